@@ -1,0 +1,84 @@
+# Pakhus. `make help` lists what there is to make.
+#
+# SANITIZE=address,undefined builds apart, into build/address-undefined.
+
+SHELL := /bin/bash
+CACHE := $(or $(PAKHUS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pakhus)
+comma := ,
+BUILD := build$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
+LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd zlib
+
+CFLAGS ?= -O2 -g
+# nginx-like hot paths are short functions in many files: the linker inlines across them.
+PROJECT_CFLAGS := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Iruntime/include -Wall -Wextra -Wconversion -Wshadow -Werror \
+	-fstack-protector-strong -ffunction-sections -fdata-sections -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
+LINK := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now
+LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm
+
+rooms = $(patsubst %.c,$(BUILD)/o/%.o,$(wildcard $(1)))
+FUNCTIONS := $(patsubst functions/%/main.c,%,$(wildcard functions/*/main.c))
+HANDLERS := $(filter-out functions/%/main.c,$(wildcard functions/*/*.c))
+ARCHIVE := $(BUILD)/libpakhus.a
+BOOTSTRAPS := $(FUNCTIONS:%=$(BUILD)/functions/%/bootstrap)
+UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.DEFAULT_GOAL := all
+.PHONY: all run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
+.DELETE_ON_ERROR:
+
+all: deps $(BUILD)/bin/pakhus $(BOOTSTRAPS) ## build/bin/pakhus and build/functions/*/bootstrap
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@echo 'SANITIZE=address,undefined before a target builds and runs it with sanitizers.'
+
+deps:
+	@scripts/install build
+deps-test:
+	@scripts/install build test
+
+# The bootstraps are single static files: their libraries are built once, into the cache.
+STATIC = $(shell scripts/fetch --where static-libs)
+static-libs:
+	@$(if $(SANITIZE),:,scripts/fetch static-libs >/dev/null)
+
+$(BUILD)/o/%.o: %.c | deps
+	@mkdir -p $(@D)
+	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c $(HANDLERS))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/bin/pakhus: $(call rooms,cli/*.c) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS)
+
+# Sanitizers want the shared C library; everything that is deployed is static and not relocated, which halves its start-up.
+$(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) | static-libs
+	@mkdir -p $(@D)
+	$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+
+run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
+	@mkdir -p pakhus-data
+	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
+
+# --- tests
+
+$(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS) -lcmocka
+
+unit: deps-test $(UNIT_TESTS)
+	@scripts/run-unit-tests $(UNIT_TESTS)
+
+e2e: deps-test all
+	@scripts/run-e2e-tests $(BUILD)
+
+test: unit fuzz-corpus e2e ## unit tests, the fuzzers' corpus, and everything end to end on real servers
+
+-include $(shell find $(BUILD)/o -name '*.d' 2>/dev/null)
+
+clean: ## removes build/ (the cache stays)
+	rm -rf build

@@ -1,0 +1,56 @@
+#include "base/buf.h"
+
+#include <stdio.h>
+
+static size_t grown(const struct buf *buf, size_t needed)
+{
+    size_t capacity = buf->capacity ? buf->capacity : 256;
+    while (capacity < needed) capacity = capacity > buf->limit / 2 ? buf->limit : capacity * 2;
+    return capacity < buf->limit ? capacity : buf->limit;
+}
+
+char *buf_room(struct buf *buf, size_t size)
+{
+    if (buf->overflow || size > buf->limit - buf->length) {
+        buf->overflow = true;
+        return NULL;
+    }
+    if (size > buf->capacity - buf->length) {
+        size_t capacity = grown(buf, buf->length + size);
+        char *data = arena_buffer(buf->arena, capacity);
+        if (buf->length > 0) memcpy(data, buf->data, buf->length);
+        buf->data = data;
+        buf->capacity = capacity;
+    }
+    return buf->data + buf->length;
+}
+
+void buf_add(struct buf *buf, struct str s)
+{
+    char *room = buf_room(buf, s.length);
+    if (!room || s.length == 0) return;
+    memcpy(room, s.data, s.length);
+    buf->length += s.length;
+}
+
+void buf_add_byte(struct buf *buf, char byte)
+{
+    buf_add(buf, (struct str){&byte, 1});
+}
+
+void buf_add_u64(struct buf *buf, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    buf_add(buf, (struct str){digits + at, sizeof digits - at});
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    buf_add(buf, arena_vprintf(buf->arena, format, arguments));
+    va_end(arguments);
+}

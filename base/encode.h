@@ -1,0 +1,22 @@
+/* Bytes as text: hexadecimal, base64 (RFC 4648 §4, §5), percent-encoding (RFC 3986 §2.1). */
+#ifndef BASE_ENCODE_H
+#define BASE_ENCODE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+struct str hex_encode(struct arena *, struct str bytes); /* lower case */
+bool hex_decode(struct arena *, struct str text, struct str *bytes);
+
+struct str base64_encode(struct arena *, struct str bytes);    /* with padding */
+struct str base64url_encode(struct arena *, struct str bytes); /* without */
+/* Strict: one alphabet each, no white space, no stray bits; padding may be left out, or must be right. */
+bool base64_decode(struct arena *, struct str text, struct str *bytes);
+bool base64url_decode(struct arena *, struct str text, struct str *bytes);
+
+/* Encodes all but unreserved characters; '/' too, unless `keep_slash`: what S3's canonical URIs want. */
+struct str percent_encode(struct arena *, struct str bytes, bool keep_slash);
+/* False on a '%' without two hexadecimal digits. Any byte may come out, NUL included: check what you need. */
+bool percent_decode(struct arena *, struct str text, struct str *bytes);
+
+#endif

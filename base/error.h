@@ -1,0 +1,51 @@
+/* One error type for every room. A function that can fail returns `enum status`, STATUS_OK being 0, and where
+ * words help it takes a `struct error *` as its last argument (never NULL) and fills it on failure only.
+ * The text says what is wrong and, where one can know, what to do; it names no secret. */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include "base/str.h"
+
+enum status {
+    STATUS_OK,
+    STATUS_NOT_FOUND,
+    STATUS_NOT_MODIFIED, /* the caller's copy is still right */
+    STATUS_PRECONDITION, /* exists already, or is not the version that was asked for */
+    STATUS_DENIED,       /* credentials are wrong, missing or too weak */
+    STATUS_THROTTLED,
+    STATUS_TIMEOUT,
+    STATUS_CORRUPT,     /* bytes that are not what their digest, length or format says */
+    STATUS_UNAVAILABLE, /* the other side is down or out of order */
+    STATUS_INVALID,     /* what we were given is wrong; trying again does not help */
+    STATUS_TOO_LARGE,
+    STATUS_UNSUPPORTED,
+    STATUS_WOULD_BLOCK, /* needs I/O, which this caller forbids: call again where one may wait */
+    STATUS_INTERNAL
+};
+
+struct error {
+    enum status status;
+    char text[480];
+};
+
+/* Fills *error and returns `status`: `return error_set(error, STATUS_INVALID, "…")`. Control bytes become '?'. */
+enum status error_set(struct error *, enum status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Puts "context: " before the text, so that the reader learns where it came from. Returns the status. */
+enum status error_context(struct error *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The errno of a failed system call as a status, with strerror in the text. */
+enum status error_errno(struct error *, int number, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+const char *status_name(enum status); /* "not found" and the like, for logs */
+
+/* Guarded steps that read from top to bottom. */
+#define TRY(expression)                                                                                                                    \
+    do {                                                                                                                                   \
+        enum status try_status_ = (expression);                                                                                            \
+        if (try_status_ != STATUS_OK) return try_status_;                                                                                  \
+    } while (0)
+#define ENSURE(condition, error, status, ...)                                                                                              \
+    do {                                                                                                                                   \
+        if (!(condition)) return error_set((error), (status), __VA_ARGS__);                                                                \
+    } while (0)
+
+#endif

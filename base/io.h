@@ -1,0 +1,44 @@
+/* What every operation that may take time is given, and the streams that carry large objects. */
+#ifndef BASE_IO_H
+#define BASE_IO_H
+
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+struct io {
+    struct arena *arena;      /* results live here */
+    struct deadline deadline; /* give up at this moment */
+    bool no_wait;             /* on an event loop: answer from memory, or return STATUS_WOULD_BLOCK */
+};
+
+/* A stream is pulled: its reader asks for bytes when it can use them, so that memory stays bounded however large the object.
+ * `read` returns the count of bytes (1 to capacity), 0 at the end, or -1 after setting *error. `close` is called once, by whoever
+ * owns the stream at the time, also after an error; it may be NULL. */
+struct stream {
+    ssize_t (*read)(void *context, void *buffer, size_t capacity, struct error *error);
+    void (*close)(void *context);
+    void *context;
+};
+
+static inline ssize_t stream_read(struct stream stream, void *buffer, size_t capacity, struct error *error)
+{
+    return stream.read(stream.context, buffer, capacity, error);
+}
+
+static inline void stream_close(struct stream *stream)
+{
+    if (stream->close) stream->close(stream->context);
+    *stream = (struct stream){0};
+}
+
+/* Fills the whole buffer: STATUS_CORRUPT where the stream ends before. */
+enum status stream_read_exact(struct stream, void *buffer, size_t length, struct error *);
+/* All of it into the arena: STATUS_TOO_LARGE past `limit` bytes. */
+enum status stream_read_all(struct stream, struct arena *, size_t limit, struct str *out, struct error *);
+/* A stream over bytes that outlive it; its state is kept in the arena. */
+struct stream stream_of(struct arena *, struct str);
+
+#endif

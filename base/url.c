@@ -1,0 +1,85 @@
+#include "base/url.h"
+
+#include "base/encode.h"
+
+static bool is_url_byte(char c)
+{
+    return (unsigned char)c > 0x20 && (unsigned char)c < 0x7f && !memchr("\"<>\\^`{|}", c, 9);
+}
+
+static bool is_scheme(struct str s)
+{
+    for (size_t i = 0; i < s.length; i++) {
+        char c = s.data[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool other = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+        if (!letter && (i == 0 || !other)) return false;
+    }
+    return s.length > 0;
+}
+
+/* "[::1]:80" splits behind the bracket, "host:80" at the colon. */
+static enum status parse_authority(struct url *url, struct error *error)
+{
+    struct str a = url->authority;
+    ENSURE(str_find(a, '@') == a.length, error, STATUS_INVALID, "a URL must not carry a user name or password");
+    size_t end = a.length > 0 && a.data[0] == '[' ? str_find(a, ']') + 1 : str_find(a, ':');
+    ENSURE(end <= a.length, error, STATUS_INVALID, "the URL's host has no closing bracket");
+    url->host = str_first(a, end);
+    struct str port = str_from(a, end);
+    if (port.length == 0) return STATUS_OK;
+    uint64_t number;
+    ENSURE(port.data[0] == ':', error, STATUS_INVALID, "the URL's host is malformed");
+    ENSURE(str_to_u64(str_from(port, 1), &number) && number >= 1 && number <= 65535, error, STATUS_INVALID,
+           "the URL's port is not a number from 1 to 65535");
+    url->port = (uint16_t)number;
+    return STATUS_OK;
+}
+
+enum status url_parse(struct str text, struct url *out, struct error *error)
+{
+    struct url url = {0};
+    for (size_t i = 0; i < text.length; i++)
+        ENSURE(is_url_byte(text.data[i]), error, STATUS_INVALID, "the URL has a byte at %zu that must be percent-encoded", i);
+    size_t colon = str_find_str(text, S("://"));
+    ENSURE(colon < text.length && is_scheme(str_first(text, colon)), error, STATUS_INVALID, "the URL has no scheme (expected scheme://…)");
+    url.scheme = str_first(text, colon);
+    struct str rest = str_from(text, colon + 3);
+    struct str before_fragment = str_cut(&rest, '#');
+    url.fragment = rest;
+    rest = before_fragment;
+    struct str before_query = str_cut(&rest, '?');
+    url.query = rest;
+    url.has_query = rest.data != NULL;
+    size_t slash = str_find(before_query, '/');
+    url.authority = str_first(before_query, slash);
+    url.path = str_from(before_query, slash);
+    TRY(parse_authority(&url, error));
+    *out = url;
+    return STATUS_OK;
+}
+
+bool url_next_argument(struct str *rest, struct url_argument *argument)
+{
+    struct str piece = {0};
+    while (rest->data && piece.length == 0) piece = str_cut(rest, '&');
+    if (piece.length == 0) return false;
+    argument->name = str_cut(&piece, '=');
+    argument->has_value = piece.data != NULL;
+    argument->value = piece;
+    return true;
+}
+
+enum status url_argument(struct arena *arena, struct str query, struct str name, struct str *value, struct error *error)
+{
+    struct url_argument argument;
+    int count = 0;
+    while (url_next_argument(&query, &argument)) {
+        if (!str_equal(argument.name, name)) continue;
+        ENSURE(count++ == 0, error, STATUS_INVALID, "the parameter '" STR_FMT "' is given twice", STR_ARG(name));
+        ENSURE(percent_decode(arena, argument.value, value), error, STATUS_INVALID,
+               "the parameter '" STR_FMT "' has a '%%' without two hexadecimal digits", STR_ARG(name));
+        ENSURE(!str_has_control(*value), error, STATUS_INVALID, "the parameter '" STR_FMT "' has a control byte", STR_ARG(name));
+    }
+    return count > 0 ? STATUS_OK : error_set(error, STATUS_NOT_FOUND, "the parameter '" STR_FMT "' is missing", STR_ARG(name));
+}

@@ -1,0 +1,32 @@
+/* Makes a base package: the same APK with a region reserved (S1–S3). Pure: it says of which pieces the result is made, so that one plan serves a file, a stream to the store, and a server-side copy. */
+#ifndef APK_PREPARE_H
+#define APK_PREPARE_H
+
+#include "lib/apk/apk.h"
+
+enum { APK_REGION_DEFAULT = 4096, APK_REGION_MAXIMUM = 1 << 20 };
+
+/* A run of the source, or bytes of our own. */
+struct apk_piece {
+    uint64_t offset, length;
+    const char *bytes; /* NULL: `length` bytes of the source at `offset` */
+};
+
+struct apk_prepared {
+    struct apk_piece pieces[4];
+    int count;
+    uint64_t size;
+    struct apk_region region;
+    unsigned schemes;
+    struct str notes[4]; /* what a person should know: an old channel was taken out, a comment was dropped */
+    int note_count;
+};
+
+/* `region`: bytes to reserve; v2 and later: a multiple of 4096; v1: at most 65535; else STATUS_INVALID. An APK that has a region of this size already comes back as one piece, blanked to the
+ * unfilled form where it was filled. STATUS_INVALID also for an unsigned APK and a comment on a v2 or later one. */
+enum status apk_prepare(struct arena *, const struct apk_source *, uint64_t region, struct apk_prepared *, struct error *);
+
+/* Reads bytes of the result; within its size. */
+enum status apk_prepared_read(const struct apk_prepared *, const struct apk_source *, uint64_t offset, void *buffer, size_t length, struct error *);
+
+#endif

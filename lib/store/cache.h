@@ -1,0 +1,36 @@
+/* A cache of small objects that were loaded from the store and parsed: each is built in an arena of its own, shared by its readers, immutable, and freed when the last reader's arena is.
+ *
+ * One load at a time per key: others wait, or get the old value while it is being refreshed. A value that is past its life is asked for again; if the store cannot be
+ * reached the old value serves on (logged), for at most `stale` ms. "Not found" is remembered too, for `missing` ms. */
+#ifndef STORE_CACHE_H
+#define STORE_CACHE_H
+
+#include "base/io.h"
+
+struct cache;
+
+struct cache_options {
+    int64_t life;    /* ms before a value is asked for again; INT64_MAX: immutable */
+    int64_t stale;   /* ms past `life` that a value may serve while the store is out of reach */
+    int64_t missing; /* ms that a STATUS_NOT_FOUND is remembered */
+    size_t bytes;    /* the most memory its values may take; the least recently used go first */
+    /* Builds the value of `key` in `io.arena`, which the cache then owns. `previous` is the value that is past its life, or NULL: return STATUS_NOT_MODIFIED to keep it.
+     * Its errors reach the caller of cache_get. */
+    enum status (*load)(void *context, struct io io, struct str key, const void *previous, void **value, struct error *);
+    void *context;
+};
+
+struct cache *cache_new(const struct cache_options *);
+void cache_free(struct cache *);
+
+/* The value stays valid until io.arena is freed or reset. With io.no_wait: STATUS_WOULD_BLOCK where it would have to be loaded. */
+enum status cache_get(struct cache *, struct io, struct str key, const void **value, struct error *);
+/* Forgets a key: the next cache_get loads it. */
+void cache_drop(struct cache *, struct str key);
+
+struct cache_counts {
+    uint64_t hits, misses, refreshes, stale, entries, bytes;
+};
+struct cache_counts cache_counts(struct cache *);
+
+#endif

@@ -1,0 +1,105 @@
+/* lambda-c: runs a C function on AWS Lambda, on Alibaba Function Compute, or on a plain port.
+ *
+ *     static enum status hello(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
+ *     {
+ *         response->body = arena_printf(call->arena, "hello " STR_FMT "\n", STR_ARG(request->path));
+ *         return STATUS_OK;
+ *     }
+ *     int main(void) { return lc_run(&(struct lc_function){.name = "hello", .http = hello}); }
+ */
+#ifndef LAMBDA_C_LAMBDA_H
+#define LAMBDA_C_LAMBDA_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+
+/* Names compare without case. Values hold no CR, LF or NUL: lc_header_add drops a header that has one (and logs it). */
+struct lc_header {
+    struct str name, value;
+};
+struct lc_headers {
+    struct lc_header *items;
+    size_t count, capacity;
+};
+struct str lc_header_get(const struct lc_headers *, struct str name); /* the first one; {NULL, 0} where there is none */
+void lc_header_add(struct arena *, struct lc_headers *, struct str name, struct str value);
+
+/* What Function Compute lends a function for one call (x-fc-access-key-*); empty on other hosts. */
+struct lc_credentials {
+    struct str access_key_id, secret_access_key, session_token;
+};
+
+/* One invocation; all it allocates dies with it. */
+struct lc_call {
+    struct arena *arena;
+    struct str request_id, trace_id;
+    struct deadline deadline; /* the platform's, or 60 s on a port */
+    struct log log;
+    struct lc_credentials credentials;
+    uint64_t body_limit; /* the largest answer, in bytes, that this host can send; UINT64_MAX: any */
+    bool no_wait;        /* this is the event loop: return STATUS_WOULD_BLOCK instead of waiting */
+};
+
+struct lc_request {
+    struct str method;         /* as sent: "GET" */
+    struct str path;           /* as sent, percent-encoded, without the query; begins with '/' */
+    struct str query;          /* as sent, without the '?'; empty where there is none */
+    struct str client_address; /* of the peer, or what the platform's event says; an IP address without a port */
+    struct str body;           /* decoded where the platform wraps it in base64 */
+    struct lc_headers headers; /* cookies joined into one `cookie` header */
+};
+
+/* Either `body` or `stream`. The host adds Content-Length, Date, Connection. A body must live until the call's arena goes.
+ * For HEAD the host sends the headers only: `body` empty and `length` telling what a GET would send is enough. */
+struct lc_response {
+    int status; /* 200 unless set */
+    struct lc_headers headers;
+    struct str body;
+    struct stream stream; /* closed by the host, also when the client goes away */
+    uint64_t length;      /* of the stream or, for HEAD, of the absent body; LC_LENGTH_UNKNOWN: chunked */
+};
+#define LC_LENGTH_UNKNOWN UINT64_MAX
+
+/* A function. What `init` makes is handed to the others, which run on many threads at once: it is immutable or locked.
+ *
+ * `http` fills the response and returns STATUS_OK, whatever the HTTP status. Any other status but STATUS_WOULD_BLOCK is a fault of ours:
+ * it is logged, and answered 500 (on AWS without HTTP: the Runtime API's error).
+ * `event` takes what is not HTTP: schedules, notifications, direct invokes. Bytes in, bytes out, both in the call's arena. */
+struct lc_function {
+    const char *name;
+    const char *prefix; /* of the settings: "PAKHUS" makes PAKHUS_THREADS, PAKHUS_LOG, PAKHUS_METRICS_SECRET; NULL: "LC" */
+    enum status (*init)(void **state, struct error *);
+    enum status (*http)(void *state, struct lc_call *, const struct lc_request *, struct lc_response *);
+    enum status (*event)(void *state, struct lc_call *, struct str event, struct str *result, struct error *);
+    void (*before_idle)(void *state);                  /* AWS: before each /next, as timers are frozen from then on; may be NULL */
+    void (*metrics)(void *state, struct buf *out);     /* Prometheus lines of its own; may be NULL */
+    void (*stop)(void *state);                         /* flush and free, within the platform's grace; may be NULL */
+    bool quick; /* `http` honours call->no_wait: it is tried on the event loop first, and again on a worker if it would block */
+};
+
+/* Picks the host from the environment, and serves until it is told to stop. Returns the exit code of the process.
+ *   AWS_LAMBDA_RUNTIME_API            → AWS Lambda
+ *   FC_SERVER_PORT or FC_FUNCTION_NAME → Alibaba Function Compute
+ *   otherwise                         → a port: LC_LISTEN, or 127.0.0.1:9000 */
+int lc_run(const struct lc_function *);
+
+/* Several functions on one port. The longest `path` that is a prefix of the request's path, on a segment's border, wins. */
+struct lc_mount {
+    const char *path; /* "/packages" */
+    const struct lc_function *function;
+};
+struct lc_port_options {
+    const char *listen; /* "127.0.0.1:9000", "[::]:80", ":0" */
+    const char *prefix; /* of the settings, as above */
+    int threads;        /* workers; 0: the setting THREADS, or 16 */
+    bool quiet;         /* no access log */
+};
+/* Serves until SIGTERM or SIGINT, then stops accepting, lets running calls end (at most 10 s), and calls every `stop`. Prints the address it listens on. */
+int lc_serve(const struct lc_port_options *, const struct lc_mount *, size_t count);
+
+#endif
