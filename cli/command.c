@@ -1,0 +1,146 @@
+#include "cli/command.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static int usage_error(const struct command *command, const char *text)
+{
+    fprintf(stderr, "pakhus %s: %s\nTry: pakhus %s --help\n", command->name, text, command->name);
+    return EXIT_USAGE;
+}
+
+int command_usage(const struct command *command, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    return usage_error(command, text);
+}
+
+int command_fail(const struct command *command, const struct error *error)
+{
+    fprintf(stderr, "pakhus %s: %s\n", command->name, error->text);
+    return EXIT_FAILED;
+}
+
+struct io command_io(struct arena *arena)
+{
+    return (struct io){.arena = arena, .deadline = deadline_in(CLOCK_DAY)};
+}
+
+static void print_help(const struct command *command)
+{
+    printf("%s\n\nusage: pakhus %s %s%s\n", command->summary, command->name, command->arguments, command->option_count ? " [options]" : "");
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct command_option *option = &command->options[i];
+        char left[64];
+        snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
+        char letter[] = {'-', option->letter, ',', 0};
+        printf("  %-3s %-28s %s\n", option->letter ? letter : "", left, option->help);
+    }
+    printf("\nexample: %s\n", command->example);
+}
+
+static const struct command_option *find_option(const struct command *command, struct str name)
+{
+    for (size_t i = 0; i < command->option_count; i++) {
+        const struct command_option *option = &command->options[i];
+        if (str_equal(name, str_of(option->name))) return option;
+        if (option->letter && name.length == 1 && name.data[0] == option->letter) return option;
+    }
+    return NULL;
+}
+
+static bool parse_size(struct str text, uint64_t *size)
+{
+    unsigned shift = 0;
+    if (str_ends(text, S("K"))) shift = 10;
+    if (str_ends(text, S("M"))) shift = 20;
+    if (str_ends(text, S("G"))) shift = 30;
+    uint64_t count;
+    if (!str_to_u64(str_first(text, text.length - (shift > 0)), &count) || count > UINT64_MAX >> shift) return false;
+    *size = count << shift;
+    return true;
+}
+
+static bool set_option(const struct command_option *option, struct str value)
+{
+    switch (option->kind) {
+    case OPTION_FLAG: *(bool *)option->target = true; return true;
+    case OPTION_TEXT: *(struct str *)option->target = value; return true;
+    case OPTION_SIZE: return parse_size(value, option->target);
+    case OPTION_SPAN: return clock_parse_span(value, option->target);
+    case OPTION_TIME: return clock_parse_time(value, option->target);
+    }
+    return false;
+}
+
+static const char *expected(enum option_kind kind)
+{
+    switch (kind) {
+    case OPTION_SIZE: return "a number of bytes such as 4096 or 64K";
+    case OPTION_SPAN: return "a duration such as 90s, 5m, 12h or 7d";
+    case OPTION_TIME: return "a time such as 2026-08-20T10:00:00Z";
+    default: return "a value";
+    }
+}
+
+/* `word` begins with '-'. Returns how many further arguments were used, or -1 after saying what is wrong. */
+static int take_option(const struct command *command, struct str word, const char *next)
+{
+    bool is_long = str_starts(word, S("--"));
+    struct str value = str_from(word, is_long ? 2 : 1);
+    struct str name = is_long ? str_cut(&value, '=') : value;
+    if (!is_long) value = (struct str){NULL, 0};
+    const struct command_option *option = find_option(command, name);
+    if (!option || (is_long && name.length == 1) || (!is_long && name.length != 1))
+        return command_usage(command, "there is no option " STR_FMT, STR_ARG(word)), -1;
+    if (option->kind == OPTION_FLAG && value.data) return command_usage(command, "--%s takes no value", option->name), -1;
+    int used = option->kind != OPTION_FLAG && !value.data;
+    if (used && !next) return command_usage(command, "--%s wants %s", option->name, expected(option->kind)), -1;
+    if (used) value = str_of(next);
+    if (!set_option(option, value))
+        return command_usage(command, "--%s wants %s, not '" STR_FMT "'", option->name, expected(option->kind), STR_ARG(value)), -1;
+    return used;
+}
+
+int command_parse(const struct command *command, int argc, char **argv, struct str *words, int *word_count)
+{
+    int count = 0;
+    bool options_end = false;
+    for (int i = 1; i < argc; i++) {
+        struct str word = str_of(argv[i]);
+        if (!options_end && str_equal(word, S("--"))) {
+            options_end = true;
+            continue;
+        }
+        if (!options_end && (str_equal(word, S("--help")) || str_equal(word, S("-h")))) return print_help(command), EXIT_DONE;
+        if (!options_end && word.length > 1 && word.data[0] == '-') {
+            int used = take_option(command, word, i + 1 < argc ? argv[i + 1] : NULL);
+            if (used < 0) return EXIT_USAGE;
+            i += used;
+            continue;
+        }
+        if (count == command->most) return command_usage(command, "'%s' is one argument too many", argv[i]);
+        words[count++] = word;
+    }
+    if (count < command->least) return command_usage(command, "expected %s", command->arguments);
+    *word_count = count;
+    return -1;
+}
+
+int command_choose(const char *group, const struct command_entry *entries, size_t count, int argc, char **argv)
+{
+    struct str wanted = str_of(argc > 1 ? argv[1] : "--help");
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(wanted, str_of(entries[i].name))) return entries[i].run(argc - 1, argv + 1);
+    bool help = str_equal(wanted, S("--help")) || str_equal(wanted, S("-h")) || str_equal(wanted, S("help"));
+    FILE *out = help && argc > 1 ? stdout : stderr;
+    if (!help) fprintf(out, "pakhus: there is no command '%s%s" STR_FMT "'\n", group, *group ? " " : "", STR_ARG(wanted));
+    fprintf(out, "usage: pakhus %s%sCOMMAND …, where COMMAND is one of\n", group, *group ? " " : "");
+    for (size_t i = 0; i < count; i++) fprintf(out, "  %-10s %s\n", entries[i].name, entries[i].summary);
+    fprintf(out, "pakhus %s%sCOMMAND --help tells more.\n", group, *group ? " " : "");
+    return help && argc > 1 ? EXIT_DONE : EXIT_USAGE;
+}

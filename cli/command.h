@@ -1,0 +1,67 @@
+/* What every command shares: options, help, exit codes, the way to fail. Data goes to stdout, words to stderr. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/io.h"
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+enum option_kind {
+    OPTION_FLAG, /* bool * */
+    OPTION_TEXT, /* struct str * */
+    OPTION_SIZE, /* uint64_t *; bytes, or with K, M, G (1024) behind */
+    OPTION_SPAN, /* int64_t *; "90s", "7d" */
+    OPTION_TIME, /* int64_t *; RFC 3339 */
+};
+struct command_option {
+    const char *name; /* without the dashes */
+    char letter;      /* 0: none */
+    enum option_kind kind;
+    void *target;
+    const char *argument; /* what its value is called in the help; NULL for a flag */
+    const char *help;
+};
+
+struct command {
+    const char *name;      /* "prepare" or, for one of several, "channel set" */
+    const char *arguments; /* "IN.apk" */
+    const char *summary;   /* one line */
+    const char *example;   /* a whole line to type */
+    const struct command_option *options;
+    size_t option_count;
+    int least, most; /* positional arguments */
+};
+
+/* Parses argv[1…]. Positional arguments land in `words` (room for command->most). Returns -1 to go on, or the exit code to leave with: after --help (0) or a usage error (2, said on stderr).
+ * Options may stand anywhere; "--" ends them; --name=value and --name value are one. */
+int command_parse(const struct command *, int argc, char **argv, struct str *words, int *word_count);
+#define COMMAND_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof *(table)
+
+/* `pakhus NAME: text` on stderr; returns EXIT_FAILED. */
+int command_fail(const struct command *, const struct error *);
+int command_usage(const struct command *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One of several: `pakhus channel set …` finds "set" in the table and runs it with argv moved on. */
+struct command_entry {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+};
+int command_choose(const char *group, const struct command_entry *, size_t count, int argc, char **argv);
+
+/* An io for commands: the arena, and no deadline worth the name (one day). */
+struct io command_io(struct arena *);
+
+int cmd_serve(int argc, char **argv);
+int cmd_prepare(int argc, char **argv);
+int cmd_splice(int argc, char **argv);
+int cmd_inspect(int argc, char **argv);
+int cmd_publish(int argc, char **argv);
+int cmd_unpublish(int argc, char **argv);
+int cmd_release(int argc, char **argv);
+int cmd_channel(int argc, char **argv);
+int cmd_url(int argc, char **argv);
+
+#endif
