@@ -1,0 +1,216 @@
+#include "lib/config/config.h"
+
+#include <math.h>
+
+struct config_name {
+    const char *name;
+    struct config_name *next;
+};
+
+static void free_json(void *context)
+{
+    json_decref(context);
+}
+
+enum status config_open(struct arena *arena, struct str text, const char *what, struct config *config, struct error *error)
+{
+    json_error_t where;
+    json_t *json = json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES, &where);
+    ENSURE(json, error, STATUS_INVALID, "%s: not JSON, line %d: %s", what, where.line, where.text);
+    arena_defer(arena, free_json, json);
+    ENSURE(json_is_object(json), error, STATUS_INVALID, "%s: must be a JSON object", what);
+    *config = (struct config){.arena = arena, .object = json, .path = str_of(what)};
+    return STATUS_OK;
+}
+
+enum status config_refuse(struct config *config, const char *name, struct error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    struct str text = arena_vprintf(config->arena, format, arguments);
+    va_end(arguments);
+    return error_set(error, STATUS_INVALID, STR_FMT ".%s: " STR_FMT, STR_ARG(config->path), name, STR_ARG(text));
+}
+
+static bool was_asked(const struct config *config, const char *name)
+{
+    for (const struct config_name *asked = config->asked; asked; asked = asked->next)
+        if (strcmp(asked->name, name) == 0) return true;
+    return false;
+}
+
+enum status config_end(struct config *config, struct error *error)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(config->object, name,
+                        value) if (!was_asked(config, name)) return config_refuse(config, name, error, "is not a field that is known here");
+    return STATUS_OK;
+}
+
+/* The field's value, or NULL with STATUS_OK where an optional one is absent. */
+static enum status find(struct config *config, const char *name, enum config_presence presence, json_t **value, struct error *error)
+{
+    struct config_name *asked = arena_new_of(config->arena, struct config_name);
+    *asked = (struct config_name){name, config->asked};
+    config->asked = asked;
+    *value = json_object_get(config->object, name);
+    if (json_is_null(*value)) *value = NULL;
+    if (!*value && presence == CONFIG_REQUIRED) return config_refuse(config, name, error, "is missing");
+    return STATUS_OK;
+}
+
+static struct str text_of(struct config *config, const json_t *value)
+{
+    return arena_copy(config->arena, str_make(json_string_value(value), json_string_length(value)));
+}
+
+enum status config_text(struct config *config, const char *name, enum config_presence presence, struct str *out, struct error *error)
+{
+    json_t *value;
+    TRY(find(config, name, presence, &value, error));
+    if (!value) return STATUS_OK;
+    if (!json_is_string(value)) return config_refuse(config, name, error, "must be a string");
+    *out = text_of(config, value);
+    return STATUS_OK;
+}
+
+enum status config_id(struct config *config, const char *name, enum config_presence presence, struct str *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data) return STATUS_OK;
+    if (!str_is_id(text))
+        return config_refuse(config, name, error, "must be 1 to 128 letters, digits, '.', '_' or '-', not starting with a dot");
+    *out = text;
+    return STATUS_OK;
+}
+
+enum status config_whole(struct config *config, const char *name, enum config_presence presence, uint64_t least, uint64_t most,
+                         uint64_t *out, struct error *error)
+{
+    json_t *value;
+    TRY(find(config, name, presence, &value, error));
+    if (!value) return STATUS_OK;
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 0 || (uint64_t)number < least || (uint64_t)number > most)
+        return config_refuse(config, name, error, "must be a whole number from %llu to %llu", (unsigned long long)least,
+                             (unsigned long long)most);
+    *out = (uint64_t)number;
+    return STATUS_OK;
+}
+
+enum status config_number(struct config *config, const char *name, enum config_presence presence, double least, double most, double *out,
+                          struct error *error)
+{
+    json_t *value;
+    TRY(find(config, name, presence, &value, error));
+    if (!value) return STATUS_OK;
+    double number = json_number_value(value);
+    if (!json_is_number(value) || !(number >= least && number <= most))
+        return config_refuse(config, name, error, "must be a number from %g to %g", least, most);
+    *out = number;
+    return STATUS_OK;
+}
+
+enum status config_flag(struct config *config, const char *name, enum config_presence presence, bool *out, struct error *error)
+{
+    json_t *value;
+    TRY(find(config, name, presence, &value, error));
+    if (!value) return STATUS_OK;
+    if (!json_is_boolean(value)) return config_refuse(config, name, error, "must be true or false");
+    *out = json_is_true(value);
+    return STATUS_OK;
+}
+
+enum status config_span(struct config *config, const char *name, enum config_presence presence, int64_t *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data || clock_parse_span(text, out)) return STATUS_OK;
+    return config_refuse(config, name, error, "must be a duration such as 90s, 5m, 12h or 7d");
+}
+
+enum status config_time(struct config *config, const char *name, enum config_presence presence, int64_t *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data || clock_parse_time(text, out)) return STATUS_OK;
+    return config_refuse(config, name, error, "must be a time such as 2026-08-20T10:00:00Z");
+}
+
+enum status config_choice(struct config *config, const char *name, enum config_presence presence, const char *const *choices, int *out,
+                          struct error *error)
+{
+    struct str text = {0}, all = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data) return STATUS_OK;
+    for (int i = 0; choices[i]; i++) {
+        if (str_equal(text, str_of(choices[i]))) return *out = i, STATUS_OK;
+        all = arena_printf(config->arena, STR_FMT "%s%s", STR_ARG(all), i ? ", " : "", choices[i]);
+    }
+    return config_refuse(config, name, error, "must be one of " STR_FMT, STR_ARG(all));
+}
+
+static struct config child_of(struct config *config, const char *name, json_t *value)
+{
+    struct str path = arena_printf(config->arena, STR_FMT ".%s", STR_ARG(config->path), name);
+    return (struct config){.arena = config->arena, .object = value, .path = path};
+}
+
+enum status config_object(struct config *config, const char *name, enum config_presence presence, struct config *child, struct error *error)
+{
+    json_t *value;
+    TRY(find(config, name, presence, &value, error));
+    if (value && !json_is_object(value)) return config_refuse(config, name, error, "must be an object");
+    *child = child_of(config, name, value);
+    return STATUS_OK;
+}
+
+enum status config_array(struct config *config, const char *name, enum config_presence presence, struct config *array, size_t *count,
+                         struct error *error)
+{
+    json_t *value;
+    TRY(find(config, name, presence, &value, error));
+    if (value && !json_is_array(value)) return config_refuse(config, name, error, "must be an array");
+    *array = child_of(config, name, value);
+    *count = json_array_size(value);
+    return STATUS_OK;
+}
+
+static struct config item_of(struct config *array, size_t index)
+{
+    struct str path = arena_printf(array->arena, STR_FMT "[%zu]", STR_ARG(array->path), index);
+    return (struct config){.arena = array->arena, .object = json_array_get(array->object, index), .path = path};
+}
+
+enum status config_item_object(struct config *array, size_t index, struct config *child, struct error *error)
+{
+    *child = item_of(array, index);
+    ENSURE(json_is_object(child->object), error, STATUS_INVALID, STR_FMT ": must be an object", STR_ARG(child->path));
+    return STATUS_OK;
+}
+
+enum status config_item_text(struct config *array, size_t index, struct str *out, struct error *error)
+{
+    struct config item = item_of(array, index);
+    ENSURE(json_is_string(item.object), error, STATUS_INVALID, STR_FMT ": must be a string", STR_ARG(item.path));
+    *out = text_of(&item, item.object);
+    return STATUS_OK;
+}
+
+enum status config_each_object(struct config *config, const char *name, enum config_presence presence, config_member_fn *each,
+                               void *context, struct error *error)
+{
+    struct config table;
+    TRY(config_object(config, name, presence, &table, error));
+    const char *key;
+    json_t *value;
+    json_object_foreach(table.object, key, value)
+    {
+        struct config member = child_of(&table, key, value);
+        if (!json_is_object(value)) return config_refuse(&table, key, error, "must be an object");
+        TRY(each(context, arena_copy(table.arena, str_of(key)), &member, error));
+    }
+    return STATUS_OK;
+}

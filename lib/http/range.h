@@ -1,0 +1,25 @@
+/* Range and Content-Range (RFC 9110 §14), of the unit "bytes". */
+#ifndef HTTP_RANGE_H
+#define HTTP_RANGE_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+/* Resolved against a size: both ends lie within it. */
+struct http_range {
+    uint64_t offset, length;
+};
+
+enum http_range_kind {
+    HTTP_RANGE_NONE, /* no header, another unit, or several ranges, which a server may answer as one whole (§14.2) */
+    HTTP_RANGE_ONE,
+    HTTP_RANGE_UNSATISFIABLE /* 416; also for what is not a range at all, as nginx has it (§14.1.1 allows it) */
+};
+
+/* `header`: the field's value; {NULL, 0}: none. Allocates nothing. */
+enum http_range_kind http_range_parse(struct str header, uint64_t size, struct http_range *);
+
+struct str http_content_range(struct arena *, struct http_range, uint64_t size); /* "bytes 0-9/100" */
+struct str http_content_range_unsatisfied(struct arena *, uint64_t size);        /* "bytes *" "/100" */
+
+#endif
