@@ -54,3 +54,21 @@ void buf_printf(struct buf *buf, const char *format, ...)
     buf_add(buf, arena_vprintf(buf->arena, format, arguments));
     va_end(arguments);
 }
+
+void buf_add_json(struct buf *out, struct str s)
+{
+    bool valid = str_is_utf8(s);
+    buf_add_byte(out, '"');
+    for (size_t i = 0; i < s.length; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (c == '"' || c == '\\')
+            buf_printf(out, "\\%c", c);
+        else if (c < 0x20 || c == 0x7f)
+            buf_printf(out, "\\u%04x", c);
+        else if (c > 0x7f && !valid)
+            buf_add(out, S("\xef\xbf\xbd"));
+        else
+            buf_add_byte(out, (char)c);
+    }
+    buf_add_byte(out, '"');
+}

@@ -22,34 +22,16 @@ const char *http_reason(int status)
     }
 }
 
-void http_json_string(struct buf *out, struct str s)
-{
-    bool valid = str_is_utf8(s);
-    buf_add_byte(out, '"');
-    for (size_t i = 0; i < s.length; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(out, "\\u%04x", c);
-        else if (c > 0x7f && !valid)
-            buf_add(out, S("\xef\xbf\xbd"));
-        else
-            buf_add_byte(out, (char)c);
-    }
-    buf_add_byte(out, '"');
-}
-
 struct str http_problem(struct arena *arena, int status, const char *type, struct str detail, struct str instance)
 {
     struct buf out = buf_in(arena, 16384);
     buf_add(&out, S("{\"type\":"));
-    http_json_string(&out, str_of(type));
+    buf_add_json(&out, str_of(type));
     buf_printf(&out, ",\"title\":\"%s\",\"status\":%d,\"detail\":", http_reason(status), status);
-    http_json_string(&out, str_first(detail, 1024));
+    buf_add_json(&out, str_first(detail, 1024));
     if (instance.length > 0) {
         buf_add(&out, S(",\"instance\":"));
-        http_json_string(&out, str_first(instance, 256));
+        buf_add_json(&out, str_first(instance, 256));
     }
     buf_add(&out, S("}\n"));
     return buf_str(&out);

@@ -9,8 +9,4 @@
 struct str http_problem(struct arena *, int status, const char *type, struct str detail, struct str instance);
 const char *http_reason(int status); /* "Not Found"; "Error" for what it does not know */
 
-/* Adds a JSON string, quotes and all; what is not UTF-8 becomes U+FFFD. */
-struct buf;
-void http_json_string(struct buf *, struct str);
-
 #endif

@@ -1,0 +1,310 @@
+#include "lib/catalog/channels.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "lib/apk/info.h"
+#include "lib/apk/prepare.h"
+#include "lib/config/config.h"
+#include "lib/http/disposition.h"
+
+enum { FORMAT_COUNT = 4, BODY_LIMIT = 64 << 20 };
+static const enum apk_format all_formats[FORMAT_COUNT] = {APK_RAW, APK_WALLE, APK_VASDOLLY, APK_PACKER_NG};
+static const char *const validator_names[] = {"package", "store", NULL};
+static const char *const url_info_names[] = {"signed", "unsigned", "never", NULL};
+
+void channels_default(struct channels *channels)
+{
+    *channels = (struct channels){.formats = APK_WALLE, .filename = S("{app}-{version}-{channel}.apk")};
+}
+
+const char *channels_validator_name(enum channels_validator validator)
+{
+    return validator_names[validator];
+}
+
+const char *channels_url_info_name(enum channels_url_info url_info)
+{
+    return url_info_names[url_info];
+}
+
+static bool find_name(const char *const *names, struct str name, int *index)
+{
+    for (int i = 0; names[i]; i++)
+        if (str_equal(name, str_of(names[i]))) return *index = i, true;
+    return false;
+}
+
+bool channels_validator_parse(struct str name, enum channels_validator *validator)
+{
+    int index;
+    if (!find_name(validator_names, name, &index)) return false;
+    *validator = (enum channels_validator)index;
+    return true;
+}
+
+bool channels_url_info_parse(struct str name, enum channels_url_info *url_info)
+{
+    int index;
+    if (!find_name(url_info_names, name, &index)) return false;
+    *url_info = (enum channels_url_info)index;
+    return true;
+}
+
+static enum status add_format(struct str name, unsigned *formats, struct error *error)
+{
+    enum apk_format format;
+    ENSURE(apk_format_parse(name, &format), error, STATUS_INVALID,
+           "there is no format '" STR_FMT "'; there are raw, walle, vasdolly and packer-ng", STR_ARG(name));
+    ENSURE(!(*formats & format), error, STATUS_INVALID, "the format " STR_FMT " is given twice", STR_ARG(name));
+    *formats |= format;
+    return STATUS_OK;
+}
+
+static enum status check_formats(unsigned formats, struct error *error)
+{
+    enum apk_format v1;
+    ENSURE(formats, error, STATUS_INVALID, "at least one format is needed");
+    return apk_format_v1(formats, &v1, error);
+}
+
+enum status channels_parse_formats(struct str list, unsigned *out, struct error *error)
+{
+    unsigned formats = 0;
+    while (list.data) TRY(add_format(str_trim(str_cut(&list, ',')), &formats, error));
+    TRY(check_formats(formats, error));
+    *out = formats;
+    return STATUS_OK;
+}
+
+/* --- the object */
+
+static enum status parse_formats(struct config *config, struct channels *channels, struct error *error)
+{
+    struct config array;
+    size_t count;
+    TRY(config_array(config, "formats", CONFIG_OPTIONAL, &array, &count, error));
+    if (!array.object) return STATUS_OK;
+    channels->formats = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct str name;
+        TRY(config_item_text(&array, i, &name, error));
+        TRY(add_format(name, &channels->formats, error));
+    }
+    return check_formats(channels->formats, error);
+}
+
+struct collect {
+    struct arena *arena;
+    struct channels *channels;
+};
+
+static enum status collect_channel(void *context, struct str id, struct config *member, struct error *error)
+{
+    struct collect *collect = context;
+    struct channel *channel = &collect->channels->items[collect->channels->count++];
+    ENSURE(str_is_id(id), error, STATUS_INVALID, STR_FMT ": not a channel id", STR_ARG(member->path));
+    char *json = json_dumps(member->object, JSON_COMPACT);
+    ENSURE(json, error, STATUS_INTERNAL, "out of memory");
+    struct str text = arena_copy(collect->arena, str_of(json));
+    free(json);
+    channel->id = id;
+    if (apk_info_parse(collect->arena, text, id, &channel->info, error) == STATUS_OK) return STATUS_OK;
+    return error_context(error, STR_FMT, STR_ARG(member->path));
+}
+
+static int by_id(const void *a, const void *b)
+{
+    return str_compare(((const struct channel *)a)->id, ((const struct channel *)b)->id);
+}
+
+static enum status parse_items(struct arena *arena, struct config *config, struct channels *channels, struct error *error)
+{
+    struct collect collect = {arena, channels};
+    size_t count = json_object_size(json_object_get(config->object, "channels"));
+    channels->items = arena_array(arena, count, sizeof(struct channel));
+    TRY(config_each_object(config, "channels", CONFIG_OPTIONAL, collect_channel, &collect, error));
+    qsort(channels->items, channels->count, sizeof(struct channel), by_id);
+    return STATUS_OK;
+}
+
+enum status channels_parse(struct arena *arena, struct str json, struct channels *out, struct error *error)
+{
+    struct channels channels;
+    struct config config;
+    int validator = 0, url_info = 0;
+    channels_default(&channels);
+    TRY(config_open(arena, json, "channels", &config, error));
+    TRY(parse_formats(&config, &channels, error));
+    TRY(config_choice(&config, "validator", CONFIG_OPTIONAL, validator_names, &validator, error));
+    TRY(config_choice(&config, "url_info", CONFIG_OPTIONAL, url_info_names, &url_info, error));
+    TRY(config_text(&config, "filename", CONFIG_OPTIONAL, &channels.filename, error));
+    TRY(channels_check_filename(channels.filename, error));
+    TRY(parse_items(arena, &config, &channels, error));
+    TRY(config_end(&config, error));
+    channels.validator = (enum channels_validator)validator;
+    channels.url_info = (enum channels_url_info)url_info;
+    *out = channels;
+    return STATUS_OK;
+}
+
+struct str channels_format(struct arena *arena, const struct channels *channels)
+{
+    struct buf out = buf_in(arena, BODY_LIMIT);
+    const char *separator = "";
+    buf_add(&out, S("{\"formats\":["));
+    for (int i = 0; i < FORMAT_COUNT; i++) {
+        if (!(channels->formats & all_formats[i])) continue;
+        buf_printf(&out, "%s\"%s\"", separator, apk_format_name(all_formats[i]));
+        separator = ",";
+    }
+    buf_printf(&out, "],\"validator\":\"%s\",\"url_info\":\"%s\",\"filename\":", validator_names[channels->validator],
+               url_info_names[channels->url_info]);
+    buf_add_json(&out, channels->filename);
+    buf_add(&out, S(",\"channels\":{"));
+    for (size_t i = 0; i < channels->count; i++) {
+        buf_printf(&out, "%s\n\"" STR_FMT "\":", i ? "," : "", STR_ARG(channels->items[i].id));
+        buf_add(&out, channels->items[i].info.json);
+    }
+    buf_add(&out, S("}}\n"));
+    return buf_str(&out);
+}
+
+const struct channel *channels_find(const struct channels *channels, struct str id)
+{
+    struct channel wanted = {.id = id};
+    if (channels->count == 0) return NULL;
+    return bsearch(&wanted, channels->items, channels->count, sizeof wanted, by_id);
+}
+
+/* --- file names */
+
+enum { PLACEHOLDER_COUNT = 3 };
+static const struct str placeholders[PLACEHOLDER_COUNT] = {{"{app}", 5}, {"{version}", 9}, {"{channel}", 9}};
+
+/* Which placeholder the text begins with, or PLACEHOLDER_COUNT. */
+static size_t placeholder_at(struct str text)
+{
+    size_t i = 0;
+    while (i < PLACEHOLDER_COUNT && !str_starts(text, placeholders[i])) i++;
+    return i;
+}
+
+static struct str fill_template(struct arena *arena, struct str template, const struct str values[PLACEHOLDER_COUNT])
+{
+    struct buf out = buf_in(arena, 1024);
+    while (template.length > 0) {
+        size_t i = placeholder_at(template);
+        bool found = i < PLACEHOLDER_COUNT;
+        buf_add(&out, found ? values[i] : str_first(template, 1));
+        template = str_from(template, found ? placeholders[i].length : 1);
+    }
+    return buf_str(&out);
+}
+
+struct str channels_filename(struct arena *arena, const struct channels *channels, struct str app, struct str version, struct str channel)
+{
+    if (channel.length == 0) return arena_printf(arena, STR_FMT "-" STR_FMT ".apk", STR_ARG(app), STR_ARG(version));
+    const struct str values[PLACEHOLDER_COUNT] = {app, version, channel};
+    struct str name = fill_template(arena, channels->filename, values);
+    if (http_is_filename(name, S(".apk"))) return name;
+    return arena_printf(arena, STR_FMT ".apk", STR_ARG(channel)); /* three ids of 128 bytes make it too long */
+}
+
+enum status channels_check_filename(struct str template, struct error *error)
+{
+    char sample[256];
+    size_t used = 0; /* the template, each placeholder as one letter */
+    for (struct str rest = template; rest.length > 0 && used < sizeof sample;) {
+        size_t i = placeholder_at(rest);
+        bool found = i < PLACEHOLDER_COUNT;
+        ENSURE(found || (rest.data[0] != '{' && rest.data[0] != '}'), error, STATUS_INVALID,
+               "the file name may hold {app}, {version} and {channel}, and no other braces");
+        sample[used++] = found ? 'x' : rest.data[0];
+        rest = str_from(rest, found ? placeholders[i].length : 1);
+    }
+    ENSURE(http_is_filename(str_make(sample, used), S(".apk")), error, STATUS_INVALID,
+           "the file name must end in .apk, be shorter than 180 bytes, not begin with a dot or a space, and hold none of / \\ : * ? \" < > "
+           "| %% ;");
+    return STATUS_OK;
+}
+
+/* --- the row */
+
+static struct str row_of(struct arena *arena, struct str app)
+{
+    return arena_printf(arena, "channels/" STR_FMT "/", STR_ARG(app));
+}
+
+static enum status parse_row(struct arena *arena, const struct generation *row, struct channels *channels, struct error *error)
+{
+    channels_default(channels);
+    if (row->number > 0) TRY(channels_parse(arena, row->body, channels, error));
+    channels->generation = row->number;
+    return STATUS_OK;
+}
+
+enum status channels_load(struct store *store, struct io io, struct str app, uint64_t known, struct channels *channels, struct error *error)
+{
+    struct generation row;
+    TRY(generation_newest(store, io, row_of(io.arena, app), known, &row, error));
+    return parse_row(io.arena, &row, channels, error);
+}
+
+static enum status check_room(const struct channels *channels, const struct channel *channel, struct error *error)
+{
+    unsigned char region[APK_REGION_DEFAULT];
+    struct error why;
+    ENSURE(str_is_id(channel->id), error, STATUS_INVALID, "'" STR_FMT "' is not a channel id", STR_ARG(channel->id));
+    static const unsigned kinds[] = {APK_V2, APK_V1};
+    for (size_t i = 0; i < 2; i++)
+        if (apk_fill(kinds[i], channels->formats, &channel->info, region, sizeof region, &why) != STATUS_OK)
+            return error_set(error, STATUS_INVALID, "channel " STR_FMT ": %s", STR_ARG(channel->id), why.text);
+    return STATUS_OK;
+}
+
+/* With the store's own ETag nothing tells a cache that a channel's bytes changed, so they must not. */
+static enum status check_frozen(const struct channels *old, const struct channels *new, struct error *error)
+{
+    if (old->validator != CHANNELS_VALIDATOR_STORE || old->count == 0) return STATUS_OK;
+    ENSURE(old->formats == new->formats && old->validator == new->validator, error, STATUS_INVALID,
+           "with validator 'store' the formats and the validator of an app that has channels may not change");
+    for (size_t i = 0; i < old->count; i++) {
+        const struct channel *now = channels_find(new, old->items[i].id);
+        ENSURE(!now || str_equal(now->info.json, old->items[i].info.json), error, STATUS_INVALID,
+               "channel " STR_FMT ": with validator 'store' the info of a published channel may not change", STR_ARG(old->items[i].id));
+    }
+    return STATUS_OK;
+}
+
+struct update {
+    channels_change_fn *change;
+    void *context;
+    struct channels result;
+};
+
+static enum status change_row(void *context, struct arena *arena, const struct generation *row, struct str *body, struct error *error)
+{
+    struct update *update = context;
+    struct channels old, *new = &update->result;
+    TRY(parse_row(arena, row, &old, error));
+    *new = old;
+    TRY(update->change(update->context, arena, new, error));
+    qsort(new->items, new->count, sizeof(struct channel), by_id);
+    TRY(check_frozen(&old, new, error));
+    for (size_t i = 0; i < new->count; i++) TRY(check_room(new, &new->items[i], error));
+    *body = channels_format(arena, new);
+    ENSURE(body->length < BODY_LIMIT, error, STATUS_TOO_LARGE, "the channels of one app may not take more than 64 MiB");
+    return STATUS_OK;
+}
+
+enum status channels_update(struct store *store, struct io io, struct str app, channels_change_fn *change, void *context,
+                            struct channels *result, struct error *error)
+{
+    struct update update = {.change = change, .context = context};
+    struct generation row;
+    TRY(generation_update(store, io, row_of(io.arena, app), change_row, &update, &row, error));
+    *result = update.result;
+    result->generation = row.number;
+    return STATUS_OK;
+}

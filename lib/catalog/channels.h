@@ -1,0 +1,52 @@
+/* An app's channels, and what holds for all of them: `channels/<app>/<n>`, a row of generations. */
+#ifndef CATALOG_CHANNELS_H
+#define CATALOG_CHANNELS_H
+
+#include "lib/apk/channel.h"
+#include "lib/store/generation.h"
+
+enum channels_validator { CHANNELS_VALIDATOR_PACKAGE, CHANNELS_VALIDATOR_STORE };
+enum channels_url_info { CHANNELS_URL_SIGNED, CHANNELS_URL_UNSIGNED, CHANNELS_URL_NEVER };
+
+struct channel {
+    struct str id;
+    struct apk_info info;
+};
+
+/* Immutable once parsed. An app without a row has the defaults: Walle, `package`, signed, "{app}-{version}-{channel}.apk", no channels. */
+struct channels {
+    uint64_t generation; /* 0: no row */
+    unsigned formats;
+    enum channels_validator validator;
+    enum channels_url_info url_info;
+    struct str filename;   /* template */
+    struct channel *items; /* by id, in byte order */
+    size_t count;
+};
+
+void channels_default(struct channels *);
+enum status channels_parse(struct arena *, struct str json, struct channels *, struct error *);
+struct str channels_format(struct arena *, const struct channels *);
+const struct channel *channels_find(const struct channels *, struct str id); /* NULL: unknown */
+
+/* The file name that the template makes. `channel` empty: "{app}-{version}.apk" whatever the template, as it speaks of channels. */
+struct str channels_filename(struct arena *, const struct channels *, struct str app, struct str version, struct str channel);
+enum status channels_check_filename(struct str template, struct error *);
+/* "walle,vasdolly,packer-ng" as a set; refuses what is unknown or given twice, and what apk_format_v1 refuses. */
+enum status channels_parse_formats(struct str list, unsigned *formats, struct error *);
+const char *channels_validator_name(enum channels_validator);
+const char *channels_url_info_name(enum channels_url_info);
+bool channels_validator_parse(struct str, enum channels_validator *);
+bool channels_url_info_parse(struct str, enum channels_url_info *);
+
+/* Newest row; `known` as in generation_newest, with STATUS_NOT_MODIFIED. */
+enum status channels_load(struct store *, struct io, struct str app, uint64_t known, struct channels *, struct error *);
+
+/* Changes the row, safely with several writers. `change` edits *channels in the arena (items may be replaced; they need not be sorted), and returns STATUS_NOT_MODIFIED for nothing to do.
+ * Refused (STATUS_INVALID): info that does not fit into APK_REGION_DEFAULT bytes (S4, with the number of bytes that fit), and with validator `store` a change to what a published channel's bytes
+ * are made of. */
+typedef enum status channels_change_fn(void *context, struct arena *, struct channels *, struct error *);
+enum status channels_update(struct store *, struct io, struct str app, channels_change_fn *, void *context, struct channels *result,
+                            struct error *);
+
+#endif

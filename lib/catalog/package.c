@@ -1,0 +1,182 @@
+#include "lib/catalog/package.h"
+
+#include "base/buf.h"
+#include "lib/config/config.h"
+#include "lib/transfer/watch.h"
+
+struct str package_base_key(struct arena *arena, struct str app, struct str version)
+{
+    return arena_printf(arena, "packages/" STR_FMT "/" STR_FMT "/base.apk", STR_ARG(app), STR_ARG(version));
+}
+
+struct str package_json_key(struct arena *arena, struct str app, struct str version)
+{
+    return arena_printf(arena, "packages/" STR_FMT "/" STR_FMT "/package.json", STR_ARG(app), STR_ARG(version));
+}
+
+static enum status parse_region(struct config *config, struct package *package, struct error *error)
+{
+    struct config region;
+    TRY(config_object(config, "region", CONFIG_REQUIRED, &region, error));
+    TRY(config_whole(&region, "offset", CONFIG_REQUIRED, 0, package->size, &package->region.offset, error));
+    TRY(config_whole(&region, "length", CONFIG_REQUIRED, 1, package->size - package->region.offset, &package->region.length, error));
+    return config_end(&region, error);
+}
+
+enum status package_parse(struct arena *arena, struct str json, struct package *out, struct error *error)
+{
+    struct config config;
+    struct package package = {0};
+    struct str scheme = {0};
+    TRY(config_open(arena, json, "package.json", &config, error));
+    TRY(config_id(&config, "app", CONFIG_REQUIRED, &package.app, error));
+    TRY(config_id(&config, "version", CONFIG_REQUIRED, &package.version, error));
+    TRY(config_whole(&config, "size", CONFIG_REQUIRED, 1, INT64_MAX, &package.size, error));
+    TRY(config_text(&config, "sha256", CONFIG_REQUIRED, &package.sha256, error));
+    TRY(config_text(&config, "scheme", CONFIG_REQUIRED, &scheme, error));
+    if (!apk_schemes_parse(scheme, &package.schemes)) return config_refuse(&config, "scheme", error, "must be like v1 or v2+v3");
+    TRY(parse_region(&config, &package, error));
+    TRY(config_text(&config, "package", CONFIG_OPTIONAL, &package.name, error));
+    TRY(config_whole(&config, "version_code", CONFIG_OPTIONAL, 0, INT64_MAX, &package.version_code, error));
+    TRY(config_text(&config, "etag", CONFIG_REQUIRED, &package.etag, error));
+    TRY(config_time(&config, "modified", CONFIG_REQUIRED, &package.modified, error));
+    TRY(config_time(&config, "published", CONFIG_REQUIRED, &package.published, error));
+    TRY(config_end(&config, error));
+    *out = package;
+    return STATUS_OK;
+}
+
+struct str package_format(struct arena *arena, const struct package *package)
+{
+    struct buf out = buf_in(arena, 16384);
+    buf_printf(&out, "{\"app\":\"" STR_FMT "\",\"version\":\"" STR_FMT "\"", STR_ARG(package->app), STR_ARG(package->version));
+    buf_printf(&out, ",\"size\":%llu,\"sha256\":\"" STR_FMT "\"", (unsigned long long)package->size, STR_ARG(package->sha256));
+    buf_printf(&out, ",\"scheme\":\"" STR_FMT "\"", STR_ARG(apk_schemes_name(arena, package->schemes)));
+    buf_printf(&out, ",\"region\":{\"offset\":%llu,\"length\":%llu}", (unsigned long long)package->region.offset,
+               (unsigned long long)package->region.length);
+    buf_add(&out, S(",\"package\":"));
+    buf_add_json(&out, package->name);
+    buf_printf(&out, ",\"version_code\":%llu,\"etag\":", (unsigned long long)package->version_code);
+    buf_add_json(&out, package->etag);
+    buf_printf(&out, ",\"modified\":\"" STR_FMT "\"", STR_ARG(clock_format_time(arena, package->modified)));
+    buf_printf(&out, ",\"published\":\"" STR_FMT "\"}\n", STR_ARG(clock_format_time(arena, package->published)));
+    return buf_str(&out);
+}
+
+enum status package_load(struct store *store, struct io io, struct str app, struct str version, struct package *package,
+                         struct error *error)
+{
+    struct store_object object;
+    const struct store_get all = {.limit = 65536};
+    enum status status = store_get(store, io, package_json_key(io.arena, app, version), &all, &object, error);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(error, status, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(app), STR_ARG(version));
+    TRY(status);
+    TRY(package_parse(io.arena, object.body, package, error));
+    bool is_it = str_equal(package->app, app) && str_equal(package->version, version);
+    ENSURE(is_it, error, STATUS_CORRUPT, "package.json of " STR_FMT "/" STR_FMT " speaks of another package", STR_ARG(app),
+           STR_ARG(version));
+    return STATUS_OK;
+}
+
+static enum status drain(struct stream stream, struct error *error)
+{
+    char chunk[65536];
+    ssize_t count;
+    while ((count = stream_read(stream, chunk, sizeof chunk, error)) > 0) continue;
+    return count < 0 ? error->status : STATUS_OK;
+}
+
+/* The digest of the base that stands in the store. */
+static enum status digest_of_stored(struct store *store, struct io io, struct str key, struct str *sha256, struct store_object *object,
+                                    struct error *error)
+{
+    struct stream stream;
+    TRY(store_stream(store, io, key, NULL, &stream, object, error));
+    struct watch *watch = watch_new(io.arena, stream, NULL);
+    struct stream watched = watch_stream(watch);
+    enum status status = drain(watched, error);
+    stream_close(&watched);
+    *sha256 = watch_sha256(watch, io.arena);
+    return status;
+}
+
+/* A base that stands there without being ours to overwrite: a run that was cut off left it, or another publisher is at work. Equal bytes are as good as our own. */
+static enum status adopt_base(struct store *store, struct io io, struct str key, struct watch *ours, struct package *package,
+                              struct store_object *object, struct error *error)
+{
+    struct str theirs;
+    TRY(drain(watch_stream(ours), error));
+    package->sha256 = watch_sha256(ours, io.arena);
+    TRY(digest_of_stored(store, io, key, &theirs, object, error));
+    ENSURE(str_equal(theirs, package->sha256), error, STATUS_PRECONDITION,
+           STR_FMT " is there with other bytes, of a publication that did not end: `pakhus unpublish` removes it", STR_ARG(key));
+    return STATUS_OK;
+}
+
+static enum status put_base(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
+{
+    static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/vnd.android.package-archive"};
+    struct store_object object;
+    struct watch *watch = watch_new(io.arena, stream, NULL);
+    struct str key = package_base_key(io.arena, package->app, package->version);
+    enum status status = store_upload(store, io, key, watch_stream(watch), package->size, &once, &object, error);
+    if (status == STATUS_PRECONDITION)
+        status = adopt_base(store, io, key, watch, package, &object, error);
+    else if (status == STATUS_OK)
+        package->sha256 = watch_sha256(watch, io.arena);
+    TRY(status);
+    ENSURE(watch_bytes(watch) == package->size, error, STATUS_CORRUPT, "the package has %llu bytes, not %llu",
+           (unsigned long long)watch_bytes(watch), (unsigned long long)package->size);
+    TRY(store_head(store, io, key, &object, error));
+    ENSURE(object.size == package->size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes in the store, not %llu", STR_ARG(key),
+           (unsigned long long)object.size, (unsigned long long)package->size);
+    package->etag = object.etag;
+    package->modified = object.modified;
+    return STATUS_OK;
+}
+
+static enum status compare_published(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
+{
+    struct package published;
+    TRY(package_load(store, io, package->app, package->version, &published, error));
+    struct watch *watch = watch_new(io.arena, stream, NULL);
+    TRY(drain(watch_stream(watch), error));
+    ENSURE(str_equal(watch_sha256(watch, io.arena), published.sha256), error, STATUS_PRECONDITION,
+           STR_FMT "/" STR_FMT " is published with other bytes, and a published version never changes: choose another version",
+           STR_ARG(package->app), STR_ARG(package->version));
+    *package = published;
+    return STATUS_OK;
+}
+
+enum status package_publish(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
+{
+    static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
+    struct package ignored;
+    enum status status = package_load(store, io, package->app, package->version, &ignored, error);
+    if (status == STATUS_OK) return compare_published(store, io, stream, package, error);
+    if (status != STATUS_NOT_FOUND) return status;
+    TRY(put_base(store, io, stream, package, error));
+    package->published = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
+    struct str key = package_json_key(io.arena, package->app, package->version);
+    status = store_put(store, io, key, package_format(io.arena, package), &once, NULL, error);
+    if (status != STATUS_PRECONDITION) return status;
+    struct str sha256 = package->sha256; /* another publisher was faster by a hair: with the same bytes we have both won */
+    TRY(package_load(store, io, package->app, package->version, package, error));
+    ENSURE(str_equal(package->sha256, sha256), error, STATUS_PRECONDITION, "another publisher was faster, with other bytes");
+    return STATUS_OK;
+}
+
+enum status package_unpublish(struct store *store, struct io io, struct str app, struct str version, struct error *error)
+{
+    struct store_object object;
+    struct str json = package_json_key(io.arena, app, version), base = package_base_key(io.arena, app, version);
+    enum status has_json = store_head(store, io, json, &object, error);
+    if (has_json != STATUS_OK && has_json != STATUS_NOT_FOUND) return has_json;
+    enum status has_base = store_head(store, io, base, &object, error);
+    if (has_base != STATUS_OK && has_base != STATUS_NOT_FOUND) return has_base;
+    ENSURE(has_json == STATUS_OK || has_base == STATUS_OK, error, STATUS_NOT_FOUND, "the package " STR_FMT "/" STR_FMT " is not published",
+           STR_ARG(app), STR_ARG(version));
+    TRY(store_remove(store, io, json, error));
+    return store_remove(store, io, base, error);
+}

@@ -1,0 +1,117 @@
+#include "lib/catalog/release.h"
+
+#include "base/buf.h"
+#include "lib/config/config.h"
+
+static enum status parse_stage(struct config *array, size_t index, struct release *release, struct error *error)
+{
+    struct config stage;
+    struct release_stage *out = &release->staged[release->staged_count++];
+    TRY(config_item_object(array, index, &stage, error));
+    TRY(config_id(&stage, "version", CONFIG_REQUIRED, &out->version, error));
+    TRY(config_number(&stage, "share", CONFIG_REQUIRED, 0, 1, &out->share, error));
+    return config_end(&stage, error);
+}
+
+enum status release_parse(struct arena *arena, struct str json, struct release *out, struct error *error)
+{
+    struct release release = {0};
+    struct config config, array;
+    size_t count;
+    TRY(config_open(arena, json, "release", &config, error));
+    TRY(config_id(&config, "app", CONFIG_REQUIRED, &release.app, error));
+    TRY(config_id(&config, "current", CONFIG_OPTIONAL, &release.current, error));
+    TRY(config_array(&config, "staged", CONFIG_OPTIONAL, &array, &count, error));
+    if (count > RELEASE_STAGED_MAXIMUM) return config_refuse(&config, "staged", error, "more than %d versions", RELEASE_STAGED_MAXIMUM);
+    for (size_t i = 0; i < count; i++) TRY(parse_stage(&array, i, &release, error));
+    TRY(config_end(&config, error));
+    *out = release;
+    return STATUS_OK;
+}
+
+struct str release_format(struct arena *arena, const struct release *release)
+{
+    struct buf out = buf_in(arena, 16384);
+    buf_printf(&out, "{\"app\":\"" STR_FMT "\"", STR_ARG(release->app));
+    if (release->current.length > 0) buf_printf(&out, ",\"current\":\"" STR_FMT "\"", STR_ARG(release->current));
+    buf_add(&out, S(",\"staged\":["));
+    for (size_t i = 0; i < release->staged_count; i++)
+        buf_printf(&out, "%s{\"version\":\"" STR_FMT "\",\"share\":%.6g}", i ? "," : "", STR_ARG(release->staged[i].version),
+                   release->staged[i].share);
+    buf_add(&out, S("]}\n"));
+    return buf_str(&out);
+}
+
+static struct str row_of(struct arena *arena, struct str app)
+{
+    return arena_printf(arena, "releases/" STR_FMT "/", STR_ARG(app));
+}
+
+static enum status parse_row(struct arena *arena, struct str app, const struct generation *row, struct release *release,
+                             struct error *error)
+{
+    *release = (struct release){.app = app};
+    if (row->number > 0) TRY(release_parse(arena, row->body, release, error));
+    release->generation = row->number;
+    return STATUS_OK;
+}
+
+enum status release_load(struct store *store, struct io io, struct str app, uint64_t known, struct release *release, struct error *error)
+{
+    struct generation row;
+    TRY(generation_newest(store, io, row_of(io.arena, app), known, &row, error));
+    return parse_row(io.arena, app, &row, release, error);
+}
+
+static void drop_stage(struct release *release, struct str version)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < release->staged_count; i++)
+        if (!str_equal(release->staged[i].version, version)) release->staged[kept++] = release->staged[i];
+    release->staged_count = kept;
+}
+
+static enum status stage(struct release *release, struct str version, double share, struct error *error)
+{
+    double sum = share;
+    drop_stage(release, version);
+    if (share <= 0) return STATUS_OK;
+    ENSURE(!str_equal(release->current, version), error, STATUS_INVALID, STR_FMT " is current already: it has no share", STR_ARG(version));
+    ENSURE(release->staged_count < RELEASE_STAGED_MAXIMUM, error, STATUS_INVALID, "%d versions are staged already", RELEASE_STAGED_MAXIMUM);
+    for (size_t i = 0; i < release->staged_count; i++) sum += release->staged[i].share;
+    ENSURE(sum <= 1.000001, error, STATUS_INVALID, "the staged shares would add up to %.4g %%", sum * 100);
+    release->staged[release->staged_count++] = (struct release_stage){version, share};
+    return STATUS_OK;
+}
+
+struct change {
+    struct str app, version;
+    double share;
+    struct release result;
+};
+
+static enum status change_row(void *context, struct arena *arena, const struct generation *row, struct str *body, struct error *error)
+{
+    struct change *change = context;
+    struct release *release = &change->result;
+    TRY(parse_row(arena, change->app, row, release, error));
+    if (change->share >= 1) {
+        release->current = change->version;
+        release->staged_count = 0;
+    } else {
+        TRY(stage(release, change->version, change->share, error));
+    }
+    *body = release_format(arena, release);
+    return STATUS_OK;
+}
+
+enum status release_set(struct store *store, struct io io, struct str app, struct str version, double share, struct release *result,
+                        struct error *error)
+{
+    struct change change = {.app = app, .version = version, .share = share};
+    struct generation row;
+    TRY(generation_update(store, io, row_of(io.arena, app), change_row, &change, &row, error));
+    *result = change.result;
+    result->generation = row.number;
+    return STATUS_OK;
+}
