@@ -118,14 +118,42 @@ static int by_id(const void *a, const void *b)
     return str_compare(((const struct channel *)a)->id, ((const struct channel *)b)->id);
 }
 
+static void sort_items(struct channels *channels)
+{
+    if (channels->count > 0) qsort(channels->items, channels->count, sizeof(struct channel), by_id);
+}
+
+/* "changed": {"2026-08-20T10:00:00Z":["huawei",…]}: channels come in thousands at a time, so the times are few. */
+static enum status parse_changed(struct config *config, struct channels *channels, struct error *error)
+{
+    struct config table, ids;
+    const char *time;
+    json_t *value;
+    TRY(config_object(config, "changed", CONFIG_OPTIONAL, &table, error));
+    json_object_foreach(table.object, time, value)
+    {
+        int64_t moment;
+        size_t count;
+        if (!clock_parse_time(str_of(time), &moment)) return config_refuse(&table, time, error, "is not a time");
+        TRY(config_array(&table, time, CONFIG_REQUIRED, &ids, &count, error));
+        for (size_t i = 0; i < count; i++) {
+            struct str id;
+            TRY(config_item_text(&ids, i, &id, error));
+            struct channel *channel = (struct channel *)(uintptr_t)channels_find(channels, id);
+            if (channel) channel->changed = moment;
+        }
+    }
+    return STATUS_OK;
+}
+
 static enum status parse_items(struct arena *arena, struct config *config, struct channels *channels, struct error *error)
 {
     struct collect collect = {arena, channels};
     size_t count = json_object_size(json_object_get(config->object, "channels"));
     channels->items = arena_array(arena, count, sizeof(struct channel));
     TRY(config_each_object(config, "channels", CONFIG_OPTIONAL, collect_channel, &collect, error));
-    qsort(channels->items, channels->count, sizeof(struct channel), by_id);
-    return STATUS_OK;
+    sort_items(channels);
+    return parse_changed(config, channels, error);
 }
 
 enum status channels_parse(struct arena *arena, struct str json, struct channels *out, struct error *error)
@@ -148,6 +176,27 @@ enum status channels_parse(struct arena *arena, struct str json, struct channels
     return STATUS_OK;
 }
 
+static int by_change(const void *a, const void *b)
+{
+    const struct channel *one = *(const struct channel *const *)a, *other = *(const struct channel *const *)b;
+    if (one->changed != other->changed) return one->changed < other->changed ? -1 : 1;
+    return str_compare(one->id, other->id);
+}
+
+static void add_changed(struct arena *arena, struct buf *out, const struct channels *channels)
+{
+    const struct channel **sorted = arena_array(arena, channels->count, sizeof *sorted);
+    for (size_t i = 0; i < channels->count; i++) sorted[i] = &channels->items[i];
+    if (channels->count > 0) qsort(sorted, channels->count, sizeof *sorted, by_change);
+    buf_add(out, S(",\n\"changed\":{"));
+    for (size_t i = 0; i < channels->count; i++) {
+        bool first = i == 0 || sorted[i]->changed != sorted[i - 1]->changed;
+        if (first) buf_printf(out, "%s\"" STR_FMT "\":[", i ? "],\n" : "\n", STR_ARG(clock_format_time(arena, sorted[i]->changed)));
+        buf_printf(out, "%s\"" STR_FMT "\"", first ? "" : ",", STR_ARG(sorted[i]->id));
+    }
+    buf_add(out, channels->count ? S("]}") : S("}"));
+}
+
 struct str channels_format(struct arena *arena, const struct channels *channels)
 {
     struct buf out = buf_in(arena, BODY_LIMIT);
@@ -166,7 +215,9 @@ struct str channels_format(struct arena *arena, const struct channels *channels)
         buf_printf(&out, "%s\n\"" STR_FMT "\":", i ? "," : "", STR_ARG(channels->items[i].id));
         buf_add(&out, channels->items[i].info.json);
     }
-    buf_add(&out, S("}}\n"));
+    buf_add(&out, S("}"));
+    add_changed(arena, &out, channels);
+    buf_add(&out, S("}\n"));
     return buf_str(&out);
 }
 
@@ -277,6 +328,17 @@ static enum status check_frozen(const struct channels *old, const struct channel
     return STATUS_OK;
 }
 
+/* What is the same as before keeps its time. */
+static void stamp(const struct channels *old, struct channels *new)
+{
+    int64_t now = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
+    for (size_t i = 0; i < new->count; i++) {
+        const struct channel *before = channels_find(old, new->items[i].id);
+        bool same = before && old->formats == new->formats &&str_equal(before->info.json, new->items[i].info.json);
+        new->items[i].changed = same ? before->changed : now;
+    }
+}
+
 struct update {
     channels_change_fn *change;
     void *context;
@@ -290,9 +352,10 @@ static enum status change_row(void *context, struct arena *arena, const struct g
     TRY(parse_row(arena, row, &old, error));
     *new = old;
     TRY(update->change(update->context, arena, new, error));
-    qsort(new->items, new->count, sizeof(struct channel), by_id);
+    sort_items(new);
     TRY(check_frozen(&old, new, error));
     for (size_t i = 0; i < new->count; i++) TRY(check_room(new, &new->items[i], error));
+    stamp(&old, new);
     *body = channels_format(arena, new);
     ENSURE(body->length < BODY_LIMIT, error, STATUS_TOO_LARGE, "the channels of one app may not take more than 64 MiB");
     return STATUS_OK;

@@ -11,6 +11,7 @@ enum channels_url_info { CHANNELS_URL_SIGNED, CHANNELS_URL_UNSIGNED, CHANNELS_UR
 struct channel {
     struct str id;
     struct apk_info info;
+    int64_t changed; /* when its info or the formats last did; part of Last-Modified. channels_update sees to it */
 };
 
 /* Immutable once parsed. An app without a row has the defaults: Walle, `package`, signed, "{app}-{version}-{channel}.apk", no channels. */

@@ -1,0 +1,409 @@
+#include "functions/channel-range-splice/handler.h"
+
+#include <openssl/evp.h>
+
+#include "base/encode.h"
+#include "functions/common/app.h"
+#include "functions/common/respond.h"
+#include "lib/apk/channel.h"
+#include "lib/apk/info.h"
+#include "lib/apk/splice.h"
+#include "lib/catalog/link.h"
+#include "lib/http/date.h"
+#include "lib/http/disposition.h"
+#include "lib/http/precondition.h"
+#include "lib/http/range.h"
+
+/* Seconds that caches may keep what we say. A base never changes; a channel's info may; URLs with info of their own are rarely asked twice (S12). */
+enum { BASE_LIFE = 86400, CHANNEL_LIFE = 300, INFO_LIFE = 60 };
+/* How long a redirect's signature is good, at least (store_presign), and what caches leave unused of it. */
+enum { PRESIGN_LIFE = 30 * CLOCK_MINUTE, PRESIGN_MARGIN = 60 };
+/* Up to here an overlaid range is answered as one buffer, which is the fastest; above it is a stream. */
+enum { BUFFER_LIMIT = 4 << 20 };
+enum { FILLED_BYTES = 64 << 20 };
+
+struct splice {
+    struct app *app;
+    struct cache *filled; /* "app/version/channel@generation" → struct filled */
+};
+
+/* A region as a channel has it, and the validator that follows from it. */
+struct filled {
+    struct str bytes; /* empty for the base itself */
+    struct str etag;
+};
+
+/* What is being asked for: one representation, and where its bytes come from. */
+struct variant {
+    const struct package *package;
+    struct filled filled;
+    struct http_validators validators;
+    struct str disposition;
+    int life; /* seconds */
+};
+
+struct task {
+    struct splice *splice;
+    struct lc_call *call;
+    const struct lc_request *request;
+    struct lc_response *response;
+    struct io io;
+    struct link link;
+    struct variant variant;
+    struct http_range range;
+    bool partial;
+};
+
+/* --- the variant: package, channel, info → region and validators */
+
+/* ETag of kind `package`: a hash of the base's digest and the region's bytes as filled. */
+static struct str hash_etag(struct arena *arena, struct str sha256, struct str region)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+    EVP_DigestUpdate(hash, sha256.data, sha256.length);
+    EVP_DigestUpdate(hash, region.data, region.length);
+    EVP_DigestFinal_ex(hash, digest, &length);
+    EVP_MD_CTX_free(hash);
+    struct str text = base64url_encode(arena, str_make(digest, 24));
+    return arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(text));
+}
+
+static enum status fill(struct arena *arena, const struct package *package, const struct channels *channels, const struct apk_info *info,
+                        struct filled *filled, struct error *error)
+{
+    size_t length = (size_t)package->region.length;
+    char *bytes = arena_buffer(arena, length);
+    TRY(apk_fill(package->schemes, channels->formats, info, bytes, length, error));
+    filled->bytes = str_make(bytes, length);
+    filled->etag = hash_etag(arena, package->sha256, filled->bytes);
+    return STATUS_OK;
+}
+
+/* Runs once for a channel: its facts are in memory already, its region is made from them. */
+static enum status load_filled(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct app *app = context;
+    const struct package *package;
+    const struct channels *channels;
+    const struct channel *channel;
+    struct filled *filled = arena_new_of(io.arena, struct filled);
+    struct str rest = arena_copy(io.arena, key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'), name = str_cut(&rest, '@');
+    (void)previous;
+    TRY(app_package(app, io, id, version, &package, error));
+    TRY(app_channel(app, io, id, name, &channels, &channel, error));
+    TRY(fill(io.arena, package, channels, &channel->info, filled, error));
+    *value = filled;
+    return STATUS_OK;
+}
+
+/* Facts that change make another key: the old region is not asked for again, and leaves the cache in time. */
+static enum status filled_channel(struct task *task, const struct package *package, const struct channels *channels,
+                                  const struct channel *channel, struct filled *filled, struct error *error)
+{
+    const void *value;
+    struct str key =
+        arena_printf(task->io.arena, STR_FMT "/" STR_FMT "/" STR_FMT "@%llu." STR_FMT, STR_ARG(package->app), STR_ARG(package->version),
+                     STR_ARG(channel->id), (unsigned long long)channels->generation, STR_ARG(str_first(package->sha256, 16)));
+    TRY(cache_get(task->splice->filled, task->io, key, &value, error));
+    *filled = *(const struct filled *)value;
+    return STATUS_OK;
+}
+
+static enum status filled_with_info(struct task *task, const struct package *package, const struct channels *channels,
+                                    const struct channel *channel, struct filled *filled, struct error *error)
+{
+    struct apk_info merged;
+    TRY(apk_info_merge(task->io.arena, &channel->info, task->link.info, &merged, error));
+    return fill(task->io.arena, package, channels, &merged, filled, error);
+}
+
+static struct str disposition_of(struct task *task, const struct channels *channels)
+{
+    const struct link *link = &task->link;
+    struct str name = link->filename;
+    if (!name.data) name = channels_filename(task->io.arena, channels, link->app, link->version, link->channel);
+    return http_disposition(task->io.arena, name);
+}
+
+static enum status find_variant(struct task *task, struct error *error)
+{
+    const struct link *link = &task->link;
+    struct variant *variant = &task->variant;
+    struct app *app = task->splice->app;
+    const struct channels *channels;
+    const struct channel *channel = NULL;
+    TRY(app_package(app, task->io, link->app, link->version, &variant->package, error));
+    if (link->channel.length > 0)
+        TRY(app_channel(app, task->io, link->app, link->channel, &channels, &channel, error));
+    else
+        TRY(app_channels(app, task->io, link->app, &channels, error));
+    const struct package *package = variant->package;
+    variant->life = !channel ? BASE_LIFE : link->info.data ? INFO_LIFE : CHANNEL_LIFE;
+    variant->disposition = disposition_of(task, channels);
+    if (!channel)
+        variant->filled.etag = arena_printf(task->io.arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
+    else if (link->info.data)
+        TRY(filled_with_info(task, package, channels, channel, &variant->filled, error));
+    else
+        TRY(filled_channel(task, package, channels, channel, &variant->filled, error));
+    variant->validators = (struct http_validators){variant->filled.etag, package->published};
+    if (channel && channel->changed > package->published) variant->validators.modified = channel->changed;
+    if (channels->validator == CHANNELS_VALIDATOR_STORE) variant->validators = (struct http_validators){package->etag, package->modified};
+    return STATUS_OK;
+}
+
+/* --- who may ask */
+
+static enum status check_signature(struct task *task, bool *allowed, struct error *error)
+{
+    const struct channels *channels;
+    const struct app *app = task->splice->app;
+    *allowed = false;
+    enum status status = link_verify(task->io.arena, &task->link, &app->url_keys, clock_now(), error);
+    if (status == STATUS_DENIED) return respond_problem(task->call, task->response, 403, "signature", "%s", error->text);
+    if (task->link.info.data) {
+        TRY(app_channels(task->splice->app, task->io, task->link.app, &channels, error));
+        if (channels->url_info == CHANNELS_URL_NEVER)
+            return respond_problem(task->call, task->response, 403, "url-info", "this app takes no info from URLs");
+        if (status != STATUS_OK && channels->url_info == CHANNELS_URL_SIGNED)
+            return respond_problem(task->call, task->response, 403, "signature", "this app takes info from signed URLs only");
+    }
+    *allowed = true;
+    return STATUS_OK;
+}
+
+/* --- answering */
+
+static void add_header(struct task *task, struct str name, struct str value)
+{
+    lc_header_add(task->io.arena, &task->response->headers, name, value);
+}
+
+static void add_common_headers(struct task *task, int64_t life)
+{
+    struct arena *arena = task->io.arena;
+    add_header(task, S("ETag"), task->variant.validators.etag);
+    add_header(task, S("Last-Modified"), http_date(arena, task->variant.validators.modified));
+    add_header(task, S("Cache-Control"), arena_printf(arena, "public, max-age=%lld", (long long)life));
+    add_header(task, S("Accept-Ranges"), S("bytes"));
+    add_header(task, S("Content-Disposition"), task->variant.disposition);
+}
+
+/* Says where the bytes are. The follower needs the base's own ETag to be sure that no other object's bytes get in (If-Match). */
+static enum status redirect(struct task *task, struct error *error)
+{
+    struct app *app = task->splice->app;
+    const struct package *package = task->variant.package;
+    struct str key = package_base_key(task->io.arena, package->app, package->version), url;
+    int64_t life = task->variant.life, valid_until;
+    if (app->redirect == APP_REDIRECT_PRESIGNED) {
+        TRY(store_presign(app->store, task->io, key, PRESIGN_LIFE, &url, &valid_until, error));
+        int64_t left = (valid_until - clock_now()) / CLOCK_SECOND - PRESIGN_MARGIN;
+        if (left < life) life = left > 0 ? left : 0;
+    } else {
+        url = arena_printf(task->io.arena, STR_FMT STR_FMT, STR_ARG(app->redirect_url), STR_ARG(key));
+    }
+    task->response->status = 302;
+    add_header(task, S("Location"), url);
+    add_header(task, S("Pakhus-Base-ETag"), package->etag);
+    add_common_headers(task, life);
+    return STATUS_OK;
+}
+
+/* The bytes of the base as they pass, with those of the region in their place. */
+struct overlay {
+    struct stream inner;
+    uint64_t position; /* in the package, of the next byte */
+    struct apk_region region;
+    const char *bytes;
+};
+
+static void overlay_bytes(const struct apk_region *region, const char *filled, uint64_t position, void *buffer, size_t length)
+{
+    uint64_t start = position > region->offset ? position : region->offset;
+    uint64_t end = position + length < region->offset + region->length ? position + length : region->offset + region->length;
+    if (start < end) memcpy((char *)buffer + (start - position), filled + (start - region->offset), (size_t)(end - start));
+}
+
+static ssize_t overlay_read(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct overlay *overlay = context;
+    ssize_t count = stream_read(overlay->inner, buffer, capacity, error);
+    if (count <= 0) return count;
+    if (overlay->bytes) overlay_bytes(&overlay->region, overlay->bytes, overlay->position, buffer, (size_t)count);
+    overlay->position += (uint64_t)count;
+    return count;
+}
+
+static void overlay_close(void *context)
+{
+    struct overlay *overlay = context;
+    stream_close(&overlay->inner);
+}
+
+static enum status send_stream(struct task *task, struct str key, const struct store_get *get, struct error *error)
+{
+    struct store_object object;
+    struct overlay *overlay = arena_new_of(task->io.arena, struct overlay);
+    *overlay = (struct overlay){.position = get->offset, .region = task->variant.package->region, .bytes = task->variant.filled.bytes.data};
+    TRY(store_stream(task->splice->app->store, task->io, key, get, &overlay->inner, &object, error));
+    task->response->stream = (struct stream){.read = overlay_read, .close = overlay_close, .context = overlay};
+    task->response->length = get->length;
+    return STATUS_OK;
+}
+
+static enum status send_buffer(struct task *task, struct str key, const struct store_get *get, struct error *error)
+{
+    struct store_object object;
+    const struct variant *variant = &task->variant;
+    TRY(store_get(task->splice->app->store, task->io, key, get, &object, error));
+    if (variant->filled.bytes.data) /* the body is ours: it lies in this call's arena */
+        overlay_bytes(&variant->package->region, variant->filled.bytes.data, get->offset, (char *)(uintptr_t)object.body.data,
+                      object.body.length);
+    task->response->body = object.body;
+    return STATUS_OK;
+}
+
+static enum status send_base_bytes(struct task *task, struct error *error)
+{
+    const struct package *package = task->variant.package;
+    struct str key = package_base_key(task->io.arena, package->app, package->version);
+    const struct store_get get = {
+        .offset = task->range.offset, .length = task->range.length, .if_match = package->etag, .limit = BUFFER_LIMIT};
+    enum status status = get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error) : send_buffer(task, key, &get, error);
+    if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return status;
+    app_forget_package(task->splice->app, task->io, package); /* unpublished, or published anew, behind our back */
+    return error_set(error, STATUS_UNAVAILABLE, STR_FMT " is not the object that was published: no byte of it is sent", STR_ARG(key));
+}
+
+static enum status send_body(struct task *task, const struct splice_plan *plan, struct error *error)
+{
+    const struct variant *variant = &task->variant;
+    task->response->length = task->range.length;
+    if (str_equal(task->request->method, S("HEAD"))) return STATUS_OK;
+    if (task->range.length > task->call->body_limit)
+        return respond_problem(task->call, task->response, 501, "range-required",
+                               "this host can send %llu bytes at most: ask for a range of that length or less",
+                               (unsigned long long)task->call->body_limit);
+    if (plan->count == 1 && plan->part[0].kind == SPLICE_INFO) {
+        task->response->body = str_make(variant->filled.bytes.data + plan->part[0].offset, (size_t)plan->part[0].length);
+        return STATUS_OK;
+    }
+    return send_base_bytes(task, error);
+}
+
+static enum status send_content(struct task *task, const struct splice_plan *plan, struct error *error)
+{
+    struct arena *arena = task->io.arena;
+    task->response->status = task->partial ? 206 : 200;
+    add_header(task, S("Content-Type"), S("application/vnd.android.package-archive"));
+    if (task->partial) add_header(task, S("Content-Range"), http_content_range(arena, task->range, task->variant.package->size));
+    add_common_headers(task, task->variant.life);
+    return send_body(task, plan, error);
+}
+
+static struct http_conditions conditions_of(const struct lc_request *request)
+{
+    return (struct http_conditions){
+        .if_match = lc_header_get(&request->headers, S("if-match")),
+        .if_none_match = lc_header_get(&request->headers, S("if-none-match")),
+        .if_modified_since = lc_header_get(&request->headers, S("if-modified-since")),
+        .if_unmodified_since = lc_header_get(&request->headers, S("if-unmodified-since")),
+        .if_range = lc_header_get(&request->headers, S("if-range")),
+    };
+}
+
+/* Only a GET follows a redirect to where it leads: a signature is good for one method. */
+static bool is_redirected(const struct task *task, const struct splice_plan *plan)
+{
+    bool base_only = plan->count == 1 && plan->part[0].kind == SPLICE_BASE;
+    return base_only && task->splice->app->redirect != APP_REDIRECT_NEVER && str_equal(task->request->method, S("GET"));
+}
+
+static enum status answer(struct task *task, struct error *error)
+{
+    const struct package *package = task->variant.package;
+    struct http_conditions conditions = conditions_of(task->request);
+    int verdict = http_precondition(&conditions, &task->variant.validators);
+    if (verdict == 412)
+        return respond_problem(task->call, task->response, 412, "precondition", "the package is not the version that was asked for");
+    if (verdict == 304) {
+        task->response->status = 304;
+        add_common_headers(task, task->variant.life);
+        return STATUS_OK;
+    }
+    struct str header = lc_header_get(&task->request->headers, S("range"));
+    enum http_range_kind kind = HTTP_RANGE_NONE;
+    if (http_if_range(&conditions, &task->variant.validators)) kind = http_range_parse(header, package->size, &task->range);
+    if (kind == HTTP_RANGE_UNSATISFIABLE) {
+        respond_problem(task->call, task->response, 416, "range", "the package has %llu bytes", (unsigned long long)package->size);
+        add_header(task, S("Content-Range"), http_content_range_unsatisfied(task->io.arena, package->size));
+        return STATUS_OK;
+    }
+    task->partial = kind == HTTP_RANGE_ONE;
+    if (!task->partial) task->range = (struct http_range){0, package->size};
+    struct apk_region region = task->variant.filled.bytes.data ? package->region : (struct apk_region){0};
+    struct splice_plan plan = splice_plan(region, task->range.offset, task->range.length);
+    return is_redirected(task, &plan) ? redirect(task, error) : send_content(task, &plan, error);
+}
+
+static enum status serve(struct task *task, struct error *error)
+{
+    bool allowed;
+    TRY(link_parse(task->io.arena, task->request->path, task->request->query, &task->link, error));
+    TRY(check_signature(task, &allowed, error));
+    if (!allowed) return STATUS_OK;
+    TRY(find_variant(task, error));
+    return answer(task, error);
+}
+
+static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
+{
+    struct splice *splice = state;
+    struct error error;
+    struct task task = {.splice = splice, .call = call, .request = request, .response = response, .io = app_io(splice->app, call)};
+    if (!respond_allows_reading(call, request, response)) return STATUS_OK;
+    if (!respond_allows_origin(splice->app, call, request, response)) return STATUS_OK;
+    if (serve(&task, &error) == STATUS_OK) return STATUS_OK;
+    *response = (struct lc_response){0};
+    return respond_error(call, response, &error);
+}
+
+/* --- life */
+
+static enum status init(void **state, struct error *error)
+{
+    struct app *app;
+    TRY(app_acquire(&app, error));
+    struct splice *splice = arena_new_of(app->arena, struct splice);
+    const struct cache_options options = {.life = INT64_MAX, .bytes = FILLED_BYTES, .load = load_filled, .context = app};
+    *splice = (struct splice){.app = app, .filled = cache_new(&options)};
+    *state = splice;
+    return STATUS_OK;
+}
+
+static void metrics(void *state, struct buf *out)
+{
+    struct splice *splice = state;
+    app_metrics(splice->app, out);
+}
+
+static void stop(void *state)
+{
+    struct splice *splice = state;
+    cache_free(splice->filled);
+    app_release(splice->app);
+}
+
+const struct lc_function channel_range_splice = {
+    .name = "channel-range-splice",
+    .prefix = "PAKHUS",
+    .init = init,
+    .http = http,
+    .metrics = metrics,
+    .stop = stop,
+    .quick = true,
+};

@@ -1,0 +1,236 @@
+#include "functions/common/app.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/url.h"
+
+/* How long a fact is good before the store is asked whether it still is. A directory costs nothing to ask, and whoever works with one wants to see changes at once. */
+enum { CHANNELS_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
+enum { PACKAGES_BYTES = 32 << 20, CHANNELS_BYTES = 64 << 20 };
+
+/* Unknown channels may be new ones: so many looks into the store at once, and then one a second (a token bucket). */
+enum { REFRESH_BURST = 32 };
+struct app_refresh {
+    pthread_mutex_t lock;
+    int64_t tokens, since; /* whole tokens at the time `since` */
+};
+
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct app *shared;
+static int users;
+
+static struct str setting(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? str_of(value) : (struct str){NULL, 0};
+}
+
+/* --- facts */
+
+static struct str package_key(struct arena *arena, struct str id, struct str version)
+{
+    return arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(id), STR_ARG(version));
+}
+
+static enum status load_package(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct app *app = context;
+    struct package *package = arena_new_of(io.arena, struct package);
+    struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
+    (void)previous;
+    TRY(package_load(app->store, io, id, version, package, error));
+    *value = package;
+    return STATUS_OK;
+}
+
+static enum status load_channels(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct app *app = context;
+    const struct channels *known = previous;
+    struct channels *channels = arena_new_of(io.arena, struct channels);
+    TRY(channels_load(app->store, io, key, known ? known->generation : 0, channels, error));
+    *value = channels;
+    return STATUS_OK;
+}
+
+enum status app_package(struct app *app, struct io io, struct str id, struct str version, const struct package **package,
+                        struct error *error)
+{
+    const void *value;
+    TRY(cache_get(app->packages, io, package_key(io.arena, id, version), &value, error));
+    *package = value;
+    return STATUS_OK;
+}
+
+void app_forget_package(struct app *app, struct io io, const struct package *package)
+{
+    cache_drop(app->packages, package_key(io.arena, package->app, package->version));
+}
+
+enum status app_channels(struct app *app, struct io io, struct str id, const struct channels **channels, struct error *error)
+{
+    const void *value;
+    TRY(cache_get(app->channels, io, id, &value, error));
+    *channels = value;
+    return STATUS_OK;
+}
+
+static bool may_refresh(struct app_refresh *refresh)
+{
+    pthread_mutex_lock(&refresh->lock);
+    int64_t now = clock_monotonic(), gained = (now - refresh->since) / CLOCK_SECOND;
+    refresh->since += gained * CLOCK_SECOND;
+    refresh->tokens = refresh->tokens + gained < REFRESH_BURST ? refresh->tokens + gained : REFRESH_BURST;
+    bool may = refresh->tokens > 0;
+    if (may) refresh->tokens--;
+    pthread_mutex_unlock(&refresh->lock);
+    return may;
+}
+
+enum status app_channel(struct app *app, struct io io, struct str id, struct str channel_id, const struct channels **channels,
+                        const struct channel **channel, struct error *error)
+{
+    TRY(app_channels(app, io, id, channels, error));
+    *channel = channels_find(*channels, channel_id);
+    if (*channel) return STATUS_OK;
+    if (io.no_wait) return error_set(error, STATUS_WOULD_BLOCK, "an unknown channel is looked for in the store");
+    if (may_refresh(app->refresh)) {
+        cache_drop(app->channels, id);
+        TRY(app_channels(app, io, id, channels, error));
+        *channel = channels_find(*channels, channel_id);
+    }
+    ENSURE(*channel, error, STATUS_NOT_FOUND, STR_FMT " has no channel " STR_FMT, STR_ARG(id), STR_ARG(channel_id));
+    return STATUS_OK;
+}
+
+/* --- opening */
+
+static enum status read_redirect(struct app *app, struct str store_url, struct error *error)
+{
+    struct str value = setting("PAKHUS_REDIRECT");
+    bool directory = str_starts(store_url, S("file://"));
+    struct url url;
+    app->redirect = directory ? APP_REDIRECT_NEVER : APP_REDIRECT_PRESIGNED;
+    if (!value.data) return STATUS_OK;
+    if (str_equal(value, S("never"))) return app->redirect = APP_REDIRECT_NEVER, STATUS_OK;
+    if (str_equal(value, S("presigned"))) {
+        ENSURE(!directory, error, STATUS_INVALID, "PAKHUS_REDIRECT: a file:// store has no presigned URLs; say 'never' or a public URL");
+        return STATUS_OK;
+    }
+    bool web = url_parse(value, &url, error) == STATUS_OK && (str_equal(url.scheme, S("http")) || str_equal(url.scheme, S("https")));
+    ENSURE(web && !url.has_query && !url.fragment.data, error, STATUS_INVALID,
+           "PAKHUS_REDIRECT must be 'presigned', 'never' or an http(s) URL");
+    app->redirect = APP_REDIRECT_PUBLIC;
+    app->redirect_url = arena_printf(app->arena, STR_FMT "%s", STR_ARG(value), str_ends(value, S("/")) ? "" : "/");
+    return STATUS_OK;
+}
+
+static struct str without_slash(struct arena *arena, struct str url)
+{
+    while (str_ends(url, S("/"))) url.length--;
+    return arena_copy(arena, url);
+}
+
+static void open_caches(struct app *app, struct str store_url)
+{
+    bool directory = str_starts(store_url, S("file://"));
+    app->packages = cache_new(&(struct cache_options){.life = directory ? 0 : PACKAGE_LIFE,
+                                                      .stale = STALE_LIFE,
+                                                      .missing = directory ? 0 : MISSING_LIFE,
+                                                      .bytes = PACKAGES_BYTES,
+                                                      .load = load_package,
+                                                      .context = app});
+    app->channels = cache_new(&(struct cache_options){
+        .life = directory ? 0 : CHANNELS_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
+}
+
+static enum status open_app(struct app *app, struct error *error)
+{
+    struct str store_url = setting("PAKHUS_STORE");
+    ENSURE(store_url.data, error, STATUS_INVALID,
+           "PAKHUS_STORE is not set: say where the packages are, such as s3://bucket or file:///var/pakhus");
+    if (keyring_parse(app->arena, setting("PAKHUS_URL_KEYS"), 0, &app->url_keys, error) != STATUS_OK)
+        return error_context(error, "PAKHUS_URL_KEYS");
+    TRY(read_redirect(app, store_url, error));
+    app->public_url = without_slash(app->arena, setting("PAKHUS_PUBLIC_URL"));
+    app->origin_secret = arena_copy(app->arena, setting("PAKHUS_ORIGIN_SECRET"));
+    app->refresh = arena_new_of(app->arena, struct app_refresh);
+    *app->refresh = (struct app_refresh){.tokens = REFRESH_BURST, .since = clock_monotonic()};
+    pthread_mutex_init(&app->refresh->lock, NULL);
+    if (store_open(store_url.data, &app->store, error) != STATUS_OK) return error_context(error, "PAKHUS_STORE");
+    open_caches(app, store_url);
+    return STATUS_OK;
+}
+
+static void close_app(struct app *app)
+{
+    cache_free(app->packages);
+    cache_free(app->channels);
+    if (app->store) store_close(app->store);
+    arena_free(app->arena);
+}
+
+static enum status acquire_locked(struct app **out, struct error *error)
+{
+    if (!shared) {
+        struct arena *arena = arena_new();
+        struct app *app = arena_new_of(arena, struct app);
+        app->arena = arena;
+        if (open_app(app, error) != STATUS_OK) {
+            close_app(app);
+            return error->status;
+        }
+        shared = app;
+    }
+    users++;
+    *out = shared;
+    return STATUS_OK;
+}
+
+enum status app_acquire(struct app **out, struct error *error)
+{
+    pthread_mutex_lock(&shared_lock);
+    enum status status = acquire_locked(out, error);
+    pthread_mutex_unlock(&shared_lock);
+    return status;
+}
+
+void app_release(struct app *app)
+{
+    pthread_mutex_lock(&shared_lock);
+    if (--users == 0) {
+        close_app(app);
+        shared = NULL;
+    }
+    pthread_mutex_unlock(&shared_lock);
+}
+
+struct io app_io(struct app *app, const struct lc_call *call)
+{
+    const struct lc_credentials *lent = &call->credentials;
+    if (lent->access_key_id.length > 0)
+        store_offer_credentials(app->store, lent->access_key_id, lent->secret_access_key, lent->session_token);
+    return (struct io){.arena = call->arena, .deadline = call->deadline, .no_wait = call->no_wait};
+}
+
+static void cache_lines(struct buf *out, const char *name, struct cache *cache)
+{
+    struct cache_counts counts = cache_counts(cache);
+    buf_printf(out, "pakhus_cache_hits_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.hits);
+    buf_printf(out, "pakhus_cache_misses_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.misses);
+    buf_printf(out, "pakhus_cache_stale_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.stale);
+    buf_printf(out, "pakhus_cache_bytes{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.bytes);
+}
+
+void app_metrics(struct app *app, struct buf *out)
+{
+    struct store_counts counts = store_counts(app->store);
+    buf_printf(out, "pakhus_store_requests_total %llu\n", (unsigned long long)counts.requests);
+    buf_printf(out, "pakhus_store_retries_total %llu\n", (unsigned long long)counts.retries);
+    buf_printf(out, "pakhus_store_failures_total %llu\n", (unsigned long long)counts.failures);
+    buf_printf(out, "pakhus_store_received_bytes_total %llu\n", (unsigned long long)counts.bytes_in);
+    buf_printf(out, "pakhus_store_sent_bytes_total %llu\n", (unsigned long long)counts.bytes_out);
+    cache_lines(out, "packages", app->packages);
+    cache_lines(out, "channels", app->channels);
+}

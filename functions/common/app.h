@@ -1,0 +1,48 @@
+/* What the functions of one process share: settings from the environment, the store, cached facts about packages and channels. */
+#ifndef FUNCTIONS_COMMON_APP_H
+#define FUNCTIONS_COMMON_APP_H
+
+#include <stdatomic.h>
+
+#include "lambda-c/lambda.h"
+#include "lib/catalog/channels.h"
+#include "lib/catalog/package.h"
+#include "lib/keyring/keyring.h"
+#include "lib/store/cache.h"
+#include "lib/store/store.h"
+
+enum app_redirect { APP_REDIRECT_PRESIGNED, APP_REDIRECT_PUBLIC, APP_REDIRECT_NEVER };
+
+struct app {
+    struct arena *arena;
+    struct store *store;
+    enum app_redirect redirect;
+    struct str redirect_url;  /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
+    struct str public_url;    /* where devices and CDN reach us, without a '/' at the end; may be empty */
+    struct keyring url_keys;  /* PAKHUS_URL_KEYS */
+    struct str origin_secret; /* empty: anyone may ask */
+    struct cache *packages;   /* "app/version" → struct package */
+    struct cache *channels;   /* "app" → struct channels */
+    struct app_refresh *refresh;
+};
+
+/* One per process, counted: the first caller opens it, the last one closes it. Every setting that is wrong is an error that names it. */
+enum status app_acquire(struct app **, struct error *);
+void app_release(struct app *);
+
+/* The io of a call, with Function Compute's credentials offered to the store. */
+struct io app_io(struct app *, const struct lc_call *);
+
+/* Facts, from memory where they are there. They live as long as the call. */
+enum status app_package(struct app *, struct io, struct str app, struct str version, const struct package **, struct error *);
+enum status app_channels(struct app *, struct io, struct str app, const struct channels **, struct error *);
+/* A channel; one that is not known is looked for again in the store, but not more often than the store likes. */
+enum status app_channel(struct app *, struct io, struct str app, struct str id, const struct channels **, const struct channel **,
+                        struct error *);
+/* The store says that what we knew of a package is no longer so. */
+void app_forget_package(struct app *, struct io, const struct package *);
+
+/* Prometheus lines of the store and the caches. */
+void app_metrics(struct app *, struct buf *out);
+
+#endif
