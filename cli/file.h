@@ -1,0 +1,15 @@
+/* Local APKs: read as an apk_source, and what is said about them. */
+#ifndef CLI_FILE_H
+#define CLI_FILE_H
+
+#include "cli/command.h"
+#include "lib/apk/prepare.h"
+
+/* Closed with the arena. */
+enum status file_source(struct arena *, const char *path, struct apk_source *, struct error *);
+/* A v4 signature beside it belongs to exactly this file: a warning on stderr (S3). */
+void file_warn_of_idsig(const char *path);
+/* What apk_prepare did that a person should know, a line each on stderr. */
+void file_tell_notes(const struct apk_prepared *);
+
+#endif

@@ -1,0 +1,21 @@
+#include "cli/command.h"
+
+#include <signal.h>
+
+static const struct command_entry commands[] = {
+    {"serve", cmd_serve, "all functions on one port"},
+    {"prepare", cmd_prepare, "reserve a region for channel info in an APK"},
+    {"publish", cmd_publish, "put a base package into the store"},
+    {"unpublish", cmd_unpublish, "take a package out of the store"},
+    {"release", cmd_release, "say which version of an app is current"},
+    {"channel", cmd_channel, "an app's channels, and what holds for all of them"},
+    {"url", cmd_url, "signed URLs with channel info of their own"},
+    {"splice", cmd_splice, "make a channel package offline"},
+    {"inspect", cmd_inspect, "what is in an APK's signing block"},
+};
+
+int main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    return command_choose("", commands, sizeof commands / sizeof *commands, argc, argv);
+}

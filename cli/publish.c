@@ -1,0 +1,145 @@
+#include <stdio.h>
+
+#include "cli/file.h"
+#include "cli/stored.h"
+#include "lib/catalog/package.h"
+#include "lib/transfer/progress.h"
+
+static struct str store_url, app, version;
+static uint64_t region = APK_REGION_DEFAULT;
+static bool json;
+
+/* --- publish */
+
+static const struct command_option publish_options[] = {
+    {"store", 's', OPTION_TEXT, &store_url, "URL", "s3://… or file:///…; or PAKHUS_STORE"},
+    {"app", 'a', OPTION_TEXT, &app, "APP", "the app's id"},
+    {"version", 'v', OPTION_TEXT, &version, "VERSION", "the version's id; a published one never changes"},
+    {"region", 0, OPTION_SIZE, &region, "BYTES", "what to reserve in a package that is not prepared; 4096 unless said"},
+    {"json", 0, OPTION_FLAG, &json, NULL, "print package.json"},
+};
+static const struct command publish = {
+    .name = "publish",
+    .arguments = "BASE.apk",
+    .summary = "Puts a base package into the store; one that is not prepared is prepared on the way.",
+    .example = "pakhus publish game.apk --store s3://packages --app GAME --version 2.0",
+    COMMAND_OPTIONS(publish_options),
+    .least = 1,
+    .most = 1,
+};
+
+/* The prepared package as a stream. */
+struct upload {
+    const struct apk_prepared *prepared;
+    const struct apk_source *source;
+    struct progress progress;
+    uint64_t position;
+};
+
+static ssize_t read_prepared(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct upload *upload = context;
+    uint64_t left = upload->prepared->size - upload->position;
+    size_t length = left < capacity ? (size_t)left : capacity;
+    if (apk_prepared_read(upload->prepared, upload->source, upload->position, buffer, length, error) != STATUS_OK) return -1;
+    upload->position += length;
+    progress_add(&upload->progress, length);
+    return (ssize_t)length;
+}
+
+static enum status examine(struct arena *arena, const struct apk_source *source, struct apk_prepared *prepared, struct package *package,
+                           struct error *error)
+{
+    struct apk apk;
+    struct apk_manifest manifest = {0};
+    struct error why;
+    TRY(apk_prepare(arena, source, region, prepared, error));
+    TRY(apk_examine(arena, source, &apk, error));
+    if (apk_manifest(arena, source, &apk, &manifest, &why) != STATUS_OK)
+        fprintf(stderr, "warning: no version code is known for this package: %s\n", why.text);
+    *package = (struct package){.app = app,
+                                .version = version,
+                                .size = prepared->size,
+                                .schemes = prepared->schemes,
+                                .region = prepared->region,
+                                .name = manifest.package,
+                                .version_code = manifest.version_code};
+    return STATUS_OK;
+}
+
+static enum status run_publish(struct arena *arena, const char *path, struct error *error)
+{
+    struct store *store;
+    struct apk_source source;
+    struct apk_prepared prepared;
+    struct package package;
+    TRY(stored_check_id(app, "--app", error));
+    TRY(stored_check_id(version, "--version", error));
+    TRY(file_source(arena, path, &source, error));
+    if (examine(arena, &source, &prepared, &package, error) != STATUS_OK) return error_context(error, "%s", path);
+    file_warn_of_idsig(path);
+    file_tell_notes(&prepared);
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(store_probe(store, command_io(arena), error));
+    struct upload upload = {.prepared = &prepared, .source = &source, .progress = progress_start("upload", prepared.size)};
+    struct stream stream = {.read = read_prepared, .context = &upload};
+    enum status status = package_publish(store, command_io(arena), stream, &package, error);
+    progress_end(&upload.progress);
+    TRY(status);
+    if (json) return printf(STR_FMT, STR_ARG(package_format(arena, &package))), STATUS_OK;
+    printf(STR_FMT "/" STR_FMT ": %llu bytes, scheme " STR_FMT ", region of %llu bytes at %llu, sha256 " STR_FMT "\n", STR_ARG(app),
+           STR_ARG(version), (unsigned long long)package.size, STR_ARG(apk_schemes_name(arena, package.schemes)),
+           (unsigned long long)package.region.length, (unsigned long long)package.region.offset, STR_ARG(package.sha256));
+    return STATUS_OK;
+}
+
+int cmd_publish(int argc, char **argv)
+{
+    struct str words[1];
+    struct error error;
+    int count, exit_code = command_parse(&publish, argc, argv, words, &count);
+    if (exit_code >= 0) return exit_code;
+    if (!app.data || !version.data) return command_usage(&publish, "--app and --version are needed");
+    struct arena *arena = arena_new();
+    exit_code = run_publish(arena, words[0].data, &error) == STATUS_OK ? EXIT_DONE : command_fail(&publish, &error);
+    arena_free(arena);
+    return exit_code;
+}
+
+/* --- unpublish */
+
+static const struct command_option unpublish_options[] = {
+    {"store", 's', OPTION_TEXT, &store_url, "URL", "s3://… or file:///…; or PAKHUS_STORE"},
+};
+static const struct command unpublish = {
+    .name = "unpublish",
+    .arguments = "APP VERSION",
+    .summary = "Takes a package out of the store. Caches and signed URLs may serve it for a while yet.",
+    .example = "pakhus unpublish --store s3://packages GAME 2.0",
+    COMMAND_OPTIONS(unpublish_options),
+    .least = 2,
+    .most = 2,
+};
+
+static enum status run_unpublish(struct arena *arena, struct error *error)
+{
+    struct store *store;
+    TRY(stored_check_id(app, "APP", error));
+    TRY(stored_check_id(version, "VERSION", error));
+    TRY(stored_open(arena, store_url, &store, error));
+    return package_unpublish(store, command_io(arena), app, version, error);
+}
+
+int cmd_unpublish(int argc, char **argv)
+{
+    struct str words[2];
+    struct error error;
+    int count, exit_code = command_parse(&unpublish, argc, argv, words, &count);
+    if (exit_code >= 0) return exit_code;
+    app = words[0];
+    version = words[1];
+    struct arena *arena = arena_new();
+    exit_code = run_unpublish(arena, &error) == STATUS_OK ? EXIT_DONE : command_fail(&unpublish, &error);
+    arena_free(arena);
+    return exit_code;
+}

@@ -1,0 +1,25 @@
+#include "cli/stored.h"
+
+#include <stdlib.h>
+
+static void close_store(void *context)
+{
+    store_close(context);
+}
+
+enum status stored_open(struct arena *arena, struct str url, struct store **store, struct error *error)
+{
+    const char *place = url.data ? url.data : getenv("PAKHUS_STORE");
+    ENSURE(place && *place, error, STATUS_INVALID,
+           "say which store: --store URL, or PAKHUS_STORE (s3://bucket?endpoint=… or file:///directory)");
+    TRY(store_open(place, store, error));
+    arena_defer(arena, close_store, *store);
+    return STATUS_OK;
+}
+
+enum status stored_check_id(struct str id, const char *what, struct error *error)
+{
+    ENSURE(str_is_id(id), error, STATUS_INVALID,
+           "%s must be 1 to 128 letters, digits, '.', '_' or '-', not starting with a dot; '" STR_FMT "' is not", what, STR_ARG(id));
+    return STATUS_OK;
+}

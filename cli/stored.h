@@ -1,0 +1,13 @@
+/* What the commands that work on a store share. */
+#ifndef CLI_STORED_H
+#define CLI_STORED_H
+
+#include "cli/command.h"
+#include "lib/store/store.h"
+
+/* The value of --store, or PAKHUS_STORE. Closed with the arena. */
+enum status stored_open(struct arena *, struct str url, struct store **, struct error *);
+/* Refuses what is not an id, by the name of the argument. */
+enum status stored_check_id(struct str, const char *what, struct error *);
+
+#endif
