@@ -88,7 +88,7 @@ static const char *expected(enum option_kind kind)
 }
 
 /* `word` begins with '-'. Returns how many further arguments were used, or -1 after saying what is wrong. */
-static int take_option(const struct command *command, struct str word, const char *next)
+static int take_option(const struct command *command, struct str word, const char *next, uint64_t *seen)
 {
     bool is_long = str_starts(word, S("--"));
     struct str value = str_from(word, is_long ? 2 : 1);
@@ -103,12 +103,21 @@ static int take_option(const struct command *command, struct str word, const cha
     if (used) value = str_of(next);
     if (!set_option(option, value))
         return command_usage(command, "--%s wants %s, not '" STR_FMT "'", option->name, expected(option->kind), STR_ARG(value)), -1;
+    *seen |= UINT64_C(1) << (option - command->options);
     return used;
+}
+
+static int check_required(const struct command *command, uint64_t seen)
+{
+    for (size_t i = 0; i < command->option_count; i++)
+        if (command->options[i].required && !(seen >> i & 1)) return command_usage(command, "--%s is needed", command->options[i].name);
+    return -1;
 }
 
 int command_parse(const struct command *command, int argc, char **argv, struct str *words, int *word_count)
 {
     int count = 0;
+    uint64_t seen = 0;
     bool options_end = false;
     for (int i = 1; i < argc; i++) {
         struct str word = str_of(argv[i]);
@@ -118,7 +127,7 @@ int command_parse(const struct command *command, int argc, char **argv, struct s
         }
         if (!options_end && (str_equal(word, S("--help")) || str_equal(word, S("-h")))) return print_help(command), EXIT_DONE;
         if (!options_end && word.length > 1 && word.data[0] == '-') {
-            int used = take_option(command, word, i + 1 < argc ? argv[i + 1] : NULL);
+            int used = take_option(command, word, i + 1 < argc ? argv[i + 1] : NULL, &seen);
             if (used < 0) return EXIT_USAGE;
             i += used;
             continue;
@@ -128,7 +137,18 @@ int command_parse(const struct command *command, int argc, char **argv, struct s
     }
     if (count < command->least) return command_usage(command, "expected %s", command->arguments);
     *word_count = count;
-    return -1;
+    return check_required(command, seen);
+}
+
+int command_main(const struct command *command, int argc, char **argv, command_fn *run)
+{
+    struct arena *arena = arena_new();
+    struct str *words = arena_array(arena, (size_t)argc, sizeof *words);
+    struct error error;
+    int count, exit_code = command_parse(command, argc, argv, words, &count);
+    if (exit_code < 0) exit_code = run(arena, words, count, &error) == STATUS_OK ? EXIT_DONE : command_fail(command, &error);
+    arena_free(arena);
+    return exit_code;
 }
 
 int command_choose(const char *group, const struct command_entry *entries, size_t count, int argc, char **argv)

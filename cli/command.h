@@ -22,6 +22,7 @@ struct command_option {
     void *target;
     const char *argument; /* what its value is called in the help; NULL for a flag */
     const char *help;
+    bool required;
 };
 
 struct command {
@@ -38,6 +39,10 @@ struct command {
  * Options may stand anywhere; "--" ends them; --name=value and --name value are one. */
 int command_parse(const struct command *, int argc, char **argv, struct str *words, int *word_count);
 #define COMMAND_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof *(table)
+
+/* The whole life of a command: parses, runs with an arena, says what went wrong, returns the exit code. */
+typedef enum status command_fn(struct arena *, const struct str *words, int word_count, struct error *);
+int command_main(const struct command *, int argc, char **argv, command_fn *);
 
 /* `pakhus NAME: text` on stderr; returns EXIT_FAILED. */
 int command_fail(const struct command *, const struct error *);

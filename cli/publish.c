@@ -12,9 +12,9 @@ static bool json;
 /* --- publish */
 
 static const struct command_option publish_options[] = {
-    {"store", 's', OPTION_TEXT, &store_url, "URL", "s3://… or file:///…; or PAKHUS_STORE"},
-    {"app", 'a', OPTION_TEXT, &app, "APP", "the app's id"},
-    {"version", 'v', OPTION_TEXT, &version, "VERSION", "the version's id; a published one never changes"},
+    STORED_OPTION(&store_url),
+    {"app", 'a', OPTION_TEXT, &app, "APP", "the app's id", .required = true},
+    {"version", 'v', OPTION_TEXT, &version, "VERSION", "the version's id; a published one never changes", .required = true},
     {"region", 0, OPTION_SIZE, &region, "BYTES", "what to reserve in a package that is not prepared; 4096 unless said"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print package.json"},
 };
@@ -67,8 +67,10 @@ static enum status examine(struct arena *arena, const struct apk_source *source,
     return STATUS_OK;
 }
 
-static enum status run_publish(struct arena *arena, const char *path, struct error *error)
+static enum status run_publish(struct arena *arena, const struct str *words, int count, struct error *error)
 {
+    (void)count;
+    const char *path = words[0].data;
     struct store *store;
     struct apk_source source;
     struct apk_prepared prepared;
@@ -95,21 +97,13 @@ static enum status run_publish(struct arena *arena, const char *path, struct err
 
 int cmd_publish(int argc, char **argv)
 {
-    struct str words[1];
-    struct error error;
-    int count, exit_code = command_parse(&publish, argc, argv, words, &count);
-    if (exit_code >= 0) return exit_code;
-    if (!app.data || !version.data) return command_usage(&publish, "--app and --version are needed");
-    struct arena *arena = arena_new();
-    exit_code = run_publish(arena, words[0].data, &error) == STATUS_OK ? EXIT_DONE : command_fail(&publish, &error);
-    arena_free(arena);
-    return exit_code;
+    return command_main(&publish, argc, argv, run_publish);
 }
 
 /* --- unpublish */
 
 static const struct command_option unpublish_options[] = {
-    {"store", 's', OPTION_TEXT, &store_url, "URL", "s3://… or file:///…; or PAKHUS_STORE"},
+    STORED_OPTION(&store_url),
 };
 static const struct command unpublish = {
     .name = "unpublish",
@@ -121,25 +115,17 @@ static const struct command unpublish = {
     .most = 2,
 };
 
-static enum status run_unpublish(struct arena *arena, struct error *error)
+static enum status run_unpublish(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
-    TRY(stored_check_id(app, "APP", error));
-    TRY(stored_check_id(version, "VERSION", error));
+    (void)count;
+    TRY(stored_check_id(words[0], "APP", error));
+    TRY(stored_check_id(words[1], "VERSION", error));
     TRY(stored_open(arena, store_url, &store, error));
-    return package_unpublish(store, command_io(arena), app, version, error);
+    return package_unpublish(store, command_io(arena), words[0], words[1], error);
 }
 
 int cmd_unpublish(int argc, char **argv)
 {
-    struct str words[2];
-    struct error error;
-    int count, exit_code = command_parse(&unpublish, argc, argv, words, &count);
-    if (exit_code >= 0) return exit_code;
-    app = words[0];
-    version = words[1];
-    struct arena *arena = arena_new();
-    exit_code = run_unpublish(arena, &error) == STATUS_OK ? EXIT_DONE : command_fail(&unpublish, &error);
-    arena_free(arena);
-    return exit_code;
+    return command_main(&unpublish, argc, argv, run_unpublish);
 }

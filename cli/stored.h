@@ -5,6 +5,11 @@
 #include "cli/command.h"
 #include "lib/store/store.h"
 
+#define STORED_OPTION(target)                                                                                                              \
+    {                                                                                                                                      \
+        "store", 's', OPTION_TEXT, (target), "URL", "s3://bucket?endpoint=… or file:///…; or PAKHUS_STORE"                             \
+    }
+
 /* The value of --store, or PAKHUS_STORE. Closed with the arena. */
 enum status stored_open(struct arena *, struct str url, struct store **, struct error *);
 /* Refuses what is not an id, by the name of the argument. */
