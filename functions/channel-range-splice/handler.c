@@ -39,7 +39,7 @@ struct variant {
     struct filled filled;
     struct http_validators validators;
     struct str disposition;
-    int life; /* seconds */
+    int64_t life; /* seconds */
 };
 
 struct task {
@@ -128,6 +128,15 @@ static struct str disposition_of(struct task *task, const struct channels *chann
     return http_disposition(task->io.arena, name);
 }
 
+/* What is signed until some time is not served by caches past it. */
+static int64_t life_of(const struct link *link)
+{
+    int64_t life = link->channel.length == 0 ? BASE_LIFE : link->info.data ? INFO_LIFE : CHANNEL_LIFE, expires;
+    if (!link->expires.data || !clock_parse_time(link->expires, &expires)) return life;
+    int64_t left = (expires - clock_now()) / CLOCK_SECOND;
+    return left < life ? left : life;
+}
+
 static enum status find_variant(struct task *task, struct error *error)
 {
     const struct link *link = &task->link;
@@ -141,7 +150,7 @@ static enum status find_variant(struct task *task, struct error *error)
     else
         TRY(app_channels(app, task->io, link->app, &channels, error));
     const struct package *package = variant->package;
-    variant->life = !channel ? BASE_LIFE : link->info.data ? INFO_LIFE : CHANNEL_LIFE;
+    variant->life = life_of(link);
     variant->disposition = disposition_of(task, channels);
     if (!channel)
         variant->filled.etag = arena_printf(task->io.arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
