@@ -10,6 +10,8 @@ CACHE=${PAKHUS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pakhus}
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+WHERE_ONLY='' # set: kept says where an entry would be, and makes nothing
+
 # missing_packages PACKAGE...: those which dpkg does not know as installed
 missing_packages() {
     local installed package
@@ -51,7 +53,7 @@ apt_install() (
 # need_packages PACKAGE...: installs what is missing, or says in one line what is
 need_packages() {
     local missing new_nginx=''
-    [ "${PAKHUS_SKIP_INSTALL:-}" ] && return
+    [ "${PAKHUS_SKIP_INSTALL:-}$WHERE_ONLY" ] && return
     mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} = 0 ] && return
     if ! command -v apt-get >/dev/null || ! can_be_root; then
@@ -74,7 +76,7 @@ need_command() {
 # One run builds while others wait; the rename makes an entry appear whole, so that a killed run leaves none.
 kept() {
     local final=$CACHE/$1 work=$CACHE/.making-$1 log=$CACHE/$1.log
-    if [ ! -e "$final" ]; then
+    if [ ! -e "$final" ] && [ -z "$WHERE_ONLY" ]; then
         mkdir -p "$CACHE"
         exec 9>"$CACHE/.lock-$1"
         flock 9
