@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# Shared by the other scripts: words, packages, and a cache whose entries are either whole or absent.
+
+set -euo pipefail
+
+# shellcheck disable=SC2034  # read by the scripts that source this file
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${PAKHUS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pakhus}
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+WHERE_ONLY='' # set: kept says where an entry would be, and makes nothing
+
+# missing_packages PACKAGE...: those which dpkg does not know as installed
+missing_packages() {
+    local installed package
+    installed=$(dpkg-query -W -f '${db:Status-Status} ${Package} ' "$@" 2>/dev/null || true)
+    for package in "$@"; do
+        case " $installed " in
+        *" installed $package "*) ;;
+        *) printf '%s\n' "$package" ;;
+        esac
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+can_be_root() {
+    [ "$(id -u)" = 0 ] && return
+    command -v sudo >/dev/null || return 1
+    sudo -n true 2>/dev/null || [ -t 0 ]
+}
+
+# A package such as nginx starts its service when it is installed, and has it started at every boot. The tests
+# run their own, so both are prevented; a service that was there before is left as it is.
+apt_install() (
+    policy=/usr/sbin/policy-rc.d
+    apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0)
+    if [ ! -e "$policy" ]; then
+        trap 'as_root rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+        as_root chmod 755 "$policy"
+    fi
+    # the package lists may be absent or old: then once more with new ones
+    as_root "${apt[@]}" install --no-install-recommends "$@" >&2 && exit
+    as_root "${apt[@]}" update >&2
+    as_root "${apt[@]}" install --no-install-recommends "$@" >&2
+)
+
+# need_packages PACKAGE...: installs what is missing, or says in one line what is
+need_packages() {
+    local missing new_nginx=''
+    [ "${PAKHUS_SKIP_INSTALL:-}$WHERE_ONLY" ] && return
+    mapfile -t missing < <(missing_packages "$@")
+    [ ${#missing[@]} = 0 ] && return
+    if ! command -v apt-get >/dev/null || ! can_be_root; then
+        die "missing: ${missing[*]} (Debian names). Install with: apt-get install ${missing[*]}; or set PAKHUS_SKIP_INSTALL=1 if they are there under other names"
+    fi
+    say "installing ${missing[*]}"
+    command -v nginx >/dev/null || new_nginx=yes
+    apt_install "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
+    if [ "$new_nginx" ] && command -v nginx >/dev/null && [ -d /run/systemd/system ]; then
+        as_root systemctl disable --quiet nginx || true
+    fi
+}
+
+# need_command COMMAND PACKAGE: any installation of the command will do, Debian's is the fallback
+need_command() {
+    command -v "$1" >/dev/null || need_packages "$2"
+}
+
+# kept NAME BUILDER [FILE]: prints $CACHE/NAME[/FILE], first made by "BUILDER WORK", which leaves its result in WORK/out.
+# One run builds while others wait; the rename makes an entry appear whole, so that a killed run leaves none.
+kept() {
+    local final=$CACHE/$1 work=$CACHE/.making-$1 log=$CACHE/$1.log
+    if [ ! -e "$final" ] && [ -z "$WHERE_ONLY" ]; then
+        mkdir -p "$CACHE"
+        exec 9>"$CACHE/.lock-$1"
+        flock 9
+        if [ ! -e "$final" ]; then
+            rm -rf "$work"
+            mkdir "$work"
+            say "$1: being made (log: $log)"
+            SECONDS=0
+            # a subshell of its own, so that set -e holds inside
+            set +e
+            (set -e; "$2" "$work") >"$log" 2>&1 9>&-
+            local status=$?
+            set -e
+            if [ $status != 0 ]; then tail -n 20 "$log" >&2; rm -rf "$work"; die "$1: failed, see $log"; fi
+            mv -T "$work/out" "$final"
+            rm -rf "$work"
+            say "$1: done in $SECONDS s"
+        fi
+        exec 9>&-
+    fi
+    printf '%s\n' "$final${3:+/$3}"
+}

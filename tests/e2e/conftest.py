@@ -1,0 +1,96 @@
+"""Fixtures: real servers, real APKs, and the programs under test (PAKHUS_BIN, PAKHUS_FUNCTIONS)."""
+
+import subprocess
+import uuid
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from support import apks
+from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
+
+RunPakhus = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def session_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """For what is slow to start; `servers` for all else."""
+    with Servers(tmp_path_factory.mktemp("session-logs")) as running:
+        yield running
+
+
+@pytest.fixture
+def servers(tmp_path: Path) -> Iterator[Servers]:
+    """What a test starts with this has ended when the test has."""
+    with Servers(tmp_path / "logs") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def minio(session_servers: Servers) -> Minio:
+    return session_servers.minio()
+
+
+@pytest.fixture
+def bucket(minio: Minio) -> str:
+    """A private bucket of the test's own."""
+    return minio.bucket(f"test-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def s3_store(minio: Minio, bucket: str) -> str:
+    """The store URL of that bucket; it takes the environment of `minio.credentials()`."""
+    return minio.store(bucket)
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> str:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    return f"file://{folder}"
+
+
+@pytest.fixture(scope="session")
+def apk() -> Callable[[str], Path]:
+    """apk("v2+v3"): a path in the cache that must not be written to; names are the keys of apks.MAKERS."""
+    return apks.made
+
+
+@pytest.fixture(scope="session")
+def pakhus() -> Path:
+    binary = pakhus_binary()
+    assert binary.exists(), f"{binary} is not built: make, or set PAKHUS_BIN"
+    return binary
+
+
+@pytest.fixture(scope="session")
+def function_bootstrap() -> Callable[[str], Path]:
+    """function_bootstrap("channel-range-splice"): the path of the built program."""
+    return bootstrap
+
+
+@pytest.fixture
+def run_pakhus(pakhus: Path, tmp_path: Path) -> RunPakhus:
+    """run_pakhus("inspect", path, "--json", env={...}, check=False): runs in the test's folder, standard output and
+    error as text. Fails on a non-zero exit unless check=False."""
+
+    def run(*arguments: str | Path, env: dict[str, str] | None = None, check: bool = True,
+            timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run([pakhus, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=timeout,
+                              env={**clean_environment(), **(env or {})})
+        assert not check or done.returncode == 0, f"pakhus {arguments}: exit {done.returncode}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows the ends of its servers' logs."""
+    report = yield
+    running = getattr(item, "funcargs", {}).get("servers")
+    if report.when == "call" and report.failed and isinstance(running, Servers) and running.folder.exists():
+        for log in sorted(running.folder.iterdir()):
+            report.sections.append((log.name, log.read_text(errors="replace")[-2000:]))
+    return report

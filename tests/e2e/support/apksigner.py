@@ -1,0 +1,43 @@
+"""What the Android tools say of an APK's signatures."""
+
+import re
+import subprocess
+import zipfile
+from pathlib import Path
+
+from support.cache import fetched
+
+_TOOL = Path(__file__).parent / "java/ApkTool.java"
+
+
+def verify(apk: Path) -> dict[str, bool]:
+    """{"verified", "v1", "v2", "v3", "v4", "stamp"} of `apksigner verify`, every scheme being looked at."""
+    # v1 is looked at for devices before 24 only, and required for them
+    lowest = ["--min-sdk-version", "21"] if _has_manifest(apk) else []
+    done = subprocess.run(["apksigner", "verify", "-v", *lowest, apk], capture_output=True, text=True)
+    schemes = {f"v{number}": value == "true" for number, value in
+               re.findall(r"^Verified using v(\d) scheme .*: (true|false)$", done.stdout, re.M)}
+    stamp = "Verified for SourceStamp: true" in done.stdout
+    return {"verified": done.returncode == 0, "stamp": stamp, **schemes}
+
+
+def _has_manifest(apk: Path) -> bool:
+    with zipfile.ZipFile(apk) as archive:
+        return "META-INF/MANIFEST.MF" in archive.namelist()
+
+
+def schemes(apk: Path) -> set[str]:
+    """The schemes that verify: {"v2", "v3"}; empty for an APK that does not verify as a whole."""
+    found = verify(apk)
+    return {name for name in ("v1", "v2", "v3", "v4") if found["verified"] and found.get(name)}
+
+
+def verify_newest(apk: Path) -> dict[str, bool]:
+    """The same from the newest published verifier, which knows v3.1 too: {"verified", "v1", "v2", "v3", "v3.1", "stamp"}."""
+    lines = apk_tool("verify", apk).splitlines()
+    return {name: value == "true" for name, value in (line.split("=") for line in lines)}
+
+
+def apk_tool(*arguments: str | Path) -> str:
+    command = ["java", "-cp", f"{fetched('jars')}/*", _TOOL, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
