@@ -14,17 +14,35 @@ static void free_text(void *context)
     release(context);
 }
 
+/* jansson takes NULL for a programming error. */
+static json_t *load(struct str text, size_t flags, json_error_t *where)
+{
+    return json_loadb(text.data ? text.data : "", text.length, flags, where);
+}
+
+bool apk_info_is_object(struct str text)
+{
+    json_error_t where;
+    if (text.length > APK_INFO_MAXIMUM) return false;
+    json_t *json = load(text, 0, &where);
+    bool object = json_is_object(json);
+    json_decref(json);
+    return object;
+}
+
 static enum status parse_strings(struct arena *arena, struct str text, json_t **object, struct error *error)
 {
     json_error_t where;
-    json_t *json = json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES, &where);
-    ENSURE(json, error, STATUS_INVALID, "channel info is not JSON: %s", where.text);
+    ENSURE(text.length <= APK_INFO_MAXIMUM, error, STATUS_TOO_LARGE, "channel info has %zu bytes, %d are allowed", text.length,
+           APK_INFO_MAXIMUM);
+    json_t *json = load(text, JSON_REJECT_DUPLICATES, &where);
+    ENSURE(json, error, STATUS_INVALID, "channel info is not JSON: %s (at byte %d)", where.text, where.position);
     arena_defer(arena, free_json, json);
     ENSURE(json_is_object(json), error, STATUS_INVALID, "channel info must be a JSON object of strings");
     const char *name;
     json_t *value;
     json_object_foreach(json, name, value)
-        ENSURE(json_is_string(value), error, STATUS_INVALID, "channel info: the value of '%s' must be a string", name);
+        ENSURE(json_is_string(value), error, STATUS_INVALID, "channel info: the value of \"%s\" must be a string", name);
     *object = json;
     return STATUS_OK;
 }

@@ -4,9 +4,14 @@
 
 #include "lib/apk/channel.h"
 
+enum { APK_INFO_MAXIMUM = 1 << 20 }; /* bytes of JSON that are looked at */
+
 /* Checks and normalises. Where `channel` is missing in the object it becomes `fallback` (the channel's id), put first; with an empty fallback that is STATUS_INVALID. */
 enum status apk_info_parse(struct arena *, struct str json, struct str fallback, struct apk_info *, struct error *);
 /* The members of `extra` (a JSON object of strings) over those of `base`. STATUS_INVALID where it would change `channel`. */
 enum status apk_info_merge(struct arena *, const struct apk_info *base, struct str extra, struct apk_info *, struct error *);
+
+/* A whole JSON object, with white space around it at most: what Walle's reader accepts. */
+bool apk_info_is_object(struct str);
 
 #endif

@@ -22,11 +22,13 @@ struct apk_prepared {
     int note_count;
 };
 
-/* `region`: bytes to reserve; v2 and later: a multiple of 4096; v1: at most 65535; else STATUS_INVALID. An APK that has a region of this size already comes back as one piece, blanked to the
- * unfilled form where it was filled. STATUS_INVALID also for an unsigned APK and a comment on a v2 or later one. */
+/* `region`: bytes to reserve; v2 and later: a multiple of 4096; v1: at most 65535; else STATUS_INVALID. An APK that has a region of this size already keeps its
+ * bytes (one piece where nothing changes), the region blanked to the unfilled form where it was filled. STATUS_INVALID also for an unsigned APK and a comment on a v2 or later one;
+ * STATUS_TOO_LARGE where the result would pass 4 GiB - 1. */
 enum status apk_prepare(struct arena *, const struct apk_source *, uint64_t region, struct apk_prepared *, struct error *);
 
 /* Reads bytes of the result; within its size. */
-enum status apk_prepared_read(const struct apk_prepared *, const struct apk_source *, uint64_t offset, void *buffer, size_t length, struct error *);
+enum status apk_prepared_read(const struct apk_prepared *, const struct apk_source *, uint64_t offset, void *buffer, size_t length,
+                              struct error *);
 
 #endif

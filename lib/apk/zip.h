@@ -1,0 +1,30 @@
+/* ZIP's end and its central directory, read through an apk_source in bounded memory. Private to lib/apk. Source: APPNOTE.TXT 4.3. */
+#ifndef APK_ZIP_H
+#define APK_ZIP_H
+
+#include "lib/apk/apk.h"
+
+enum { APK_ZIP_END_SIZE = 22, APK_ZIP_COMMENT_MAXIMUM = 65535 };
+
+/* Reads bytes of the source; STATUS_CORRUPT where it does not have them. */
+enum status apk_source_read(const struct apk_source *, uint64_t offset, void *buffer, size_t length, struct error *);
+
+/* Finds the end record whose comment reaches exactly the file's end, and fills size, end, comment, directory, directory_size and entries. Checks them against each other. */
+enum status apk_zip_find_end(struct arena *, const struct apk_source *, struct apk *, struct error *);
+
+struct apk_zip_entry {
+    struct str name; /* valid during the visit */
+    uint16_t flags, method;
+    uint32_t compressed, uncompressed;
+    uint64_t header; /* offset of its local header */
+};
+typedef void apk_zip_visit(void *context, const struct apk_zip_entry *);
+
+/* Calls `visit` for each entry of the central directory, in order. STATUS_CORRUPT where the directory is not `entries` entries in exactly its size, or an entry lies beyond apk->block. */
+enum status apk_zip_walk(struct arena *, const struct apk_source *, const struct apk *, apk_zip_visit *, void *context, struct error *);
+
+/* The bytes of one entry, stored or deflated, at most `limit` of them. */
+enum status apk_zip_extract(struct arena *, const struct apk_source *, const struct apk *, const struct apk_zip_entry *, size_t limit,
+                            struct str *out, struct error *);
+
+#endif
