@@ -15,7 +15,7 @@ char *buf_room(struct buf *buf, size_t size)
         buf->overflow = true;
         return NULL;
     }
-    if (size > buf->capacity - buf->length) {
+    if (!buf->data || size > buf->capacity - buf->length) {
         size_t capacity = grown(buf, buf->length + size);
         char *data = arena_buffer(buf->arena, capacity);
         if (buf->length > 0) memcpy(data, buf->data, buf->length);
@@ -27,8 +27,9 @@ char *buf_room(struct buf *buf, size_t size)
 
 void buf_add(struct buf *buf, struct str s)
 {
+    if (s.length == 0) return;
     char *room = buf_room(buf, s.length);
-    if (!room || s.length == 0) return;
+    if (!room) return;
     memcpy(room, s.data, s.length);
     buf->length += s.length;
 }
@@ -49,9 +50,14 @@ void buf_add_u64(struct buf *buf, uint64_t value)
 
 void buf_printf(struct buf *buf, const char *format, ...)
 {
-    va_list arguments;
+    char brief[256]; /* nearly all that is printed: it leaves no copy in the arena */
+    va_list arguments, again;
     va_start(arguments, format);
-    buf_add(buf, arena_vprintf(buf->arena, format, arguments));
+    va_copy(again, arguments);
+    int length = vsnprintf(brief, sizeof brief, format, arguments);
+    bool whole = length >= 0 && (size_t)length < sizeof brief;
+    buf_add(buf, whole ? str_make(brief, (size_t)length) : arena_vprintf(buf->arena, format, again));
+    va_end(again);
     va_end(arguments);
 }
 
