@@ -61,20 +61,23 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_end(arguments);
 }
 
+/* One UTF-8 sequence; an empty one stands for a byte that is none. */
+static void add_json_character(struct buf *out, struct str sequence)
+{
+    if (sequence.length == 0) return buf_add(out, S("\xef\xbf\xbd"));
+    char c = sequence.data[0];
+    if (c == '"' || c == '\\') return buf_printf(out, "\\%c", c);
+    if (str_has_control(sequence)) return buf_printf(out, "\\u%04x", (unsigned char)c);
+    buf_add(out, sequence);
+}
+
 void buf_add_json(struct buf *out, struct str s)
 {
-    bool valid = str_is_utf8(s);
     buf_add_byte(out, '"');
-    for (size_t i = 0; i < s.length; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(out, "\\u%04x", c);
-        else if (c > 0x7f && !valid)
-            buf_add(out, S("\xef\xbf\xbd"));
-        else
-            buf_add_byte(out, (char)c);
+    while (s.length > 0) {
+        size_t length = str_utf8_sequence(s);
+        add_json_character(out, str_first(s, length));
+        s = str_from(s, length ? length : 1);
     }
     buf_add_byte(out, '"');
 }
