@@ -64,11 +64,15 @@ void buf_printf(struct buf *buf, const char *format, ...)
 /* One UTF-8 sequence; an empty one stands for a byte that is none. */
 static void add_json_character(struct buf *out, struct str sequence)
 {
-    if (sequence.length == 0) return buf_add(out, S("\xef\xbf\xbd"));
-    char c = sequence.data[0];
-    if (c == '"' || c == '\\') return buf_printf(out, "\\%c", c);
-    if (str_has_control(sequence)) return buf_printf(out, "\\u%04x", (unsigned char)c);
-    buf_add(out, sequence);
+    unsigned char c = sequence.length > 0 ? (unsigned char)sequence.data[0] : 0;
+    if (sequence.length == 0)
+        buf_add(out, S("\xef\xbf\xbd"));
+    else if (c == '"' || c == '\\')
+        buf_printf(out, "\\%c", c);
+    else if (c < 0x20 || c == 0x7f)
+        buf_printf(out, "\\u%04x", c);
+    else
+        buf_add(out, sequence);
 }
 
 void buf_add_json(struct buf *out, struct str s)
