@@ -5,6 +5,24 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Under AddressSanitizer all that is not handed out is poisoned, a gap behind each piece included: an arena hides no overrun, and no use after a reset. */
+#ifdef __SANITIZE_ADDRESS__
+#define ARENA_POISONS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_POISONS
+#endif
+#endif
+
+#ifdef ARENA_POISONS
+#include <sanitizer/asan_interface.h>
+enum { GAP = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, size)   ((void)(memory), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, size) ((void)(memory), (void)(size))
+enum { GAP = 0 };
+#endif
+
 enum { BLOCK_SIZE = 8192, ALIGNMENT = alignof(max_align_t) };
 
 struct block {
@@ -20,7 +38,8 @@ struct deferred {
 };
 
 struct arena {
-    struct block *blocks; /* the newest first; the last one came with the arena */
+    struct block *blocks; /* the current one first; the last one came with the arena, and stays through a reset */
+    struct block *large;  /* one piece each, so that what is left in the current block stays usable */
     struct deferred *deferred;
     size_t size;
 };
@@ -33,22 +52,36 @@ static void *must_malloc(size_t size)
     abort();
 }
 
-static struct block *block_new(struct arena *arena, size_t capacity)
+static _Noreturn void too_large(void)
+{
+    fputs("pakhus: an allocation's size overflows\n", stderr);
+    abort();
+}
+
+static void push_block(struct arena *arena, struct block **list, size_t capacity)
 {
     size_t size;
-    if (__builtin_add_overflow(capacity, sizeof(struct block), &size)) abort();
+    if (__builtin_add_overflow(capacity, sizeof(struct block), &size)) too_large();
     struct block *block = must_malloc(size);
-    *block = (struct block){.next = arena->blocks, .capacity = capacity};
-    arena->blocks = block;
+    *block = (struct block){.next = *list, .capacity = capacity};
+    ASAN_POISON_MEMORY_REGION(block->data, capacity);
+    *list = block;
     arena->size += size;
-    return block;
+}
+
+static void pop_block(struct arena *arena, struct block **list)
+{
+    struct block *block = *list;
+    *list = block->next;
+    arena->size -= sizeof(struct block) + block->capacity;
+    free(block);
 }
 
 struct arena *arena_new(void)
 {
     struct arena *arena = must_malloc(sizeof *arena);
     *arena = (struct arena){.size = sizeof *arena};
-    block_new(arena, BLOCK_SIZE - sizeof(struct block));
+    push_block(arena, &arena->blocks, BLOCK_SIZE - sizeof(struct block));
     return arena;
 }
 
@@ -61,56 +94,41 @@ static void run_deferred(struct arena *arena)
     }
 }
 
-static void free_blocks_above(struct arena *arena, bool keep_first)
+void arena_reset(struct arena *arena)
 {
-    while (arena->blocks && (!keep_first || arena->blocks->next)) {
-        struct block *block = arena->blocks;
-        arena->blocks = block->next;
-        arena->size -= sizeof(struct block) + block->capacity;
-        free(block);
-    }
+    run_deferred(arena);
+    while (arena->large) pop_block(arena, &arena->large);
+    while (arena->blocks->next) pop_block(arena, &arena->blocks);
+    arena->blocks->used = 0;
+    ASAN_POISON_MEMORY_REGION(arena->blocks->data, arena->blocks->capacity);
 }
 
 void arena_free(struct arena *arena)
 {
     if (!arena) return;
-    run_deferred(arena);
-    free_blocks_above(arena, false);
+    arena_reset(arena);
+    pop_block(arena, &arena->blocks);
     free(arena);
 }
 
-void arena_reset(struct arena *arena)
+static struct block *block_with(struct arena *arena, size_t size)
 {
-    run_deferred(arena);
-    free_blocks_above(arena, true);
-    arena->blocks->used = 0;
-}
-
-/* A large request gets a block of its own, put behind the current one, so that what is left there stays usable. */
-static void *alloc_apart(struct arena *arena, size_t size)
-{
-    struct block *current = arena->blocks;
-    struct block *apart = block_new(arena, size);
-    apart->used = size;
-    if (!current->next) return apart->data; /* the first block stays last, for arena_reset */
-    arena->blocks = current;
-    apart->next = current->next;
-    current->next = apart;
-    return apart->data;
+    if (size <= arena->blocks->capacity - arena->blocks->used) return arena->blocks;
+    bool is_large = size > BLOCK_SIZE / 2;
+    struct block **list = is_large ? &arena->large : &arena->blocks;
+    push_block(arena, list, is_large ? size : BLOCK_SIZE - sizeof(struct block));
+    return *list;
 }
 
 void *arena_buffer(struct arena *arena, size_t size)
 {
     size_t rounded;
-    if (__builtin_add_overflow(size, (size_t)ALIGNMENT - 1, &rounded)) abort();
+    if (__builtin_add_overflow(size, (size_t)(ALIGNMENT - 1 + GAP), &rounded)) too_large();
     rounded &= ~((size_t)ALIGNMENT - 1);
-    struct block *block = arena->blocks;
-    if (rounded > block->capacity - block->used) {
-        if (rounded > BLOCK_SIZE / 2) return alloc_apart(arena, rounded);
-        block = block_new(arena, BLOCK_SIZE - sizeof(struct block));
-    }
+    struct block *block = block_with(arena, rounded);
     void *memory = block->data + block->used;
     block->used += rounded;
+    ASAN_UNPOISON_MEMORY_REGION(memory, size);
     return memory;
 }
 
@@ -124,7 +142,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 void *arena_array(struct arena *arena, size_t count, size_t size)
 {
     size_t total;
-    if (__builtin_mul_overflow(count, size, &total)) abort();
+    if (__builtin_mul_overflow(count, size, &total)) too_large();
     return arena_alloc(arena, total);
 }
 
@@ -143,13 +161,17 @@ char *arena_cstr(struct arena *arena, struct str s)
 
 struct str arena_vprintf(struct arena *arena, const char *format, va_list arguments)
 {
+    char brief[256]; /* nearly all that is printed is formatted only once */
     va_list again;
     va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    if (length < 0) length = 0;
-    char *text = arena_buffer(arena, (size_t)length + 1);
-    text[0] = 0;
-    vsnprintf(text, (size_t)length + 1, format, again);
+    int length = vsnprintf(brief, sizeof brief, format, arguments);
+    if (length < 0) length = 0, brief[0] = 0;
+    size_t size = (size_t)length + 1;
+    char *text = arena_buffer(arena, size);
+    if (size <= sizeof brief)
+        memcpy(text, brief, size);
+    else
+        vsnprintf(text, size, format, again);
     va_end(again);
     return (struct str){text, (size_t)length};
 }

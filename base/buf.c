@@ -15,7 +15,7 @@ char *buf_room(struct buf *buf, size_t size)
         buf->overflow = true;
         return NULL;
     }
-    if (size > buf->capacity - buf->length) {
+    if (!buf->data || size > buf->capacity - buf->length) {
         size_t capacity = grown(buf, buf->length + size);
         char *data = arena_buffer(buf->arena, capacity);
         if (buf->length > 0) memcpy(data, buf->data, buf->length);
@@ -27,8 +27,9 @@ char *buf_room(struct buf *buf, size_t size)
 
 void buf_add(struct buf *buf, struct str s)
 {
+    if (s.length == 0) return;
     char *room = buf_room(buf, s.length);
-    if (!room || s.length == 0) return;
+    if (!room) return;
     memcpy(room, s.data, s.length);
     buf->length += s.length;
 }
@@ -49,26 +50,38 @@ void buf_add_u64(struct buf *buf, uint64_t value)
 
 void buf_printf(struct buf *buf, const char *format, ...)
 {
-    va_list arguments;
+    char brief[256]; /* nearly all that is printed: it leaves no copy in the arena */
+    va_list arguments, again;
     va_start(arguments, format);
-    buf_add(buf, arena_vprintf(buf->arena, format, arguments));
+    va_copy(again, arguments);
+    int length = vsnprintf(brief, sizeof brief, format, arguments);
+    bool whole = length >= 0 && (size_t)length < sizeof brief;
+    buf_add(buf, whole ? str_make(brief, (size_t)length) : arena_vprintf(buf->arena, format, again));
+    va_end(again);
     va_end(arguments);
+}
+
+/* One UTF-8 sequence; an empty one stands for a byte that is none. */
+static void add_json_character(struct buf *out, struct str sequence)
+{
+    unsigned char c = sequence.length > 0 ? (unsigned char)sequence.data[0] : 0;
+    if (sequence.length == 0)
+        buf_add(out, S("\xef\xbf\xbd"));
+    else if (c == '"' || c == '\\')
+        buf_printf(out, "\\%c", c);
+    else if (c < 0x20 || c == 0x7f)
+        buf_printf(out, "\\u%04x", c);
+    else
+        buf_add(out, sequence);
 }
 
 void buf_add_json(struct buf *out, struct str s)
 {
-    bool valid = str_is_utf8(s);
     buf_add_byte(out, '"');
-    for (size_t i = 0; i < s.length; i++) {
-        unsigned char c = (unsigned char)s.data[i];
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            buf_printf(out, "\\u%04x", c);
-        else if (c > 0x7f && !valid)
-            buf_add(out, S("\xef\xbf\xbd"));
-        else
-            buf_add_byte(out, (char)c);
+    while (s.length > 0) {
+        size_t length = str_utf8_sequence(s);
+        add_json_character(out, str_first(s, length));
+        s = str_from(s, length ? length : 1);
     }
     buf_add_byte(out, '"');
 }

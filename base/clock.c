@@ -37,8 +37,8 @@ struct deadline deadline_in(int64_t milliseconds)
 
 int64_t deadline_left(struct deadline deadline)
 {
-    int64_t left = deadline.at - clock_monotonic();
-    return left > 0 ? left : 0;
+    int64_t now = clock_monotonic();
+    return deadline.at > now ? deadline.at - now : 0;
 }
 
 struct deadline deadline_within(struct deadline deadline, int64_t milliseconds)
@@ -90,10 +90,16 @@ static int64_t floor_divide(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
+/* What floor_divide leaves over: 0 to b - 1, also before 1970. */
+static int64_t floor_remainder(int64_t a, int64_t b)
+{
+    return (a % b + b) % b;
+}
+
 struct calendar clock_calendar(int64_t moment)
 {
     int64_t days = floor_divide(moment, CLOCK_DAY);
-    int64_t seconds = (moment - days * CLOCK_DAY) / CLOCK_SECOND;
+    int64_t seconds = floor_remainder(moment, CLOCK_DAY) / CLOCK_SECOND;
     int64_t z = days + 719468, era = floor_divide(z, 146097), day_of_era = z - era * 146097;
     int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -106,7 +112,7 @@ struct calendar clock_calendar(int64_t moment)
         .hour = (int)(seconds / 3600),
         .minute = (int)(seconds / 60 % 60),
         .second = (int)(seconds % 60),
-        .weekday = (int)(((days + 4) % 7 + 7) % 7),
+        .weekday = (int)floor_remainder(days + 4, 7),
     };
 }
 
@@ -172,15 +178,18 @@ bool clock_parse_time(struct str s, int64_t *moment)
     s = str_from(s, 1);
     if (!take_number(&s, 2, ':', &c.hour) || !take_number(&s, 2, ':', &c.minute) || !take_number(&s, 2, 0, &c.second)) return false;
     if (!take_fraction(&s, &fraction) || s.length == 0 || !clock_parse_zone(s, &offset)) return false;
-    if (c.year < 1970 || !clock_from_calendar(&c, &at)) return false;
-    *moment = at + fraction - offset;
+    if (!clock_from_calendar(&c, &at)) return false;
+    at += fraction - offset;
+    int year = clock_calendar(at).year; /* in UTC: the offset may lead out of what can be written again */
+    if (c.year < 1970 || year < 1970 || year > 9999) return false;
+    *moment = at;
     return true;
 }
 
 struct str clock_format_time(struct arena *arena, int64_t moment)
 {
     struct calendar c = clock_calendar(moment);
-    int milliseconds = (int)(((moment % CLOCK_SECOND) + CLOCK_SECOND) % CLOCK_SECOND);
+    int milliseconds = (int)floor_remainder(moment, CLOCK_SECOND);
     struct str whole = arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute, c.second);
     if (milliseconds == 0) return arena_printf(arena, STR_FMT "Z", STR_ARG(whole));
     return arena_printf(arena, STR_FMT ".%03dZ", STR_ARG(whole), milliseconds);

@@ -26,7 +26,7 @@ struct deadline deadline_within(struct deadline, int64_t milliseconds);
 
 /* `90s`, `5m`, `12h`, `7d`, `800ms`: a whole number and a unit, at most 1000 years. */
 bool clock_parse_span(struct str, int64_t *milliseconds);
-/* RFC 3339: `2026-08-20T10:00:00Z`, with an optional fraction and an offset; years 1970 to 9999. */
+/* RFC 3339: `2026-08-20T10:00:00Z`, with an optional fraction and an offset; years 1970 to 9999, as written and in UTC. */
 bool clock_parse_time(struct str, int64_t *moment);
 /* `Z`, `+08:00` or `-03:30`, as milliseconds to add to UTC; empty is UTC. */
 bool clock_parse_zone(struct str, int64_t *offset);

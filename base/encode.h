@@ -16,7 +16,8 @@ bool base64url_decode(struct arena *, struct str text, struct str *bytes);
 
 /* Encodes all but unreserved characters; '/' too, unless `keep_slash`: what S3's canonical URIs want. */
 struct str percent_encode(struct arena *, struct str bytes, bool keep_slash);
-/* False on a '%' without two hexadecimal digits. Any byte may come out, NUL included: check what you need. */
+/* False on a '%' without two hexadecimal digits. Any byte may come out, NUL included: check what you need. Text without a
+ * '%' is not copied: the bytes live as long as the text. */
 bool percent_decode(struct arena *, struct str text, struct str *bytes);
 
 #endif

@@ -4,32 +4,37 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static void clean(char *text)
+enum { TEXT_SIZE = sizeof((struct error *)NULL)->text };
+
+/* Puts `text` at `used`, as far as there is room, without its control bytes. Returns how much is used then. */
+static size_t append(struct error *error, size_t used, const char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) *text = '?';
+    for (; *text && used < TEXT_SIZE - 1; text++) error->text[used++] = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
+    error->text[used] = 0;
+    return used;
 }
 
+/* Formatted apart, since the arguments may point into the error's own text. */
 enum status error_set(struct error *error, enum status status, const char *format, ...)
 {
+    char text[TEXT_SIZE];
     va_list arguments;
     va_start(arguments, format);
-    error->status = status;
-    vsnprintf(error->text, sizeof error->text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    clean(error->text);
+    append(error, 0, text);
+    error->status = status;
     return status;
 }
 
 static void put_before(struct error *error, const char *format, va_list arguments)
 {
-    char before[sizeof error->text], after[sizeof error->text];
+    char before[TEXT_SIZE], after[TEXT_SIZE];
     memcpy(after, error->text, sizeof after);
     vsnprintf(before, sizeof before, format, arguments);
-    size_t used = strlen(before);
-    snprintf(error->text, sizeof error->text, "%s", before);
-    snprintf(error->text + used, sizeof error->text - used, ": %s", after);
-    clean(error->text);
+    size_t used = append(error, 0, before);
+    used = append(error, used, ": ");
+    append(error, used, after);
 }
 
 enum status error_context(struct error *error, const char *format, ...)

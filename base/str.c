@@ -1,5 +1,6 @@
 #include "base/str.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -132,7 +133,9 @@ bool str_to_double(struct str s, double *value)
     memcpy(text, s.data, s.length);
     text[s.length] = 0;
     char *end;
-    double parsed = strtod(text, &end); /* no program here calls setlocale, so the point is a point */
+    locale_t plain = newlocale(LC_ALL_MASK, "C", NULL); /* glibc's own, never allocated: the point is a point in a host such as nginx too */
+    double parsed = strtod_l(text, &end, plain);
+    freelocale(plain);
     if (*end != 0 || end == text || !isfinite(parsed)) return false;
     *value = parsed;
     return true;
@@ -159,10 +162,11 @@ bool str_is_id(struct str s)
     return true;
 }
 
-/* Length of the well-formed sequence at the start of s, or 0. The bounds of the second byte are those
- * of RFC 3629's grammar: they exclude overlong forms, surrogates, and what lies above U+10FFFF. */
-static size_t utf8_sequence(struct str s)
+/* The bounds of the second byte are those of RFC 3629's grammar: they exclude overlong forms, surrogates, and what lies
+ * above U+10FFFF. */
+size_t str_utf8_sequence(struct str s)
 {
+    if (s.length == 0) return 0;
     const unsigned char *b = (const unsigned char *)s.data;
     if (b[0] < 0x80) return 1;
     size_t length = b[0] >= 0xf0 ? 4 : b[0] >= 0xe0 ? 3 : 2;
@@ -178,7 +182,7 @@ static size_t utf8_sequence(struct str s)
 bool str_is_utf8(struct str s)
 {
     while (s.length > 0) {
-        size_t length = utf8_sequence(s);
+        size_t length = str_utf8_sequence(s);
         if (length == 0) return false;
         s = str_from(s, length);
     }

@@ -80,7 +80,8 @@ bool str_equal_secret(struct str a, struct str b);
 
 /* Ids of apps, versions, channels, edges, sites: [A-Za-z0-9._-]{1,128}, not starting with a dot. */
 bool str_is_id(struct str s);
-bool str_is_utf8(struct str s);     /* well-formed UTF-8 (RFC 3629): no surrogates, nothing overlong */
-bool str_has_control(struct str s); /* any byte below 0x20, or 0x7f */
+bool str_is_utf8(struct str s);         /* well-formed UTF-8 (RFC 3629): no surrogates, nothing overlong */
+size_t str_utf8_sequence(struct str s); /* bytes of the well-formed sequence that s begins with; 0 where it does not */
+bool str_has_control(struct str s);     /* any byte below 0x20, or 0x7f */
 
 #endif

@@ -1,10 +1,26 @@
 #include "base/url.h"
 
+#include <arpa/inet.h>
+
 #include "base/encode.h"
 
 static bool is_url_byte(char c)
 {
     return (unsigned char)c > 0x20 && (unsigned char)c < 0x7f && !memchr("\"<>\\^`{|}", c, 9);
+}
+
+/* Brackets belong to a host, and a '#' begins the fragment, which cannot have another. */
+static bool is_plain(struct str part)
+{
+    return str_find(part, '[') == part.length && str_find(part, ']') == part.length && str_find(part, '#') == part.length;
+}
+
+static bool is_percent_encoded(struct str text)
+{
+    uint64_t byte;
+    while (str_cut(&text, '%'), text.data)
+        if (text.length < 2 || !str_hex_to_u64(str_first(text, 2), &byte)) return false;
+    return true;
 }
 
 static bool is_scheme(struct str s)
@@ -18,6 +34,28 @@ static bool is_scheme(struct str s)
     return s.length > 0;
 }
 
+/* [::1] */
+static bool is_bracketed_ipv6(struct str host)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    struct str inside = str_first(str_from(host, 1), host.length - 2);
+    if (inside.length >= sizeof text) return false;
+    memcpy(text, inside.data, inside.length);
+    text[inside.length] = 0;
+    return inet_pton(AF_INET6, text, &address) == 1;
+}
+
+static enum status check_host(const struct url *url, struct error *error)
+{
+    bool is_http = str_equal_nocase(url->scheme, S("http")) || str_equal_nocase(url->scheme, S("https"));
+    bool may_be_empty = !is_http && url->authority.length == 0; /* file:///path; for the others see RFC 9110 §4.2 */
+    ENSURE(url->host.length > 0 || may_be_empty, error, STATUS_INVALID, "the URL has no host");
+    bool bracketed = str_starts(url->host, S("["));
+    ENSURE(bracketed ? is_bracketed_ipv6(url->host) : is_plain(url->host), error, STATUS_INVALID, "the URL's host is malformed");
+    return STATUS_OK;
+}
+
 /* "[::1]:80" splits behind the bracket, "host:80" at the colon. */
 static enum status parse_authority(struct url *url, struct error *error)
 {
@@ -26,6 +64,7 @@ static enum status parse_authority(struct url *url, struct error *error)
     size_t end = a.length > 0 && a.data[0] == '[' ? str_find(a, ']') + 1 : str_find(a, ':');
     ENSURE(end <= a.length, error, STATUS_INVALID, "the URL's host has no closing bracket");
     url->host = str_first(a, end);
+    TRY(check_host(url, error));
     struct str port = str_from(a, end);
     if (port.length == 0) return STATUS_OK;
     uint64_t number;
@@ -36,11 +75,18 @@ static enum status parse_authority(struct url *url, struct error *error)
     return STATUS_OK;
 }
 
+static enum status check_bytes(struct str text, struct error *error)
+{
+    for (size_t i = 0; i < text.length; i++)
+        ENSURE(is_url_byte(text.data[i]), error, STATUS_INVALID, "the URL has a byte at %zu that must be percent-encoded", i);
+    ENSURE(is_percent_encoded(text), error, STATUS_INVALID, "the URL has a '%%' without two hexadecimal digits");
+    return STATUS_OK;
+}
+
 enum status url_parse(struct str text, struct url *out, struct error *error)
 {
     struct url url = {0};
-    for (size_t i = 0; i < text.length; i++)
-        ENSURE(is_url_byte(text.data[i]), error, STATUS_INVALID, "the URL has a byte at %zu that must be percent-encoded", i);
+    TRY(check_bytes(text, error));
     size_t colon = str_find_str(text, S("://"));
     ENSURE(colon < text.length && is_scheme(str_first(text, colon)), error, STATUS_INVALID, "the URL has no scheme (expected scheme://…)");
     url.scheme = str_first(text, colon);
@@ -54,6 +100,8 @@ enum status url_parse(struct str text, struct url *out, struct error *error)
     size_t slash = str_find(before_query, '/');
     url.authority = str_first(before_query, slash);
     url.path = str_from(before_query, slash);
+    ENSURE(is_plain(url.path) && is_plain(url.query) && is_plain(url.fragment), error, STATUS_INVALID,
+           "the URL has a '[', ']' or '#' that must be percent-encoded");
     TRY(parse_authority(&url, error));
     *out = url;
     return STATUS_OK;
@@ -73,13 +121,17 @@ bool url_next_argument(struct str *rest, struct url_argument *argument)
 enum status url_argument(struct arena *arena, struct str query, struct str name, struct str *value, struct error *error)
 {
     struct url_argument argument;
+    struct str found = {0};
     int count = 0;
     while (url_next_argument(&query, &argument)) {
-        if (!str_equal(argument.name, name)) continue;
+        if (!str_equal_nocase(argument.name, name)) continue;
+        ENSURE(str_equal(argument.name, name), error, STATUS_INVALID, "the parameter '" STR_FMT "' must be written just so", STR_ARG(name));
         ENSURE(count++ == 0, error, STATUS_INVALID, "the parameter '" STR_FMT "' is given twice", STR_ARG(name));
-        ENSURE(percent_decode(arena, argument.value, value), error, STATUS_INVALID,
+        ENSURE(percent_decode(arena, argument.value, &found), error, STATUS_INVALID,
                "the parameter '" STR_FMT "' has a '%%' without two hexadecimal digits", STR_ARG(name));
-        ENSURE(!str_has_control(*value), error, STATUS_INVALID, "the parameter '" STR_FMT "' has a control byte", STR_ARG(name));
+        ENSURE(!str_has_control(found), error, STATUS_INVALID, "the parameter '" STR_FMT "' has a control byte", STR_ARG(name));
     }
-    return count > 0 ? STATUS_OK : error_set(error, STATUS_NOT_FOUND, "the parameter '" STR_FMT "' is missing", STR_ARG(name));
+    ENSURE(count > 0, error, STATUS_NOT_FOUND, "the parameter '" STR_FMT "' is missing", STR_ARG(name));
+    *value = found;
+    return STATUS_OK;
 }

@@ -7,7 +7,8 @@
 #include "base/str.h"
 
 /* scheme://host:port/path?query#fragment, as slices of the text; nothing is decoded. User info is refused: secrets do
- * not belong in a URL. A host in brackets keeps them. `path` begins with '/' or is empty. */
+ * not belong in a URL. A host in brackets is an IPv6 address and keeps them; a host is empty only where the whole authority is, as in
+ * file:///path, and never for http(s). `path` begins with '/' or is empty. */
 struct url {
     struct str scheme, host, path, query, fragment;
     struct str authority; /* host[:port] as written */
@@ -27,7 +28,9 @@ struct url_argument {
 bool url_next_argument(struct str *rest, struct url_argument *);
 
 /* The decoded value of argument `name`: STATUS_NOT_FOUND where there is none; STATUS_INVALID where its encoding is malformed, it
- * is given twice, or a control byte comes out. '+' is a plus, not a space. */
+ * is given twice, a control byte comes out, or a name differs from it in case only: caches such as nginx ($arg_name) take the first of
+ * any case, and must not file our answer under another's value. '+' is a plus, not a space. *value is set on success only, and may
+ * be a slice of the query. */
 enum status url_argument(struct arena *, struct str query, struct str name, struct str *value, struct error *);
 
 #endif

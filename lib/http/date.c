@@ -10,14 +10,25 @@ struct str http_date(struct arena *arena, int64_t moment)
                         months + (ptrdiff_t)(c.month - 1) * 3, c.year, c.hour, c.minute, c.second);
 }
 
-static bool number(struct str s, size_t from, size_t length, int *value)
+/* Whether s looks like the pattern, in which a is a letter, 0 a digit, _ a digit or a space, and all else itself. */
+static bool has_shape(struct str s, struct str pattern)
 {
-    uint64_t parsed;
-    struct str digits = str_first(str_from(s, from), length);
-    if (digits.length == length && digits.length > 0 && digits.data[0] == ' ') digits = str_from(digits, 1); /* asctime's " 6" */
-    if (from + length > s.length || !str_to_u64(digits, &parsed)) return false;
-    *value = (int)parsed;
+    if (s.length != pattern.length) return false;
+    for (size_t i = 0; i < s.length; i++) {
+        char c = s.data[i], wanted = pattern.data[i];
+        bool digit = c >= '0' && c <= '9', letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        bool fits = wanted == 'a' ? letter : wanted == '0' ? digit : wanted == '_' ? digit || c == ' ' : c == wanted;
+        if (!fits) return false;
+    }
     return true;
+}
+
+/* Of a text whose shape is known; asctime's day has a space in front where it has one digit. */
+static int number(struct str s, size_t from, size_t length)
+{
+    uint64_t value = 0;
+    str_to_u64(str_trim(str_first(str_from(s, from), length)), &value);
+    return (int)value;
 }
 
 static bool month_name(struct str s, size_t from, int *month)
@@ -28,10 +39,11 @@ static bool month_name(struct str s, size_t from, int *month)
     return false;
 }
 
-static bool time_of_day(struct str s, size_t from, struct calendar *c)
+static void time_of_day(struct str s, size_t from, struct calendar *c)
 {
-    return from + 8 <= s.length && s.data[from + 2] == ':' && s.data[from + 5] == ':' && number(s, from, 2, &c->hour) &&
-           number(s, from + 3, 2, &c->minute) && number(s, from + 6, 2, &c->second);
+    c->hour = number(s, from, 2);
+    c->minute = number(s, from + 3, 2);
+    c->second = number(s, from + 6, 2);
 }
 
 /* A two-digit year that seems over 50 years ahead is one of the past. */
@@ -42,26 +54,42 @@ static int century(int two_digits)
     return year > now + 50 ? year - 100 : year;
 }
 
-/*  Sun, 06 Nov 1994 08:49:37 GMT    Sunday, 06-Nov-94 08:49:37 GMT    Sun Nov  6 08:49:37 1994  */
-static bool parse_fields(struct str s, struct calendar *c)
+/* Sun, 06 Nov 1994 08:49:37 GMT */
+static bool parse_fixdate(struct str s, struct calendar *c)
 {
-    size_t comma = str_find(s, ',');
-    if (comma == 3)
-        return s.length == 29 && str_ends(s, S(" GMT")) && number(s, 5, 2, &c->day) && month_name(s, 8, &c->month) &&
-               number(s, 12, 4, &c->year) && time_of_day(s, 17, c);
-    if (comma < s.length) {
-        s = str_from(s, comma);
-        if (s.length != 24 || !str_ends(s, S(" GMT")) || !number(s, 9, 2, &c->year)) return false;
-        c->year = century(c->year);
-        return number(s, 2, 2, &c->day) && month_name(s, 5, &c->month) && time_of_day(s, 12, c);
-    }
-    return s.length == 24 && month_name(s, 4, &c->month) && number(s, 8, 2, &c->day) && time_of_day(s, 11, c) && number(s, 20, 4, &c->year);
+    if (!has_shape(s, S("aaa, 00 aaa 0000 00:00:00 GMT"))) return false;
+    c->day = number(s, 5, 2);
+    c->year = number(s, 12, 4);
+    time_of_day(s, 17, c);
+    return month_name(s, 8, &c->month);
+}
+
+/* Sunday, 06-Nov-94 08:49:37 GMT */
+static bool parse_rfc850(struct str s, struct calendar *c)
+{
+    s = str_from(s, str_find(s, ','));
+    if (!has_shape(s, S(", 00-aaa-00 00:00:00 GMT"))) return false;
+    c->day = number(s, 2, 2);
+    c->year = century(number(s, 9, 2));
+    time_of_day(s, 12, c);
+    return month_name(s, 5, &c->month);
+}
+
+/* Sun Nov  6 08:49:37 1994 */
+static bool parse_asctime(struct str s, struct calendar *c)
+{
+    if (!has_shape(s, S("aaa aaa _0 00:00:00 0000"))) return false;
+    c->day = number(s, 8, 2);
+    c->year = number(s, 20, 4);
+    time_of_day(s, 11, c);
+    return month_name(s, 4, &c->month);
 }
 
 bool http_date_parse(struct str s, int64_t *moment)
 {
     struct calendar c = {0};
-    if (!parse_fields(str_trim(s), &c)) return false;
+    s = str_trim(s);
+    if (!parse_fixdate(s, &c) && !parse_rfc850(s, &c) && !parse_asctime(s, &c)) return false;
     if (c.second == 60) c.second = 59; /* a leap second */
     return clock_from_calendar(&c, moment);
 }

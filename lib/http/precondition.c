@@ -51,6 +51,6 @@ bool http_if_range(const struct http_conditions *c, const struct http_validators
     int64_t date;
     if (!c->if_range.data) return true;
     struct str value = str_trim(c->if_range);
-    if (str_starts(value, S("\"")) || str_starts(value, S("W/"))) return str_equal(value, v->etag);
+    if (str_starts(value, S("\""))) return str_equal(value, v->etag);
     return http_date_parse(value, &date) && whole_seconds(date) == whole_seconds(v->modified);
 }

@@ -36,9 +36,9 @@ static bool parse_one(struct str spec, uint64_t size, struct http_range *range)
 
 enum http_range_kind http_range_parse(struct str header, uint64_t size, struct http_range *range)
 {
-    struct str rest = header;
+    struct str rest = str_trim(header);
     struct str unit = str_cut(&rest, '=');
-    if (!rest.data || !str_equal_nocase(str_trim(unit), S("bytes"))) return HTTP_RANGE_NONE;
+    if (rest.length == 0 || !str_equal_nocase(unit, S("bytes")) || size == 0) return HTTP_RANGE_NONE;
     int satisfiable = 0;
     while (rest.data) {
         struct http_range one;

@@ -11,7 +11,8 @@ struct http_range {
 };
 
 enum http_range_kind {
-    HTTP_RANGE_NONE, /* no header, another unit, or several ranges, which a server may answer as one whole (§14.2) */
+    HTTP_RANGE_NONE, /* no header, another unit, no range at all ("bytes="), several ranges, which a server may answer as one whole (§14.2), or
+                      * any of something empty */
     HTTP_RANGE_ONE,
     HTTP_RANGE_UNSATISFIABLE /* 416; also for what is not a range at all, as nginx has it (§14.1.1 allows it) */
 };

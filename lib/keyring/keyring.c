@@ -5,7 +5,7 @@
 
 #include "base/encode.h"
 
-enum { KEYS_MAXIMUM = 16, MAC_LENGTH = 32 };
+enum { KEYS_MAXIMUM = 16, MAC_LENGTH = 32, MAC_DIGITS = 43 };
 
 static bool is_key_id(struct str id)
 {
@@ -68,7 +68,8 @@ struct str keyring_sign(struct arena *arena, const struct key *key, struct str m
 enum status keyring_verify(struct arena *arena, const struct keyring *ring, struct str message, struct str signature, struct error *error)
 {
     struct str text = signature, id = str_cut(&text, '.'), mac;
-    bool formed = text.data && base64url_decode(arena, text, &mac) && mac.length == MAC_LENGTH;
+    bool formed =
+        text.length == MAC_DIGITS && base64url_decode(arena, text, &mac) && mac.length == MAC_LENGTH; /* unpadded: a MAC has one text */
     ENSURE(formed, error, STATUS_DENIED, "the signature is malformed");
     const struct key *key = keyring_find(ring, id);
     ENSURE(key, error, STATUS_DENIED, "the signature's key is not known here");

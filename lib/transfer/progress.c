@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { BAR_WIDTH = 24, SILENT_MS = 1000, REDRAW_MS = 100 };
+enum { BAR_WIDTH = 24, SILENT_MS = 1000, REDRAW_MS = 100, MOST_LEFT = 99 * 3600 };
 
 struct progress progress_start(const char *label, uint64_t total)
 {
@@ -36,7 +36,8 @@ static void draw(const struct progress *progress, int64_t elapsed)
         return;
     }
     double share = (double)progress->done / (double)progress->total;
-    long left = rate > 0 ? (long)((double)(progress->total - progress->done) / rate) : 0;
+    double seconds = rate > 0 ? (double)(progress->total - progress->done) / rate : 0;
+    long left = seconds < MOST_LEFT ? (long)seconds : MOST_LEFT;
     human_size(total, sizeof total, (double)progress->total);
     draw_bar(bar, share);
     fprintf(stderr, "\r%s  [%s] %3.0f %%  %s of %s  %s/s  %ld:%02ld left \033[K", progress->label, bar, share * 100, done, total, speed,
