@@ -19,6 +19,7 @@ rooms = $(patsubst %.c,$(BUILD)/o/%.o,$(wildcard $(1)))
 FUNCTIONS := $(patsubst functions/%/main.c,%,$(wildcard functions/*/main.c))
 HANDLERS := $(filter-out functions/%/main.c,$(wildcard functions/*/*.c))
 ARCHIVE := $(BUILD)/libpakhus.a
+COMMANDS := $(BUILD)/libcommands.a
 BOOTSTRAPS := $(FUNCTIONS:%=$(BUILD)/functions/%/bootstrap)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -51,7 +52,12 @@ $(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c $(HANDLERS))
 	@rm -f $@
 	ar rcs $@ $^
 
-$(BUILD)/bin/pakhus: $(call rooms,cli/*.c) $(ARCHIVE)
+# The commands apart, so that the bootstraps and lambda-c never see them.
+$(COMMANDS): $(filter-out %/main.o,$(call rooms,cli/*.c))
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS)
 
@@ -66,7 +72,7 @@ run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 
 # --- tests
 
-$(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(ARCHIVE)
+$(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(COMMANDS) $(ARCHIVE)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS) -lcmocka
 
