@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import boto3
 import botocore.client
 
-from support.cache import fetched
+from support.cache import ROOT, fetched
 
 _libc = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -266,6 +266,14 @@ class Servers:
         command: Command = ["nginx", "-p", prefix, "-c", prefix / "nginx.conf", "-e", "stderr"]
         program = self.start("nginx", command, lambda: accepts(port), f"http://127.0.0.1:{port}")
         return self._replace(program, Nginx(**vars(program), prefix=prefix))
+
+    def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1) -> Nginx:
+        """The configuration that we ship, in front of a function; its caches are base, answers and brief in the prefix."""
+        values = {"LISTEN": "127.0.0.1:{{port}}", "FUNCTION": function_url, "HOST": urlsplit(function_url).netloc,
+                  "SECRET": secret, "RUN": "{{prefix}}", "CACHE": "{{prefix}}", "RESOLVER": "127.0.0.1", "BASE_SIZE": base_size}
+        template = (ROOT / "cdn/nginx/pakhus.conf.template").read_text()
+        http = re.sub(r"\$\{PAKHUS_NGINX_(\w+)\}", lambda name: values[name.group(1)], template)
+        return self.nginx(http, workers=workers)
 
     def recorder(self, upstream: str, extra: str = "") -> Nginx:
         """Passes everything on to `upstream` and records it; `extra` are nginx directives, such as "limit_rate 10k;"."""
