@@ -39,7 +39,7 @@ bool apk_schemes_parse(struct str text, unsigned *schemes)
         if (!scheme) return false;
         set |= scheme;
     }
-    *schemes = set;
+    if (set) *schemes = set;
     return set != 0;
 }
 

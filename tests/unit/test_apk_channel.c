@@ -1,0 +1,257 @@
+/* Channel formats by name, channel info, and the readers of values in the field: each given bytes that end where a page ends. */
+#include "tests/unit/apk_sample.h"
+
+#include "lib/apk/channel.h"
+#include "lib/apk/comment.h"
+#include "lib/apk/info.h"
+#include "lib/apk/packer_ng.h"
+
+/* --- formats */
+
+static void formats_have_names(void **state)
+{
+    static const enum apk_format all[] = {APK_RAW, APK_WALLE, APK_VASDOLLY, APK_PACKER_NG};
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        enum apk_format format;
+        assert_true(apk_format_parse(str_of(apk_format_name(all[i])), &format));
+        assert_int_equal(format, all[i]);
+    }
+    assert_string_equal(apk_format_name(APK_PACKER_NG), "packer-ng");
+}
+
+static void other_names_are_no_formats(void **state)
+{
+    enum apk_format format = APK_RAW;
+    (void)state;
+    assert_false(apk_format_parse(S("Walle"), &format));
+    assert_false(apk_format_parse(S(""), &format));
+    assert_false(apk_format_parse(S("walle,raw"), &format));
+    assert_int_equal(format, APK_RAW);
+}
+
+static void lists_of_formats(void **state)
+{
+    unsigned formats = 99;
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(apk_formats_parse(S("walle, vasdolly,packer-ng,walle"), &formats, &error), STATUS_OK);
+    assert_int_equal(formats, APK_FORMATS_BLOCK);
+    formats = 99;
+    assert_int_equal(apk_formats_parse(S("walle,packer"), &formats, &error), STATUS_INVALID);
+    assert_string_equal(error.text, "'packer' is not a channel format: raw, walle, vasdolly or packer-ng");
+    assert_int_equal(apk_formats_parse(S("walle,"), &formats, &error), STATUS_INVALID);
+    assert_int_equal(formats, 99);
+}
+
+static void a_v1_package_carries_one_format(void **state)
+{
+    enum apk_format format = APK_WALLE;
+    struct error error = {0};
+    (void)state;
+    assert_int_equal(apk_format_v1(0, &format, &error), STATUS_OK);
+    assert_int_equal(format, APK_RAW);
+    assert_int_equal(apk_format_v1(APK_WALLE, &format, &error), STATUS_OK);
+    assert_int_equal(format, APK_RAW);
+    assert_int_equal(apk_format_v1(APK_WALLE | APK_VASDOLLY, &format, &error), STATUS_OK);
+    assert_int_equal(format, APK_VASDOLLY);
+    assert_int_equal(apk_format_v1(APK_PACKER_NG, &format, &error), STATUS_OK);
+    assert_int_equal(format, APK_PACKER_NG);
+    assert_int_equal(apk_format_v1(APK_RAW | APK_VASDOLLY, &format, &error), STATUS_INVALID);
+    assert_int_equal(apk_format_v1(APK_FORMATS_BLOCK, &format, &error), STATUS_INVALID);
+    assert_string_equal(error.text, "a v1 package carries one channel format: choose one of raw, vasdolly and packer-ng");
+}
+
+/* --- info */
+
+static void info_keeps_its_bytes(void **state)
+{
+    struct apk_info info;
+    struct error error = {0};
+    assert_int_equal(apk_info_parse(*state, S(" { \"a\": \"\", \"channel\":\"hua\\u0077ei\" }\n"), &info, &error), STATUS_OK);
+    assert_str(info.json, S("{ \"a\": \"\", \"channel\":\"hua\\u0077ei\" }"));
+    assert_str(info.channel, S("huawei"));
+}
+
+static void info_refused(void **state, struct str text, const char *expected)
+{
+    struct apk_info info = {.json = S("before")};
+    struct error error = {0};
+    assert_int_equal(apk_info_parse(*state, text, &info, &error), STATUS_INVALID);
+    assert_string_equal(error.text, expected);
+    assert_str(info.json, S("before"));
+}
+
+static void info_must_be_an_object_of_strings(void **state)
+{
+    info_refused(state, S("[\"channel\"]"), "channel info must be a JSON object");
+    info_refused(state, S("{\"channel\":1}"), "channel info: the value of \"channel\" is not a string");
+    info_refused(state, S("{\"channel\":\"x\",\"n\":null}"), "channel info: the value of \"n\" is not a string");
+    info_refused(state, S("{\"campaign\":\"x\"}"), "channel info: \"channel\" is missing");
+    info_refused(state, S("{\"channel\":\"\"}"), "channel info: \"channel\" is missing");
+    info_refused(state, S("{\"channel\":\"x\",\"channel\":\"y\"}"),
+                 "channel info is not JSON: duplicate object key near '\"channel\"' (at byte 24)");
+    info_refused(state, S("{\"channel\":\"x\""), "channel info is not JSON: '}' expected near end of file (at byte 14)");
+    info_refused(state, (struct str){NULL, 0}, "channel info is not JSON: '[' or '{' expected near end of file (at byte 0)");
+}
+
+static void info_has_a_limit(void **state)
+{
+    struct apk_info info;
+    struct error error = {0};
+    char *text = memset(arena_buffer(*state, APK_INFO_MAXIMUM + 1), 'x', APK_INFO_MAXIMUM + 1);
+    assert_int_equal(apk_info_parse(*state, str_make(text, APK_INFO_MAXIMUM + 1), &info, &error), STATUS_TOO_LARGE);
+    assert_string_equal(error.text, "channel info has 1048577 bytes, 1048576 are allowed");
+    assert_false(apk_info_is_object(str_make(text, APK_INFO_MAXIMUM + 1)));
+}
+
+static void objects_are_told_from_other_text(void **state)
+{
+    assert_true(apk_info_is_object(sample_guarded(*state, S("{\"channel\":\"x\"}"))));
+    assert_true(apk_info_is_object(sample_guarded(*state, S("{}   "))));
+    assert_false(apk_info_is_object(sample_guarded(*state, S("[]"))));
+    assert_false(apk_info_is_object(sample_guarded(*state, S("{"))));
+    assert_false(apk_info_is_object(sample_guarded(*state, S("{}x"))));
+    assert_false(apk_info_is_object(sample_guarded(*state, S("{}\0"))));
+    assert_false(apk_info_is_object(sample_guarded(*state, S("{\"a\":\"\xff\"}"))));
+    assert_false(apk_info_is_object((struct str){NULL, 0}));
+}
+
+/* --- comments */
+
+static struct str comment_read(void **state, struct str comment, enum apk_format format)
+{
+    return apk_comment_read(sample_guarded(*state, comment), format);
+}
+
+static void channels_at_a_comments_end(void **state)
+{
+    assert_str(comment_read(state, S("xyz\3\0ltlovezh"), APK_VASDOLLY), S("xyz"));
+    assert_str(comment_read(state, S("text before xyz\3\0!ZXK!"), APK_PACKER_NG), S("xyz"));
+    assert_null(comment_read(state, S("xyz\3\0ltlovezh"), APK_PACKER_NG).data);
+    assert_null(comment_read(state, S("xyz\4\0ltlovezh"), APK_VASDOLLY).data);
+    assert_null(comment_read(state, S("xyz\0\0ltlovezh"), APK_VASDOLLY).data);
+    assert_null(comment_read(state, S("\0ltlovezh"), APK_VASDOLLY).data);
+    assert_null(comment_read(state, S("ltlovezh"), APK_VASDOLLY).data);
+    assert_null(comment_read(state, S("tlovezh"), APK_VASDOLLY).data);
+    assert_null(comment_read(state, S(""), APK_VASDOLLY).data);
+    assert_null(comment_read(state, S("xyz\3\0ltlovezh"), APK_WALLE).data);
+}
+
+static void info_at_a_comments_start(void **state)
+{
+    assert_str(comment_read(state, S("{}\0\0"), APK_RAW), S("{}"));
+    assert_str(comment_read(state, S("{}"), APK_RAW), S("{}"));
+    assert_null(comment_read(state, S("{}\0x"), APK_RAW).data);
+    assert_null(comment_read(state, S("\0\0"), APK_RAW).data);
+    assert_null(comment_read(state, S("{"), APK_RAW).data);
+    assert_null(comment_read(state, S(""), APK_RAW).data);
+}
+
+/* --- packer-ng */
+
+#define MAGIC "Packer Ng Sig V2"
+#define KV    "\xe2\x88\x98"
+#define LINE  "\xe2\x88\x99"
+
+static struct str packer_ng(void **state, struct str value)
+{
+    return apk_packer_ng_read(sample_guarded(*state, value));
+}
+
+static void packer_ng_values_are_read(void **state)
+{
+    assert_str(packer_ng(state, S(MAGIC "\x0e\0\0\0CHANNEL" KV "x" LINE "\x0e\0\0\0")), S("x"));
+    assert_str(packer_ng(state, S(MAGIC "\x0b\0\0\0CHANNEL" KV "x\x0b\0\0\0")), S("x"));
+    assert_str(packer_ng(state, S(MAGIC "\x0e\0\0\0CHANNEL" KV "x" LINE "\x0e\0\0\0more")), S("x"));
+    assert_str(packer_ng(state, S(MAGIC "\x16\0\0\0A" KV "b" LINE "CHANNEL" KV "x" LINE "\x16\0\0\0")), S("x"));
+    assert_str(packer_ng(state, S(MAGIC "\x10\0\0\0CHANNEL" KV "x" LINE "  \x10\0\0\0")), S("x"));
+}
+
+static void damaged_packer_ng_values_are_nothing(void **state)
+{
+    assert_null(packer_ng(state, S("")).data);
+    assert_null(packer_ng(state, S(MAGIC)).data);
+    assert_null(packer_ng(state, S(MAGIC "\0\0\0\0\0\0\0")).data);
+    assert_null(packer_ng(state, S(MAGIC "\0\0\0\0\0\0\0\0")).data);
+    assert_null(packer_ng(state, S("Packer Ng Sig V1\x0e\0\0\0CHANNEL" KV "x" LINE "\x0e\0\0\0")).data);
+    assert_null(packer_ng(state, S(MAGIC "\x0f\0\0\0CHANNEL" KV "x" LINE "\x0f\0\0\0")).data);
+    assert_null(packer_ng(state, S(MAGIC "\xff\xff\xff\xff"
+                                         "CHANNEL" KV "x" LINE "\x0e\0\0\0"))
+                    .data);
+    assert_null(packer_ng(state, S(MAGIC "\x0e\0\0\0CHANNEL" KV "x" LINE "\x0d\0\0\0")).data);
+    assert_null(packer_ng(state, S(MAGIC "\x0d\0\0\0CHANNEL" KV LINE "\x0d\0\0\0")).data);
+    assert_null(packer_ng(state, S(MAGIC "\x12\0\0\0CHANNEL" KV "x" KV "y" LINE "\x12\0\0\0")).data);
+    assert_null(packer_ng(state, S(MAGIC "\x0e\0\0\0CHANNEX" KV "x" LINE "\x0e\0\0\0")).data);
+}
+
+static void packer_ng_values_are_written_as_they_are_read(void **state)
+{
+    for (size_t padding = 0; padding < 12; padding++) {
+        size_t size = apk_packer_ng_size(S("huawei")) + padding;
+        struct str value = sample_guarded(*state, str_make(arena_alloc(*state, size), size));
+        char *at = (char *)(uintptr_t)value.data;
+        assert_ptr_equal(apk_packer_ng_put(at, S("huawei"), padding), at + size);
+        assert_str(apk_packer_ng_read(value), S("huawei"));
+    }
+}
+
+/* --- the block's readers */
+
+static const struct sample_pair signature = {APK_ID_V3, {"signature", 9}, 0};
+
+static struct apk_channels channels_of(void **state, struct sample_pair first, struct sample_pair second)
+{
+    const struct sample_pair pairs[] = {signature, first, second};
+    struct sample *sample = sample_new(*state, (struct sample_options){.pairs = pairs, .pair_count = 3});
+    struct apk apk = sample_examine(*state, &sample->source);
+    struct apk_channels channels;
+    apk_read_channels(*state, &apk, &channels);
+    return channels;
+}
+
+static void the_last_of_two_equal_ids_wins(void **state)
+{
+    struct apk_channels channels =
+        channels_of(state, (struct sample_pair){APK_ID_VASDOLLY, S("first"), 0}, (struct sample_pair){APK_ID_VASDOLLY, S("last"), 0});
+    assert_str(channels.vasdolly, S("last"));
+}
+
+static void values_are_trimmed_as_their_readers_do(void **state)
+{
+    struct apk_channels channels =
+        channels_of(state, (struct sample_pair){APK_ID_VASDOLLY, S(" \n huawei "), 5}, (struct sample_pair){APK_ID_WALLE, S("{}  "), 0});
+    assert_str(channels.vasdolly, S("huawei"));
+    assert_str(channels.walle, S("{}"));
+}
+
+static void damaged_values_are_not_shown(void **state)
+{
+    struct apk_channels channels =
+        channels_of(state, (struct sample_pair){APK_ID_VASDOLLY, S("\xff"), 0}, (struct sample_pair){APK_ID_WALLE, S("{"), 0});
+    assert_true(str_empty(channels.vasdolly));
+    assert_true(str_empty(channels.walle));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SAMPLE_TEST(formats_have_names),
+        SAMPLE_TEST(other_names_are_no_formats),
+        SAMPLE_TEST(lists_of_formats),
+        SAMPLE_TEST(a_v1_package_carries_one_format),
+        SAMPLE_TEST(info_keeps_its_bytes),
+        SAMPLE_TEST(info_must_be_an_object_of_strings),
+        SAMPLE_TEST(info_has_a_limit),
+        SAMPLE_TEST(objects_are_told_from_other_text),
+        SAMPLE_TEST(channels_at_a_comments_end),
+        SAMPLE_TEST(info_at_a_comments_start),
+        SAMPLE_TEST(packer_ng_values_are_read),
+        SAMPLE_TEST(damaged_packer_ng_values_are_nothing),
+        SAMPLE_TEST(packer_ng_values_are_written_as_they_are_read),
+        SAMPLE_TEST(the_last_of_two_equal_ids_wins),
+        SAMPLE_TEST(values_are_trimmed_as_their_readers_do),
+        SAMPLE_TEST(damaged_values_are_not_shown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

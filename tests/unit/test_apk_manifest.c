@@ -1,0 +1,334 @@
+/* AndroidManifest.xml: binary XML as Android's tools write it, and damaged. */
+#include "tests/unit/apk_sample.h"
+
+#include <zlib.h>
+
+#include "base/buf.h"
+
+/* --- a manifest, chunk by chunk */
+
+static void add16(struct buf *out, unsigned value)
+{
+    char bytes[2];
+    bytes_put16(bytes, (uint16_t)value);
+    buf_add(out, str_make(bytes, sizeof bytes));
+}
+
+static void add32(struct buf *out, uint32_t value)
+{
+    add16(out, value & 0xffff);
+    add16(out, value >> 16);
+}
+
+static void add_chunk(struct buf *out, unsigned type, unsigned head, const struct buf *rest)
+{
+    add16(out, type);
+    add16(out, head);
+    add32(out, (uint32_t)(8 + rest->length));
+    buf_add(out, buf_str(rest));
+}
+
+static const char *const strings[] = {"versionCode",     "versionName", "versionCodeMajor",
+                                      "package",         "manifest",    "1.2-\xc3\xa9\xf0\x9f\x93\xa6",
+                                      "org.example.app", "platform",    "7"};
+enum { VERSION_CODE, VERSION_NAME, VERSION_CODE_MAJOR, PACKAGE, MANIFEST, NAME, APP, OTHER, SEVEN, STRING_COUNT };
+
+/* Only what the strings above hold: one character outside ASCII each of two and four bytes. */
+static size_t add_utf16(struct buf *out, const char *text)
+{
+    size_t units = 0;
+    for (const unsigned char *at = (const unsigned char *)text; *at; units++) {
+        if (*at == 0xc3) {
+            add16(out, 0xe9);
+            at += 2;
+        } else if (*at == 0xf0) {
+            add16(out, 0xd83d);
+            add16(out, 0xdce6);
+            units++;
+            at += 4;
+        } else {
+            add16(out, *at++);
+        }
+    }
+    return units;
+}
+
+static void add_string(struct arena *arena, struct buf *out, const char *text, bool utf8)
+{
+    struct buf units = buf_in(arena, 1000);
+    size_t count = add_utf16(&units, text);
+    if (utf8) {
+        buf_add_byte(out, (char)count);
+        buf_add_byte(out, (char)strlen(text));
+        buf_add(out, str_of(text));
+        buf_add_byte(out, 0);
+        return;
+    }
+    add16(out, (unsigned)count);
+    buf_add(out, buf_str(&units));
+    add16(out, 0);
+}
+
+static void add_pool(struct arena *arena, struct buf *out, bool utf8)
+{
+    struct buf rest = buf_in(arena, 10000), data = buf_in(arena, 10000);
+    uint32_t offsets[STRING_COUNT];
+    for (int i = 0; i < STRING_COUNT; i++) {
+        offsets[i] = (uint32_t)data.length;
+        add_string(arena, &data, strings[i], utf8);
+    }
+    add32(&rest, STRING_COUNT);
+    add32(&rest, 0);
+    add32(&rest, utf8 ? 0x100 : 0);
+    add32(&rest, 28 + 4 * STRING_COUNT);
+    add32(&rest, 0);
+    for (int i = 0; i < STRING_COUNT; i++) add32(&rest, offsets[i]);
+    buf_add(&rest, buf_str(&data));
+    add_chunk(out, 1, 28, &rest);
+}
+
+static void add_attribute(struct buf *out, uint32_t name, uint32_t raw, unsigned type, uint32_t data)
+{
+    add32(out, UINT32_MAX);
+    add32(out, name);
+    add32(out, raw);
+    add16(out, 8);
+    buf_add_byte(out, 0);
+    buf_add_byte(out, (char)type);
+    add32(out, data);
+}
+
+static void add_element(struct arena *arena, struct buf *out, uint32_t name)
+{
+    struct buf rest = buf_in(arena, 1000);
+    add32(&rest, 1);
+    add32(&rest, UINT32_MAX);
+    add32(&rest, UINT32_MAX);
+    add32(&rest, name);
+    add16(&rest, 20);
+    add16(&rest, 20);
+    add16(&rest, 5);
+    for (int i = 0; i < 3; i++) add16(&rest, 0);
+    add_attribute(&rest, VERSION_CODE, UINT32_MAX, 0x10, 20260);
+    add_attribute(&rest, VERSION_NAME, NAME, 3, NAME);
+    add_attribute(&rest, VERSION_CODE_MAJOR, UINT32_MAX, 0x11, 2);
+    add_attribute(&rest, PACKAGE, APP, 3, APP);
+    add_attribute(&rest, OTHER, UINT32_MAX, 0x10, 1);
+    add_chunk(out, 0x102, 16, &rest);
+}
+
+struct parts {
+    bool utf16, no_resources, no_element;
+    uint32_t element;
+};
+
+static struct str manifest_of(struct arena *arena, struct parts parts)
+{
+    struct buf rest = buf_in(arena, 10000), xml = buf_in(arena, 10000), resources = buf_in(arena, 100), space = buf_in(arena, 100);
+    add_pool(arena, &rest, !parts.utf16);
+    add32(&resources, 0x0101021b);
+    add32(&resources, 0x0101021c);
+    add32(&resources, 0x01010576);
+    if (!parts.no_resources) add_chunk(&rest, 0x180, 8, &resources);
+    for (int i = 0; i < 4; i++) add32(&space, 0);
+    add_chunk(&rest, 0x100, 16, &space);
+    if (!parts.no_element) add_element(arena, &rest, parts.element ? parts.element : MANIFEST);
+    add_chunk(&xml, 3, 8, &rest);
+    return buf_str(&xml);
+}
+
+/* --- an APK with it */
+
+static struct str deflated(struct arena *arena, struct str bytes)
+{
+    z_stream stream = {0};
+    size_t capacity = bytes.length + 1000;
+    char *out = arena_buffer(arena, capacity);
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_in = (z_const Bytef *)(uintptr_t)bytes.data;
+    stream.avail_in = (uInt)bytes.length;
+    stream.next_out = (Bytef *)out;
+    stream.avail_out = (uInt)capacity;
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    size_t length = stream.total_out;
+    deflateEnd(&stream);
+    return str_make(out, length);
+}
+
+/* The manifest is the second entry, with an extra field in its local header; its size fields are patched into the directory. */
+static struct sample *package_with(struct arena *arena, struct str data, size_t uncompressed, unsigned method)
+{
+    static const char *const names[] = {"classes.dex", "AndroidManifest.xml", NULL};
+    struct sample *sample = sample_new(arena, (struct sample_options){.names = names, .block = 12000});
+    uint64_t local = 100, entry = sample->directory + 46 + 11;
+    char head[30] = "PK\3\4";
+    bytes_put16(head + 26, 19);
+    bytes_put16(head + 28, 3);
+    sample_put(sample, local, str_make(head, sizeof head));
+    sample_put(sample, local + 30, S("AndroidManifest.xmlxyz"));
+    sample_put(sample, local + 30 + 22, data);
+    sample_put16(sample, entry + 10, (uint16_t)method);
+    sample_put32(sample, entry + 20, (uint32_t)data.length);
+    sample_put32(sample, entry + 24, (uint32_t)uncompressed);
+    sample_put32(sample, entry + 42, (uint32_t)local);
+    return sample;
+}
+
+static enum status manifest_in(struct arena *arena, struct sample *sample, struct apk_manifest *manifest, struct error *error)
+{
+    struct apk apk = sample_examine(arena, &sample->source);
+    *error = (struct error){0};
+    return apk_manifest(arena, &sample->source, &apk, manifest, error);
+}
+
+static void assert_manifest(struct arena *arena, struct sample *sample)
+{
+    struct apk_manifest manifest;
+    struct error error;
+    if (manifest_in(arena, sample, &manifest, &error) != STATUS_OK) fail_msg("%s", error.text);
+    assert_str(manifest.package, S("org.example.app"));
+    assert_str(manifest.version_name, S("1.2-\xc3\xa9\xf0\x9f\x93\xa6"));
+    assert_int_equal(manifest.version_code, (UINT64_C(2) << 32) + 20260);
+}
+
+static void assert_refused(struct arena *arena, struct sample *sample, enum status status, const char *text)
+{
+    struct apk_manifest manifest = {.version_code = 77};
+    struct error error;
+    assert_int_equal(manifest_in(arena, sample, &manifest, &error), status);
+    assert_string_equal(error.text, text);
+    assert_int_equal(manifest.version_code, 77);
+}
+
+static void utf8_and_utf16_pools_are_read(void **state)
+{
+    for (int utf16 = 0; utf16 < 2; utf16++) {
+        struct str xml = manifest_of(*state, (struct parts){.utf16 = utf16});
+        assert_manifest(*state, package_with(*state, xml, xml.length, 0));
+    }
+}
+
+static void deflated_entries_are_read(void **state)
+{
+    struct str xml = manifest_of(*state, (struct parts){0});
+    assert_manifest(*state, package_with(*state, deflated(*state, xml), xml.length, 8));
+}
+
+static void names_serve_where_resource_ids_are_missing(void **state)
+{
+    struct str xml = manifest_of(*state, (struct parts){.no_resources = true});
+    assert_manifest(*state, package_with(*state, xml, xml.length, 0));
+}
+
+static void a_version_name_that_is_a_reference_is_left_empty(void **state)
+{
+    struct str xml = arena_copy(*state, manifest_of(*state, (struct parts){0}));
+    char *attribute = (char *)(uintptr_t)xml.data + xml.length - 4 * 20;
+    bytes_put32(attribute + 8, UINT32_MAX);
+    attribute[15] = 1;
+    struct apk_manifest manifest;
+    struct error error;
+    assert_int_equal(manifest_in(*state, package_with(*state, xml, xml.length, 0), &manifest, &error), STATUS_OK);
+    assert_true(str_empty(manifest.version_name));
+    assert_str(manifest.package, S("org.example.app"));
+}
+
+static void no_manifest(void **state)
+{
+    assert_refused(*state, sample_new(*state, (struct sample_options){0}), STATUS_NOT_FOUND, "there is no AndroidManifest.xml");
+}
+
+static void text_is_not_binary_xml(void **state)
+{
+    struct str text = S("<manifest/>");
+    assert_refused(*state, package_with(*state, text, text.length, 0), STATUS_CORRUPT, "AndroidManifest.xml is not binary XML");
+    assert_refused(*state, package_with(*state, S("\3"), 1, 0), STATUS_CORRUPT, "AndroidManifest.xml is not binary XML");
+}
+
+static void another_element_first(void **state)
+{
+    struct str xml = manifest_of(*state, (struct parts){.element = APP});
+    assert_refused(*state, package_with(*state, xml, xml.length, 0), STATUS_CORRUPT,
+                   "AndroidManifest.xml does not begin with a manifest element");
+    xml = manifest_of(*state, (struct parts){.no_element = true});
+    assert_refused(*state, package_with(*state, xml, xml.length, 0), STATUS_CORRUPT, "AndroidManifest.xml ends within a chunk");
+}
+
+static void cut_short_anywhere(void **state)
+{
+    struct str xml = manifest_of(*state, (struct parts){0});
+    for (size_t length = 0; length < xml.length; length++) {
+        struct arena *arena = arena_new();
+        struct apk_manifest manifest;
+        struct error error;
+        assert_int_equal(manifest_in(arena, package_with(arena, str_first(xml, length), length, 0), &manifest, &error), STATUS_CORRUPT);
+        arena_free(arena);
+    }
+}
+
+static void any_byte_may_be_wrong(void **state)
+{
+    struct str xml = manifest_of(*state, (struct parts){.utf16 = true});
+    for (size_t i = 0; i < xml.length; i++) {
+        struct arena *arena = arena_new();
+        struct str damaged = arena_copy(arena, xml);
+        ((char *)(uintptr_t)damaged.data)[i] = (char)0xff;
+        struct apk_manifest manifest = {0};
+        struct error error;
+        if (manifest_in(arena, package_with(arena, damaged, damaged.length, 0), &manifest, &error) == STATUS_OK)
+            assert_true(str_is_utf8(manifest.package) && str_is_utf8(manifest.version_name));
+        arena_free(arena);
+    }
+}
+
+static void entries_that_lie_about_their_size(void **state)
+{
+    struct str xml = manifest_of(*state, (struct parts){0}), packed = deflated(*state, xml);
+    char *text =
+        arena_cstr(*state, arena_printf(*state, "a ZIP entry does not inflate to the %zu bytes that its header says", xml.length - 1));
+    assert_refused(*state, package_with(*state, packed, xml.length - 1, 8), STATUS_CORRUPT, text);
+    text = arena_cstr(*state, arena_printf(*state, "a ZIP entry does not inflate to the %zu bytes that its header says", xml.length + 1));
+    assert_refused(*state, package_with(*state, packed, xml.length + 1, 8), STATUS_CORRUPT, text);
+    assert_refused(*state, package_with(*state, xml, xml.length + 1, 0), STATUS_CORRUPT,
+                   "the ZIP entry at 100 is neither stored nor deflated");
+    assert_refused(*state, package_with(*state, xml, xml.length, 12), STATUS_CORRUPT,
+                   "the ZIP entry at 100 is neither stored nor deflated");
+}
+
+static void large_and_encrypted_entries_are_not_read(void **state)
+{
+    struct sample *sample = package_with(*state, S("x"), (8 << 20) + 1, 8);
+    assert_refused(*state, sample, STATUS_TOO_LARGE, "the ZIP entry at 100 has 8388609 bytes, more than the 8388608 that are read");
+    sample = package_with(*state, S("x"), 1, 0);
+    sample_put16(sample, sample->directory + 46 + 11 + 8, 1);
+    assert_refused(*state, sample, STATUS_UNSUPPORTED, "the ZIP entry at 100 is encrypted");
+}
+
+static void a_local_header_elsewhere(void **state)
+{
+    struct sample *sample = package_with(*state, S("x"), 1, 0);
+    sample_put32(sample, sample->directory + 46 + 11 + 42, 101);
+    assert_refused(*state, sample, STATUS_CORRUPT, "there is no ZIP entry at 101");
+    sample = package_with(*state, S("x"), 1, 0);
+    sample_put16(sample, 100 + 28, 65535);
+    assert_refused(*state, sample, STATUS_CORRUPT, "the ZIP entry at 100 overruns the entries' end at 12000");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        SAMPLE_TEST(utf8_and_utf16_pools_are_read),
+        SAMPLE_TEST(deflated_entries_are_read),
+        SAMPLE_TEST(names_serve_where_resource_ids_are_missing),
+        SAMPLE_TEST(a_version_name_that_is_a_reference_is_left_empty),
+        SAMPLE_TEST(no_manifest),
+        SAMPLE_TEST(text_is_not_binary_xml),
+        SAMPLE_TEST(another_element_first),
+        SAMPLE_TEST(cut_short_anywhere),
+        SAMPLE_TEST(any_byte_may_be_wrong),
+        SAMPLE_TEST(entries_that_lie_about_their_size),
+        SAMPLE_TEST(large_and_encrypted_entries_are_not_read),
+        SAMPLE_TEST(a_local_header_elsewhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
