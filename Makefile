@@ -84,6 +84,27 @@ e2e: deps-test all
 
 test: unit fuzz-corpus e2e ## unit tests, the fuzzers' corpus, and everything end to end on real servers
 
+fuzz-corpus: deps
+	@scripts/run-fuzz 0
+fuzz: ## fuzzes every parser for FUZZ_SECONDS each (60)
+	@scripts/install build check
+	@scripts/run-fuzz $(or $(FUZZ_SECONDS),60)
+
+bench: deps-test all ## measures side by side, prints ratios
+	@scripts/run-bench $(BUILD)
+
+# --- what a reviewer would say
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+check: ## format, lint, static analysis
+	@scripts/install check
+	clang-format --dry-run -Werror $(C_FILES)
+	printf '%s\n' $(filter %.c,$(C_FILES)) | xargs -P $$(nproc) -n 8 clang-tidy --quiet -- $(filter-out -Werror -fstack%,$(PROJECT_CFLAGS))
+	shellcheck -x scripts/* .ci/run
+
+format: ## clang-format over everything
+	clang-format -i $(C_FILES)
+
 -include $(shell find $(BUILD)/o -name '*.d' 2>/dev/null)
 
 clean: ## removes build/ (the cache stays)

@@ -45,7 +45,10 @@ const char *status_name(enum status); /* "not found" and the like, for logs */
     } while (0)
 #define ENSURE(condition, error, status, ...)                                                                                              \
     do {                                                                                                                                   \
-        if (!(condition)) return error_set((error), (status), __VA_ARGS__);                                                                \
+        if (!(condition)) {                                                                                                                \
+            error_set((error), (status), __VA_ARGS__);                                                                                     \
+            return (status);                                                                                                               \
+        }                                                                                                                                  \
     } while (0)
 
 #endif

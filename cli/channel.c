@@ -101,7 +101,7 @@ static enum status read_rows(struct arena *arena, struct str text, struct edit *
     size_t lines = 1;
     for (size_t i = 0; i < text.length; i++) lines += text.data[i] == '\n';
     struct csv csv = csv_of(text);
-    struct csv_row header = {0}, row;
+    struct csv_row header = {0}, row = {0};
     enum status status;
     edit->items = arena_array(arena, lines, sizeof(struct channel));
     while ((status = csv_next(&csv, arena, &row, error)) == STATUS_OK) {

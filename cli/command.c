@@ -145,7 +145,7 @@ int command_main(const struct command *command, int argc, char **argv, command_f
     struct arena *arena = arena_new();
     struct str *words = arena_array(arena, (size_t)argc, sizeof *words);
     struct error error;
-    int count, exit_code = command_parse(command, argc, argv, words, &count);
+    int count = 0, exit_code = command_parse(command, argc, argv, words, &count);
     if (exit_code < 0) exit_code = run(arena, words, count, &error) == STATUS_OK ? EXIT_DONE : command_fail(command, &error);
     arena_free(arena);
     return exit_code;

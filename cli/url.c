@@ -57,7 +57,7 @@ static enum status check_info(struct arena *arena, struct str *out, struct error
 static enum status run_sign(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     static const char *const names[] = {"APP", "VERSION", "CHANNEL"};
-    struct keyring ring;
+    struct keyring ring = {0};
     struct link link = {.app = words[0], .version = words[1], .channel = words[2], .filename = filename};
     for (int i = 0; i < count; i++) TRY(stored_check_id(words[i], names[i], error));
     if (keyring_parse(arena, setting(keys, "PAKHUS_URL_KEYS"), 0, &ring, error) != STATUS_OK)
@@ -95,7 +95,7 @@ static const struct command keygen = {
 static enum status run_keygen(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     unsigned char secret[32];
-    struct keyring ring;
+    struct keyring ring = {0};
     (void)words;
     (void)count;
     ENSURE(RAND_bytes(secret, sizeof secret) == 1, error, STATUS_INTERNAL, "no random numbers are to be had");
