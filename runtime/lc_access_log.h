@@ -1,0 +1,19 @@
+/* One line for each request, on stderr beside the log's own and stamped alike, once the answer is complete:
+ *     2026-11-22T10:00:00.123Z info request=… method=GET path=/x status=200 bytes=5 ms=0.042 */
+#ifndef LC_ACCESS_LOG_H
+#define LC_ACCESS_LOG_H
+
+#include "lambda-c/lambda.h"
+
+struct lc_access {
+    struct str request_id, method, path;
+    int status;
+    uint64_t bytes; /* of the body */
+    int64_t microseconds;
+    bool aborted; /* the client went away, or the body's source failed */
+};
+void lc_access_log(const struct lc_access *);
+
+int64_t lc_microseconds(void); /* monotonic, for the durations in this line and the metrics */
+
+#endif

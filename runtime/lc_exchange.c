@@ -1,0 +1,271 @@
+#include <stdlib.h>
+
+#include "lc_access_log.h"
+#include "lc_headers.h"
+#include "lc_problem.h"
+#include "lc_server.h"
+
+enum { CALL_TIME = 60 * 1000, CLIENT_CLOSED = 499 };
+
+/* Bodies of all requests together: what a crowd of large uploads can take of the memory. */
+static const uint64_t bodies_limit = UINT64_C(256) * 1024 * 1024;
+
+struct lc_exchange *lc_exchange_new(struct lc_server *server, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct lc_exchange *x = calloc(1, sizeof *x);
+    if (!x) abort();
+    x->server = server;
+    x->connection = connection;
+    x->call.arena = arena_new();
+    if (!info || !info->client_addr) return x;
+    lc_address_host(info->client_addr, x->peer);
+    x->peer_is_loopback = lc_address_is_loopback(info->client_addr);
+    return x;
+}
+
+void lc_exchange_free(struct lc_exchange *x)
+{
+    if (!x) return;
+    arena_free(x->call.arena);
+    free(x);
+}
+
+/* --- the request */
+
+/* 16 digits that tell one process from another, and the number of the request. */
+static struct str next_request_id(struct lc_server *server, struct arena *arena)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t number = atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
+    char *id = arena_buffer(arena, 24);
+    for (int i = 0; i < 16; i++) id[i] = digits[server->id_prefix >> (60 - 4 * i) & 15];
+    for (int i = 0; i < 8; i++) id[16 + i] = digits[number >> (28 - 4 * i) & 15];
+    return str_make(id, 24);
+}
+
+/* A target is "/path?query", or from some proxies "http://host/path?query" (RFC 9112 section 3.2). */
+static struct str without_origin(struct str target)
+{
+    size_t scheme = str_find_str(target, S("://"));
+    if (str_starts(target, S("/")) || scheme == target.length) return target;
+    struct str rest = str_from(target, scheme + 3);
+    size_t slash = str_find(rest, '/');
+    return slash < rest.length ? str_from(rest, slash) : S("/");
+}
+
+static void split_target(struct lc_exchange *x, struct str target)
+{
+    target = without_origin(target);
+    x->request.path = str_cut(&target, '?');
+    x->request.query = target;
+    if (!str_starts(x->request.path, S("/"))) x->refusal = 400;
+}
+
+void lc_exchange_begin(struct lc_exchange *x, const char *target)
+{
+    struct arena *arena = x->call.arena;
+    atomic_fetch_add(&x->server->open, 1);
+    x->started = lc_microseconds();
+    x->call = (struct lc_call){.arena = arena, .deadline = deadline_in(CALL_TIME), .body_limit = UINT64_MAX};
+    x->call.request_id = x->call.log.request_id = next_request_id(x->server, arena);
+    x->request = (struct lc_request){.client_address = str_of(x->peer)};
+    x->response = (struct lc_response){0};
+    x->instance = NULL;
+    x->work = NULL;
+    x->flow = NULL;
+    x->body = buf_in(arena, LC_REQUEST_BODY_LIMIT);
+    x->body_charged = x->received = x->sent = 0;
+    x->refusal = 0;
+    x->quick = x->announced = x->head_seen = x->worked = x->suspended = x->failed = false;
+    x->local = x->peer_is_loopback;
+    split_target(x, arena_copy(arena, str_of(target)));
+}
+
+/* Who sends one of these speaks for somebody else. */
+static bool speaks_for_another(struct str name)
+{
+    static const struct str names[] = {{"x-forwarded-for", 15}, {"forwarded", 9}, {"via", 3}, {"x-real-ip", 9}, {"origin", 6}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_equal_nocase(name, names[i])) return true;
+    return false;
+}
+
+/* Headers are copied, as a stream may outlive the connection they came on. */
+static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_length, const char *value,
+                                  size_t value_length)
+{
+    (void)kind;
+    struct lc_exchange *x = context;
+    struct str copy = arena_copy(x->call.arena, str_make(name, name_length));
+    if (speaks_for_another(copy)) x->local = false;
+    lc_header_receive(x->call.arena, &x->request.headers, copy, arena_copy(x->call.arena, str_make(value, value_length)),
+                      x->server->options.from_fc);
+    return MHD_YES;
+}
+
+/* Two lengths, or a length beside chunks: where two readers could disagree on where a request ends, it is refused
+ * (RFC 9112 section 6.3). */
+static bool is_ambiguous(const struct lc_headers *headers, bool *chunked, uint64_t *length)
+{
+    int lengths = 0, encodings = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        struct lc_header header = headers->items[i];
+        if (str_equal_nocase(header.name, S("content-length"))) {
+            lengths++;
+            if (!str_to_u64(header.value, length)) return true;
+        }
+        if (str_equal_nocase(header.name, S("transfer-encoding"))) {
+            encodings++;
+            if (!str_equal_nocase(header.value, S("chunked"))) return true;
+        }
+    }
+    *chunked = encodings > 0;
+    return lengths + encodings > 1;
+}
+
+static bool charge(struct lc_exchange *x, uint64_t bytes)
+{
+    x->body_charged += bytes;
+    return atomic_fetch_add(&x->server->body_bytes, bytes) + bytes <= bodies_limit;
+}
+
+enum MHD_Result lc_exchange_read_head(struct lc_exchange *x, const char *method)
+{
+    bool chunked;
+    uint64_t length = 0;
+    x->head_seen = true;
+    x->request.method = arena_copy(x->call.arena, str_of(method));
+    MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, add_header, x);
+    if (is_ambiguous(&x->request.headers, &chunked, &length)) x->refusal = 400;
+    if (length > LC_REQUEST_BODY_LIMIT) x->refusal = 413;
+    if (!x->refusal && length > 0 && !charge(x, length)) x->refusal = 503;
+    if (!x->refusal && length > 0) buf_room(&x->body, length);
+    return MHD_YES;
+}
+
+/* Only chunks can exceed the limit here. They are read to the end for the answer to be heard, if the end is not too far. */
+enum MHD_Result lc_exchange_read_body(struct lc_exchange *x, const char *data, size_t *length)
+{
+    bool announced = lc_header_get(&x->request.headers, S("content-length")).data != NULL;
+    x->received += *length;
+    if (x->received > 2 * (uint64_t)LC_REQUEST_BODY_LIMIT) return MHD_NO;
+    if (!announced && !x->refusal && !charge(x, *length)) x->refusal = 503;
+    if (!x->refusal) buf_add(&x->body, str_make(data, *length));
+    if (x->body.overflow) x->refusal = 413;
+    x->request.body = buf_str(&x->body);
+    *length = 0;
+    return MHD_YES;
+}
+
+/* --- the answer */
+
+static ssize_t read_nothing(void *context, uint64_t position, char *buffer, size_t capacity)
+{
+    (void)context;
+    (void)position;
+    (void)buffer;
+    (void)capacity;
+    return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+/* Headers that tell a length without its bytes: an answer to HEAD, or 304. */
+static struct MHD_Response *reply_without_body(uint64_t length)
+{
+    return MHD_create_response_from_callback(length == LC_LENGTH_UNKNOWN ? MHD_SIZE_UNKNOWN : length, 1, read_nothing, NULL, NULL);
+}
+
+/* A 304 must not say "Content-Length: 0" of something that is not empty (RFC 9110 section 8.6). Where no length is known, the
+ * one way to have libmicrohttpd leave it out costs the connection. */
+static struct MHD_Response *reply_not_modified(const struct lc_response *response)
+{
+    if (response->length > 0 && response->length != LC_LENGTH_UNKNOWN) return reply_without_body(response->length);
+    struct MHD_Response *reply = reply_without_body(LC_LENGTH_UNKNOWN);
+    if (reply) MHD_set_response_options(reply, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+    return reply;
+}
+
+static struct MHD_Response *reply_of_bytes(struct str body)
+{
+    return MHD_create_response_from_buffer(body.length, (void *)(uintptr_t)(body.data ? body.data : ""), MHD_RESPMEM_PERSISTENT);
+}
+
+static struct MHD_Response *reply_of(struct lc_exchange *x)
+{
+    struct lc_response *response = &x->response;
+    bool head = str_equal(x->request.method, S("HEAD"));
+    bool bodyless = head || response->status == 204 || response->status == 304;
+    if (bodyless) stream_close(&response->stream);
+    if (response->status == 304) return reply_not_modified(response);
+    if (response->status == 204) return reply_of_bytes((struct str){0});
+    if (head) return reply_without_body(response->body.length > 0 ? response->body.length : response->length);
+    if (!response->stream.read) return reply_of_bytes(response->body);
+    x->flow = lc_flow_new(x);
+    return lc_flow_reply(x->flow);
+}
+
+/* libmicrohttpd wants its strings with a NUL behind them, and copies them. */
+static void add_reply_header(struct lc_exchange *x, const struct lc_header *header)
+{
+    char text[2048];
+    size_t needed = header->name.length + header->value.length + 2;
+    char *name = needed <= sizeof text ? text : arena_buffer(x->call.arena, needed);
+    char *value = name + header->name.length + 1;
+    if (header->value.length == 0 || lc_header_is_hosts(header->name)) return; /* it has no way to send an empty value */
+    memcpy(name, header->name.data, header->name.length);
+    name[header->name.length] = 0;
+    memcpy(value, header->value.data, header->value.length);
+    value[header->value.length] = 0;
+    MHD_add_response_header(x->reply, name, value);
+}
+
+void lc_exchange_reply(struct lc_exchange *x)
+{
+    x->reply = reply_of(x);
+    if (!x->reply) return;
+    for (size_t i = 0; i < x->response.headers.count; i++) add_reply_header(x, &x->response.headers.items[i]);
+    if (x->server->draining) MHD_add_response_header(x->reply, "Connection", "close");
+    if (x->flow) lc_flow_start(x->flow); /* from here on the call's arena belongs to a worker */
+}
+
+/* --- the end */
+
+static uint64_t bytes_sent(const struct lc_exchange *x)
+{
+    bool head = str_equal(x->request.method, S("HEAD"));
+    if (x->flow) return x->sent;
+    return head || x->response.status == 204 || x->response.status == 304 ? 0 : x->response.body.length;
+}
+
+static void write_access_log(const struct lc_exchange *x, int64_t microseconds, bool aborted)
+{
+    struct lc_access access = {
+        .request_id = x->call.request_id,
+        .method = x->request.method,
+        .path = x->request.path,
+        .status = x->response.status ? x->response.status : CLIENT_CLOSED,
+        .bytes = bytes_sent(x),
+        .microseconds = microseconds,
+        .aborted = aborted,
+    };
+    lc_access_log(&access);
+}
+
+bool lc_exchange_end(struct lc_exchange *x, bool aborted)
+{
+    int64_t microseconds = lc_microseconds() - x->started;
+    if (x->suspended) atomic_fetch_sub(&x->server->suspended, 1);
+    if (x->body_charged > 0) atomic_fetch_sub(&x->server->body_bytes, x->body_charged);
+    if (x->reply) MHD_destroy_response(x->reply);
+    x->reply = NULL;
+    if (x->instance) lc_metrics_count(&x->instance->metrics, x->response.status, microseconds);
+    if (!x->server->options.quiet) write_access_log(x, microseconds, aborted || x->failed);
+    if (x->flow) {
+        lc_flow_end(x->flow);
+        return false;
+    }
+    if (x->instance) lc_instance_leave(x->instance);
+    arena_reset(x->call.arena);
+    atomic_fetch_sub(&x->server->open, 1);
+    return true;
+}

@@ -1,0 +1,74 @@
+#include "lc_headers.h"
+
+struct str lc_header_get(const struct lc_headers *headers, struct str name)
+{
+    for (size_t i = 0; i < headers->count; i++)
+        if (str_equal_nocase(headers->items[i].name, name)) return headers->items[i].value;
+    return (struct str){NULL, 0};
+}
+
+/* RFC 9110 section 5.6.2: visible ASCII without delimiters. */
+static bool is_token(struct str s)
+{
+    for (size_t i = 0; i < s.length; i++)
+        if (s.data[i] <= ' ' || s.data[i] >= 0x7f || memchr("\"(),/:;<=>?@[\\]{}", s.data[i], 17)) return false;
+    return s.length > 0;
+}
+
+static bool is_value(struct str s)
+{
+    for (size_t i = 0; i < s.length; i++)
+        if (s.data[i] == '\r' || s.data[i] == '\n' || s.data[i] == 0) return false;
+    return true;
+}
+
+static void append(struct arena *arena, struct lc_headers *headers, struct lc_header header)
+{
+    if (headers->count == headers->capacity) {
+        size_t capacity = headers->capacity ? headers->capacity * 2 : 16;
+        struct lc_header *items = arena_array(arena, capacity, sizeof *items);
+        if (headers->count > 0) memcpy(items, headers->items, headers->count * sizeof *items);
+        headers->items = items;
+        headers->capacity = capacity;
+    }
+    headers->items[headers->count++] = header;
+}
+
+void lc_header_add(struct arena *arena, struct lc_headers *headers, struct str name, struct str value)
+{
+    if (!is_token(name) || !is_value(value)) {
+        log_warn((struct log){0}, "a header was dropped, since its name is no token or its value has a CR, LF or NUL: " STR_FMT,
+                 STR_ARG(str_first(name, 64)));
+        return;
+    }
+    append(arena, headers, (struct lc_header){name, value});
+}
+
+static bool join_cookie(struct arena *arena, struct lc_headers *headers, struct str value)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!str_equal_nocase(headers->items[i].name, S("cookie"))) continue;
+        if (!is_value(value)) return true;
+        struct str *joined = &headers->items[i].value;
+        *joined = arena_printf(arena, STR_FMT "; " STR_FMT, STR_ARG(*joined), STR_ARG(value));
+        return true;
+    }
+    return false;
+}
+
+void lc_header_receive(struct arena *arena, struct lc_headers *headers, struct str name, struct str value, bool from_fc)
+{
+    if (!from_fc && str_equal_nocase(str_first(name, 5), S("x-fc-"))) return;
+    if (str_equal_nocase(name, S("cookie")) && join_cookie(arena, headers, value)) return;
+    lc_header_add(arena, headers, name, value);
+}
+
+bool lc_header_is_hosts(struct str name)
+{
+    static const struct str names[] = {
+        {"content-length", 14}, {"date", 4}, {"connection", 10}, {"transfer-encoding", 17}, {"keep-alive", 10},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_equal_nocase(name, names[i])) return true;
+    return false;
+}

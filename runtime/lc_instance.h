@@ -1,0 +1,42 @@
+/* A function that runs: what its `init` made, and who may still use it. All three hosts go through here. */
+#ifndef LC_INSTANCE_H
+#define LC_INSTANCE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "lambda-c/lambda.h"
+#include "lc_metrics.h"
+
+struct lc_instance {
+    const struct lc_function *function;
+    void *state;
+    struct error init_error;
+    pthread_mutex_t lock;     /* of init and stop */
+    _Atomic int stage;        /* enum lc_stage */
+    _Atomic uint64_t running; /* calls, and streams that were handed out; the top bit says that no more may begin */
+    struct lc_metrics metrics;
+};
+enum lc_stage { LC_NEW, LC_READY, LC_FAILED, LC_STOPPED };
+
+void lc_instance_make(struct lc_instance *, const struct lc_function *);
+
+/* Runs `init` the first time; later callers get the first one's result. */
+enum status lc_instance_init(struct lc_instance *, struct error *);
+bool lc_instance_is_ready(const struct lc_instance *);
+
+/* A call stands between these two, and so does the life of the stream that it answers with: `stop` waits for both. False where
+ * the function has been stopped. */
+bool lc_instance_enter(struct lc_instance *);
+void lc_instance_leave(struct lc_instance *);
+uint64_t lc_instance_running(const struct lc_instance *);
+
+/* Waits at most `grace` milliseconds for what runs, and calls `stop`, once. False, and not called, where something still runs:
+ * it would have its state taken from under it. */
+bool lc_instance_stop(struct lc_instance *, int64_t grace);
+
+/* STATUS_OK with a response that can be sent, a problem where the handler failed; STATUS_WOULD_BLOCK only where call->no_wait. */
+enum status lc_instance_http(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *);
+enum status lc_instance_event(struct lc_instance *, struct lc_call *, struct str event, struct str *result, struct error *);
+
+#endif

@@ -1,0 +1,215 @@
+/* A plain port: one function, or several behind path prefixes. Events come as HTTP requests, from this machine only. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lc_hosts.h"
+#include "lc_problem.h"
+#include "lc_server.h"
+#include "lc_settings.h"
+#include "lc_signals.h"
+
+enum { IDLE_TIMEOUT = 75 };
+
+static const struct log no_request;
+
+struct mount {
+    struct str path; /* without a slash at its end */
+    struct lc_instance *instance;
+};
+
+struct port {
+    struct lc_server server;
+    struct lc_settings settings;
+    struct lc_instance *instances;
+    size_t instance_count;
+    struct mount *mounts;
+    size_t mount_count;
+    bool single; /* one function, which need not be named to be invoked */
+};
+
+/* --- which function */
+
+static bool is_under(struct str path, struct str mount)
+{
+    return str_starts(path, mount) && (path.length == mount.length || path.data[mount.length] == '/');
+}
+
+static struct lc_instance *find_mount(const struct port *port, struct str path)
+{
+    const struct mount *best = NULL;
+    for (size_t i = 0; i < port->mount_count; i++) {
+        const struct mount *mount = &port->mounts[i];
+        if (is_under(path, mount->path) && (!best || mount->path.length > best->path.length)) best = mount;
+    }
+    return best ? best->instance : NULL;
+}
+
+static struct lc_instance *find_name(const struct port *port, struct str name)
+{
+    for (size_t i = 0; i < port->instance_count; i++)
+        if (str_equal(str_of(port->instances[i].function->name), name)) return &port->instances[i];
+    return NULL;
+}
+
+/* --- events */
+
+static enum status invoke(struct lc_exchange *x)
+{
+    lc_server_event(x, 500);
+    return STATUS_OK;
+}
+
+/* Lambda's Invoke answers 200 also where the function failed, and says so in a header. */
+static enum status invoke_as_lambda(struct lc_exchange *x)
+{
+    if (lc_server_event(x, 200) != STATUS_OK) lc_header_add(x->call.arena, &x->response.headers, S("X-Amz-Function-Error"), S("Unhandled"));
+    lc_header_add(x->call.arena, &x->response.headers, S("X-Amzn-RequestId"), x->call.request_id);
+    return STATUS_OK;
+}
+
+static void route_event(struct lc_exchange *x, struct lc_instance *instance, lc_work *work)
+{
+    if (!x->local) {
+        lc_problem(&x->call, &x->response, 403, "events are taken from this machine only, and not through a proxy");
+        return;
+    }
+    if (!instance) {
+        lc_problem(&x->call, &x->response, 404, "there is no function of that name");
+        return;
+    }
+    x->instance = instance;
+    x->work = work;
+}
+
+/* POST /2015-03-31/functions/<name>/invocations */
+static bool is_lambda_invoke(struct str path, struct str *name)
+{
+    static const struct str before = {"/2015-03-31/functions/", 22}, behind = {"/invocations", 12};
+    if (!str_starts(path, before) || !str_ends(path, behind) || path.length <= before.length + behind.length) return false;
+    *name = str_make(path.data + before.length, path.length - before.length - behind.length);
+    return true;
+}
+
+/* --- every request */
+
+static void route(struct lc_exchange *x)
+{
+    const struct port *port = x->server->options.context;
+    struct str name;
+    bool posts = str_equal(x->request.method, S("POST"));
+    if (lc_server_route_own(x)) return;
+    if (posts && port->single && port->instances[0].function->event && str_equal(x->request.path, S("/invoke"))) {
+        route_event(x, &port->instances[0], invoke);
+        return;
+    }
+    if (posts && is_lambda_invoke(x->request.path, &name)) {
+        route_event(x, find_name(port, name), invoke_as_lambda);
+        return;
+    }
+    x->instance = find_mount(port, x->request.path);
+    if (!x->instance) {
+        lc_problem(&x->call, &x->response, 404, "nothing is served under this path");
+        return;
+    }
+    x->work = lc_server_http;
+    x->quick = x->instance->function->quick;
+}
+
+/* --- from start to stop */
+
+static struct lc_instance *instance_of(struct port *port, const struct lc_function *function)
+{
+    for (size_t i = 0; i < port->instance_count; i++)
+        if (port->instances[i].function == function) return &port->instances[i];
+    struct lc_instance *instance = &port->instances[port->instance_count++];
+    lc_instance_make(instance, function);
+    return instance;
+}
+
+static void add_mounts(struct port *port, struct arena *arena, const struct lc_mount *mounts, size_t count)
+{
+    port->instances = arena_array(arena, count, sizeof *port->instances);
+    port->mounts = arena_array(arena, count, sizeof *port->mounts);
+    for (size_t i = 0; i < count; i++) {
+        struct str path = str_of(mounts[i].path);
+        while (str_ends(path, S("/"))) path.length--;
+        port->mounts[port->mount_count++] = (struct mount){path, instance_of(port, mounts[i].function)};
+    }
+}
+
+static void announce(int listening)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof address;
+    char text[LC_ADDRESS_TEXT];
+    if (getsockname(listening, (struct sockaddr *)&address, &length) != 0) return;
+    printf("listening on http://" STR_FMT "\n", STR_ARG(lc_address_text((const struct sockaddr *)&address, text)));
+    fflush(stdout);
+}
+
+static enum status init_all(struct port *port, struct error *error)
+{
+    for (size_t i = 0; i < port->instance_count; i++)
+        if (lc_instance_init(&port->instances[i], error) != STATUS_OK) return error_context(error, "%s", port->instances[i].function->name);
+    return STATUS_OK;
+}
+
+static enum status start(struct port *port, const struct lc_port_options *options, struct error *error)
+{
+    int listening;
+    TRY(lc_settings_read(options->prefix, &port->settings, error));
+    TRY(lc_server_listen(str_of(options->listen ? options->listen : port->settings.listen), &listening, error));
+    enum status status = init_all(port, error);
+    struct lc_server_options server = {
+        .socket = listening,
+        .threads = options->threads > 0 ? options->threads : port->settings.threads,
+        .idle_timeout = IDLE_TIMEOUT,
+        .quiet = options->quiet,
+        .route = route,
+        .context = port,
+        .instances = port->instances,
+        .instance_count = port->instance_count,
+        .metrics_secret = port->settings.metrics_secret,
+    };
+    if (status == STATUS_OK) status = lc_server_start(&port->server, &server, error);
+    if (status == STATUS_OK)
+        announce(listening);
+    else
+        close(listening);
+    return status;
+}
+
+static int serve(const struct lc_port_options *options, const struct lc_mount *mounts, size_t count, bool single)
+{
+    struct arena *arena = arena_new();
+    struct port *port = arena_new_of(arena, struct port);
+    struct error error = {0};
+    sigset_t before;
+    port->single = single;
+    add_mounts(port, arena, mounts, count);
+    signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of a write, not the end of the process */
+    lc_signals_block(&before);
+    enum status status = start(port, options, &error);
+    if (status == STATUS_OK) {
+        lc_server_run(&port->server);
+    } else {
+        log_error(no_request, "%s", error.text);
+        for (size_t i = 0; i < port->instance_count; i++) lc_instance_stop(&port->instances[i], 0);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    arena_free(arena);
+    return status == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int lc_serve(const struct lc_port_options *options, const struct lc_mount *mounts, size_t count)
+{
+    return serve(options, mounts, count, false);
+}
+
+int lc_port_run(const struct lc_function *function)
+{
+    const struct lc_mount everything = {"/", function};
+    return serve(&(struct lc_port_options){.prefix = function->prefix}, &everything, 1, true);
+}

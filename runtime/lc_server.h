@@ -1,0 +1,121 @@
+/* HTTP on a socket, by libmicrohttpd: what the port and Function Compute have in common.
+ *
+ * One or more loops read and write; they never wait for anything else. A host's `route` says, on the loop, who answers a request. What may
+ * wait is worked on by a pool of threads, while its connection is suspended; a `quick` function is tried on the loop first.
+ *
+ *   loop:    headers → body → route ─┬─ answered at once ──────────────────→ send
+ *                                    └─ suspend → queue          resume ─→ send
+ *   worker:                                        └→ work → reply ┘
+ */
+#ifndef LC_SERVER_H
+#define LC_SERVER_H
+
+#include <microhttpd.h>
+
+#include "lambda-c/lambda.h"
+#include "lc_address.h"
+#include "lc_instance.h"
+#include "lc_workers.h"
+
+struct lc_server;
+struct lc_exchange;
+struct lc_flow;
+
+/* Fills the response. STATUS_WOULD_BLOCK only where call.no_wait. */
+typedef enum status lc_work(struct lc_exchange *);
+
+/* A request and its answer. It is kept with its connection, and used for the next request on it. */
+struct lc_exchange {
+    /* for hosts */
+    struct lc_call call;
+    struct lc_request request;
+    struct lc_response response;
+    struct lc_instance *instance; /* set by `route` where a function answers: the exchange counts as one of its calls */
+    lc_work *work;                /* set by `route`; NULL: the response is there already */
+    bool quick;                   /* `work` may be tried on the loop */
+    bool local;                   /* sent from this machine, and not through a proxy or a browser's page */
+    bool announced;               /* Function Compute: the start of this call has been logged */
+    struct lc_server *server;
+
+    /* the server's */
+    struct lc_job job;
+    struct MHD_Connection *connection;
+    struct MHD_Response *reply;
+    struct lc_flow *flow; /* of response.stream */
+    struct buf body;
+    uint64_t body_charged; /* to the server's body_bytes */
+    int refusal;           /* status for a request that is refused by its head; 0: none */
+    int64_t started;       /* microseconds */
+    uint64_t received;     /* of the body */
+    uint64_t sent;         /* of a stream */
+    bool head_seen, worked, suspended, failed;
+    char peer[LC_ADDRESS_TEXT];
+    bool peer_is_loopback;
+};
+
+struct lc_server_options {
+    int socket;       /* listening; the server closes it */
+    int threads;      /* workers */
+    int idle_timeout; /* seconds until a connection on which nothing happens is closed */
+    bool quiet;       /* no access log */
+    bool from_fc;     /* x-fc-* headers come from the platform */
+    void (*route)(struct lc_exchange *);
+    void *context; /* the host's: server->options.context */
+    struct lc_instance *instances;
+    size_t instance_count;
+    struct str metrics_secret; /* empty: /metrics is for this machine only */
+};
+
+struct lc_server {
+    struct lc_server_options options;
+    struct MHD_Daemon *daemon;
+    struct lc_workers workers;
+    struct arena *arena;
+    uint64_t id_prefix;
+    _Atomic uint64_t requests;
+    _Atomic uint64_t body_bytes; /* of requests, in memory now */
+    _Atomic int open;            /* exchanges that have begun and not ended */
+    _Atomic int suspended;       /* connections that wait for a worker */
+    _Atomic bool draining;       /* connections are closed after their answer */
+    _Atomic bool aborting;       /* streams are cut off */
+};
+
+enum status lc_server_listen(struct str address, int *socket, struct error *);
+enum status lc_server_start(struct lc_server *, const struct lc_server_options *, struct error *);
+
+/* Stops accepting, lets what runs end for at most `grace` milliseconds, and ends all threads. False where calls still run: then
+ * nothing is freed, and the process can only exit. */
+bool lc_server_stop(struct lc_server *, int64_t grace);
+
+/* Serves until SIGTERM or SIGINT, which the caller has blocked, and then stops the server and every instance. */
+void lc_server_run(struct lc_server *);
+
+/* GET /healthz and GET /metrics. False where the request is for neither. */
+bool lc_server_route_own(struct lc_exchange *);
+
+/* The work of a function's `http`. */
+enum status lc_server_http(struct lc_exchange *);
+/* The work of its `event`: the body is the event, the result is JSON; an error is answered with `error_status`. */
+enum status lc_server_event(struct lc_exchange *, int error_status);
+
+/* --- between the server's own files */
+
+enum { LC_REQUEST_BODY_LIMIT = 32 * 1024 * 1024 };
+
+/* lc_exchange.c */
+struct lc_exchange *lc_exchange_new(struct lc_server *, struct MHD_Connection *);
+void lc_exchange_free(struct lc_exchange *);
+void lc_exchange_begin(struct lc_exchange *, const char *target);
+enum MHD_Result lc_exchange_read_head(struct lc_exchange *, const char *method);
+enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, size_t *length);
+void lc_exchange_reply(struct lc_exchange *); /* makes `reply` out of `response` */
+/* The answer is complete, or its client gone. False where the exchange now belongs to a worker, which closes its stream. */
+bool lc_exchange_end(struct lc_exchange *, bool aborted);
+
+/* lc_flow.c: a stream on its way from a worker, who reads it, to the loop, which sends it */
+struct lc_flow *lc_flow_new(struct lc_exchange *);
+struct MHD_Response *lc_flow_reply(struct lc_flow *);
+void lc_flow_start(struct lc_flow *);
+void lc_flow_end(struct lc_flow *); /* closes the stream on a worker, and frees the exchange with it */
+
+#endif

@@ -1,0 +1,89 @@
+/* What the server's hosts have in common: its own pages, and a function's two kinds of work. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lc_json.h"
+#include "lc_problem.h"
+#include "lc_server.h"
+#include "lc_signals.h"
+
+enum { GRACE = 10 * 1000, METRICS_LIMIT = 4 * 1024 * 1024 };
+
+static const struct log no_request;
+
+static void answer_text(struct lc_exchange *x, struct str type, struct str body)
+{
+    x->response = (struct lc_response){.status = 200, .body = body};
+    lc_header_add(x->call.arena, &x->response.headers, S("Content-Type"), type);
+    lc_header_add(x->call.arena, &x->response.headers, S("Cache-Control"), S("no-store"));
+}
+
+static enum status write_metrics(struct lc_exchange *x)
+{
+    const struct lc_server_options *options = &x->server->options;
+    struct buf out = buf_in(x->call.arena, METRICS_LIMIT);
+    struct lc_metrics_source *sources = arena_array(x->call.arena, options->instance_count, sizeof *sources);
+    for (size_t i = 0; i < options->instance_count; i++) {
+        struct lc_instance *instance = &options->instances[i];
+        sources[i] = (struct lc_metrics_source){instance->function->name, &instance->metrics, lc_instance_running(instance)};
+    }
+    lc_metrics_write(&out, sources, options->instance_count);
+    for (size_t i = 0; i < options->instance_count; i++) {
+        struct lc_instance *instance = &options->instances[i];
+        if (instance->function->metrics && lc_instance_is_ready(instance)) instance->function->metrics(instance->state, &out);
+    }
+    answer_text(x, S("text/plain; version=0.0.4"), buf_str(&out));
+    return STATUS_OK;
+}
+
+static bool may_see_metrics(const struct lc_exchange *x)
+{
+    struct str secret = x->server->options.metrics_secret;
+    struct str given = lc_header_get(&x->request.headers, S("authorization"));
+    if (x->local) return true;
+    if (secret.length == 0 || !str_equal_nocase(str_first(given, 7), S("Bearer "))) return false;
+    return str_equal_secret(str_from(given, 7), secret);
+}
+
+bool lc_server_route_own(struct lc_exchange *x)
+{
+    bool reads = str_equal(x->request.method, S("GET")) || str_equal(x->request.method, S("HEAD"));
+    if (!reads) return false;
+    if (str_equal(x->request.path, S("/healthz"))) {
+        answer_text(x, S("text/plain"), S("ok\n"));
+        return true;
+    }
+    if (!str_equal(x->request.path, S("/metrics"))) return false;
+    if (may_see_metrics(x))
+        x->work = write_metrics;
+    else
+        lc_problem(&x->call, &x->response, 403, "metrics are shown on this machine, or to who has the secret");
+    return true;
+}
+
+enum status lc_server_http(struct lc_exchange *x)
+{
+    return lc_instance_http(x->instance, &x->call, &x->request, &x->response);
+}
+
+enum status lc_server_event(struct lc_exchange *x, int error_status)
+{
+    struct error error = {0};
+    struct str result;
+    enum status status = lc_instance_event(x->instance, &x->call, x->request.body, &result, &error);
+    if (status != STATUS_OK) result = lc_json_error(x->call.arena, lc_error_type(x->call.arena, status), str_of(error.text));
+    answer_text(x, S("application/json"), result.length > 0 ? result : S("null"));
+    if (status != STATUS_OK) x->response.status = error_status;
+    return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
+}
+
+void lc_server_run(struct lc_server *server)
+{
+    struct lc_server_options options = server->options;
+    lc_signals_wait();
+    if (!lc_server_stop(server, GRACE)) {
+        log_error(no_request, "a handler does not return: `stop` is not called, since it would take the handler's state away");
+        _exit(EXIT_FAILURE);
+    }
+    for (size_t i = 0; i < options.instance_count; i++) lc_instance_stop(&options.instances[i], 0);
+}

@@ -1,0 +1,60 @@
+#include "lc_settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *lookup(const char *prefix, const char *name)
+{
+    char variable[128];
+    snprintf(variable, sizeof variable, "%s_%s", prefix, name);
+    const char *value = getenv(variable);
+    return value && *value ? value : NULL;
+}
+
+static const char *setting(const char *prefix, const char *name)
+{
+    const char *own = prefix ? lookup(prefix, name) : NULL;
+    return own ? own : lookup("LC", name);
+}
+
+static enum status read_threads(const char *prefix, int *threads, struct error *error)
+{
+    struct str text = str_of(setting(prefix, "THREADS"));
+    uint64_t number = 16;
+    bool valid = text.length == 0 || (str_to_u64(text, &number) && number >= 1 && number <= 1024);
+    ENSURE(valid, error, STATUS_INVALID, "the setting THREADS is '" STR_FMT "', not a number from 1 to 1024", STR_ARG(text));
+    *threads = (int)number;
+    return STATUS_OK;
+}
+
+static enum status read_log_level(const char *prefix, struct error *error)
+{
+    struct str text = str_of(setting(prefix, "LOG"));
+    enum log_level level;
+    if (text.length == 0) return STATUS_OK;
+    ENSURE(log_level_parse(text, &level), error, STATUS_INVALID, "the setting LOG is '" STR_FMT "', none of debug, info, warn, error, none",
+           STR_ARG(text));
+    log_set_level(level);
+    return STATUS_OK;
+}
+
+static enum status read_response_mode(const char *prefix, bool *streaming, struct error *error)
+{
+    struct str text = str_of(setting(prefix, "RESPONSE_MODE"));
+    *streaming = str_equal(text, S("streaming"));
+    ENSURE(*streaming || text.length == 0 || str_equal(text, S("buffered")), error, STATUS_INVALID,
+           "the setting RESPONSE_MODE is '" STR_FMT "', neither buffered nor streaming", STR_ARG(text));
+    return STATUS_OK;
+}
+
+enum status lc_settings_read(const char *prefix, struct lc_settings *settings, struct error *error)
+{
+    const char *listen = setting(prefix, "LISTEN");
+    *settings = (struct lc_settings){
+        .listen = listen ? listen : "127.0.0.1:9000",
+        .metrics_secret = str_of(setting(prefix, "METRICS_SECRET")),
+    };
+    TRY(read_log_level(prefix, error));
+    TRY(read_threads(prefix, &settings->threads, error));
+    return read_response_mode(prefix, &settings->streaming, error);
+}

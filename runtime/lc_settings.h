@@ -1,0 +1,18 @@
+/* Settings from the environment. Each is looked for under the function's own prefix first and then under LC_, so that one
+ * function of several on a machine can be set apart. An empty variable counts as unset. */
+#ifndef LC_SETTINGS_H
+#define LC_SETTINGS_H
+
+#include "lambda-c/lambda.h"
+
+struct lc_settings {
+    int threads;               /* THREADS: workers of a server, 1 to 1024; 16 unless set */
+    const char *listen;        /* LISTEN: where a port is opened; 127.0.0.1:9000 unless set */
+    struct str metrics_secret; /* METRICS_SECRET: opens /metrics to those who are not on this machine; empty: to nobody */
+    bool streaming;            /* RESPONSE_MODE=streaming: how AWS wants its answers; `buffered` unless set */
+};
+
+/* Also sets the log's level (LOG: debug, info, warn, error, none). A setting that makes no sense is an error that names it. */
+enum status lc_settings_read(const char *prefix, struct lc_settings *, struct error *);
+
+#endif
