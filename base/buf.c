@@ -75,10 +75,22 @@ static void add_json_character(struct buf *out, struct str sequence)
         buf_add(out, sequence);
 }
 
+/* Bytes at the start of s that stand for themselves, as nearly all do: they are copied together. */
+static size_t plain_json(struct str s)
+{
+    size_t i = 0;
+    while (i < s.length && s.data[i] >= 0x20 && s.data[i] < 0x7f && s.data[i] != '"' && s.data[i] != '\\') i++;
+    return i;
+}
+
 void buf_add_json(struct buf *out, struct str s)
 {
     buf_add_byte(out, '"');
     while (s.length > 0) {
+        size_t plain = plain_json(s);
+        buf_add(out, str_first(s, plain));
+        s = str_from(s, plain);
+        if (s.length == 0) break;
         size_t length = str_utf8_sequence(s);
         add_json_character(out, str_first(s, length));
         s = str_from(s, length ? length : 1);

@@ -11,7 +11,7 @@
 #include "lc_aws_extension.h"
 #include "lc_hosts.h"
 #include "lc_instance.h"
-#include "lc_json.h"
+#include "lc_error.h"
 #include "lc_problem.h"
 #include "lc_settings.h"
 

@@ -3,7 +3,6 @@
 #include "base/encode.h"
 #include "lc_aws_event.h"
 #include "lc_headers.h"
-#include "lc_json.h"
 
 enum {
     RESPONSE_LIMIT = 6 * 1024 * 1024,
@@ -43,11 +42,11 @@ static struct str joined(struct arena *arena, const struct lc_headers *headers, 
 static void add_values(struct buf *out, const struct lc_headers *headers, size_t index)
 {
     buf_add_byte(out, '[');
-    lc_json_string(out, headers->items[index].value);
+    buf_add_json(out, headers->items[index].value);
     for (size_t i = index + 1; i < headers->count; i++) {
         if (!str_equal_nocase(headers->items[i].name, headers->items[index].name)) continue;
         buf_add_byte(out, ',');
-        lc_json_string(out, headers->items[i].value);
+        buf_add_json(out, headers->items[i].value);
     }
     buf_add_byte(out, ']');
 }
@@ -66,12 +65,12 @@ static void add_headers(struct buf *out, enum lc_aws_form form, const struct lc_
         struct str name = headers->items[i].name;
         if (lc_header_is_hosts(name) || seen_before(headers, i) || (form == LC_AWS_V2 && is_cookie(name))) continue;
         add_comma(out);
-        lc_json_string(out, name);
+        buf_add_json(out, name);
         buf_add_byte(out, ':');
         if (several)
             add_values(out, headers, i);
         else
-            lc_json_string(out, is_cookie(name) ? headers->items[i].value : joined(out->arena, headers, i));
+            buf_add_json(out, is_cookie(name) ? headers->items[i].value : joined(out->arena, headers, i));
     }
 }
 
@@ -81,7 +80,7 @@ static void add_cookies(struct buf *out, const struct lc_headers *headers)
     for (size_t i = 0; i < headers->count; i++) {
         if (!is_cookie(headers->items[i].name)) continue;
         add_comma(out);
-        lc_json_string(out, headers->items[i].value);
+        buf_add_json(out, headers->items[i].value);
     }
     buf_add_byte(out, ']');
 }
@@ -117,11 +116,22 @@ static void add_envelope(struct buf *out, enum lc_aws_form form, const struct lc
     if (form == LC_AWS_V2) add_cookies(out, &response->headers);
 }
 
+/* Of UTF-8, as buf_add_json writes it. */
+static size_t json_length(struct str text)
+{
+    size_t length = 2;
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        length += c == '"' || c == '\\' ? 2 : c < 0x20 || c == 0x7f ? 6 : 1;
+    }
+    return length;
+}
+
 /* Text may grow when it is escaped, to six times its size: a large body goes the way that is shorter. */
 static bool goes_as_text(struct str body)
 {
     if (!str_is_utf8(body)) return false;
-    size_t length = lc_json_string_length(body);
+    size_t length = json_length(body);
     return length <= ALWAYS_TEXT || length <= body.length / 3 * 4;
 }
 
@@ -135,7 +145,7 @@ struct lc_aws_answer lc_aws_answer_make(struct arena *arena, enum lc_aws_form fo
     add_envelope(&out, form, request, response);
     buf_add(&out, text ? S(",\"isBase64Encoded\":false,\"body\":") : S(",\"isBase64Encoded\":true,\"body\":\""));
     if (!text) return (struct lc_aws_answer){{buf_str(&out), base64_encode(arena, body), S("\"}")}};
-    lc_json_string(&out, body);
+    buf_add_json(&out, body);
     buf_add_byte(&out, '}');
     return (struct lc_aws_answer){{buf_str(&out)}};
 }

@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#include "lc_json.h"
+#include "lc_error.h"
 
 enum { FIRST_PAUSE = 10, LONGEST_PAUSE = 1000, LEAST_TIME = 2000 };
 
@@ -61,7 +61,7 @@ static struct buf error_head(struct lc_aws_client *client, struct arena *arena, 
 
 void lc_aws_deliver_error(struct lc_aws_client *client, const struct lc_call *call, struct str type, const char *message)
 {
-    struct str body = lc_json_error(call->arena, type, str_of(message));
+    struct str body = lc_error_json(call->arena, type, str_of(message));
     struct str path = arena_printf(call->arena, "/2018-06-01/runtime/invocation/" STR_FMT "/error", STR_ARG(call->request_id));
     struct buf head = error_head(client, call->arena, path.data, type, body.length);
     struct str parts[] = {buf_str(&head), body};
@@ -71,7 +71,7 @@ void lc_aws_deliver_error(struct lc_aws_client *client, const struct lc_call *ca
 void lc_aws_deliver_init_error(struct lc_aws_client *client, struct arena *arena, const char *message)
 {
     struct lc_call call = {.arena = arena, .deadline = deadline_in(LEAST_TIME)};
-    struct str body = lc_json_error(arena, S("Runtime.InitError"), str_of(message));
+    struct str body = lc_error_json(arena, S("Runtime.InitError"), str_of(message));
     struct buf head = error_head(client, arena, "/2018-06-01/runtime/init/error", S("Runtime.InitError"), body.length);
     struct str parts[] = {buf_str(&head), body};
     lc_aws_deliver(client, &call, parts, 2);

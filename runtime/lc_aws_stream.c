@@ -3,7 +3,7 @@
 #include "base/encode.h"
 #include "lc_aws_delivery.h"
 #include "lc_aws_event.h"
-#include "lc_json.h"
+#include "lc_error.h"
 
 enum { CHUNK = 64 * 1024 };
 
@@ -66,7 +66,7 @@ static struct str end_of(const struct lc_call *call, const struct error *failure
 {
     if (failure->status == STATUS_OK) return S("0\r\n\r\n");
     struct str type = lc_error_type(call->arena, failure->status);
-    struct str body = base64_encode(call->arena, lc_json_error(call->arena, type, str_of(failure->text)));
+    struct str body = base64_encode(call->arena, lc_error_json(call->arena, type, str_of(failure->text)));
     return arena_printf(call->arena,
                         "0\r\nLambda-Runtime-Function-Error-Type: " STR_FMT "\r\nLambda-Runtime-Function-Error-Body: " STR_FMT "\r\n\r\n",
                         STR_ARG(type), STR_ARG(body));

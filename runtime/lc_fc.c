@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "lc_hosts.h"
-#include "lc_json.h"
+#include "lc_error.h"
 #include "lc_problem.h"
 #include "lc_server.h"
 #include "lc_settings.h"

@@ -2,21 +2,19 @@
 
 #include <microhttpd.h>
 
-#include "lc_json.h"
-
 void lc_problem(const struct lc_call *call, struct lc_response *response, int status, const char *detail)
 {
     struct buf body = buf_in(call->arena, 4096);
     buf_add(&body, S("{\"type\":\"about:blank\",\"title\":"));
-    lc_json_string(&body, str_of(MHD_get_reason_phrase_for((unsigned)status)));
+    buf_add_json(&body, str_of(MHD_get_reason_phrase_for((unsigned)status)));
     buf_add(&body, S(",\"status\":"));
     buf_add_u64(&body, (uint64_t)status);
     if (detail) {
         buf_add(&body, S(",\"detail\":"));
-        lc_json_string(&body, str_of(detail));
+        buf_add_json(&body, str_of(detail));
     }
     buf_add(&body, S(",\"request_id\":"));
-    lc_json_string(&body, str_first(call->request_id, 128));
+    buf_add_json(&body, str_first(call->request_id, 128));
     buf_add(&body, S("}\n"));
 
     *response = (struct lc_response){.status = status, .body = buf_str(&body)};

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lc_json.h"
+#include "lc_error.h"
 #include "lc_problem.h"
 #include "lc_server.h"
 #include "lc_signals.h"
@@ -71,7 +71,7 @@ enum status lc_server_event(struct lc_exchange *x, int error_status)
     struct error error = {0};
     struct str result;
     enum status status = lc_instance_event(x->instance, &x->call, x->request.body, &result, &error);
-    if (status != STATUS_OK) result = lc_json_error(x->call.arena, lc_error_type(x->call.arena, status), str_of(error.text));
+    if (status != STATUS_OK) result = lc_error_json(x->call.arena, lc_error_type(x->call.arena, status), str_of(error.text));
     answer_text(x, S("application/json"), result.length > 0 ? result : S("null"));
     if (status != STATUS_OK) x->response.status = error_status;
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
