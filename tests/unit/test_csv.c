@@ -45,6 +45,6 @@ static void refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {UNIT_TEST(rows), UNIT_TEST(refused)};
+    const struct CMUnitTest tests[] = {test_with_arena(rows), test_with_arena(refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

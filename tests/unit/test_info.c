@@ -60,7 +60,7 @@ static void merge(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {UNIT_TEST(one_text_for_one_meaning), UNIT_TEST(channel_id_stands_in), UNIT_TEST(refused),
-                                       UNIT_TEST(merge)};
+    const struct CMUnitTest tests[] = {test_with_arena(one_text_for_one_meaning), test_with_arena(channel_id_stands_in),
+                                       test_with_arena(refused), test_with_arena(merge)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -178,16 +178,16 @@ static void unsigned_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(paths),
-        UNIT_TEST(refused_paths),
-        UNIT_TEST(arguments),
-        UNIT_TEST(refused_arguments),
-        UNIT_TEST(info_needs_a_channel),
-        UNIT_TEST(too_much_info),
-        UNIT_TEST(signature_holds),
-        UNIT_TEST(every_part_is_signed),
-        UNIT_TEST(parts_do_not_run_together),
-        UNIT_TEST(unsigned_links),
+        test_with_arena(paths),
+        test_with_arena(refused_paths),
+        test_with_arena(arguments),
+        test_with_arena(refused_arguments),
+        test_with_arena(info_needs_a_channel),
+        test_with_arena(too_much_info),
+        test_with_arena(signature_holds),
+        test_with_arena(every_part_is_signed),
+        test_with_arena(parts_do_not_run_together),
+        test_with_arena(unsigned_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,130 @@
+#include "tests/unit/unit.h"
+
+#include "base/io.h"
+
+/* A source that gives `step` bytes at a time, and fails after `until`. */
+struct source {
+    struct str rest;
+    size_t step, until, given;
+    int closed;
+};
+
+static ssize_t source_read(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct source *source = context;
+    if (source->given >= source->until) return error_set(error, STATUS_UNAVAILABLE, "broken"), -1;
+    struct str head = str_first(str_first(source->rest, source->step), capacity);
+    if (head.length > 0) memcpy(buffer, head.data, head.length);
+    source->rest = str_from(source->rest, head.length);
+    source->given += head.length;
+    return (ssize_t)head.length;
+}
+
+static void source_close(void *context)
+{
+    ((struct source *)context)->closed++;
+}
+
+static struct stream stream_over(struct source *source)
+{
+    return (struct stream){source_read, source_close, source};
+}
+
+static void fills_the_whole_buffer(void **state)
+{
+    (void)state;
+    char buffer[8] = {0};
+    struct error error = {0};
+    struct source source = {.rest = S("abcdefgh"), .step = 3, .until = 100};
+    assert_int_equal(stream_read_exact(stream_over(&source), buffer, 7, &error), STATUS_OK);
+    assert_memory_equal(buffer, "abcdefg", 8);
+    assert_str(source.rest, S("h")); /* and takes no more than that */
+    assert_int_equal(stream_read_exact(stream_over(&source), NULL, 0, &error), STATUS_OK);
+    assert_string_equal(error.text, "");
+    assert_int_equal(stream_read_exact(stream_over(&source), buffer, 2, &error), STATUS_CORRUPT);
+    assert_int_equal(error.status, STATUS_CORRUPT);
+    assert_says(&error, "1 of 2 bytes");
+}
+
+static void hands_on_what_failed(void **state)
+{
+    char buffer[8];
+    struct error error;
+    struct str all = S("left alone");
+    struct source source = {.rest = S("abcdefgh"), .step = 3, .until = 6};
+    assert_int_equal(stream_read_exact(stream_over(&source), buffer, 8, &error), STATUS_UNAVAILABLE);
+    assert_string_equal(error.text, "broken");
+    source = (struct source){.rest = S("abcdefgh"), .step = 3, .until = 6};
+    assert_int_equal(stream_read_all(stream_over(&source), *state, 100, &all, &error), STATUS_UNAVAILABLE);
+    assert_str(all, S("left alone"));
+}
+
+static void reads_all_up_to_a_limit(void **state)
+{
+    struct arena *arena = *state;
+    struct str text = arena_printf(arena, "%040000d", 7), all;
+    struct error error;
+    struct source source = {.rest = text, .step = 7000, .until = SIZE_MAX};
+    assert_int_equal(stream_read_all(stream_over(&source), arena, 40000, &all, &error), STATUS_OK);
+    assert_str(all, text);
+    source = (struct source){.rest = text, .step = 7000, .until = SIZE_MAX};
+    assert_int_equal(stream_read_all(stream_over(&source), arena, 39999, &all, &error), STATUS_TOO_LARGE);
+    assert_says(&error, "39999");
+    source = (struct source){.step = 1, .until = SIZE_MAX};
+    assert_int_equal(stream_read_all(stream_over(&source), arena, 0, &all, &error), STATUS_OK);
+    assert_int_equal(all.length, 0);
+}
+
+/* An endless source costs no more than the limit. */
+static ssize_t endless(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    (void)context, (void)error;
+    memset(buffer, 'x', capacity);
+    return (ssize_t)capacity;
+}
+
+static void stops_at_the_limit(void **state)
+{
+    struct str all;
+    struct error error;
+    size_t before = arena_size(*state);
+    assert_int_equal(stream_read_all((struct stream){.read = endless}, *state, 100000, &all, &error), STATUS_TOO_LARGE);
+    assert_true(arena_size(*state) - before < 300000);
+}
+
+static void closes_once(void **state)
+{
+    (void)state;
+    struct source source = {.closed = 0};
+    struct stream stream = stream_over(&source);
+    stream_close(&stream);
+    stream_close(&stream);
+    assert_int_equal(source.closed, 1);
+    struct stream without = {.read = source_read};
+    stream_close(&without);
+    assert_true(without.read == NULL);
+}
+
+static void streams_memory(void **state)
+{
+    struct stream stream = stream_of(*state, unit_guarded(*state, S("abcde")));
+    struct error error;
+    char buffer[4];
+    assert_int_equal(stream_read(stream, buffer, 4, &error), 4);
+    assert_memory_equal(buffer, "abcd", 4);
+    assert_int_equal(stream_read(stream, buffer, 4, &error), 1);
+    assert_int_equal(stream_read(stream, buffer, 4, &error), 0);
+    assert_int_equal(stream_read(stream, buffer, 4, &error), 0);
+    stream_close(&stream);
+    struct stream empty = stream_of(*state, (struct str){NULL, 0});
+    assert_int_equal(stream_read(empty, buffer, 4, &error), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fills_the_whole_buffer), test_with_arena(hands_on_what_failed), test_with_arena(reads_all_up_to_a_limit),
+        test_with_arena(stops_at_the_limit),      cmocka_unit_test(closes_once),         test_with_arena(streams_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
