@@ -6,6 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+int file_descriptor(const struct apk_source *source)
+{
+    return (int)(intptr_t)source->context;
+}
+
 static enum status read_file(void *context, uint64_t offset, void *buffer, size_t length, struct error *error)
 {
     int fd = (int)(intptr_t)context;

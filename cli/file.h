@@ -7,6 +7,7 @@
 
 /* Closed with the arena. */
 enum status file_source(struct arena *, const char *path, struct apk_source *, struct error *);
+int file_descriptor(const struct apk_source *); /* of one that file_source opened */
 /* A v4 signature beside it belongs to exactly this file: a warning on stderr (S3). */
 void file_warn_of_idsig(const char *path);
 /* What apk_prepare did that a person should know, a line each on stderr. */

@@ -64,47 +64,6 @@ static void a_v1_package_carries_one_format(void **state)
 
 /* --- info */
 
-static void info_keeps_its_bytes(void **state)
-{
-    struct apk_info info;
-    struct error error = {0};
-    assert_int_equal(apk_info_parse(*state, S(" { \"a\": \"\", \"channel\":\"hua\\u0077ei\" }\n"), &info, &error), STATUS_OK);
-    assert_str(info.json, S("{ \"a\": \"\", \"channel\":\"hua\\u0077ei\" }"));
-    assert_str(info.channel, S("huawei"));
-}
-
-static void info_refused(void **state, struct str text, const char *expected)
-{
-    struct apk_info info = {.json = S("before")};
-    struct error error = {0};
-    assert_int_equal(apk_info_parse(*state, text, &info, &error), STATUS_INVALID);
-    assert_string_equal(error.text, expected);
-    assert_str(info.json, S("before"));
-}
-
-static void info_must_be_an_object_of_strings(void **state)
-{
-    info_refused(state, S("[\"channel\"]"), "channel info must be a JSON object");
-    info_refused(state, S("{\"channel\":1}"), "channel info: the value of \"channel\" is not a string");
-    info_refused(state, S("{\"channel\":\"x\",\"n\":null}"), "channel info: the value of \"n\" is not a string");
-    info_refused(state, S("{\"campaign\":\"x\"}"), "channel info: \"channel\" is missing");
-    info_refused(state, S("{\"channel\":\"\"}"), "channel info: \"channel\" is missing");
-    info_refused(state, S("{\"channel\":\"x\",\"channel\":\"y\"}"),
-                 "channel info is not JSON: duplicate object key near '\"channel\"' (at byte 24)");
-    info_refused(state, S("{\"channel\":\"x\""), "channel info is not JSON: '}' expected near end of file (at byte 14)");
-    info_refused(state, (struct str){NULL, 0}, "channel info is not JSON: '[' or '{' expected near end of file (at byte 0)");
-}
-
-static void info_has_a_limit(void **state)
-{
-    struct apk_info info;
-    struct error error = {0};
-    char *text = memset(arena_buffer(*state, APK_INFO_MAXIMUM + 1), 'x', APK_INFO_MAXIMUM + 1);
-    assert_int_equal(apk_info_parse(*state, str_make(text, APK_INFO_MAXIMUM + 1), &info, &error), STATUS_TOO_LARGE);
-    assert_string_equal(error.text, "channel info has 1048577 bytes, 1048576 are allowed");
-    assert_false(apk_info_is_object(str_make(text, APK_INFO_MAXIMUM + 1)));
-}
-
 static void objects_are_told_from_other_text(void **state)
 {
     assert_true(apk_info_is_object(sample_guarded(*state, S("{\"channel\":\"x\"}"))));
@@ -240,9 +199,7 @@ int main(void)
         SAMPLE_TEST(other_names_are_no_formats),
         SAMPLE_TEST(lists_of_formats),
         SAMPLE_TEST(a_v1_package_carries_one_format),
-        SAMPLE_TEST(info_keeps_its_bytes),
-        SAMPLE_TEST(info_must_be_an_object_of_strings),
-        SAMPLE_TEST(info_has_a_limit),
+
         SAMPLE_TEST(objects_are_told_from_other_text),
         SAMPLE_TEST(channels_at_a_comments_end),
         SAMPLE_TEST(info_at_a_comments_start),

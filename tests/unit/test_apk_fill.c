@@ -1,7 +1,7 @@
 /* S5, S6: a region filled with a channel, and read back. */
 #include "tests/unit/apk_sample.h"
 
-#include "lib/apk/channel.h"
+#include "lib/apk/info.h"
 
 static const char *const v1_names[] = {"classes.dex", "META-INF/CERT.SF", "META-INF/CERT.RSA", NULL};
 static const struct sample_pair signature[] = {{APK_ID_V2, {"signature", 9}, 0}};
@@ -10,7 +10,7 @@ static struct apk_info info_of(void **state, struct str json)
 {
     struct apk_info info;
     struct error error = {0};
-    if (apk_info_parse(*state, json, &info, &error) != STATUS_OK) fail_msg("%s", error.text);
+    if (apk_info_parse(*state, json, S(""), &info, &error) != STATUS_OK) fail_msg("%s", error.text);
     return info;
 }
 

@@ -1,0 +1,159 @@
+#include "cli/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { COPY_STEP = 16 << 20, BUFFER_SIZE = 256 * 1024, MODE = 0666 };
+
+struct output {
+    struct arena *arena;
+    const char *path, *folder, *temporary;
+    int fd;
+    bool named; /* `temporary` is there */
+    uint64_t length;
+};
+
+/* --- opening */
+
+static void remove_temporary(void *context)
+{
+    const struct output *output = context;
+    if (output->named) unlink(output->temporary);
+}
+
+/* Links are followed, so that what they point to is replaced, not the link. */
+static enum status resolve(struct output *output, const char *path, struct error *error)
+{
+    struct stat stat;
+    if (lstat(path, &stat) != 0 && errno == ENOENT) return output->path = path, STATUS_OK;
+    char *resolved = realpath(path, NULL);
+    if (!resolved) return error_errno(error, errno, "%s", path);
+    arena_defer(output->arena, free, resolved);
+    output->path = resolved;
+    ENSURE(lstat(resolved, &stat) == 0 && S_ISREG(stat.st_mode), error, STATUS_INVALID, "%s: not a regular file", path);
+    return STATUS_OK;
+}
+
+static void name_neighbours(struct output *output)
+{
+    struct str path = str_of(output->path);
+    size_t slash = str_find_last(path, '/');
+    bool has_folder = slash < path.length;
+    output->folder = has_folder ? arena_cstr(output->arena, str_first(path, slash + 1)) : ".";
+    output->temporary = arena_printf(output->arena, "%s.%ld.tmp", output->path, (long)getpid()).data;
+}
+
+enum status output_open(struct arena *arena, const char *path, struct output **opened, struct error *error)
+{
+    struct output *output = arena_new_of(arena, struct output);
+    output->arena = arena;
+    TRY(resolve(output, path, error));
+    name_neighbours(output);
+    output->fd = open(output->folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE);
+    if (output->fd < 0) {
+        output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, MODE);
+        if (output->fd < 0) return error_errno(error, errno, "%s", path);
+        output->named = true;
+    }
+    arena_defer_close(arena, output->fd);
+    arena_defer(arena, remove_temporary, output);
+    *opened = output;
+    return STATUS_OK;
+}
+
+/* --- writing */
+
+static enum status write_all(const struct output *output, uint64_t offset, const char *bytes, size_t length, struct error *error)
+{
+    while (length > 0) {
+        ssize_t count = pwrite(output->fd, bytes, length, (off_t)offset);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return error_errno(error, errno, "writing %s", output->path);
+        bytes += count;
+        length -= (size_t)count;
+        offset += (uint64_t)count;
+    }
+    return STATUS_OK;
+}
+
+enum status output_write(struct output *output, const void *bytes, size_t length, struct error *error)
+{
+    TRY(write_all(output, output->length, bytes, length, error));
+    output->length += length;
+    return STATUS_OK;
+}
+
+enum status output_write_at(struct output *output, uint64_t offset, const void *bytes, size_t length, struct error *error)
+{
+    ENSURE(offset <= output->length && length <= output->length - offset, error, STATUS_INTERNAL, "%s: writing beyond the end",
+           output->path);
+    return write_all(output, offset, bytes, length, error);
+}
+
+static bool cannot_copy_by_itself(int number)
+{
+    return number == EXDEV || number == ENOSYS || number == EOPNOTSUPP || number == EINVAL;
+}
+
+/* Through memory: between file systems that know no other way. */
+static enum status copy_through_memory(const struct output *output, int from, uint64_t offset, size_t length, size_t *done,
+                                       struct error *error)
+{
+    char buffer[BUFFER_SIZE];
+    ssize_t count = pread(from, buffer, length < sizeof buffer ? length : sizeof buffer, (off_t)offset);
+    if (count < 0) return error_errno(error, errno, "reading");
+    *done = (size_t)count;
+    return write_all(output, output->length, buffer, *done, error);
+}
+
+static enum status copy_some(const struct output *output, int from, uint64_t offset, size_t length, size_t *done, struct error *error)
+{
+    off_t in = (off_t)offset, out = (off_t)output->length;
+    ssize_t count = copy_file_range(from, &in, output->fd, &out, length, 0);
+    if (count < 0 && cannot_copy_by_itself(errno)) return copy_through_memory(output, from, offset, length, done, error);
+    if (count < 0) return error_errno(error, errno, "copying to %s", output->path);
+    *done = (size_t)count;
+    return STATUS_OK;
+}
+
+enum status output_copy(struct output *output, int from, uint64_t offset, uint64_t length, struct progress *progress, struct error *error)
+{
+    while (length > 0) {
+        size_t done;
+        TRY(copy_some(output, from, offset, length < COPY_STEP ? (size_t)length : COPY_STEP, &done, error));
+        ENSURE(done > 0, error, STATUS_CORRUPT, "the file became shorter while it was read");
+        offset += done;
+        length -= done;
+        output->length += done;
+        progress_add(progress, done);
+    }
+    return STATUS_OK;
+}
+
+/* --- putting it in its place */
+
+static enum status sync_folder(const struct output *output, struct error *error)
+{
+    int folder = open(output->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return error_errno(error, errno, "%s", output->folder);
+    int result = fsync(folder), number = errno;
+    close(folder);
+    return result == 0 ? STATUS_OK : error_errno(error, number, "%s", output->folder);
+}
+
+enum status output_commit(struct output *output, struct error *error)
+{
+    char nameless[64];
+    snprintf(nameless, sizeof nameless, "/proc/self/fd/%d", output->fd);
+    if (fsync(output->fd) != 0) return error_errno(error, errno, "writing %s", output->path);
+    if (!output->named && linkat(AT_FDCWD, nameless, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW) != 0)
+        return error_errno(error, errno, "%s", output->temporary);
+    output->named = true;
+    if (rename(output->temporary, output->path) != 0) return error_errno(error, errno, "%s", output->path);
+    output->named = false;
+    return sync_folder(output, error);
+}
