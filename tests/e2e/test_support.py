@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support import apksigner, fake_runtime, readers, signing_block
+from support import apksigner, fake_runtime, readers, signing_block, wire
 from support.fc import FunctionCompute
 from support.function_url import FunctionUrl
 from support.gateway import Answer, Gateway, Headers
@@ -109,11 +109,15 @@ while True:
 """
 
 
-def test_function_url_through_the_emulator(servers: Servers, tmp_path: Path) -> None:
-    program = tmp_path / "bootstrap"
+def _runtime(folder: Path) -> Path:
+    program = folder / "bootstrap"
     program.write_text(_RUNTIME)
     program.chmod(0o755)
-    with FunctionUrl(servers.emulator(program).url) as platform:
+    return program
+
+
+def test_function_url_through_the_emulator(servers: Servers, tmp_path: Path) -> None:
+    with FunctionUrl(servers.emulator(_runtime(tmp_path)).url) as platform:
         request = urllib.request.Request(f"{platform.url}/a%20b?x=1&x=2", headers={"Cookie": "a=1; b=2", "Range": "bytes=0-0"})
         event = json.loads(urllib.request.urlopen(request).read())
     assert (event["rawPath"], event["rawQueryString"], event["cookies"]) == ("/a%20b", "x=1&x=2", ["a=1", "b=2"])
@@ -144,6 +148,16 @@ def test_fake_runtime_plays_its_script() -> None:
         assert runtime.requests[2].raw.endswith(b"0\r\nT: x\r\n\r\n")
         assert runtime.differences() == ["POST */1/response: trailer T is None, not '~^x$'",
                                          "POST */1/response: body is b'lost'"]
+
+
+def test_a_wire_case_passes_and_fails_where_it_should(servers: Servers, tmp_path: Path) -> None:
+    case = {"events": [{"id": "7", "body": "hi"}], "signal": "TERM", "exit": -15,
+            "expect": [{"request": "POST */7/response", "json": {"statusCode": 200, "body": "hi"}}]}
+    right, wrong = tmp_path / "right.json", tmp_path / "wrong.json"
+    right.write_text(json.dumps(case))
+    wrong.write_text(json.dumps({**case, "exit": 0, "expect": [{"request": "POST */error"}]}))
+    assert wire.play(right, servers, _runtime(tmp_path)) == []
+    assert wire.play(wrong, servers, _runtime(tmp_path)) == ["exit status is -15, not 0", "missing: POST */error"]
 
 
 def test_fake_runtime_has_several_waiting_and_loses_no_event() -> None:
