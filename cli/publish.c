@@ -2,6 +2,7 @@
 
 #include "cli/file.h"
 #include "cli/stored.h"
+#include "lib/catalog/channels.h"
 #include "lib/catalog/package.h"
 #include "lib/transfer/progress.h"
 
@@ -75,6 +76,7 @@ static enum status run_publish(struct arena *arena, const struct str *words, int
     struct apk_source source;
     struct apk_prepared prepared;
     struct package package;
+    struct channels channels;
     TRY(stored_check_id(app, "--app", error));
     TRY(stored_check_id(version, "--version", error));
     TRY(file_source(arena, path, &source, error));
@@ -83,6 +85,8 @@ static enum status run_publish(struct arena *arena, const struct str *words, int
     file_tell_notes(&prepared);
     TRY(stored_open(arena, store_url, &store, error));
     TRY(store_probe(store, command_io(arena), error));
+    TRY(channels_load(store, command_io(arena), app, 0, &channels, error));
+    TRY(channels_check_package(&channels, app, package.schemes, error));
     struct upload upload = {.prepared = &prepared, .source = &source, .progress = progress_start("upload", prepared.size)};
     struct stream stream = {.read = read_prepared, .context = &upload};
     enum status status = package_publish(store, command_io(arena), stream, &package, error);

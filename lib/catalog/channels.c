@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "lib/apk/info.h"
 #include "lib/apk/prepare.h"
+#include "lib/catalog/package.h"
 #include "lib/config/config.h"
 #include "lib/http/disposition.h"
 
@@ -51,28 +52,14 @@ bool channels_url_info_parse(struct str name, enum channels_url_info *url_info)
     return true;
 }
 
-static enum status add_format(struct str name, unsigned *formats, struct error *error)
-{
-    enum apk_format format;
-    ENSURE(apk_format_parse(name, &format), error, STATUS_INVALID,
-           "there is no format '" STR_FMT "'; there are raw, walle, vasdolly and packer-ng", STR_ARG(name));
-    ENSURE(!(*formats & format), error, STATUS_INVALID, "the format " STR_FMT " is given twice", STR_ARG(name));
-    *formats |= format;
-    return STATUS_OK;
-}
-
-static enum status check_formats(unsigned formats, struct error *error)
-{
-    enum apk_format v1;
-    ENSURE(formats, error, STATUS_INVALID, "at least one format is needed");
-    return apk_format_v1(formats, &v1, error);
-}
-
 enum status channels_parse_formats(struct str list, unsigned *out, struct error *error)
 {
     unsigned formats = 0;
-    while (list.data) TRY(add_format(str_trim(str_cut(&list, ',')), &formats, error));
-    TRY(check_formats(formats, error));
+    TRY(apk_formats_parse(list, &formats, error));
+    ENSURE(formats, error, STATUS_INVALID, "at least one format is needed");
+    bool two_in_v1 = (formats & APK_RAW) && (formats & APK_FORMATS_COMMENT & ~(unsigned)APK_RAW);
+    ENSURE(!two_in_v1, error, STATUS_INVALID,
+           "raw is for v1 packages, and they carry one format: leave out raw, or vasdolly and packer-ng");
     *out = formats;
     return STATUS_OK;
 }
@@ -83,15 +70,16 @@ static enum status parse_formats(struct config *config, struct channels *channel
 {
     struct config array;
     size_t count;
+    struct str list = {NULL, 0};
     TRY(config_array(config, "formats", CONFIG_OPTIONAL, &array, &count, error));
     if (!array.object) return STATUS_OK;
-    channels->formats = 0;
     for (size_t i = 0; i < count; i++) {
         struct str name;
         TRY(config_item_text(&array, i, &name, error));
-        TRY(add_format(name, &channels->formats, error));
+        list = arena_printf(config->arena, STR_FMT "%s" STR_FMT, STR_ARG(list), i ? "," : "", STR_ARG(name));
     }
-    return check_formats(channels->formats, error);
+    if (channels_parse_formats(list, &channels->formats, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(array.path));
+    return STATUS_OK;
 }
 
 struct collect {
@@ -302,15 +290,22 @@ enum status channels_load(struct store *store, struct io io, struct str app, uin
     return parse_row(io.arena, &row, channels, error);
 }
 
+/* Info must fit into every kind of package that the formats have a form in. */
 static enum status check_room(const struct channels *channels, const struct channel *channel, struct error *error)
 {
+    static const struct {
+        unsigned scheme, formats;
+    } kinds[] = {{APK_V2, APK_FORMATS_BLOCK}, {APK_V1, APK_FORMATS_COMMENT}};
     unsigned char region[APK_REGION_DEFAULT];
+    enum apk_format v1;
     struct error why;
     ENSURE(str_is_id(channel->id), error, STATUS_INVALID, "'" STR_FMT "' is not a channel id", STR_ARG(channel->id));
-    static const unsigned kinds[] = {APK_V2, APK_V1};
-    for (size_t i = 0; i < 2; i++)
-        if (apk_fill(kinds[i], channels->formats, &channel->info, region, sizeof region, &why) != STATUS_OK)
+    for (size_t i = 0; i < 2; i++) {
+        if (!(channels->formats & kinds[i].formats)) continue;
+        if (kinds[i].scheme == APK_V1 && apk_format_v1(channels->formats, &v1, &why) != STATUS_OK) continue;
+        if (apk_fill(kinds[i].scheme, channels->formats, &channel->info, region, sizeof region, &why) != STATUS_OK)
             return error_set(error, STATUS_INVALID, "channel " STR_FMT ": %s", STR_ARG(channel->id), why.text);
+    }
     return STATUS_OK;
 }
 
@@ -339,7 +334,60 @@ static void stamp(const struct channels *old, struct channels *new)
     }
 }
 
+/* --- v1 packages carry one format */
+
+enum status channels_check_package(const struct channels *channels, struct str app, unsigned schemes, struct error *error)
+{
+    enum apk_format format;
+    struct error why;
+    if (schemes != APK_V1 || apk_format_v1(channels->formats, &format, &why) == STATUS_OK) return STATUS_OK;
+    return error_set(error, STATUS_INVALID,
+                     STR_FMT " has packages that are signed with v1 only, and those carry one of vasdolly and packer-ng, not both",
+                     STR_ARG(app));
+}
+
+struct versions {
+    struct arena *arena;
+    struct version {
+        struct str id;
+        struct version *next;
+    } * first;
+};
+
+static bool collect_version(void *context, const struct store_object *object)
+{
+    struct versions *versions = context;
+    if (!str_ends(object->key, S("/package.json"))) return true;
+    struct str version = str_first(object->key, object->key.length - 13);
+    version = str_from(version, str_find_last(version, '/') + 1);
+    struct version *entry = arena_new_of(versions->arena, struct version);
+    *entry = (struct version){arena_copy(versions->arena, version), versions->first};
+    versions->first = entry;
+    return true;
+}
+
+/* Only where the formats are such that it matters, which for most apps is never. */
+static enum status check_published(struct store *store, struct io io, struct str app, const struct channels *channels, struct error *error)
+{
+    struct versions versions = {.arena = io.arena};
+    struct package package;
+    struct error unused;
+    if (channels_check_package(channels, app, APK_V1, &unused) == STATUS_OK) return STATUS_OK;
+    struct str prefix = arena_printf(io.arena, "packages/" STR_FMT "/", STR_ARG(app));
+    TRY(store_list(store, io, prefix, 0, collect_version, &versions, error));
+    for (const struct version *version = versions.first; version; version = version->next) {
+        TRY(package_load(store, io, app, version->id, &package, error));
+        TRY(channels_check_package(channels, app, package.schemes, error));
+    }
+    return STATUS_OK;
+}
+
+/* --- changing it */
+
 struct update {
+    struct store *store;
+    struct io io;
+    struct str app;
     channels_change_fn *change;
     void *context;
     struct channels result;
@@ -354,6 +402,7 @@ static enum status change_row(void *context, struct arena *arena, const struct g
     TRY(update->change(update->context, arena, new, error));
     sort_items(new);
     TRY(check_frozen(&old, new, error));
+    if (old.formats != new->formats) TRY(check_published(update->store, update->io, update->app, new, error));
     for (size_t i = 0; i < new->count; i++) TRY(check_room(new, &new->items[i], error));
     stamp(&old, new);
     *body = channels_format(arena, new);
@@ -364,7 +413,7 @@ static enum status change_row(void *context, struct arena *arena, const struct g
 enum status channels_update(struct store *store, struct io io, struct str app, channels_change_fn *change, void *context,
                             struct channels *result, struct error *error)
 {
-    struct update update = {.change = change, .context = context};
+    struct update update = {store, io, app, .change = change, .context = context};
     struct generation row;
     TRY(generation_update(store, io, row_of(io.arena, app), change_row, &update, &row, error));
     *result = update.result;
