@@ -12,10 +12,15 @@ static int64_t read_clock(clockid_t id)
     return (int64_t)t.tv_sec * CLOCK_SECOND + t.tv_nsec / 1000000;
 }
 
+int64_t clock_real(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
 int64_t clock_now(void)
 {
     int64_t fixed = atomic_load_explicit(&fixed_now, memory_order_relaxed);
-    return fixed == INT64_MIN ? read_clock(CLOCK_REALTIME) : fixed;
+    return fixed == INT64_MIN ? clock_real() : fixed;
 }
 
 void clock_set_now(int64_t moment)

@@ -10,6 +10,8 @@ enum { CLOCK_SECOND = 1000, CLOCK_MINUTE = 60 * CLOCK_SECOND, CLOCK_HOUR = 60 * 
 /* The wall clock, or what clock_set_now said (`--now`): then it stands still. */
 int64_t clock_now(void);
 void clock_set_now(int64_t moment);
+/* The wall clock whatever clock_set_now said: for what another machine compares with its own, such as signatures. */
+int64_t clock_real(void);
 
 /* A clock that never goes back, for deadlines and measurements; milliseconds from an arbitrary start. */
 int64_t clock_monotonic(void);
