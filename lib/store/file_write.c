@@ -1,0 +1,198 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/store/file.h"
+
+static const char new_directory[] = "~new";
+
+enum { CHUNK = 64 * 1024, ABANDONED_AFTER = CLOCK_DAY };
+
+/* A file that is being written. */
+struct draft {
+    int directory, fd;
+    char name[48];
+};
+
+static void draft_discard(struct draft *draft)
+{
+    unlinkat(draft->directory, draft->name, 0);
+    close(draft->fd);
+    close(draft->directory);
+}
+
+/* What writers left that were killed: nobody writes for a day without a byte. */
+static void sweep(int directory)
+{
+    int fd = dup(directory);
+    DIR *listing = fd < 0 ? NULL : fdopendir(fd);
+    if (!listing) {
+        if (fd >= 0) close(fd);
+        return;
+    }
+    const struct dirent *entry;
+    struct stat st;
+    while ((entry = readdir(listing))) {
+        if (fstatat(directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) continue;
+        if (clock_real() - (int64_t)st.st_mtim.tv_sec * CLOCK_SECOND > ABANDONED_AFTER) unlinkat(directory, entry->d_name, 0);
+    }
+    closedir(listing);
+}
+
+static enum status draft_start(struct file_store *file, struct draft *draft, struct error *error)
+{
+    char name[STORE_KEY_LENGTH + 1];
+    unsigned long long random;
+    ENSURE(getrandom(&random, sizeof random, 0) == sizeof random, error, STATUS_INTERNAL, "no random bytes");
+    snprintf(draft->name, sizeof draft->name, "%ld-%016llx", (long)getpid(), random);
+    draft->directory = file_open_parent(file, S("~new/x"), true, name);
+    if (draft->directory < 0) return error_errno(error, errno, STR_FMT "/%s", STR_ARG(file->store.name), new_directory);
+    if (!atomic_exchange(&file->swept, true)) sweep(draft->directory);
+    draft->fd = openat(draft->directory, draft->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (draft->fd >= 0) return STATUS_OK;
+    int number = errno;
+    close(draft->directory);
+    return error_errno(error, number, STR_FMT ": a new file", STR_ARG(file->store.name));
+}
+
+static enum status draft_write(struct file_store *file, struct draft *draft, struct str bytes, struct error *error)
+{
+    while (bytes.length > 0) {
+        ssize_t count = write(draft->fd, bytes.data, bytes.length);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return error_errno(error, errno, STR_FMT ": writing", STR_ARG(file->store.name));
+        store_count(&file->store.counters.bytes_out, (uint64_t)count);
+        bytes = str_from(bytes, (size_t)count);
+    }
+    return STATUS_OK;
+}
+
+/* The kernel stamps files by its tick, within which a freed inode may be taken again by a file of the same size: the ETag
+ * needs a finer moment. */
+static enum status draft_settle(struct file_store *file, struct draft *draft, struct stat *st, struct error *error)
+{
+    struct timespec times[2];
+    clock_gettime(CLOCK_REALTIME, &times[0]);
+    times[1] = times[0];
+    if (futimens(draft->fd, times) != 0 || fsync(draft->fd) != 0 || fstat(draft->fd, st) != 0)
+        return error_errno(error, errno, STR_FMT ": writing", STR_ARG(file->store.name));
+    return STATUS_OK;
+}
+
+/* 0, or errno. */
+static int move_into_place(struct file_store *file, struct draft *draft, struct str key, enum store_condition condition)
+{
+    char name[STORE_KEY_LENGTH + 1];
+    int parent = file_open_parent(file, key, true, name);
+    if (parent < 0) return errno;
+    bool if_absent = condition == STORE_IF_ABSENT;
+    int failed = if_absent ? linkat(draft->directory, draft->name, parent, name, 0) : renameat(draft->directory, draft->name, parent, name);
+    int number = failed ? errno : 0;
+    struct stat st;
+    if (number == EEXIST && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)) number = EISDIR;
+    if (number == 0 && fsync(parent) != 0) number = errno;
+    close(parent);
+    return number;
+}
+
+/* Whoever removes the last object of a directory removes the directory too, perhaps between our opening it and moving into
+ * it: then it is made again. */
+static enum status draft_publish(struct file_store *file, struct draft *draft, struct str key, enum store_condition condition,
+                                 struct error *error)
+{
+    int number = ENOENT;
+    for (int attempt = 0; attempt < 1000 && number == ENOENT; attempt++) number = move_into_place(file, draft, key, condition);
+    ENSURE(number != EEXIST, error, STATUS_PRECONDITION, STR_FMT "/" STR_FMT ": exists already", STR_ARG(file->store.name), STR_ARG(key));
+    ENSURE(number != ENOTDIR && number != EISDIR && number != ELOOP, error, STATUS_INVALID,
+           STR_FMT "/" STR_FMT ": in a directory, no key can be the beginning of another one's path", STR_ARG(file->store.name),
+           STR_ARG(key));
+    if (number != 0) return error_errno(error, number, STR_FMT "/" STR_FMT, STR_ARG(file->store.name), STR_ARG(key));
+    return STATUS_OK;
+}
+
+static enum status draft_finish(struct file_store *file, struct io io, struct draft *draft, struct str key, const struct store_put *put,
+                                struct store_object *object, struct error *error)
+{
+    struct stat st;
+    TRY(draft_settle(file, draft, &st, error));
+    TRY(draft_publish(file, draft, key, put->condition, error));
+    *object = file_describe(arena_copy(io.arena, key), &st, arena_buffer(io.arena, FILE_ETAG));
+    return STATUS_OK;
+}
+
+static enum status copy_stream(struct file_store *file, struct draft *draft, struct stream stream, uint64_t size, struct error *error)
+{
+    char chunk[CHUNK];
+    uint64_t written = 0;
+    for (;;) {
+        ssize_t count = stream_read(stream, chunk, sizeof chunk, error);
+        if (count < 0) return error->status;
+        if (count == 0) break;
+        written += (uint64_t)count;
+        TRY(draft_write(file, draft, str_make(chunk, (size_t)count), error));
+    }
+    ENSURE(size == UINT64_MAX || size == written, error, STATUS_CORRUPT, "what was to be stored has %llu bytes, not the %llu announced",
+           (unsigned long long)written, (unsigned long long)size);
+    return STATUS_OK;
+}
+
+enum status file_put(struct store *store, struct io io, struct str key, struct str body, const struct store_put *put,
+                     struct store_object *object, struct error *error)
+{
+    struct file_store *file = (struct file_store *)store;
+    struct draft draft;
+    store_count(&store->counters.requests, 1);
+    TRY(draft_start(file, &draft, error));
+    enum status status = draft_write(file, &draft, body, error);
+    if (status == STATUS_OK) status = draft_finish(file, io, &draft, key, put, object, error);
+    draft_discard(&draft);
+    return status;
+}
+
+enum status file_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size, const struct store_put *put,
+                        struct store_object *object, struct error *error)
+{
+    struct file_store *file = (struct file_store *)store;
+    struct draft draft;
+    store_count(&store->counters.requests, 1);
+    TRY(draft_start(file, &draft, error));
+    enum status status = copy_stream(file, &draft, stream, size, error);
+    if (status == STATUS_OK) status = draft_finish(file, io, &draft, key, put, object, error);
+    draft_discard(&draft);
+    return status;
+}
+
+/* Removes the directories above `key` that hold nothing more; rmdir refuses the others. */
+static void prune(const struct file_store *file, struct str key)
+{
+    char name[STORE_KEY_LENGTH + 1];
+    size_t slash;
+    while ((slash = str_find_last(key, '/')) < key.length) {
+        key = str_first(key, slash);
+        int parent = file_open_parent(file, key, false, name);
+        if (parent < 0) return;
+        int failed = unlinkat(parent, name, AT_REMOVEDIR);
+        close(parent);
+        if (failed) return;
+    }
+}
+
+enum status file_remove(struct store *store, struct io io, struct str key, struct error *error)
+{
+    (void)io;
+    struct file_store *file = (struct file_store *)store;
+    char name[STORE_KEY_LENGTH + 1];
+    store_count(&store->counters.requests, 1);
+    int parent = file_open_parent(file, key, false, name);
+    int number = parent < 0 || unlinkat(parent, name, 0) != 0 ? errno : 0;
+    if (number == 0 && fsync(parent) != 0) number = errno;
+    if (parent >= 0) close(parent);
+    if (number == ENOENT || number == ENOTDIR || number == EISDIR) return STATUS_OK; /* no such object, then or now */
+    if (number != 0) return error_errno(error, number, STR_FMT "/" STR_FMT, STR_ARG(store->name), STR_ARG(key));
+    prune(file, key);
+    return STATUS_OK;
+}

@@ -1,0 +1,155 @@
+#include "lib/store/presign.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "lib/store/s3.h"
+
+enum {
+    SHARDS = 16,
+    SETS = 64, /* per shard */
+    WAYS = 4,
+    SHORTEST = CLOCK_SECOND,
+    LONGEST = 6 * CLOCK_DAY, /* S3 allows seven days, stretch included */
+    LONGEST_STRETCH = 15 * CLOCK_MINUTE,
+    CREDENTIALS_LEFT = CLOCK_MINUTE
+};
+
+struct slot {
+    struct presign_question question; /* its key stands behind the URL in `bytes` */
+    char *bytes;
+    size_t url_length;
+    uint64_t used;
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    uint64_t clock;
+    struct slot slots[SETS][WAYS];
+};
+
+struct presign_memo {
+    struct shard shards[SHARDS];
+};
+
+struct presign_memo *presign_new(void)
+{
+    struct presign_memo *memo = calloc(1, sizeof *memo);
+    if (!memo) abort();
+    for (size_t i = 0; i < SHARDS; i++) pthread_mutex_init(&memo->shards[i].lock, NULL);
+    return memo;
+}
+
+void presign_free(struct presign_memo *memo)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        for (size_t k = 0; k < SETS * WAYS; k++) free(memo->shards[i].slots[k / WAYS][k % WAYS].bytes);
+        pthread_mutex_destroy(&memo->shards[i].lock);
+    }
+    free(memo);
+}
+
+/* FNV-1a; who could choose keys to collide would slow down no more than a look-up of his own. */
+static uint64_t hash_of(struct str key)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    for (size_t i = 0; i < key.length; i++) hash = (hash ^ (unsigned char)key.data[i]) * 0x100000001b3ULL;
+    return hash ^ hash >> 32;
+}
+
+static bool is_same(const struct slot *slot, const struct presign_question *question)
+{
+    const struct presign_question *known = &slot->question;
+    return slot->bytes && known->bucket == question->bucket && known->lifetime == question->lifetime && known->serial == question->serial &&
+           str_equal(known->key, question->key);
+}
+
+static struct slot *find(struct slot set[WAYS], const struct presign_question *question)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (is_same(&set[i], question)) return &set[i];
+    return NULL;
+}
+
+static struct slot *least_recent(struct slot set[WAYS])
+{
+    struct slot *oldest = &set[0];
+    for (size_t i = 1; i < WAYS; i++)
+        if (set[i].used < oldest->used) oldest = &set[i];
+    return oldest;
+}
+
+bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct str *url)
+{
+    uint64_t hash = hash_of(question->key);
+    struct shard *shard = &memo->shards[hash % SHARDS];
+    pthread_mutex_lock(&shard->lock);
+    struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
+    if (slot) {
+        slot->used = ++shard->clock;
+        *url = arena_copy(arena, str_make(slot->bytes, slot->url_length));
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return slot != NULL;
+}
+
+void presign_keep(struct presign_memo *memo, const struct presign_question *question, struct str url)
+{
+    uint64_t hash = hash_of(question->key);
+    struct shard *shard = &memo->shards[hash % SHARDS];
+    char *bytes = malloc(url.length + question->key.length);
+    if (!bytes) abort();
+    memcpy(bytes, url.data, url.length);
+    memcpy(bytes + url.length, question->key.data, question->key.length);
+    pthread_mutex_lock(&shard->lock);
+    struct slot *set = shard->slots[hash / SHARDS % SETS];
+    struct slot *slot = find(set, question);
+    if (!slot) slot = least_recent(set);
+    free(slot->bytes);
+    *slot = (struct slot){.question = *question, .bytes = bytes, .url_length = url.length, .used = ++shard->clock};
+    slot->question.key = str_make(bytes + url.length, question->key.length);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* A URL is signed as of the start of the stretch it was asked in, for the lifetime and one stretch more: so whoever asks gets at least
+ * the lifetime, and all who ask within the stretch get the same URL. */
+static int64_t stretch_of(int64_t lifetime)
+{
+    int64_t stretch = lifetime / 2 / CLOCK_SECOND * CLOCK_SECOND;
+    if (stretch < CLOCK_SECOND) return CLOCK_SECOND;
+    return stretch < LONGEST_STRETCH ? stretch : LONGEST_STRETCH;
+}
+
+static struct str sign_url(struct s3 *s3, struct arena *arena, const struct credentials *credentials, struct str key, int64_t from,
+                           int64_t life)
+{
+    const struct sigv4_pair host = {S("host"), s3->host};
+    struct str path = arena_printf(arena, STR_FMT STR_FMT, STR_ARG(s3->root), STR_ARG(percent_encode(arena, key, true)));
+    struct sigv4_request request = {
+        .method = S("GET"), .path = path, .headers = &host, .header_count = 1, .payload_hash = S(SIGV4_UNSIGNED)};
+    struct sigv4_signer signer = s3_signer(s3, credentials, from);
+    struct str query = sigv4_presign(arena, &signer, &request, credentials->token, from, (unsigned)(life / CLOCK_SECOND));
+    return arena_printf(arena, STR_FMT STR_FMT "?" STR_FMT, STR_ARG(s3->origin), STR_ARG(path), STR_ARG(query));
+}
+
+enum status s3_presign(struct store *store, struct io io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
+                       struct error *error)
+{
+    struct s3 *s3 = (struct s3 *)store;
+    struct credentials credentials;
+    ENSURE(lifetime >= SHORTEST && lifetime <= LONGEST, error, STATUS_INVALID, "a URL is presigned for one second to six days");
+    if (credentials_peek(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error) != STATUS_OK)
+        return error_context(error, STR_FMT, STR_ARG(store->name));
+    lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
+    int64_t stretch = stretch_of(lifetime), bucket = clock_real() / stretch, end = (bucket + 1) * stretch + lifetime;
+    struct presign_question question = {key, lifetime, bucket, credentials.serial};
+    if (!presign_find(s3->presigned, &question, io.arena, url)) {
+        TRY(credentials_get(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error));
+        *url = sign_url(s3, io.arena, &credentials, key, bucket * stretch, lifetime + stretch);
+        question.serial = credentials.serial;
+        presign_keep(s3->presigned, &question, *url);
+    }
+    *valid_until = end < credentials.expires ? end : credentials.expires;
+    return STATUS_OK;
+}

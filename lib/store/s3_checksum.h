@@ -1,0 +1,14 @@
+/* Digests that travel with objects. */
+#ifndef STORE_S3_CHECKSUM_H
+#define STORE_S3_CHECKSUM_H
+
+#include "lib/store/wire.h"
+
+/* base64(MD5(bytes)), for Content-MD5; empty where this OpenSSL has no MD5 (FIPS). */
+struct str s3_content_md5(struct arena *, struct str bytes);
+
+/* Compares a whole body with what its answer's headers say of it: x-amz-checksum-sha256, -crc32, or an ETag that is an MD5 (of a
+ * single part, not encrypted with a key of KMS or of the customer). STATUS_CORRUPT where it is another one. */
+enum status s3_check_digest(const struct wire_answer *, struct str body, struct error *);
+
+#endif

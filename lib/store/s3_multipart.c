@@ -1,0 +1,285 @@
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/encode.h"
+#include "lib/http/date.h"
+#include "lib/store/s3.h"
+#include "lib/store/s3_checksum.h"
+#include "lib/store/s3_errors.h"
+#include "lib/store/s3_xml.h"
+
+/* Parts are of one size where the size of the whole is known (R2 asks for that), else they grow after each thousand: 10,000 parts
+ * are allowed, and two of them are in memory at a time. */
+enum {
+    MEBIBYTE = 1024 * 1024,
+    SMALLEST_PART = 8 * MEBIBYTE,
+    LARGEST_PART = 32 * MEBIBYTE,
+    PARTS = 10000,
+    LANES = 2,
+    ID_LIMIT = 2048,
+    PART_XML = 512,
+    CLEAN_UP_TIMEOUT = 10 * CLOCK_SECOND
+};
+
+/* A part on its way, on a thread and with memory of its own. */
+struct lane {
+    struct upload *upload;
+    pthread_t thread;
+    bool busy;
+    unsigned number;
+    char *buffer;
+    size_t capacity, length;
+    enum status status;
+    struct error error;
+    struct arena *arena;
+    struct str etag;
+};
+
+struct upload {
+    struct s3 *s3;
+    struct io io;
+    struct str key, id;
+    struct str mark; /* random, kept with the object: tells ours from another's when an answer was lost */
+    const struct store_put *put;
+    int64_t span; /* ms that each request may take */
+    uint64_t size, sent;
+    struct lane lanes[LANES];
+    struct str etags[PARTS];
+    unsigned parts;
+};
+
+static struct io io_of_request(const struct upload *upload, struct arena *arena)
+{
+    return (struct io){.arena = arena, .deadline = deadline_in(upload->span)};
+}
+
+static size_t part_size(uint64_t size, unsigned number)
+{
+    if (size == UINT64_MAX) {
+        if (number <= PARTS / 10) return SMALLEST_PART;
+        return number <= PARTS / 5 ? LARGEST_PART / 2 : LARGEST_PART;
+    }
+    uint64_t each = (size / PARTS / MEBIBYTE + 1) * MEBIBYTE;
+    return each < SMALLEST_PART ? SMALLEST_PART : (size_t)each;
+}
+
+static enum status read_part(struct upload *upload, struct stream stream, struct lane *lane, unsigned number, struct error *error)
+{
+    size_t wanted = part_size(upload->size, number);
+    if (lane->capacity < wanted) {
+        free(lane->buffer);
+        lane->buffer = malloc(wanted);
+        if (!lane->buffer) abort();
+        lane->capacity = wanted;
+    }
+    for (lane->length = 0; lane->length < wanted;) {
+        ssize_t count = stream_read(stream, lane->buffer + lane->length, wanted - lane->length, error);
+        if (count < 0) return error->status;
+        if (count == 0) break;
+        lane->length += (size_t)count;
+    }
+    lane->number = number;
+    upload->sent += lane->length;
+    bool is_end = lane->length < wanted;
+    ENSURE(upload->size == UINT64_MAX || (is_end ? upload->sent == upload->size : upload->sent <= upload->size), error, STATUS_CORRUPT,
+           "what was to be stored has not the %llu bytes announced", (unsigned long long)upload->size);
+    return STATUS_OK;
+}
+
+static void *send_part(void *context)
+{
+    struct lane *lane = context;
+    struct upload *upload = lane->upload;
+    struct str body = str_make(lane->buffer, lane->length);
+    struct s3_request request = {.method = "PUT", .key = upload->key, .body = body};
+    struct s3_answer answer;
+    struct str md5 = s3_content_md5(lane->arena, body);
+    if (!str_empty(md5)) s3_add_header(&request, S("content-md5"), md5);
+    s3_add_argument(&request, S("partNumber"), arena_printf(lane->arena, "%u", lane->number));
+    s3_add_argument(&request, S("uploadId"), upload->id);
+    lane->status = s3_call(upload->s3, io_of_request(upload, lane->arena), &request, &answer, &lane->error);
+    if (lane->status == STATUS_OK) lane->etag = wire_header(&answer.wire, S("etag"));
+    return NULL;
+}
+
+static enum status start_part(struct lane *lane, struct error *error)
+{
+    lane->arena = arena_new();
+    int number = pthread_create(&lane->thread, NULL, send_part, lane);
+    if (number != 0) {
+        arena_free(lane->arena);
+        return error_errno(error, number, "a thread to upload with");
+    }
+    lane->busy = true;
+    return STATUS_OK;
+}
+
+/* Waits for the lane's part, if it has one, and takes over its ETag. */
+static enum status finish_part(struct upload *upload, struct lane *lane, struct error *error)
+{
+    if (!lane->busy) return STATUS_OK;
+    pthread_join(lane->thread, NULL);
+    lane->busy = false;
+    upload->etags[lane->number - 1] = arena_copy(upload->io.arena, lane->etag);
+    bool has_etag =
+        !str_empty(lane->etag) && str_find(lane->etag, '<') == lane->etag.length && str_find(lane->etag, '&') == lane->etag.length;
+    arena_free(lane->arena);
+    if (lane->status != STATUS_OK) *error = lane->error;
+    if (lane->status != STATUS_OK) return error_context(error, "part %u", lane->number);
+    ENSURE(has_etag, error, STATUS_CORRUPT, "part %u was taken without an ETag", lane->number);
+    return STATUS_OK;
+}
+
+static enum status begin_upload(struct upload *upload, struct error *error)
+{
+    char id[ID_LIMIT];
+    unsigned char random[16];
+    struct s3_request request = {.method = "POST", .key = upload->key, .limit = ID_LIMIT * 4};
+    struct s3_answer answer;
+    ENSURE(getrandom(random, sizeof random, 0) == sizeof random, error, STATUS_INTERNAL, "no random bytes");
+    upload->mark = hex_encode(upload->io.arena, str_make(random, sizeof random));
+    const char *type = upload->put->content_type ? upload->put->content_type : "application/octet-stream";
+    s3_add_header(&request, S("content-type"), str_of(type));
+    s3_add_header(&request, S("x-amz-meta-upload"), upload->mark);
+    s3_add_argument(&request, S("uploads"), S(""));
+    TRY(s3_call(upload->s3, io_of_request(upload, upload->io.arena), &request, &answer, error));
+    bool understood = s3_xml_result(buf_str(&answer.body), S("InitiateMultipartUploadResult"), S("UploadId"), id, sizeof id, &upload->id);
+    ENSURE(understood && !str_empty(upload->id), error, STATUS_CORRUPT, STR_FMT ": its answer to a new upload cannot be read",
+           STR_ARG(upload->s3->store.name));
+    upload->id = arena_copy(upload->io.arena, upload->id);
+    return STATUS_OK;
+}
+
+static void abort_upload(struct upload *upload)
+{
+    struct s3_request request = {.method = "DELETE", .key = upload->key};
+    struct s3_answer answer;
+    struct error ignored;
+    struct io io = {.arena = upload->io.arena, .deadline = deadline_in(CLEAN_UP_TIMEOUT)};
+    s3_add_argument(&request, S("uploadId"), upload->id);
+    s3_call(upload->s3, io, &request, &answer, &ignored);
+}
+
+/* The first part is in lane 0 already. */
+static enum status send_parts(struct upload *upload, struct stream stream, struct error *error)
+{
+    struct lane *lane = &upload->lanes[0];
+    while (lane->length > 0) {
+        ENSURE(lane->number <= PARTS, error, STATUS_TOO_LARGE, "more than %d parts", PARTS);
+        bool is_last = lane->length < part_size(upload->size, lane->number);
+        upload->parts = lane->number;
+        TRY(start_part(lane, error));
+        if (is_last) break;
+        unsigned next = lane->number + 1;
+        lane = &upload->lanes[(next - 1) % LANES];
+        TRY(finish_part(upload, lane, error));
+        TRY(read_part(upload, stream, lane, next, error));
+    }
+    for (size_t i = 0; i < LANES; i++) TRY(finish_part(upload, &upload->lanes[i], error));
+    return STATUS_OK;
+}
+
+/* <Error> may come with status 200, since that was sent before the parts were joined. */
+static enum status check_completion(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
+{
+    (void)request;
+    char etag[ID_LIMIT];
+    struct str text, body = buf_str(&answer->body);
+    struct s3_xml_error xml = {0};
+    if (s3_xml_result(body, S("CompleteMultipartUploadResult"), S("ETag"), etag, sizeof etag, &text)) return STATUS_OK;
+    ENSURE(s3_xml_error(body, &xml), error, STATUS_CORRUPT, "its answer to the completed upload cannot be read");
+    return s3_failure_named(xml.code, xml.message, answer->wire.status, xml.region, error).status;
+}
+
+static struct str completion_of(const struct upload *upload)
+{
+    struct buf out = buf_in(upload->io.arena, (size_t)PARTS * PART_XML);
+    buf_add(&out, S("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"));
+    for (unsigned i = 0; i < upload->parts; i++)
+        buf_printf(&out, "<Part><PartNumber>%u</PartNumber><ETag>" STR_FMT "</ETag></Part>", i + 1, STR_ARG(upload->etags[i]));
+    buf_add(&out, S("</CompleteMultipartUpload>"));
+    return buf_str(&out);
+}
+
+/* After an answer that was lost: the mark tells whether the object that stands there is this upload's. */
+static bool completed_before(struct upload *upload, struct store_object *object)
+{
+    struct s3_request request = {.method = "HEAD", .key = upload->key};
+    struct s3_answer answer;
+    struct error ignored;
+    struct io io = {.arena = upload->io.arena, .deadline = deadline_in(CLEAN_UP_TIMEOUT)};
+    if (s3_call(upload->s3, io, &request, &answer, &ignored) != STATUS_OK) return false;
+    *object = s3_describe(io, upload->key, &answer.wire);
+    return str_equal(wire_header(&answer.wire, S("x-amz-meta-upload")), upload->mark);
+}
+
+static enum status complete_upload(struct upload *upload, struct store_object *object, struct error *error)
+{
+    char buffer[ID_LIMIT];
+    struct str etag;
+    struct s3 *s3 = upload->s3;
+    struct s3_request request = {.method = "POST", .key = upload->key, .body = completion_of(upload), .limit = ID_LIMIT * 8};
+    struct s3_answer answer;
+    request.check = check_completion;
+    s3_add_header(&request, S("content-type"), S("application/xml"));
+    if (upload->put->condition == STORE_IF_ABSENT) s3_add_header(&request, s3->if_absent.name, s3->if_absent.value);
+    s3_add_argument(&request, S("uploadId"), upload->id);
+    struct io io = io_of_request(upload, upload->io.arena);
+    enum status status = s3_call(s3, io, &request, &answer, error);
+    if (status != STATUS_OK) return answer.ambiguous && completed_before(upload, object) ? STATUS_OK : status;
+    s3_xml_result(buf_str(&answer.body), S("CompleteMultipartUploadResult"), S("ETag"), buffer, sizeof buffer, &etag);
+    *object = (struct store_object){.key = arena_copy(io.arena, upload->key), .etag = arena_copy(io.arena, etag), .size = upload->sent};
+    http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
+    return STATUS_OK;
+}
+
+/* Told before anything is sent, where it can be: the condition itself is on the completion. */
+static enum status check_absent(struct upload *upload, struct error *error)
+{
+    struct store_object object;
+    struct error ignored;
+    if (upload->put->condition != STORE_IF_ABSENT) return STATUS_OK;
+    enum status status = s3_head(&upload->s3->store, io_of_request(upload, upload->io.arena), upload->key, &object, &ignored);
+    ENSURE(status != STATUS_OK, error, STATUS_PRECONDITION, STR_FMT ": " STR_FMT ": exists already", STR_ARG(upload->s3->store.name),
+           STR_ARG(upload->key));
+    return STATUS_OK;
+}
+
+static enum status upload_parts(struct upload *upload, struct stream stream, struct store_object *object, struct error *error)
+{
+    struct error ignored;
+    TRY(check_absent(upload, error));
+    TRY(begin_upload(upload, error));
+    enum status status = send_parts(upload, stream, error);
+    for (size_t i = 0; i < LANES; i++) finish_part(upload, &upload->lanes[i], &ignored);
+    if (status == STATUS_OK) status = complete_upload(upload, object, error);
+    if (status != STATUS_OK) abort_upload(upload);
+    return status;
+}
+
+static enum status upload_from(struct upload *upload, struct stream stream, struct store_object *object, struct error *error)
+{
+    struct lane *first = &upload->lanes[0];
+    TRY(read_part(upload, stream, first, 1, error));
+    if (first->length == part_size(upload->size, 1)) return upload_parts(upload, stream, object, error);
+    return s3_put(&upload->s3->store, upload->io, upload->key, str_make(first->buffer, first->length), upload->put, object, error);
+}
+
+enum status s3_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size, const struct store_put *put,
+                      struct store_object *object, struct error *error)
+{
+    ENSURE(size == UINT64_MAX || size < (uint64_t)PARTS * (LARGEST_PART - MEBIBYTE), error, STATUS_TOO_LARGE,
+           "%llu bytes: more than %d parts of %d MiB", (unsigned long long)size, PARTS, LARGEST_PART / MEBIBYTE);
+    struct upload *upload = arena_new_of(io.arena, struct upload);
+    upload->s3 = (struct s3 *)store;
+    upload->io = io;
+    upload->key = key;
+    upload->put = put;
+    upload->span = deadline_left(io.deadline);
+    upload->size = size;
+    for (size_t i = 0; i < LANES; i++) upload->lanes[i].upload = upload;
+    enum status status = upload_from(upload, stream, object, error);
+    for (size_t i = 0; i < LANES; i++) free(upload->lanes[i].buffer);
+    return status;
+}

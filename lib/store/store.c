@@ -1,0 +1,174 @@
+#include "lib/store/store.h"
+
+#include <sys/random.h>
+
+#include "lib/store/store_internal.h"
+
+enum status store_open(const char *text, struct store **out, struct error *error)
+{
+    struct url url;
+    struct store *store;
+    TRY(url_parse(str_of(text), &url, error));
+    ENSURE(str_empty(url.fragment), error, STATUS_INVALID, "a store's URL has no '#'");
+    bool is_file = str_equal(url.scheme, S("file"));
+    ENSURE(is_file || str_equal(url.scheme, S("s3")), error, STATUS_INVALID,
+           "a store is s3://bucket/prefix or file:///directory, not " STR_FMT "://", STR_ARG(url.scheme));
+    struct arena *arena = arena_new();
+    enum status status = (is_file ? file_open : s3_open)(arena, &url, &store, error);
+    if (status != STATUS_OK) {
+        arena_free(arena);
+        return status;
+    }
+    store->arena = arena;
+    *out = store;
+    return STATUS_OK;
+}
+
+void store_close(struct store *store)
+{
+    if (!store) return;
+    if (store->backend->close) store->backend->close(store);
+    arena_free(store->arena);
+}
+
+void store_offer_credentials(struct store *store, struct str id, struct str secret, struct str token)
+{
+    if (store->backend->offer_credentials) store->backend->offer_credentials(store, id, secret, token);
+}
+
+/* What an operator wants to see a number of; answers such as "not found" are none. */
+static enum status counted(struct store *store, enum status status)
+{
+    bool failed = status == STATUS_DENIED || status == STATUS_THROTTLED || status == STATUS_TIMEOUT || status == STATUS_CORRUPT ||
+                  status == STATUS_UNAVAILABLE || status == STATUS_INTERNAL;
+    if (failed) store_count(&store->counters.failures, 1);
+    return status;
+}
+
+static enum status check_key(struct str key, struct error *error)
+{
+    ENSURE(store_is_key(key), error, STATUS_INVALID, "'" STR_FMT "' is not a key: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/'",
+           STR_ARG(str_first(key, 128)));
+    return STATUS_OK;
+}
+
+static enum status check(struct io io, struct str key, struct error *error)
+{
+    TRY(check_key(key, error));
+    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' needs the store", STR_ARG(key));
+    return STATUS_OK;
+}
+
+static enum status check_range(const struct store_get *get, struct error *error)
+{
+    uint64_t end;
+    ENSURE(!__builtin_add_overflow(get->offset, get->length, &end) && end <= INT64_MAX, error, STATUS_INVALID,
+           "a range that ends past 2^63 bytes");
+    return STATUS_OK;
+}
+
+static const struct store_get whole = {0};
+static const struct store_put plain = {0};
+
+enum status store_get(struct store *store, struct io io, struct str key, const struct store_get *get, struct store_object *object,
+                      struct error *error)
+{
+    struct store_get wanted = get ? *get : whole;
+    if (wanted.limit == 0) wanted.limit = STORE_GET_LIMIT;
+    TRY(check(io, key, error));
+    TRY(check_range(&wanted, error));
+    ENSURE(wanted.length <= wanted.limit, error, STATUS_TOO_LARGE, "a range of %llu bytes where %zu are allowed",
+           (unsigned long long)wanted.length, wanted.limit);
+    return counted(store, store->backend->get(store, io, key, &wanted, object, error));
+}
+
+enum status store_stream(struct store *store, struct io io, struct str key, const struct store_get *get, struct stream *stream,
+                         struct store_object *object, struct error *error)
+{
+    TRY(check(io, key, error));
+    TRY(check_range(get ? get : &whole, error));
+    return counted(store, store->backend->stream(store, io, key, get ? get : &whole, stream, object, error));
+}
+
+enum status store_head(struct store *store, struct io io, struct str key, struct store_object *object, struct error *error)
+{
+    TRY(check(io, key, error));
+    return counted(store, store->backend->head(store, io, key, object, error));
+}
+
+enum status store_put(struct store *store, struct io io, struct str key, struct str body, const struct store_put *put,
+                      struct store_object *object, struct error *error)
+{
+    struct store_object ignored;
+    TRY(check(io, key, error));
+    return counted(store, store->backend->put(store, io, key, body, put ? put : &plain, object ? object : &ignored, error));
+}
+
+enum status store_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size,
+                         const struct store_put *put, struct store_object *object, struct error *error)
+{
+    struct store_object ignored;
+    TRY(check(io, key, error));
+    return counted(store, store->backend->upload(store, io, key, stream, size, put ? put : &plain, object ? object : &ignored, error));
+}
+
+enum status store_remove(struct store *store, struct io io, struct str key, struct error *error)
+{
+    TRY(check(io, key, error));
+    return counted(store, store->backend->remove(store, io, key, error));
+}
+
+enum status store_list(struct store *store, struct io io, struct str prefix, size_t limit, store_list_fn *each, void *context,
+                       struct error *error)
+{
+    ENSURE(store_is_prefix(prefix), error, STATUS_INVALID, "'" STR_FMT "' is not the start of a key", STR_ARG(str_first(prefix, 128)));
+    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "listing '" STR_FMT "' needs the store", STR_ARG(prefix));
+    return counted(store, store->backend->list(store, io, prefix, limit ? limit : SIZE_MAX, each, context, error));
+}
+
+enum status store_presign(struct store *store, struct io io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
+                          struct error *error)
+{
+    TRY(check_key(key, error));
+    ENSURE(store->backend->presign, error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
+           STR_ARG(store->name));
+    return store->backend->presign(store, io, key, lifetime, url, valid_until, error);
+}
+
+static enum status probe_key(struct store *store, struct io io, struct str key, struct error *error)
+{
+    const struct store_put if_absent = {.condition = STORE_IF_ABSENT, .content_type = "text/plain"};
+    enum status status = store_put(store, io, key, S("first"), &if_absent, NULL, error);
+    if (status != STATUS_OK) return error_context(error, "probing for put-if-absent");
+    status = store_put(store, io, key, S("second"), &if_absent, NULL, error);
+    ENSURE(status != STATUS_OK, error, STATUS_UNSUPPORTED,
+           STR_FMT " ignores put-if-absent, and two writers would overwrite each other: use a store that honours If-None-Match: * on PUT, "
+                   "or name its own header with if-absent=oss or if-absent=cos",
+           STR_ARG(store->name));
+    return status == STATUS_PRECONDITION ? STATUS_OK : error_context(error, "probing for put-if-absent");
+}
+
+enum status store_probe(struct store *store, struct io io, struct error *error)
+{
+    if (atomic_load(&store->probed)) return STATUS_OK;
+    uint64_t random = 0;
+    ENSURE(getrandom(&random, sizeof random, 0) == sizeof random, error, STATUS_INTERNAL, "no random bytes");
+    struct str key = arena_printf(io.arena, "probe/%016llx", (unsigned long long)random);
+    enum status status = probe_key(store, io, key, error);
+    struct error ignored;
+    if (status != STATUS_WOULD_BLOCK) store_remove(store, io, key, &ignored);
+    if (status == STATUS_OK) atomic_store(&store->probed, true);
+    return status;
+}
+
+struct store_counts store_counts(struct store *store)
+{
+    struct store_counters *counters = &store->counters;
+    return (struct store_counts){
+        .requests = atomic_load_explicit(&counters->requests, memory_order_relaxed),
+        .retries = atomic_load_explicit(&counters->retries, memory_order_relaxed),
+        .failures = atomic_load_explicit(&counters->failures, memory_order_relaxed),
+        .bytes_in = atomic_load_explicit(&counters->bytes_in, memory_order_relaxed),
+        .bytes_out = atomic_load_explicit(&counters->bytes_out, memory_order_relaxed),
+    };
+}

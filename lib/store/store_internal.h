@@ -1,0 +1,56 @@
+/* What the two stores have in common, seen only inside lib/store. */
+#ifndef STORE_INTERNAL_H
+#define STORE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/url.h"
+#include "lib/store/store.h"
+
+enum { STORE_KEY_LENGTH = 900, STORE_PREFIX_LENGTH = 100, STORE_GET_LIMIT = 16 * 1024 * 1024 };
+
+/* The operations of store.h behind its checks: keys are well-formed, I/O is allowed, `get` and `put` are never NULL. */
+struct store_backend {
+    enum status (*get)(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
+    enum status (*stream)(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
+                          struct error *);
+    enum status (*head)(struct store *, struct io, struct str key, struct store_object *, struct error *);
+    enum status (*put)(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
+                       struct error *);
+    enum status (*upload)(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
+                          struct store_object *, struct error *);
+    enum status (*remove)(struct store *, struct io, struct str key, struct error *);
+    enum status (*list)(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
+    /* May be called with io.no_wait. NULL: not offered. */
+    enum status (*presign)(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
+                           struct error *);
+    void (*offer_credentials)(struct store *, struct str id, struct str secret, struct str token); /* NULL: none are needed */
+    void (*close)(struct store *);                                                                 /* NULL: nothing but memory */
+};
+
+struct store_counters {
+    _Atomic uint64_t requests, retries, failures, bytes_in, bytes_out;
+};
+
+struct store {
+    const struct store_backend *backend;
+    struct arena *arena; /* holds the store itself */
+    struct str name;     /* for words: "s3://bucket at host" or "file:///var/pakhus" */
+    struct store_counters counters;
+    atomic_bool probed;
+};
+
+static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
+{
+    atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
+}
+
+bool store_is_key(struct str key);
+/* A key, a key with '/' behind it, the start of one, or nothing. */
+bool store_is_prefix(struct str prefix);
+
+/* Both allocate their store in `arena`, which becomes the store's. */
+enum status file_open(struct arena *arena, const struct url *, struct store **, struct error *);
+enum status s3_open(struct arena *arena, const struct url *, struct store **, struct error *);
+
+#endif
