@@ -1,0 +1,769 @@
+/* What every store must do, whichever it is: run on the one that PAKHUS_TEST_STORE names, else on a directory of its own. */
+#include <pthread.h>
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "lib/store/store.h"
+
+enum { TIMEOUT = 120 * CLOCK_SECOND, THREADS = 8 };
+
+static struct store *store;
+static bool is_file;
+static char directory[] = "/tmp/store-conformance-XXXXXX";
+static struct str prefix; /* of this run's keys, without '/' */
+static struct arena *arena;
+static struct error failure;
+
+static struct io io(void)
+{
+    return (struct io){.arena = arena, .deadline = deadline_in(TIMEOUT)};
+}
+
+static struct str key(const char *name)
+{
+    return arena_printf(arena, STR_FMT "/%s", STR_ARG(prefix), name);
+}
+
+#define assert_status(expression, expected)                                                                                                \
+    do {                                                                                                                                   \
+        enum status got_ = (expression);                                                                                                   \
+        if (got_ != (expected)) print_error("%s: %s\n", #expression, got_ ? failure.text : "");                                            \
+        assert_int_equal(got_, (expected));                                                                                                \
+    } while (0)
+#define assert_ok(expression) assert_status(expression, STATUS_OK)
+
+static void assert_str(struct str a, struct str b)
+{
+    assert_int_equal(a.length, b.length);
+    if (a.length > 0) assert_memory_equal(a.data, b.data, a.length);
+}
+
+static const struct store_put if_absent = {.condition = STORE_IF_ABSENT};
+
+static int set_up_group(void **state)
+{
+    (void)state;
+    const char *url = getenv("PAKHUS_TEST_STORE");
+    char own[64];
+    arena = arena_new();
+    is_file = !url || strncmp(url, "file:", 5) == 0;
+    if (!url && !mkdtemp(directory)) return -1;
+    snprintf(own, sizeof own, "file://%s", directory);
+    prefix = arena_copy(arena, arena_printf(arena, "run-%ld-%lld", (long)getpid(), (long long)clock_real()));
+    prefix = str_make(strdup(prefix.data), prefix.length);
+    if (store_open(url ? url : own, &store, &failure) == STATUS_OK) return 0;
+    print_error("%s\n", failure.text);
+    return -1;
+}
+
+static bool remove_one(void *context, const struct store_object *object)
+{
+    (void)context;
+    struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
+    store_remove(store, own, object->key, &failure);
+    arena_free(own.arena);
+    return true;
+}
+
+static int tear_down_group(void **state)
+{
+    (void)state;
+    char command[128];
+    store_list(store, io(), prefix, 0, remove_one, NULL, &failure);
+    store_close(store);
+    arena_free(arena);
+    free((char *)(uintptr_t)prefix.data);
+    snprintf(command, sizeof command, "rm -rf %s", directory);
+    return system(command);
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    arena_reset(arena);
+    return 0;
+}
+
+/* Bytes that repeat at no power of two. */
+static struct str pattern(size_t length)
+{
+    char *bytes = arena_buffer(arena, length + 1);
+    for (size_t i = 0; i < length; i++) bytes[i] = (char)(i * 2654435761U >> 13 ^ i);
+    return str_make(bytes, length);
+}
+
+static void what_is_put_is_got(void **state)
+{
+    (void)state;
+    struct store_object put, got, head;
+    assert_ok(store_put(store, io(), key("a/b"), S("hello"), NULL, &put, &failure));
+    assert_ok(store_get(store, io(), key("a/b"), NULL, &got, &failure));
+    assert_ok(store_head(store, io(), key("a/b"), &head, &failure));
+    assert_str(got.body, S("hello"));
+    assert_int_equal(got.size, 5);
+    assert_int_equal(put.size, 5);
+    assert_int_equal(head.size, 5);
+    assert_str(got.etag, put.etag);
+    assert_str(head.etag, put.etag);
+    assert_str(got.key, key("a/b"));
+    assert_true(got.etag.length > 2 && got.etag.data[0] == '"' && str_ends(got.etag, S("\"")));
+    assert_in_range(got.modified, clock_real() - CLOCK_DAY, clock_real() + CLOCK_DAY);
+    assert_int_equal(got.modified / CLOCK_SECOND, head.modified / CLOCK_SECOND);
+}
+
+static void an_empty_object_is_one(void **state)
+{
+    (void)state;
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("empty"), S(""), NULL, &object, &failure));
+    assert_ok(store_get(store, io(), key("empty"), NULL, &object, &failure));
+    assert_int_equal(object.size, 0);
+    assert_int_equal(object.body.length, 0);
+    struct store_get range = {.length = 1};
+    assert_status(store_get(store, io(), key("empty"), &range, &object, &failure), STATUS_INVALID);
+}
+
+static void every_byte_comes_back(void **state)
+{
+    (void)state;
+    char all[512];
+    for (size_t i = 0; i < sizeof all; i++) all[i] = (char)i;
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("bytes"), str_make(all, sizeof all), NULL, NULL, &failure));
+    assert_ok(store_get(store, io(), key("bytes"), NULL, &object, &failure));
+    assert_str(object.body, str_make(all, sizeof all));
+}
+
+static void a_second_put_replaces_the_first(void **state)
+{
+    (void)state;
+    struct store_object first, second, got;
+    assert_ok(store_put(store, io(), key("twice"), S("first"), NULL, &first, &failure));
+    assert_ok(store_put(store, io(), key("twice"), S("other"), NULL, &second, &failure));
+    assert_ok(store_get(store, io(), key("twice"), NULL, &got, &failure));
+    assert_str(got.body, S("other"));
+    assert_false(str_equal(first.etag, second.etag));
+    assert_str(got.etag, second.etag);
+}
+
+static void what_is_absent_is_not_found(void **state)
+{
+    (void)state;
+    struct store_object object;
+    struct stream stream;
+    assert_status(store_get(store, io(), key("absent"), NULL, &object, &failure), STATUS_NOT_FOUND);
+    assert_non_null(strstr(failure.text, "absent"));
+    assert_status(store_get(store, io(), key("absent/below"), NULL, &object, &failure), STATUS_NOT_FOUND);
+    assert_status(store_head(store, io(), key("absent"), &object, &failure), STATUS_NOT_FOUND);
+    assert_status(store_stream(store, io(), key("absent"), NULL, &stream, &object, &failure), STATUS_NOT_FOUND);
+    assert_ok(store_put(store, io(), key("leaf"), S("x"), NULL, NULL, &failure));
+    assert_status(store_get(store, io(), key("leaf/below"), NULL, &object, &failure), STATUS_NOT_FOUND);
+    assert_ok(store_put(store, io(), key("folder/leaf"), S("x"), NULL, NULL, &failure));
+    assert_status(store_get(store, io(), key("folder"), NULL, &object, &failure), STATUS_NOT_FOUND);
+}
+
+static void if_absent_is_won_once(void **state)
+{
+    (void)state;
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("once"), S("first"), &if_absent, &object, &failure));
+    assert_status(store_put(store, io(), key("once"), S("second"), &if_absent, &object, &failure), STATUS_PRECONDITION);
+    assert_status(store_put(store, io(), key("once"), S("first"), &if_absent, &object, &failure), STATUS_PRECONDITION);
+    assert_ok(store_get(store, io(), key("once"), NULL, &object, &failure));
+    assert_str(object.body, S("first"));
+    assert_ok(store_remove(store, io(), key("once"), &failure));
+    assert_ok(store_put(store, io(), key("once"), S("third"), &if_absent, &object, &failure));
+}
+
+static void removing_twice_is_no_fault(void **state)
+{
+    (void)state;
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("gone/a/b"), S("x"), NULL, NULL, &failure));
+    assert_ok(store_remove(store, io(), key("gone/a/b"), &failure));
+    assert_status(store_get(store, io(), key("gone/a/b"), NULL, &object, &failure), STATUS_NOT_FOUND);
+    assert_ok(store_remove(store, io(), key("gone/a/b"), &failure));
+    assert_ok(store_remove(store, io(), key("gone/a"), &failure));
+    assert_ok(store_put(store, io(), key("gone/a/b"), S("y"), NULL, NULL, &failure));
+}
+
+static void removing_a_beginning_removes_nothing(void **state)
+{
+    (void)state;
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("tree/a"), S("x"), NULL, NULL, &failure));
+    assert_ok(store_remove(store, io(), key("tree"), &failure));
+    assert_ok(store_get(store, io(), key("tree/a"), NULL, &object, &failure));
+}
+
+static void ranges_are_exact(void **state)
+{
+    (void)state;
+    struct str body = pattern(1000);
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("range"), body, NULL, NULL, &failure));
+    const struct {
+        uint64_t offset, length;
+    } ranges[] = {{0, 1}, {0, 1000}, {1, 999}, {999, 1}, {500, 100}, {500, 0}, {999, 0}, {0, 0}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        struct store_get get = {.offset = ranges[i].offset, .length = ranges[i].length};
+        assert_ok(store_get(store, io(), key("range"), &get, &object, &failure));
+        size_t length = ranges[i].length ? ranges[i].length : 1000 - ranges[i].offset;
+        assert_str(object.body, str_make(body.data + ranges[i].offset, length));
+        assert_int_equal(object.size, 1000);
+    }
+}
+
+static void ranges_beyond_are_refused(void **state)
+{
+    (void)state;
+    struct store_object object;
+    struct stream stream;
+    assert_ok(store_put(store, io(), key("short"), pattern(1000), NULL, NULL, &failure));
+    const struct {
+        uint64_t offset, length;
+        enum status status;
+    } ranges[] = {
+        {1000, 0, STATUS_INVALID}, {1000, 1, STATUS_INVALID},       {1001, 5, STATUS_INVALID},           {999, 2, STATUS_CORRUPT},
+        {0, 1001, STATUS_CORRUPT}, {UINT64_MAX, 1, STATUS_INVALID}, {1, UINT64_MAX - 1, STATUS_INVALID}, {INT64_MAX, 0, STATUS_INVALID},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        struct store_get get = {.offset = ranges[i].offset, .length = ranges[i].length};
+        assert_status(store_stream(store, io(), key("short"), &get, &stream, &object, &failure), ranges[i].status);
+        get.limit = SIZE_MAX;
+        assert_status(store_get(store, io(), key("short"), &get, &object, &failure), ranges[i].status);
+    }
+}
+
+static void limits_hold(void **state)
+{
+    (void)state;
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("limited"), pattern(1000), NULL, NULL, &failure));
+    struct store_get get = {.limit = 999};
+    assert_status(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE);
+    get.limit = 1000;
+    assert_ok(store_get(store, io(), key("limited"), &get, &object, &failure));
+    get = (struct store_get){.offset = 1, .limit = 998};
+    assert_status(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE);
+    get = (struct store_get){.offset = 1, .length = 999, .limit = 998};
+    assert_status(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE);
+}
+
+static void conditions_on_reads_hold(void **state)
+{
+    (void)state;
+    struct store_object old, new, got;
+    struct stream stream;
+    assert_ok(store_put(store, io(), key("matched"), S("old"), NULL, &old, &failure));
+    struct store_get if_old = {.if_match = old.etag}, if_not_old = {.if_none_match = old.etag};
+    assert_ok(store_get(store, io(), key("matched"), &if_old, &got, &failure));
+    assert_status(store_get(store, io(), key("matched"), &if_not_old, &got, &failure), STATUS_NOT_MODIFIED);
+    assert_status(store_stream(store, io(), key("matched"), &if_not_old, &stream, &got, &failure), STATUS_NOT_MODIFIED);
+    assert_ok(store_put(store, io(), key("matched"), S("new"), NULL, &new, &failure));
+    assert_status(store_get(store, io(), key("matched"), &if_old, &got, &failure), STATUS_PRECONDITION);
+    assert_status(store_stream(store, io(), key("matched"), &if_old, &stream, &got, &failure), STATUS_PRECONDITION);
+    assert_ok(store_get(store, io(), key("matched"), &if_not_old, &got, &failure));
+    assert_str(got.body, S("new"));
+    struct store_get part = {.offset = 1, .length = 1, .if_match = new.etag};
+    assert_ok(store_get(store, io(), key("matched"), &part, &got, &failure));
+    assert_str(got.body, S("e"));
+    part.if_match = old.etag;
+    assert_status(store_get(store, io(), key("matched"), &part, &got, &failure), STATUS_PRECONDITION);
+}
+
+static void keys_with_odd_bytes_work(void **state)
+{
+    (void)state;
+    const char *const odd[] = {"a+b", "a=b", "a@b", "a,b", "_", "-", "...", ".hidden", "a..b", "+", "=", "@", ",", "A.B-C_D+E=F@G,H/9"};
+    struct store_object object;
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        struct str name = arena_printf(arena, "odd/%s", odd[i]);
+        assert_ok(store_put(store, io(), key(name.data), name, NULL, NULL, &failure));
+        assert_ok(store_get(store, io(), key(name.data), NULL, &object, &failure));
+        assert_str(object.body, name);
+        assert_ok(store_head(store, io(), key(name.data), &object, &failure));
+    }
+}
+
+static void bad_keys_are_refused(void **state)
+{
+    (void)state;
+    const struct str bad[] = {S(""),       S("/"),    S("/a"),  S("a/"),   S("a//b"),   S("."),        S(".."),
+                              S("a/../b"), S("../a"), S("a/."), S("a b"),  S("a\nb"),   S("a\0b"),     S("a%2fb"),
+                              S("a\\b"),   S("a?b"),  S("a#b"), S("a~b"),  S("~new/x"), S("\xc3\xa9"), S("a:b"),
+                              S("a*"),     S("a&b"),  S("a'b"), S("a\"b"), S("a<b"),    S("a/./b"),    S("a/..")};
+    struct store_object object;
+    struct stream stream = {0};
+    struct str url;
+    int64_t until;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_status(store_get(store, io(), bad[i], NULL, &object, &failure), STATUS_INVALID);
+        assert_status(store_stream(store, io(), bad[i], NULL, &stream, &object, &failure), STATUS_INVALID);
+        assert_status(store_head(store, io(), bad[i], &object, &failure), STATUS_INVALID);
+        assert_status(store_put(store, io(), bad[i], S("x"), NULL, NULL, &failure), STATUS_INVALID);
+        assert_status(store_upload(store, io(), bad[i], stream, 0, NULL, NULL, &failure), STATUS_INVALID);
+        assert_status(store_remove(store, io(), bad[i], &failure), STATUS_INVALID);
+        assert_status(store_presign(store, io(), bad[i], CLOCK_HOUR, &url, &until, &failure), STATUS_INVALID);
+    }
+    char *longest = arena_buffer(arena, 901);
+    for (size_t i = 0; i < 901; i++) longest[i] = i % 100 == 99 ? '/' : 'k';
+    assert_status(store_put(store, io(), str_make(longest, 901), S("x"), NULL, NULL, &failure), STATUS_INVALID);
+}
+
+static void a_key_of_900_bytes_works(void **state)
+{
+    (void)state;
+    char *longest = arena_buffer(arena, 900);
+    for (size_t i = 0; i < 900; i++) longest[i] = i % 100 == 99 ? '/' : 'k';
+    memcpy(longest, prefix.data, prefix.length);
+    longest[prefix.length] = '/';
+    longest[899] = 'z';
+    struct store_object object;
+    assert_ok(store_put(store, io(), str_make(longest, 900), S("x"), NULL, NULL, &failure));
+    assert_ok(store_get(store, io(), str_make(longest, 900), NULL, &object, &failure));
+    assert_ok(store_remove(store, io(), str_make(longest, 900), &failure));
+}
+
+static void nothing_waits_where_it_must_not(void **state)
+{
+    (void)state;
+    struct io no_wait = {.arena = arena, .no_wait = true};
+    struct store_object object;
+    struct stream stream = {0};
+    assert_status(store_get(store, no_wait, key("a"), NULL, &object, &failure), STATUS_WOULD_BLOCK);
+    assert_status(store_stream(store, no_wait, key("a"), NULL, &stream, &object, &failure), STATUS_WOULD_BLOCK);
+    assert_status(store_head(store, no_wait, key("a"), &object, &failure), STATUS_WOULD_BLOCK);
+    assert_status(store_put(store, no_wait, key("a"), S("x"), NULL, NULL, &failure), STATUS_WOULD_BLOCK);
+    assert_status(store_upload(store, no_wait, key("a"), stream, 0, NULL, NULL, &failure), STATUS_WOULD_BLOCK);
+    assert_status(store_remove(store, no_wait, key("a"), &failure), STATUS_WOULD_BLOCK);
+    assert_status(store_list(store, no_wait, key("a"), 0, remove_one, NULL, &failure), STATUS_WOULD_BLOCK);
+    assert_status(store_probe(store, no_wait, &failure), STATUS_WOULD_BLOCK);
+}
+
+/* --- listing */
+
+struct seen {
+    size_t count, stop_after;
+    struct str *keys;
+    uint64_t bytes;
+};
+
+static bool note_key(void *context, const struct store_object *object)
+{
+    struct seen *seen = context;
+    assert_true(seen->count < 4096);
+    assert_true(object->etag.length > 0 && object->modified > 0);
+    seen->keys[seen->count++] = arena_copy(arena, object->key);
+    seen->bytes += object->size;
+    return seen->count != seen->stop_after;
+}
+
+static struct seen list(struct str start, size_t limit, size_t stop_after)
+{
+    struct seen seen = {.stop_after = stop_after, .keys = arena_array(arena, 4096, sizeof *seen.keys)};
+    assert_ok(store_list(store, io(), start, limit, note_key, &seen, &failure));
+    for (size_t i = 1; i < seen.count; i++) assert_true(str_compare(seen.keys[i - 1], seen.keys[i]) < 0);
+    return seen;
+}
+
+static void listings_are_in_byte_order(void **state)
+{
+    (void)state;
+    /* In the order of bytes '+' ',' '-' '.' come before '/', digits and letters behind it. */
+    const char *const names[] = {"list/a+",    "list/a,b", "list/a-b", "list/a.b", "list/a/+", "list/a/b.c/d",
+                                 "list/a/b/c", "list/a0",  "list/a=",  "list/aA",  "list/a_",  "list/b"};
+    const size_t count = sizeof names / sizeof *names;
+    for (size_t i = count; i-- > 0;) assert_ok(store_put(store, io(), key(names[i]), S("xy"), NULL, NULL, &failure));
+    struct seen seen = list(key("list/"), 0, 0);
+    assert_int_equal(seen.count, count);
+    for (size_t i = 0; i < count; i++) assert_str(seen.keys[i], key(names[i]));
+    assert_int_equal(seen.bytes, 2 * count);
+
+    assert_int_equal(list(key("list/a/"), 0, 0).count, 3);
+    assert_int_equal(list(key("list/a"), 0, 0).count, count - 1);
+    assert_int_equal(list(key("list/b"), 0, 0).count, 1);
+    assert_int_equal(list(key("list/b/"), 0, 0).count, 0);
+    assert_int_equal(list(key("list/c"), 0, 0).count, 0);
+    assert_int_equal(list(key("nowhere/"), 0, 0).count, 0);
+    assert_int_equal(list(key("list/"), 3, 0).count, 3);
+    assert_int_equal(list(key("list/"), 1, 0).count, 1);
+    assert_int_equal(list(key("list/"), 0, 5).count, 5);
+    assert_str(list(key("list/"), 1, 0).keys[0], key(names[0]));
+}
+
+static void bad_prefixes_are_refused(void **state)
+{
+    (void)state;
+    const struct str bad[] = {S("/"), S("../"), S("a/../"), S("a//"), S("a b"), S("./"), S("~new/")};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_status(store_list(store, io(), bad[i], 0, remove_one, NULL, &failure), STATUS_INVALID);
+}
+
+struct many {
+    size_t first, count;
+    bool failed;
+};
+
+static void *put_many(void *context)
+{
+    struct many *many = context;
+    struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
+    struct error error;
+    for (size_t i = 0; i < many->count; i++) {
+        struct str name = arena_printf(own.arena, STR_FMT "/many/%04zu", STR_ARG(prefix), many->first + i);
+        if (store_put(store, own, name, S("x"), NULL, NULL, &error) != STATUS_OK) many->failed = true;
+    }
+    arena_free(own.arena);
+    return NULL;
+}
+
+static void listings_go_over_pages(void **state)
+{
+    (void)state;
+    enum { EACH = 150, ALL = EACH * THREADS };
+    pthread_t threads[THREADS];
+    struct many many[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        many[i] = (struct many){i * EACH, EACH, false};
+        assert_int_equal(pthread_create(&threads[i], NULL, put_many, &many[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_false(many[i].failed);
+    }
+    struct seen seen = list(key("many/"), 0, 0);
+    assert_int_equal(seen.count, ALL);
+    for (size_t i = 0; i < ALL; i++) assert_str(seen.keys[i], key(arena_printf(arena, "many/%04zu", i).data));
+    assert_int_equal(list(key("many/"), 1001, 0).count, 1001);
+    assert_int_equal(list(key("many/"), 1000, 0).count, 1000);
+    assert_int_equal(list(key("many/11"), 0, 0).count, 100);
+}
+
+/* --- streams */
+
+/* A stream of `left` bytes of a pattern, that fails at `fail_at`. */
+struct source {
+    uint64_t at, size, fail_at;
+    size_t piece;
+};
+
+static char byte_at(uint64_t offset)
+{
+    return (char)(offset * 2654435761U >> 16 ^ offset);
+}
+
+static ssize_t source_read(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct source *source = context;
+    char *bytes = buffer;
+    if (source->at >= source->fail_at) {
+        error_set(error, STATUS_UNAVAILABLE, "the source broke");
+        return -1;
+    }
+    size_t count = capacity < source->piece ? capacity : source->piece;
+    if (count > source->size - source->at) count = (size_t)(source->size - source->at);
+    for (size_t i = 0; i < count; i++) bytes[i] = byte_at(source->at + i);
+    source->at += count;
+    return (ssize_t)count;
+}
+
+static struct stream stream_from(struct source *source)
+{
+    if (source->fail_at == 0) source->fail_at = UINT64_MAX;
+    if (source->piece == 0) source->piece = 100003;
+    return (struct stream){source_read, NULL, source};
+}
+
+static void assert_stream(struct stream stream, uint64_t offset, uint64_t length)
+{
+    char buffer[77777];
+    uint64_t at = offset;
+    for (;;) {
+        ssize_t count = stream_read(stream, buffer, sizeof buffer, &failure);
+        if (count < 0) fail_msg("%s", failure.text);
+        if (count == 0) break;
+        for (ssize_t i = 0; i < count; i++)
+            if (buffer[i] != byte_at(at + (uint64_t)i)) fail_msg("byte %llu differs", (unsigned long long)at + (unsigned long long)i);
+        at += (uint64_t)count;
+    }
+    assert_int_equal(at - offset, length);
+    assert_int_equal(stream_read(stream, buffer, sizeof buffer, &failure), 0);
+}
+
+static void upload_and_compare(const char *name, uint64_t size, uint64_t announced, size_t piece)
+{
+    struct source source = {.size = size, .piece = piece};
+    struct store_object put, got;
+    struct stream stream;
+    assert_ok(store_upload(store, io(), key(name), stream_from(&source), announced, NULL, &put, &failure));
+    assert_int_equal(put.size, size);
+    assert_ok(store_stream(store, io(), key(name), NULL, &stream, &got, &failure));
+    assert_int_equal(got.size, size);
+    assert_str(got.etag, put.etag);
+    assert_stream(stream, 0, size);
+    stream_close(&stream);
+    if (size < 100) return;
+    struct store_get middle = {.offset = size / 3, .length = size / 2, .if_match = put.etag};
+    assert_ok(store_stream(store, io(), key(name), &middle, &stream, &got, &failure));
+    assert_int_equal(got.size, size);
+    assert_stream(stream, size / 3, size / 2);
+    stream_close(&stream);
+}
+
+static void uploads_of_every_size_come_back(void **state)
+{
+    (void)state;
+    enum { PART = 8 << 20 };
+    upload_and_compare("upload/0", 0, 0, 0);
+    upload_and_compare("upload/1", 1, UINT64_MAX, 0);
+    upload_and_compare("upload/1000", 100000, 100000, 999);
+    upload_and_compare("upload/part-1", PART - 1, PART - 1, 0);
+    upload_and_compare("upload/part", PART, PART, 0);
+    upload_and_compare("upload/part+1", PART + 1, UINT64_MAX, 0);
+    upload_and_compare("upload/2parts", 2 * PART, 2 * PART, 1 << 20);
+}
+
+static void an_upload_of_60_mebibytes_comes_back(void **state)
+{
+    (void)state;
+    upload_and_compare("upload/large", (60 << 20) + 12345, UINT64_MAX, 0);
+}
+
+static void a_failed_upload_leaves_nothing(void **state)
+{
+    (void)state;
+    struct store_object object;
+    const uint64_t sizes[] = {1000, 20 << 20};
+    for (size_t i = 0; i < 2; i++) {
+        struct source broken = {.size = sizes[i], .fail_at = sizes[i] / 2, .piece = 500};
+        assert_status(store_upload(store, io(), key("broken"), stream_from(&broken), sizes[i], NULL, NULL, &failure), STATUS_UNAVAILABLE);
+        struct source shorter = {.size = sizes[i] - 1};
+        assert_status(store_upload(store, io(), key("broken"), stream_from(&shorter), sizes[i], NULL, NULL, &failure), STATUS_CORRUPT);
+        struct source longer = {.size = sizes[i] + 1};
+        assert_status(store_upload(store, io(), key("broken"), stream_from(&longer), sizes[i], NULL, NULL, &failure), STATUS_CORRUPT);
+        assert_status(store_head(store, io(), key("broken"), &object, &failure), STATUS_NOT_FOUND);
+    }
+    assert_int_equal(list(key("broken"), 0, 0).count, 0);
+}
+
+static void an_upload_if_absent_keeps_what_is_there(void **state)
+{
+    (void)state;
+    struct store_object object;
+    const uint64_t sizes[] = {1000, 9 << 20};
+    assert_ok(store_put(store, io(), key("kept"), S("kept"), NULL, NULL, &failure));
+    for (size_t i = 0; i < 2; i++) {
+        struct source source = {.size = sizes[i]};
+        assert_status(store_upload(store, io(), key("kept"), stream_from(&source), sizes[i], &if_absent, NULL, &failure),
+                      STATUS_PRECONDITION);
+        struct source again = {.size = sizes[i]};
+        struct str fresh = arena_printf(arena, "fresh-%zu", i);
+        assert_ok(store_upload(store, io(), key(fresh.data), stream_from(&again), sizes[i], &if_absent, NULL, &failure));
+    }
+    assert_ok(store_get(store, io(), key("kept"), NULL, &object, &failure));
+    assert_str(object.body, S("kept"));
+}
+
+static void a_stream_may_be_left_unread(void **state)
+{
+    (void)state;
+    struct store_object object;
+    struct stream stream;
+    char buffer[100];
+    assert_ok(store_put(store, io(), key("unread"), pattern(3 << 20), NULL, NULL, &failure));
+    for (int i = 0; i < 5; i++) {
+        assert_ok(store_stream(store, io(), key("unread"), NULL, &stream, &object, &failure));
+        if (i % 2) assert_true(stream_read(stream, buffer, sizeof buffer, &failure) > 0);
+        stream_close(&stream);
+    }
+    assert_ok(store_head(store, io(), key("unread"), &object, &failure));
+}
+
+static void a_stream_outlives_its_call(void **state)
+{
+    (void)state;
+    struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
+    struct source source = {.size = 2 << 20};
+    struct store_object object;
+    struct stream stream;
+    assert_ok(store_upload(store, io(), key("outlive"), stream_from(&source), UINT64_MAX, NULL, NULL, &failure));
+    assert_ok(store_stream(store, own, key("outlive"), NULL, &stream, &object, &failure));
+    arena_free(own.arena);
+    assert_stream(stream, 0, 2 << 20);
+    stream_close(&stream);
+}
+
+/* --- concurrency */
+
+struct race {
+    const char *name;
+    char id;
+    int won, lost, failed;
+};
+
+static void *race_for_keys(void *context)
+{
+    struct race *race = context;
+    struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
+    struct error error;
+    for (int i = 0; i < 30; i++) {
+        struct str name = arena_printf(own.arena, STR_FMT "/race/%d", STR_ARG(prefix), i);
+        enum status status = store_put(store, own, name, str_make(&race->id, 1), &if_absent, NULL, &error);
+        race->won += status == STATUS_OK;
+        race->lost += status == STATUS_PRECONDITION;
+        race->failed += status != STATUS_OK && status != STATUS_PRECONDITION;
+    }
+    arena_free(own.arena);
+    return NULL;
+}
+
+static void of_many_writers_one_wins(void **state)
+{
+    (void)state;
+    pthread_t threads[THREADS];
+    struct race races[THREADS];
+    int won = 0, counted[THREADS] = {0};
+    for (size_t i = 0; i < THREADS; i++) {
+        races[i] = (struct race){.id = (char)('a' + i)};
+        pthread_create(&threads[i], NULL, race_for_keys, &races[i]);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        won += races[i].won;
+        assert_int_equal(races[i].failed, 0);
+    }
+    assert_int_equal(won, 30);
+    for (int i = 0; i < 30; i++) {
+        struct store_object object;
+        assert_ok(store_get(store, io(), key(arena_printf(arena, "race/%d", i).data), NULL, &object, &failure));
+        counted[object.body.data[0] - 'a']++;
+    }
+    for (size_t i = 0; i < THREADS; i++) assert_int_equal(counted[i], races[i].won);
+}
+
+static _Atomic bool stop_reading;
+
+static void *read_whole_objects(void *context)
+{
+    size_t *torn = context;
+    struct error error;
+    while (!stop_reading) {
+        struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
+        struct store_object object;
+        struct str name = arena_printf(own.arena, STR_FMT "/torn/x", STR_ARG(prefix));
+        enum status status = store_get(store, own, name, NULL, &object, &error);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) (*torn)++;
+        for (size_t i = 1; status == STATUS_OK && i < object.body.length; i++) *torn += object.body.data[i] != object.body.data[0];
+        arena_free(own.arena);
+    }
+    return NULL;
+}
+
+static void readers_see_whole_objects_while_they_are_replaced(void **state)
+{
+    (void)state;
+    pthread_t threads[3];
+    size_t torn[3] = {0};
+    char *body = arena_buffer(arena, 300000);
+    stop_reading = false;
+    for (size_t i = 0; i < 3; i++) pthread_create(&threads[i], NULL, read_whole_objects, &torn[i]);
+    for (int i = 0; i < 60; i++) {
+        size_t length = 1000 + (size_t)(i * 4999);
+        memset(body, 'a' + i % 26, length);
+        assert_ok(store_put(store, io(), key("torn/x"), str_make(body, length), NULL, NULL, &failure));
+        if (i % 10 == 9) assert_ok(store_remove(store, io(), key("torn/x"), &failure));
+    }
+    stop_reading = true;
+    for (size_t i = 0; i < 3; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(torn[i], 0);
+    }
+}
+
+/* --- the rest */
+
+static void put_if_absent_is_honoured(void **state)
+{
+    (void)state;
+    assert_ok(store_probe(store, io(), &failure));
+    assert_ok(store_probe(store, io(), &failure));
+    assert_int_equal(list(S("probe/"), 0, 0).count, 0);
+}
+
+static void counters_grow(void **state)
+{
+    (void)state;
+    struct store_counts before = store_counts(store);
+    struct store_object object;
+    assert_ok(store_put(store, io(), key("counted"), pattern(5000), NULL, NULL, &failure));
+    assert_ok(store_get(store, io(), key("counted"), NULL, &object, &failure));
+    struct store_counts after = store_counts(store);
+    assert_true(after.requests >= before.requests + 2);
+    assert_true(after.bytes_in >= before.bytes_in + 5000);
+    assert_true(after.bytes_out >= before.bytes_out + 5000);
+    assert_int_equal(after.failures, before.failures);
+}
+
+static void urls_are_presigned_or_refused(void **state)
+{
+    (void)state;
+    struct str one, two;
+    int64_t until;
+    struct io no_wait = {.arena = arena, .no_wait = true};
+    if (is_file) {
+        assert_status(store_presign(store, io(), key("x"), CLOCK_HOUR, &one, &until, &failure), STATUS_UNSUPPORTED);
+        return;
+    }
+    assert_ok(store_presign(store, io(), key("x+y"), CLOCK_HOUR, &one, &until, &failure));
+    assert_ok(store_presign(store, no_wait, key("x+y"), CLOCK_HOUR, &two, &until, &failure));
+    assert_str(one, two);
+    assert_in_range(until, clock_real() + CLOCK_HOUR - CLOCK_SECOND, clock_real() + 2 * CLOCK_HOUR);
+    assert_ok(store_presign(store, io(), key("x+z"), CLOCK_HOUR, &two, &until, &failure));
+    assert_false(str_equal(one, two));
+    assert_status(store_presign(store, io(), key("x"), 0, &one, &until, &failure), STATUS_INVALID);
+    assert_status(store_presign(store, io(), key("x"), 8 * (int64_t)CLOCK_DAY, &one, &until, &failure), STATUS_INVALID);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, reset)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_put_is_got),
+        TEST(an_empty_object_is_one),
+        TEST(every_byte_comes_back),
+        TEST(a_second_put_replaces_the_first),
+        TEST(what_is_absent_is_not_found),
+        TEST(if_absent_is_won_once),
+        TEST(removing_twice_is_no_fault),
+        TEST(removing_a_beginning_removes_nothing),
+        TEST(ranges_are_exact),
+        TEST(ranges_beyond_are_refused),
+        TEST(limits_hold),
+        TEST(conditions_on_reads_hold),
+        TEST(keys_with_odd_bytes_work),
+        TEST(bad_keys_are_refused),
+        TEST(a_key_of_900_bytes_works),
+        TEST(nothing_waits_where_it_must_not),
+        TEST(listings_are_in_byte_order),
+        TEST(bad_prefixes_are_refused),
+        TEST(listings_go_over_pages),
+        TEST(uploads_of_every_size_come_back),
+        TEST(an_upload_of_60_mebibytes_comes_back),
+        TEST(a_failed_upload_leaves_nothing),
+        TEST(an_upload_if_absent_keeps_what_is_there),
+        TEST(a_stream_may_be_left_unread),
+        TEST(a_stream_outlives_its_call),
+        TEST(of_many_writers_one_wins),
+        TEST(readers_see_whole_objects_while_they_are_replaced),
+        TEST(put_if_absent_is_honoured),
+        TEST(counters_grow),
+        TEST(urls_are_presigned_or_refused),
+    };
+    return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}
