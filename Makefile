@@ -22,7 +22,13 @@ ARCHIVE := $(BUILD)/libpakhus.a
 COMMANDS := $(BUILD)/libcommands.a
 BOOTSTRAPS := $(FUNCTIONS:%=$(BUILD)/functions/%/bootstrap)
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# `make V=1` shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)')
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += --no-print-directory -j$(shell nproc)
+endif
 
 .DEFAULT_GOAL := all
 .PHONY: all run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
@@ -46,25 +52,30 @@ static-libs:
 
 $(BUILD)/o/%.o: %.c | deps
 	@mkdir -p $(@D)
-	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,cc $<)
+	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c $(HANDLERS))
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,ar $@)
+	$(Q)ar rcs $@ $^
 
 # The commands apart, so that the bootstraps and lambda-c never see them.
 $(COMMANDS): $(filter-out %/main.o,$(call rooms,cli/*.c))
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,ar $@)
+	$(Q)ar rcs $@ $^
 
 $(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS)
+	$(call say,link $@)
+	$(Q)$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS)
 
 # Sanitizers want the shared C library; everything that is deployed is static and not relocated, which halves its start-up.
 $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) | static-libs
 	@mkdir -p $(@D)
-	$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+	$(call say,link $@)
+	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
 
 run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data
@@ -74,7 +85,8 @@ run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 
 $(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(COMMANDS) $(ARCHIVE)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS) -lcmocka
+	$(call say,link $@)
+	$(Q)$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS) -lcmocka
 
 unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
@@ -82,7 +94,11 @@ unit: deps-test $(UNIT_TESTS)
 e2e: deps-test all
 	@scripts/run-e2e-tests $(BUILD)
 
-test: unit fuzz-corpus e2e ## unit tests, the fuzzers' corpus, and everything end to end on real servers
+# One after the other: the end-to-end tests have clocks to keep.
+test: ## unit tests, the fuzzers' corpus, and everything end to end on real servers
+	+@$(MAKE) unit
+	+@$(MAKE) fuzz-corpus
+	+@$(MAKE) e2e
 
 fuzz-corpus: deps
 	@scripts/run-fuzz 0
