@@ -101,8 +101,8 @@ static bool applies(struct arena *arena, const char *if_range)
 static void judges_if_range(void **state)
 {
     static const char *const applied[] = {"\"xyzzy\"", " \"xyzzy\" ", SAME, "Saturday, 29-Oct-94 19:43:31 GMT", "Sat Oct 29 19:43:31 1994"};
-    static const char *const not_applied[] = {"\"other\"", "W/\"xyzzy\"",          BEFORE,      AFTER, "",       "xyzzy", "*",
-                                              "\"xyzzy",   "\"xyzzy\", \"other\"", "yesterday", "W/",  "W/" SAME};
+    static const char *const not_applied[] = {"\"other\"", "W/\"xyzzy\"",          BEFORE,      AFTER, "",         "xyzzy", "*",
+                                              "\"xyzzy",   "\"xyzzy\", \"other\"", "yesterday", "W/",  ("W/" SAME)};
     for (size_t i = 0; i < sizeof applied / sizeof *applied; i++)
         if (!applies(*state, applied[i])) fail_msg("'%s'", applied[i]);
     for (size_t i = 0; i < sizeof not_applied / sizeof *not_applied; i++)
