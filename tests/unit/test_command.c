@@ -2,8 +2,7 @@
 
 #include <fcntl.h>
 
-/* The command's files are not in the archive. */
-#include "cli/command.c"
+#include "cli/command.h"
 
 static bool flag;
 static struct str text;
@@ -202,6 +201,47 @@ static void counts_words(void **state)
     assert_usage(parsed_by(&none, (char *[]){"-a", NULL}), "there is no option -a");
 }
 
+static void asks_for_what_is_required(void **state)
+{
+    (void)state;
+    static const struct command_option needed[] = {{"quiet", 'q', OPTION_FLAG, &flag, NULL, "says nothing", false},
+                                                   {"output", 'o', OPTION_TEXT, &text, "FILE", "where to", true}};
+    struct command wants = {.name = "prepare", .arguments = "[A]", .summary = "", .example = "", COMMAND_OPTIONS(needed), .most = 1};
+    struct outcome o = parsed_by(&wants, (char *[]){"-q", "a", NULL});
+    assert_int_equal(o.code, EXIT_USAGE);
+    assert_non_null(strstr(o.err, "pakhus prepare: --output is needed"));
+    assert_int_equal(parsed_by(&wants, (char *[]){"--", "--output=x", NULL}).code, EXIT_USAGE); /* a word, not the option */
+    assert_int_equal(parsed_by(&wants, (char *[]){"-o", "x", NULL}).code, -1);
+    assert_int_equal(parsed_by(&wants, (char *[]){"--output=", NULL}).code, -1); /* given, if empty */
+    assert_int_equal(parsed_by(&wants, (char *[]){"--help", NULL}).code, EXIT_DONE);
+}
+
+static enum status life(struct arena *arena, const struct str *words, int word_count, struct error *error)
+{
+    assert_non_null(arena_alloc(arena, 10));
+    assert_int_equal(word_count, 1);
+    ENSURE(str_equal(words[0], S("good")), error, STATUS_NOT_FOUND, "there is no " STR_FMT, STR_ARG(words[0]));
+    return STATUS_OK;
+}
+
+static void lives_and_says_how_it_ended(void **state)
+{
+    (void)state;
+    static char name[] = "prepare", good[] = "good", bad[] = "bad";
+    char path[32], err[256];
+    int keep;
+    assert_int_equal(command_main(&command, 2, (char *[]){name, good, NULL}, life), EXIT_DONE);
+    divert(STDERR_FILENO, &keep, path);
+    int code = command_main(&command, 2, (char *[]){name, bad, NULL}, life);
+    take_back(STDERR_FILENO, keep, path, err, sizeof err);
+    assert_int_equal(code, EXIT_FAILED);
+    assert_string_equal(err, "pakhus prepare: there is no bad\n");
+    divert(STDERR_FILENO, &keep, path);
+    code = command_main(&command, 1, (char *[]){name, NULL}, life);
+    take_back(STDERR_FILENO, keep, path, err, sizeof err);
+    assert_int_equal(code, EXIT_USAGE);
+}
+
 static void helps(void **state)
 {
     (void)state;
@@ -294,6 +334,8 @@ int main(void)
         cmocka_unit_test(reads_spans_and_times),
         cmocka_unit_test(counts_words),
         cmocka_unit_test(helps),
+        cmocka_unit_test(asks_for_what_is_required),
+        cmocka_unit_test(lives_and_says_how_it_ended),
         cmocka_unit_test(fails_in_words),
         cmocka_unit_test(chooses_one_of_several),
         test_with_arena(has_a_day),
