@@ -11,7 +11,7 @@ LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd zlib
 CFLAGS ?= -O2 -g
 # Fields that an initialiser does not name are zero: that is how optional ones are written here.
 PROJECT_CFLAGS := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Iruntime/include -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror \
-	-fstack-protector-strong -ffunction-sections -fdata-sections -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
+	-fstack-protector-strong -ffunction-sections -fdata-sections -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
 LINK := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now
 LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm
 
@@ -33,6 +33,7 @@ endif
 .DEFAULT_GOAL := all
 .PHONY: all run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
 .DELETE_ON_ERROR:
+.SECONDARY:
 
 all: deps $(BUILD)/bin/pakhus $(BOOTSTRAPS) ## build/bin/pakhus and build/functions/*/bootstrap
 
@@ -72,10 +73,11 @@ $(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 	$(Q)$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS)
 
 # Sanitizers want the shared C library; everything that is deployed is static and not relocated, which halves its start-up.
+# ld warns that static programs can't look up names by glibc: c-ares does it for us (-w).
 $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) | static-libs
 	@mkdir -p $(@D)
 	$(call say,link $@)
-	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
 
 run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data

@@ -140,13 +140,21 @@ int command_parse(const struct command *command, int argc, char **argv, struct s
     return check_required(command, seen);
 }
 
+/* Data that did not reach its reader is a failure too. */
+static enum status run_and_flush(command_fn *run, struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    TRY(run(arena, words, count, error));
+    ENSURE(fflush(stdout) == 0 && !ferror(stdout), error, STATUS_UNAVAILABLE, "the output could not be written");
+    return STATUS_OK;
+}
+
 int command_main(const struct command *command, int argc, char **argv, command_fn *run)
 {
     struct arena *arena = arena_new();
     struct str *words = arena_array(arena, (size_t)argc, sizeof *words);
     struct error error;
     int count = 0, exit_code = command_parse(command, argc, argv, words, &count);
-    if (exit_code < 0) exit_code = run(arena, words, count, &error) == STATUS_OK ? EXIT_DONE : command_fail(command, &error);
+    if (exit_code < 0) exit_code = run_and_flush(run, arena, words, count, &error) == STATUS_OK ? EXIT_DONE : command_fail(command, &error);
     arena_free(arena);
     return exit_code;
 }
