@@ -1,4 +1,5 @@
 /* AWS Lambda: asks the Runtime API for one invocation after the other. On Managed Instances several threads do. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -109,6 +110,12 @@ static bool give_up(struct aws *aws)
     return false;
 }
 
+static bool is_told_to_stop(const struct aws *aws, int64_t within)
+{
+    struct pollfd poller = {.fd = aws->stop_fd, .events = POLLIN};
+    return poll(&poller, 1, (int)within) > 0;
+}
+
 /* False where the loop is to end. A 500 says that the sandbox is beyond repair. */
 static bool next(struct loop *loop)
 {
@@ -120,7 +127,7 @@ static bool next(struct loop *loop)
         if (status == STATUS_OK || loop->client.told_to_stop) return status == STATUS_OK;
         log_warn(no_request, "no event: %s", error.text);
         if (status == STATUS_INTERNAL || ++loop->failures > FAILURES_ALLOWED) return give_up(loop->aws);
-        lc_aws_pause(deadline_in(CLOCK_MINUTE), loop->failures);
+        if (is_told_to_stop(loop->aws, lc_aws_pause_before(loop->failures))) return false;
     }
 }
 
