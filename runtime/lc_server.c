@@ -67,6 +67,8 @@ static bool done_on_loop(struct lc_exchange *x)
 
 static enum MHD_Result dispatch(struct lc_exchange *x)
 {
+    x->dispatched = true;
+    atomic_fetch_add(&x->server->answering, 1);
     if (x->refusal)
         lc_problem(&x->call, &x->response, x->refusal, NULL);
     else

@@ -111,6 +111,7 @@ def test_http_triggers_are_passed_through(platform: FunctionCompute, wire: Progr
     assert (seen["key"], seen["secret"], seen["token"]) == ("STS.ID", "SECRET", "TOKEN")
     assert seen["seconds_left"] == 60
     assert lines(wire) == [f"FC Invoke Start RequestId: {seen['request_id']}", f"FC Invoke End RequestId: {seen['request_id']}"]
+    wire.stop()
     assert f"request={seen['request_id']} method=POST path=/echo/a%2Fb status=200" in wire.output()
 
 
