@@ -1,4 +1,5 @@
 /* AWS Lambda: asks the Runtime API for one invocation after the other. On Managed Instances several threads do. */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -30,9 +31,10 @@ static const struct log no_request;
 struct aws {
     struct lc_instance instance;
     struct lc_settings settings;
-    struct str authority; /* host:port of the Runtime API */
-    int concurrency;      /* 0: not on Managed Instances */
-    int stop_fd;          /* readable when every loop is to end; -1 where nobody would say so */
+    struct lc_aws_extension extension; /* outlives `main` with its thread where init fails */
+    struct str authority;              /* host:port of the Runtime API */
+    int concurrency;                   /* 0: not on Managed Instances */
+    int stop_fd;                       /* readable when every loop is to end; -1 where nobody would say so */
     _Atomic bool failed;
 };
 
@@ -109,6 +111,12 @@ static bool give_up(struct aws *aws)
     return false;
 }
 
+static bool is_told_to_stop(const struct aws *aws, int64_t within)
+{
+    struct pollfd poller = {.fd = aws->stop_fd, .events = POLLIN};
+    return poll(&poller, 1, (int)within) > 0;
+}
+
 /* False where the loop is to end. A 500 says that the sandbox is beyond repair. */
 static bool next(struct loop *loop)
 {
@@ -120,7 +128,7 @@ static bool next(struct loop *loop)
         if (status == STATUS_OK || loop->client.told_to_stop) return status == STATUS_OK;
         log_warn(no_request, "no event: %s", error.text);
         if (status == STATUS_INTERNAL || ++loop->failures > FAILURES_ALLOWED) return give_up(loop->aws);
-        lc_aws_pause(deadline_in(CLOCK_MINUTE), loop->failures);
+        if (is_told_to_stop(loop->aws, lc_aws_pause_before(loop->failures))) return false;
     }
 }
 
@@ -319,17 +327,17 @@ static int report_init_error(struct aws *aws, const struct error *error)
 /* SIGTERM matters to a function that has something to stop; a failure of one thread to the others. */
 static int run(struct aws *aws)
 {
-    struct lc_aws_extension extension;
+    struct lc_aws_extension *extension = &aws->extension;
     struct error error = {0};
     bool extended = aws->instance.function->stop != NULL;
     aws->stop_fd = extended || aws->concurrency > 1 ? eventfd(0, EFD_CLOEXEC) : -1;
-    if (extended && lc_aws_extension_start(&extension, aws->authority, aws->instance.function->name, aws->concurrency == 0, aws->stop_fd,
+    if (extended && lc_aws_extension_start(extension, aws->authority, aws->instance.function->name, aws->concurrency == 0, aws->stop_fd,
                                            &error) != STATUS_OK)
         return report_init_error(aws, &error);
     if (prepare(aws, &error) != STATUS_OK) return report_init_error(aws, &error);
-    if (extended) lc_aws_extension_await(&extension);
+    if (extended) lc_aws_extension_await(extension);
     serve_on_threads(aws);
-    if (extended) lc_aws_extension_end(&extension);
+    if (extended) lc_aws_extension_end(extension);
     if (aws->stop_fd >= 0) close(aws->stop_fd);
     return aws->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

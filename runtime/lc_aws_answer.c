@@ -116,23 +116,24 @@ static void add_envelope(struct buf *out, enum lc_aws_form form, const struct lc
     if (form == LC_AWS_V2) add_cookies(out, &response->headers);
 }
 
-/* Of UTF-8, as buf_add_json writes it. */
+/* Bytes that buf_add_json makes of a text; SIZE_MAX where control bytes show that it is none. */
 static size_t json_length(struct str text)
 {
     size_t length = 2;
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        length += c == '"' || c == '\\' ? 2 : c < 0x20 || c == 0x7f ? 6 : 1;
+        bool control = c < 0x20 || c == 0x7f;
+        if (control && c != '\t' && c != '\n' && c != '\r') return SIZE_MAX;
+        length += c == '"' || c == '\\' ? 2 : control ? 6 : 1;
     }
     return length;
 }
 
-/* Text may grow when it is escaped, to six times its size: a large body goes the way that is shorter. */
+/* Text grows when it is escaped, to six times its size at worst: a large body goes the way that is shorter. */
 static bool goes_as_text(struct str body)
 {
-    if (!str_is_utf8(body)) return false;
     size_t length = json_length(body);
-    return length <= ALWAYS_TEXT || length <= body.length / 3 * 4;
+    return str_is_utf8(body) && (length <= ALWAYS_TEXT || length <= body.length / 3 * 4);
 }
 
 struct lc_aws_answer lc_aws_answer_make(struct arena *arena, enum lc_aws_form form, const struct lc_request *request,

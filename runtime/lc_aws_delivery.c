@@ -23,9 +23,14 @@ enum status lc_aws_verdict(const struct lc_call *call, const struct lc_aws_reply
     return STATUS_OK;
 }
 
+int64_t lc_aws_pause_before(int attempt)
+{
+    return attempt < 7 ? (int64_t)FIRST_PAUSE << attempt : LONGEST_PAUSE;
+}
+
 bool lc_aws_pause(struct deadline until, int attempt)
 {
-    int64_t pause = attempt < 7 ? (int64_t)FIRST_PAUSE << attempt : LONGEST_PAUSE;
+    int64_t pause = lc_aws_pause_before(attempt);
     if (deadline_left(until) <= pause) return false;
     nanosleep(&(struct timespec){.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000}, NULL);
     return true;

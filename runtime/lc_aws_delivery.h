@@ -24,7 +24,9 @@ enum status lc_aws_verdict(const struct lc_call *, const struct lc_aws_reply *, 
 /* At least two seconds: the platform's clock need not agree with ours to the millisecond. */
 struct deadline lc_aws_delivery_deadline(const struct lc_call *);
 
-/* Sleeps before the next attempt, longer each time. False, at once, where there is no time left for another. */
+/* Milliseconds to let pass before the next attempt, longer each time. */
+int64_t lc_aws_pause_before(int attempt);
+/* Sleeps so long. False, at once, where there is no time left for another. */
 bool lc_aws_pause(struct deadline, int attempt);
 
 #endif

@@ -65,7 +65,6 @@ static void split_target(struct lc_exchange *x, struct str target)
 void lc_exchange_begin(struct lc_exchange *x, const char *target)
 {
     struct arena *arena = x->call.arena;
-    atomic_fetch_add(&x->server->open, 1);
     x->started = lc_microseconds();
     x->call = (struct lc_call){.arena = arena, .deadline = deadline_in(CALL_TIME), .body_limit = UINT64_MAX};
     x->call.request_id = x->call.log.request_id = next_request_id(x->server, arena);
@@ -77,7 +76,7 @@ void lc_exchange_begin(struct lc_exchange *x, const char *target)
     x->body = buf_in(arena, LC_REQUEST_BODY_LIMIT);
     x->body_charged = x->received = x->sent = 0;
     x->refusal = 0;
-    x->quick = x->announced = x->head_seen = x->worked = x->suspended = x->failed = false;
+    x->quick = x->announced = x->head_seen = x->dispatched = x->worked = x->suspended = x->failed = false;
     x->local = x->peer_is_loopback;
     split_target(x, arena_copy(arena, str_of(target)));
 }
@@ -266,6 +265,6 @@ bool lc_exchange_end(struct lc_exchange *x, bool aborted)
     }
     if (x->instance) lc_instance_leave(x->instance);
     arena_reset(x->call.arena);
-    atomic_fetch_sub(&x->server->open, 1);
+    if (x->dispatched) atomic_fetch_sub(&x->server->answering, 1);
     return true;
 }

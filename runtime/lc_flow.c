@@ -34,7 +34,7 @@ static void discard(struct lc_flow *flow)
     if (x->instance) lc_instance_leave(x->instance);
     pthread_mutex_destroy(&flow->lock);
     lc_exchange_free(x);
-    atomic_fetch_sub(&server->open, 1);
+    atomic_fetch_sub(&server->answering, 1);
 }
 
 /* The free bytes behind the tail, as far as they lie together; 0 where the job has nothing more to do. */

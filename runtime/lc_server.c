@@ -67,6 +67,8 @@ static bool done_on_loop(struct lc_exchange *x)
 
 static enum MHD_Result dispatch(struct lc_exchange *x)
 {
+    x->dispatched = true;
+    atomic_fetch_add(&x->server->answering, 1);
     if (x->refusal)
         lc_problem(&x->call, &x->response, x->refusal, NULL);
     else
@@ -246,7 +248,8 @@ bool lc_server_stop(struct lc_server *server, int64_t grace)
     server->draining = true;
     MHD_socket socket = MHD_quiesce_daemon(server->daemon);
     if (socket != MHD_INVALID_SOCKET) close(socket);
-    if (!await_none(&server->open, grace)) log_warn(no_request, "some requests did not end in %lld ms and are cut off", (long long)grace);
+    if (!await_none(&server->answering, grace))
+        log_warn(no_request, "some requests did not end in %lld ms and are cut off", (long long)grace);
     server->aborting = true;
     if (!await_none(&server->suspended, ABORT_GRACE)) return false; /* libmicrohttpd cannot be stopped while a worker holds a connection */
     MHD_stop_daemon(server->daemon);

@@ -48,7 +48,7 @@ struct lc_exchange {
     int64_t started;       /* microseconds */
     uint64_t received;     /* of the body */
     uint64_t sent;         /* of a stream */
-    bool head_seen, worked, suspended, failed;
+    bool head_seen, dispatched, worked, suspended, failed;
     char peer[LC_ADDRESS_TEXT];
     bool peer_is_loopback;
 };
@@ -74,7 +74,7 @@ struct lc_server {
     uint64_t id_prefix;
     _Atomic uint64_t requests;
     _Atomic uint64_t body_bytes; /* of requests, in memory now */
-    _Atomic int open;            /* exchanges that have begun and not ended */
+    _Atomic int answering;       /* requests that have come whole and are not answered whole */
     _Atomic int suspended;       /* connections that wait for a worker */
     _Atomic bool draining;       /* connections are closed after their answer */
     _Atomic bool aborting;       /* streams are cut off */
