@@ -123,7 +123,7 @@ static enum status copy_some(const struct output *output, int from, uint64_t off
 enum status output_copy(struct output *output, int from, uint64_t offset, uint64_t length, struct progress *progress, struct error *error)
 {
     while (length > 0) {
-        size_t done;
+        size_t done = 0;
         TRY(copy_some(output, from, offset, length < COPY_STEP ? (size_t)length : COPY_STEP, &done, error));
         ENSURE(done > 0, error, STATUS_CORRUPT, "the file became shorter while it was read");
         offset += done;
