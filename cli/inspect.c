@@ -124,7 +124,7 @@ static void print_text(struct arena *arena, const struct findings *found)
     const struct apk *apk = &found->apk;
     printf("%s: %llu bytes\n", found->path, (number)apk->size);
     print_manifest(arena, found);
-    printf("signed      " STR_FMT "\n", STR_ARG(apk_schemes_name(arena, apk->schemes)));
+    printf("signed      " STR_FMT "\n", STR_ARG(apk->schemes ? apk_schemes_name(arena, apk->schemes) : S("no")));
     printf("ZIP         %llu entries, directory of %llu bytes at %llu, comment of %zu bytes\n", (number)apk->entries,
            (number)apk->directory_size, (number)apk->directory, apk->comment.length);
     print_block(apk);

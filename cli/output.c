@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { COPY_STEP = 16 << 20, BUFFER_SIZE = 256 * 1024, MODE = 0666 };
+
+static const char descriptors[] = "/proc/self/fd";
 
 struct output {
     struct arena *arena;
@@ -38,13 +41,26 @@ static enum status resolve(struct output *output, const char *path, struct error
     return STATUS_OK;
 }
 
+static unsigned long long random_number(void)
+{
+    unsigned long long number = 0;
+    (void)!getrandom(&number, sizeof number, 0);
+    return number;
+}
+
 static void name_neighbours(struct output *output)
 {
     struct str path = str_of(output->path);
     size_t slash = str_find_last(path, '/');
     bool has_folder = slash < path.length;
     output->folder = has_folder ? arena_cstr(output->arena, str_first(path, slash + 1)) : ".";
-    output->temporary = arena_printf(output->arena, "%s.%ld.tmp", output->path, (long)getpid()).data;
+    output->temporary = arena_printf(output->arena, "%s.%016llx.tmp", output->path, random_number()).data;
+}
+
+/* What has no name goes by itself, however the process ends. It gets its name through /proc. */
+static int open_nameless(const char *folder)
+{
+    return access(descriptors, X_OK) == 0 ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE) : -1;
 }
 
 enum status output_open(struct arena *arena, const char *path, struct output **opened, struct error *error)
@@ -53,7 +69,7 @@ enum status output_open(struct arena *arena, const char *path, struct output **o
     output->arena = arena;
     TRY(resolve(output, path, error));
     name_neighbours(output);
-    output->fd = open(output->folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE);
+    output->fd = open_nameless(output->folder);
     if (output->fd < 0) {
         output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, MODE);
         if (output->fd < 0) return error_errno(error, errno, "%s", path);
@@ -123,7 +139,7 @@ static enum status copy_some(const struct output *output, int from, uint64_t off
 enum status output_copy(struct output *output, int from, uint64_t offset, uint64_t length, struct progress *progress, struct error *error)
 {
     while (length > 0) {
-        size_t done;
+        size_t done = 0;
         TRY(copy_some(output, from, offset, length < COPY_STEP ? (size_t)length : COPY_STEP, &done, error));
         ENSURE(done > 0, error, STATUS_CORRUPT, "the file became shorter while it was read");
         offset += done;
@@ -140,15 +156,16 @@ static enum status sync_folder(const struct output *output, struct error *error)
 {
     int folder = open(output->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) return error_errno(error, errno, "%s", output->folder);
-    int result = fsync(folder), number = errno;
+    int number = fsync(folder) == 0 ? 0 : errno;
     close(folder);
-    return result == 0 ? STATUS_OK : error_errno(error, number, "%s", output->folder);
+    bool done = number == 0 || number == EINVAL; /* which is to say that this file system has nothing to do here */
+    return done ? STATUS_OK : error_errno(error, number, "%s", output->folder);
 }
 
 enum status output_commit(struct output *output, struct error *error)
 {
     char nameless[64];
-    snprintf(nameless, sizeof nameless, "/proc/self/fd/%d", output->fd);
+    snprintf(nameless, sizeof nameless, "%s/%d", descriptors, output->fd);
     if (fsync(output->fd) != 0) return error_errno(error, errno, "writing %s", output->path);
     if (!output->named && linkat(AT_FDCWD, nameless, AT_FDCWD, output->temporary, AT_SYMLINK_FOLLOW) != 0)
         return error_errno(error, errno, "%s", output->temporary);

@@ -44,7 +44,7 @@ struct str apk_comment_read(struct str comment, enum apk_format format)
 static bool filled_with(struct str comment, enum apk_format format)
 {
     struct str value = apk_comment_read(comment, format);
-    if (!value.data) return false;
+    if (str_empty(value)) return false;
     return format == APK_RAW || all_zeros(str_first(comment, (size_t)(value.data - comment.data)));
 }
 

@@ -25,13 +25,13 @@ static char *put(char *at, struct str bytes)
 
 char *apk_packer_ng_put(char *at, struct str channel, size_t padding)
 {
-    uint32_t length = (uint32_t)(payload_size(channel) + padding);
+    uint32_t length = (uint32_t)payload_size(channel);
     at = put(at, MAGIC);
     bytes_put32(at, length);
     at = put(put(put(at + 4, KEY), channel), LINE);
-    memset(at, ' ', padding);
-    bytes_put32(at + padding, length);
-    return at + padding + 4;
+    bytes_put32(at, length);
+    memset(at + 4, 0, padding);
+    return at + 4 + padding;
 }
 
 /* The lengths stand before and behind; the reader wants them equal and cares for nothing further. */

@@ -7,7 +7,7 @@
 #include "base/str.h"
 
 size_t apk_packer_ng_size(struct str channel);
-/* `padding` spaces stand behind U+2219, where the reader looks for a further key=value and passes over what is none. */
+/* `padding` zeros follow the second length, behind which no reader looks. */
 char *apk_packer_ng_put(char *at, struct str channel, size_t padding);
 /* The channel, or data NULL. */
 struct str apk_packer_ng_read(struct str value);

@@ -41,16 +41,15 @@ enum status apk_source_read(const struct apk_source *source, uint64_t offset, vo
 /* Readers look from the end of the file backwards and take the first record whose comment reaches exactly the end, so that the same bytes inside a comment mislead nobody. */
 static enum status locate_end(struct str tail, size_t *at, struct error *error)
 {
-    const char *liar = NULL;
+    size_t lied = SIZE_MAX; /* what follows the last record whose comment does not reach the end, or goes beyond it */
     for (size_t comment = 0; comment + APK_ZIP_END_SIZE <= tail.length; comment++) {
-        const char *record = tail.data + tail.length - APK_ZIP_END_SIZE - comment;
-        if (bytes_get32(record) != END_MAGIC) continue;
-        *at = (size_t)(record - tail.data);
-        if (bytes_get16(record + 20) == comment) return STATUS_OK;
-        if (!liar) liar = record;
+        *at = tail.length - comment - APK_ZIP_END_SIZE;
+        if (bytes_get32(tail.data + *at) != END_MAGIC) continue;
+        if (bytes_get16(tail.data + *at + 20) == comment) return STATUS_OK;
+        if (lied == SIZE_MAX) lied = comment;
     }
-    ENSURE(!liar, error, STATUS_CORRUPT, "the ZIP comment's length is wrong: the end record says %u bytes, and %zu follow",
-           bytes_get16(liar + 20), (size_t)(tail.data + tail.length - liar) - APK_ZIP_END_SIZE);
+    ENSURE(lied == SIZE_MAX, error, STATUS_CORRUPT, "the ZIP comment's length is wrong: the end record says %u bytes, and %zu follow",
+           bytes_get16(tail.data + tail.length - lied - 2), lied);
     return error_set(error, STATUS_CORRUPT, "there is no ZIP end of central directory record: not an APK, or cut short");
 }
 

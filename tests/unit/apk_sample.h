@@ -246,6 +246,13 @@ static inline int sample_teardown(void **state)
     return 0;
 }
 
+/* The same row of numbers in every run: 0 to below - 1. */
+static inline uint64_t sample_random(uint64_t *state, uint64_t below)
+{
+    *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (*state >> 33) % below;
+}
+
 #define SAMPLE_TEST(function) cmocka_unit_test_setup_teardown(function, sample_setup, sample_teardown)
 
 static inline void assert_str(struct str actual, struct str expected)

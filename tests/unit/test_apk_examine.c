@@ -3,7 +3,7 @@
 
 static const char *const v1_names[] = {"classes.dex", "META-INF/MANIFEST.MF", "META-INF/CERT.SF", "META-INF/CERT.RSA", NULL};
 static const struct sample_pair v2_pair[] = {{APK_ID_V2, {"signature", 9}, 0}};
-#define PAIRS(list) .pairs = list, .pair_count = sizeof(list) / sizeof *(list)
+#define PAIRS(list) .pairs = (list), .pair_count = sizeof(list) / sizeof *(list)
 
 static struct sample *v1_sample(void **state)
 {
@@ -427,7 +427,7 @@ static void stray_bytes_behind_the_last_pair(void **state)
 static void too_many_pairs(void **state)
 {
     struct sample_pair *pairs = arena_array(*state, 2, sizeof *pairs);
-    size_t size = 4097 * 12;
+    size_t size = (size_t)4097 * 12;
     char *many = arena_alloc(*state, size);
     for (size_t at = 0; at < size; at += 12) bytes_put64(many + at, 4);
     pairs[0] = (struct sample_pair){APK_ID_V2, str_make(many + 12, size - 12), 0};

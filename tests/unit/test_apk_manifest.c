@@ -223,7 +223,7 @@ static void names_serve_where_resource_ids_are_missing(void **state)
 static void a_version_name_that_is_a_reference_is_left_empty(void **state)
 {
     struct str xml = arena_copy(*state, manifest_of(*state, (struct parts){0}));
-    char *attribute = (char *)(uintptr_t)xml.data + xml.length - 4 * 20;
+    char *attribute = (char *)(uintptr_t)xml.data + xml.length - (size_t)(4 * 20);
     bytes_put32(attribute + 8, UINT32_MAX);
     attribute[15] = 1;
     struct apk_manifest manifest;

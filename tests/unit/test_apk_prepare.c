@@ -4,7 +4,7 @@
 #include "lib/apk/channel.h"
 
 static const char *const v1_names[] = {"classes.dex", "META-INF/CERT.SF", "META-INF/CERT.RSA", NULL};
-#define PAIRS(list) .pairs = list, .pair_count = sizeof(list) / sizeof *(list)
+#define PAIRS(list) .pairs = (list), .pair_count = sizeof(list) / sizeof *(list)
 #define V2                                                                                                                                 \
     {                                                                                                                                      \
         APK_ID_V2, S("signature"), 0                                                                                                       \
@@ -398,9 +398,9 @@ static void any_run_of_the_result_can_be_read(void **state)
     size_t size = (size_t)base->prepared.size;
     char *whole = arena_buffer(*state, size);
     read_source(&base->source, 0, whole, size);
-    srand(3);
+    uint64_t random = 3;
     for (int i = 0; i < 3000; i++) {
-        size_t offset = (size_t)rand() % (size + 1), length = (size_t)rand() % (size - offset + 1);
+        size_t offset = (size_t)sample_random(&random, size + 1), length = (size_t)sample_random(&random, size - offset + 1);
         char *part = arena_buffer(*state, length);
         read_source(&base->source, offset, part, length);
         assert_memory_equal(part, whole + offset, length);

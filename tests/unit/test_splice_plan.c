@@ -1,9 +1,5 @@
 /* S7: what a range of a channel package is made of. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
+#include "tests/unit/apk_sample.h"
 
 #include "lib/apk/splice.h"
 
@@ -137,11 +133,11 @@ static void parts_are_what_the_model_says(struct apk_region r, uint64_t offset, 
 static void random_plans_match_the_model(void **state)
 {
     (void)state;
-    srand(7);
+    uint64_t random = 7;
     for (int i = 0; i < ROUNDS; i++) {
-        uint64_t start = (uint64_t)rand() % FILE_SIZE, offset = (uint64_t)rand() % FILE_SIZE;
-        const struct apk_region r = {start, (uint64_t)rand() % (FILE_SIZE - start + 1)};
-        parts_are_what_the_model_says(r, offset, (uint64_t)rand() % (FILE_SIZE - offset + 1));
+        uint64_t start = sample_random(&random, FILE_SIZE), offset = sample_random(&random, FILE_SIZE);
+        const struct apk_region r = {start, sample_random(&random, FILE_SIZE - start + 1)};
+        parts_are_what_the_model_says(r, offset, sample_random(&random, FILE_SIZE - offset + 1));
     }
 }
 
