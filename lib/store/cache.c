@@ -1,32 +1,41 @@
 #include "lib/store/cache.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "base/log.h"
 
-enum { FIRST_BUCKETS = 64, RETRY_AFTER = CLOCK_SECOND };
-
-/* What was built, shared by the cache and its readers. */
-struct value {
-    struct arena *arena;
-    void *object; /* NULL: it is not there, and `error` says so */
-    struct error error;
-    struct cache *cache;
-    int references;
-    size_t size;
+enum {
+    FIRST_BUCKETS = 256,
+    REFRESH_PATIENCE = 2 * CLOCK_SECOND, /* with an old value in hand nobody waits longer for a new one */
+    REST = 5 * CLOCK_SECOND              /* before a store that was out of reach is asked for the same again */
 };
 
+/* A value and its readers. It knows neither its key nor the cache, so it may outlive both. */
+struct cell {
+    _Atomic size_t references; /* the entry's, and one for each arena that holds it */
+    struct arena *arena;
+    void *value;
+};
+
+/* What is known of a key. All fields are the lock's. */
 struct entry {
-    struct entry *next;          /* in its bucket */
-    struct entry *newer, *older; /* by last use */
-    struct value *value;         /* NULL until the first load has ended */
-    int64_t fresh_until;         /* monotonic */
-    int64_t usable_until;
-    bool loading, dropped;
+    struct entry *chain;          /* of its bucket */
+    struct entry *newer, *older;  /* the order of use */
+    size_t references;            /* the table's, and one for each thread that loads it or waits */
     uint64_t hash;
-    size_t length;
+    struct cell *cell;            /* NULL: none yet, or not found */
+    bool missing;                 /* not found, when it was loaded last */
+    int64_t loaded, rest_until;   /* monotonic */
+    bool loading, linked;
+    enum status outcome;          /* of the last load, for those who waited, and for whom it is still missing */
+    struct error failure;
+    uint64_t loads;
+    size_t charge;                /* bytes, as counted in the cache's */
+    size_t key_length;
     char key[];
 };
 
@@ -35,263 +44,318 @@ struct cache {
     pthread_mutex_t lock;
     pthread_cond_t loaded;
     struct entry **buckets;
-    size_t bucket_count;
+    size_t bucket_count; /* a power of two */
+    uint64_t seed;
     struct entry *newest, *oldest;
     struct cache_counts counts;
 };
 
-/* --- values; the lock is held */
-
-static void release(struct value *value)
+static void *must(void *memory)
 {
-    if (!value || --value->references > 0) return;
-    value->cache->counts.bytes -= value->size;
-    arena_free(value->arena);
-    free(value);
-}
-
-static void release_by_reader(void *context)
-{
-    struct value *value = context;
-    struct cache *cache = value->cache;
-    pthread_mutex_lock(&cache->lock);
-    release(value);
-    pthread_mutex_unlock(&cache->lock);
-}
-
-static enum status hand_out(struct value *value, struct arena *reader, const void **object, struct error *error)
-{
-    if (!value->object) return *error = value->error, value->error.status;
-    value->references++;
-    arena_defer(reader, release_by_reader, value);
-    *object = value->object;
-    return STATUS_OK;
-}
-
-/* --- the table; the lock is held */
-
-/* FNV-1a: keys are short, and nobody outside chooses them freely. */
-static uint64_t hash_of(struct str key)
-{
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < key.length; i++) hash = (hash ^ (unsigned char)key.data[i]) * UINT64_C(1099511628211);
-    return hash;
-}
-
-static void unlink_use(struct cache *cache, struct entry *entry)
-{
-    *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
-    *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
-    entry->newer = entry->older = NULL;
-}
-
-static void link_newest(struct cache *cache, struct entry *entry)
-{
-    entry->older = cache->newest;
-    if (cache->newest) cache->newest->newer = entry;
-    cache->newest = entry;
-    if (!cache->oldest) cache->oldest = entry;
-}
-
-static struct entry *find(struct cache *cache, struct str key, uint64_t hash)
-{
-    struct entry *entry = cache->buckets[hash % cache->bucket_count];
-    while (entry && (entry->hash != hash || !str_equal(str_make(entry->key, entry->length), key))) entry = entry->next;
-    return entry;
-}
-
-static void *must_calloc(size_t count, size_t size)
-{
-    void *memory = calloc(count, size);
     if (!memory) abort();
     return memory;
+}
+
+struct cache *cache_new(const struct cache_options *options)
+{
+    struct cache *cache = must(calloc(1, sizeof *cache));
+    pthread_condattr_t monotonic;
+    cache->options = *options;
+    cache->bucket_count = FIRST_BUCKETS;
+    cache->buckets = must(calloc(cache->bucket_count, sizeof(struct entry *)));
+    if (getrandom(&cache->seed, sizeof cache->seed, 0) != sizeof cache->seed) cache->seed = (uintptr_t)cache;
+    pthread_mutex_init(&cache->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&cache->loaded, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    return cache;
+}
+
+static void cell_release(void *context)
+{
+    struct cell *cell = context;
+    if (atomic_fetch_sub_explicit(&cell->references, 1, memory_order_acq_rel) > 1) return;
+    arena_free(cell->arena);
+    free(cell);
+}
+
+static void entry_release(struct entry *entry)
+{
+    if (--entry->references > 0) return;
+    if (entry->cell) cell_release(entry->cell);
+    free(entry);
+}
+
+/* --- the table and the order of use */
+
+/* FNV-1a from a random start: names come from strangers, who must not be able to choose ones that meet. */
+static uint64_t hash_of(const struct cache *cache, struct str key)
+{
+    uint64_t hash = cache->seed;
+    for (size_t i = 0; i < key.length; i++) hash = (hash ^ (unsigned char)key.data[i]) * 0x100000001b3ULL;
+    return hash ^ hash >> 32;
+}
+
+static struct entry **place_of(struct cache *cache, struct str key, uint64_t hash)
+{
+    struct entry **at = &cache->buckets[hash & (cache->bucket_count - 1)];
+    while (*at && ((*at)->hash != hash || !str_equal(str_make((*at)->key, (*at)->key_length), key))) at = &(*at)->chain;
+    return at;
 }
 
 static void grow(struct cache *cache)
 {
     size_t count = cache->bucket_count * 2;
-    struct entry **buckets = must_calloc(count, sizeof *buckets);
+    struct entry **buckets = must(calloc(count, sizeof(struct entry *)));
     for (struct entry *entry = cache->newest; entry; entry = entry->older) {
-        entry->next = buckets[entry->hash % count];
-        buckets[entry->hash % count] = entry;
+        entry->chain = buckets[entry->hash & (count - 1)];
+        buckets[entry->hash & (count - 1)] = entry;
     }
     free(cache->buckets);
     cache->buckets = buckets;
     cache->bucket_count = count;
 }
 
-static struct entry *add(struct cache *cache, struct str key, uint64_t hash)
+static void order_remove(struct cache *cache, struct entry *entry)
 {
-    if (cache->counts.entries >= cache->bucket_count) grow(cache);
-    struct entry *entry = must_calloc(1, sizeof *entry + key.length);
-    struct entry **bucket = &cache->buckets[hash % cache->bucket_count];
+    *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
+    *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
+}
+
+static void order_push(struct cache *cache, struct entry *entry)
+{
+    entry->newer = NULL;
+    entry->older = cache->newest;
+    *(cache->newest ? &cache->newest->newer : &cache->oldest) = entry;
+    cache->newest = entry;
+}
+
+static void touch(struct cache *cache, struct entry *entry)
+{
+    if (cache->newest == entry) return;
+    order_remove(cache, entry);
+    order_push(cache, entry);
+}
+
+static struct entry *entry_new(struct cache *cache, struct str key, uint64_t hash)
+{
+    struct entry *entry = must(calloc(1, sizeof *entry + key.length));
+    entry->references = 1;
     entry->hash = hash;
-    entry->length = key.length;
+    entry->linked = true;
+    entry->charge = sizeof *entry + key.length;
+    entry->key_length = key.length;
     memcpy(entry->key, key.data, key.length);
-    entry->next = *bucket;
+    if (cache->counts.entries >= cache->bucket_count) grow(cache);
+    struct entry **bucket = &cache->buckets[hash & (cache->bucket_count - 1)];
+    entry->chain = *bucket;
     *bucket = entry;
-    link_newest(cache, entry);
+    order_push(cache, entry);
     cache->counts.entries++;
+    cache->counts.bytes += entry->charge;
     return entry;
 }
 
-static void remove_entry(struct cache *cache, struct entry *entry)
+/* Takes an entry out of the table; who loads it or waits for it keeps it until he is done. */
+static void unlink_entry(struct cache *cache, struct entry *entry)
 {
-    struct entry **at = &cache->buckets[entry->hash % cache->bucket_count];
-    while (*at != entry) at = &(*at)->next;
-    *at = entry->next;
-    unlink_use(cache, entry);
-    release(entry->value);
+    *place_of(cache, str_make(entry->key, entry->key_length), entry->hash) = entry->chain;
+    order_remove(cache, entry);
+    entry->linked = false;
     cache->counts.entries--;
-    free(entry);
+    cache->counts.bytes -= entry->charge;
+    entry_release(entry);
 }
 
-static void make_room(struct cache *cache, const struct entry *keep)
+static void evict(struct cache *cache)
 {
-    for (struct entry *entry = cache->oldest; entry && cache->counts.bytes > cache->options.bytes;) {
-        struct entry *newer = entry->newer;
-        if (entry != keep && !entry->loading) remove_entry(cache, entry);
-        entry = newer;
+    struct entry *entry = cache->oldest;
+    while (entry && cache->counts.bytes > cache->options.bytes) {
+        struct entry *next = entry->newer;
+        if (!entry->loading) unlink_entry(cache, entry);
+        entry = next;
     }
 }
 
-/* --- loading */
-
-static int64_t later(int64_t now, int64_t span)
+static void recharge(struct cache *cache, struct entry *entry)
 {
-    int64_t at;
-    return __builtin_add_overflow(now, span, &at) ? INT64_MAX : at;
+    size_t charge = sizeof *entry + entry->key_length;
+    if (entry->cell) charge += sizeof *entry->cell + arena_size(entry->cell->arena);
+    if (entry->linked) cache->counts.bytes += charge - entry->charge; /* modulo 2^64, as the sum is */
+    entry->charge = charge;
 }
 
-static struct value *value_new(struct cache *cache)
+void cache_free(struct cache *cache)
 {
-    struct value *value = must_calloc(1, sizeof *value);
-    value->arena = arena_new();
-    value->cache = cache;
-    value->references = 1;
-    return value;
-}
-
-static void live(struct cache *cache, struct entry *entry, int64_t life)
-{
-    int64_t now = clock_monotonic();
-    entry->fresh_until = entry->dropped ? now : later(now, life);
-    entry->usable_until = entry->dropped ? now : later(later(now, life), cache->options.stale);
-    entry->dropped = false;
-}
-
-static void keep_new(struct cache *cache, struct entry *entry, struct value *value, int64_t life)
-{
-    release(entry->value);
-    entry->value = value;
-    value->size = arena_size(value->arena) + sizeof *value + sizeof *entry + entry->length;
-    cache->counts.bytes += value->size;
-    live(cache, entry, life);
-    make_room(cache, entry);
-}
-
-/* The store is out of reach, or out of order: what we have serves on, and the store is left in peace for a second. */
-static bool serve_stale(struct cache *cache, struct entry *entry, const struct error *error)
-{
-    bool usable = entry->value && entry->value->object && clock_monotonic() < entry->usable_until;
-    if (!usable) return false;
-    entry->fresh_until = later(clock_monotonic(), RETRY_AFTER);
-    cache->counts.stale++;
-    log_warn((struct log){0}, "%.*s: what is known serves on: %s", (int)entry->length, entry->key, error->text);
-    return true;
-}
-
-/* Takes over the new value, or gives it up. Returns what the caller gets; the entry's value is what it is then handed. */
-static enum status settle(struct cache *cache, struct entry *entry, struct value *value, enum status status)
-{
-    if (status == STATUS_OK) return keep_new(cache, entry, value, cache->options.life), STATUS_OK;
-    if (status == STATUS_NOT_FOUND && cache->options.missing > 0) {
-        value->object = NULL;
-        return keep_new(cache, entry, value, cache->options.missing), STATUS_OK;
-    }
-    bool same = status == STATUS_NOT_MODIFIED && entry->value;
-    if (same) live(cache, entry, cache->options.life);
-    same = same || (status != STATUS_NOT_FOUND && serve_stale(cache, entry, &value->error));
-    return same ? STATUS_OK : status;
-}
-
-/* The lock is held, and given up while the store is asked. */
-static enum status load(struct cache *cache, struct entry *entry, struct io io, const void **object, struct error *error)
-{
-    struct value *value = value_new(cache), *previous = entry->value;
-    const void *known = previous ? previous->object : NULL;
-    struct io own = {.arena = value->arena, .deadline = io.deadline};
-    entry->loading = true;
-    if (previous) previous->references++;
-    cache->counts.misses += !previous;
-    cache->counts.refreshes += previous != NULL;
-    pthread_mutex_unlock(&cache->lock);
-    enum status status =
-        cache->options.load(cache->options.context, own, str_make(entry->key, entry->length), known, &value->object, &value->error);
-    pthread_mutex_lock(&cache->lock);
-    entry->loading = false;
-    pthread_cond_broadcast(&cache->loaded);
-    status = settle(cache, entry, value, status);
-    if (status == STATUS_OK)
-        status = hand_out(entry->value, io.arena, object, error);
-    else
-        *error = value->error;
-    if (entry->value != value) release(value);
-    release(previous);
-    if (!entry->value) remove_entry(cache, entry);
-    return status;
-}
-
-static bool wait_for_load(struct cache *cache, struct deadline deadline)
-{
-    struct timespec until;
-    int64_t left = deadline_left(deadline);
-    if (left > CLOCK_DAY) left = CLOCK_DAY;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += left / CLOCK_SECOND;
-    until.tv_nsec += left % CLOCK_SECOND * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    return pthread_cond_timedwait(&cache->loaded, &cache->lock, &until) == 0;
-}
-
-static enum status get_locked(struct cache *cache, struct io io, struct str key, const void **object, struct error *error)
-{
-    uint64_t hash = hash_of(key);
-    for (;;) {
-        struct entry *entry = find(cache, key, hash);
-        int64_t now = clock_monotonic();
-        bool fresh = entry && entry->value && now < entry->fresh_until;
-        bool old = entry && entry->value && entry->loading && now < entry->usable_until;
-        if (fresh || old) {
-            unlink_use(cache, entry);
-            link_newest(cache, entry);
-            cache->counts.hits++;
-            return hand_out(entry->value, io.arena, object, error);
-        }
-        ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' is not in the cache", STR_ARG(key));
-        if (!entry || !entry->loading) return load(cache, entry ? entry : add(cache, key, hash), io, object, error);
-        ENSURE(wait_for_load(cache, io.deadline), error, STATUS_TIMEOUT, "'" STR_FMT "' was not loaded in time", STR_ARG(key));
-    }
-}
-
-enum status cache_get(struct cache *cache, struct io io, struct str key, const void **object, struct error *error)
-{
-    pthread_mutex_lock(&cache->lock);
-    enum status status = get_locked(cache, io, key, object, error);
-    pthread_mutex_unlock(&cache->lock);
-    return status;
+    if (!cache) return;
+    while (cache->newest) unlink_entry(cache, cache->newest);
+    pthread_cond_destroy(&cache->loaded);
+    pthread_mutex_destroy(&cache->lock);
+    free(cache->buckets);
+    free(cache);
 }
 
 void cache_drop(struct cache *cache, struct str key)
 {
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = find(cache, key, hash_of(key));
-    if (entry && entry->loading)
-        entry->dropped = true;
-    else if (entry)
-        remove_entry(cache, entry);
+    struct entry *entry = *place_of(cache, key, hash_of(cache, key));
+    if (entry) unlink_entry(cache, entry);
     pthread_mutex_unlock(&cache->lock);
+}
+
+/* --- loading */
+
+static bool within(int64_t age, int64_t life)
+{
+    return life == INT64_MAX || age < life;
+}
+
+static bool is_fresh(const struct cache *cache, const struct entry *entry, int64_t now)
+{
+    if (entry->cell) return within(now - entry->loaded, cache->options.life);
+    return entry->missing && within(now - entry->loaded, cache->options.missing);
+}
+
+/* Whether a value that is past its life may stand in for one that cannot be had. */
+static bool may_serve(const struct cache *cache, const struct entry *entry, int64_t now)
+{
+    int64_t end;
+    if (!entry->cell) return false;
+    return __builtin_add_overflow(cache->options.life, cache->options.stale, &end) || now - entry->loaded < end;
+}
+
+static bool is_out_of_reach(enum status status)
+{
+    return status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT || status == STATUS_THROTTLED;
+}
+
+static enum status hand_out(struct entry *entry, struct io io, const void **value, struct error *error)
+{
+    if (!entry->cell) {
+        *error = entry->failure;
+        return error->status;
+    }
+    atomic_fetch_add_explicit(&entry->cell->references, 1, memory_order_relaxed);
+    arena_defer(io.arena, cell_release, entry->cell);
+    *value = entry->cell->value;
+    return STATUS_OK;
+}
+
+static struct cell *cell_new(struct arena *arena, void *value)
+{
+    struct cell *cell = must(malloc(sizeof *cell));
+    *cell = (struct cell){1, arena, value};
+    return cell;
+}
+
+/* What a load came to. Called with the lock; `arena` becomes the cell's, or is freed. */
+static void settle(struct cache *cache, struct entry *entry, struct arena *arena, void *value, enum status status)
+{
+    int64_t now = clock_monotonic();
+    bool is_known = status == STATUS_OK || status == STATUS_NOT_FOUND;
+    struct cell *old = entry->cell;
+    entry->loading = false;
+    entry->outcome = status;
+    entry->loads++;
+    if (is_known) {
+        entry->cell = status == STATUS_OK ? cell_new(arena, value) : NULL;
+        entry->missing = status == STATUS_NOT_FOUND;
+        if (old) cell_release(old);
+    }
+    if (is_known || status == STATUS_NOT_MODIFIED) entry->loaded = now;
+    if (is_out_of_reach(status)) entry->rest_until = now + REST;
+    if (status != STATUS_OK) arena_free(arena);
+    recharge(cache, entry);
+    pthread_cond_broadcast(&cache->loaded);
+}
+
+/* Called with the lock, and runs the load without it. Nobody else replaces the entry's cell meanwhile. */
+static void load(struct cache *cache, struct entry *entry, struct io io)
+{
+    struct str key = str_make(entry->key, entry->key_length);
+    struct io own = {.arena = arena_new(), .deadline = io.deadline};
+    const void *previous = entry->cell ? entry->cell->value : NULL;
+    struct error failure = {0};
+    void *value = NULL;
+    entry->loading = true;
+    *(entry->cell ? &cache->counts.refreshes : &cache->counts.misses) += 1;
+    if (may_serve(cache, entry, clock_monotonic())) own.deadline = deadline_within(io.deadline, REFRESH_PATIENCE);
+    pthread_mutex_unlock(&cache->lock);
+    enum status status = cache->options.load(cache->options.context, own, key, previous, &value, &failure);
+    if (status == STATUS_NOT_MODIFIED && !previous) status = error_set(&failure, STATUS_INTERNAL, "not modified, but never loaded");
+    if (previous && is_out_of_reach(status))
+        log_warn((struct log){0}, "'" STR_FMT "' could not be refreshed: %s", STR_ARG(key), failure.text);
+    failure.status = status;
+    pthread_mutex_lock(&cache->lock);
+    entry->failure = failure;
+    settle(cache, entry, own.arena, value, status);
+}
+
+/* Waits for the load that is under way: false where the deadline came first. */
+static bool wait_for_load(struct cache *cache, const struct entry *entry, struct deadline deadline)
+{
+    uint64_t before = entry->loads;
+    const struct timespec until = {.tv_sec = deadline.at / CLOCK_SECOND, .tv_nsec = deadline.at % CLOCK_SECOND * 1000000};
+    while (entry->loads == before && deadline_left(deadline) > 0) pthread_cond_timedwait(&cache->loaded, &cache->lock, &until);
+    return entry->loads != before;
+}
+
+/* The answer to a caller after a load, his own or one that he waited for. */
+static enum status answer(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
+{
+    enum status status = entry->outcome;
+    if (status == STATUS_OK || status == STATUS_NOT_MODIFIED || status == STATUS_NOT_FOUND) return hand_out(entry, io, value, error);
+    *error = entry->failure;
+    if (!is_out_of_reach(status) || !may_serve(cache, entry, clock_monotonic())) return status;
+    cache->counts.stale++;
+    return hand_out(entry, io, value, error);
+}
+
+/* Called with the lock and a reference to the entry, which is not fresh. */
+static enum status get_loaded(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
+{
+    int64_t now = clock_monotonic();
+    bool busy = entry->loading || now < entry->rest_until;
+    if (busy && may_serve(cache, entry, now)) {
+        cache->counts.stale++;
+        return hand_out(entry, io, value, error);
+    }
+    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' has to be loaded", STR_ARG(str_make(entry->key, entry->key_length)));
+    if (entry->loading) {
+        bool came = wait_for_load(cache, entry, io.deadline);
+        ENSURE(came, error, STATUS_TIMEOUT, "'" STR_FMT "' was not loaded in time", STR_ARG(str_make(entry->key, entry->key_length)));
+        return answer(cache, entry, io, value, error);
+    }
+    load(cache, entry, io);
+    return answer(cache, entry, io, value, error);
+}
+
+static enum status get(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
+{
+    touch(cache, entry);
+    if (is_fresh(cache, entry, clock_monotonic())) {
+        cache->counts.hits++;
+        return hand_out(entry, io, value, error);
+    }
+    entry->references++;
+    enum status status = get_loaded(cache, entry, io, value, error);
+    bool is_empty = !entry->loading && !entry->cell && !entry->missing;
+    if (entry->linked && is_empty) unlink_entry(cache, entry);
+    entry_release(entry);
+    evict(cache);
+    return status;
+}
+
+enum status cache_get(struct cache *cache, struct io io, struct str key, const void **value, struct error *error)
+{
+    uint64_t hash = hash_of(cache, key);
+    pthread_mutex_lock(&cache->lock);
+    struct entry *entry = *place_of(cache, key, hash);
+    if (!entry) entry = entry_new(cache, key, hash);
+    enum status status = get(cache, entry, io, value, error);
+    pthread_mutex_unlock(&cache->lock);
+    return status;
 }
 
 struct cache_counts cache_counts(struct cache *cache)
@@ -300,29 +364,4 @@ struct cache_counts cache_counts(struct cache *cache)
     struct cache_counts counts = cache->counts;
     pthread_mutex_unlock(&cache->lock);
     return counts;
-}
-
-struct cache *cache_new(const struct cache_options *options)
-{
-    pthread_condattr_t attributes;
-    struct cache *cache = must_calloc(1, sizeof *cache);
-    cache->options = *options;
-    cache->bucket_count = FIRST_BUCKETS;
-    cache->buckets = must_calloc(FIRST_BUCKETS, sizeof *cache->buckets);
-    pthread_mutex_init(&cache->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->loaded, &attributes);
-    pthread_condattr_destroy(&attributes);
-    return cache;
-}
-
-void cache_free(struct cache *cache)
-{
-    if (!cache) return;
-    while (cache->oldest) remove_entry(cache, cache->oldest);
-    pthread_cond_destroy(&cache->loaded);
-    pthread_mutex_destroy(&cache->lock);
-    free(cache->buckets);
-    free(cache);
 }

@@ -1,119 +1,175 @@
 #include "lib/store/generation.h"
 
-enum { BODY_LIMIT = 64 << 20, KEPT = 3, KEPT_FOR = CLOCK_HOUR, LONGEST = 5 * CLOCK_MINUTE };
-static const uint64_t FIRST = UINT64_C(9999999999999999);
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+/* Sixteen digits, counting down: the newest sorts first. */
+#define FIRST_NUMBER UINT64_C(9999999999999999)
+
+enum {
+    DIGITS = 16,
+    PAGE = 1000,
+    KEPT = 3,                         /* of the newest, whatever their age */
+    KEPT_FOR = CLOCK_HOUR,
+    LONGEST_UPDATE = 5 * CLOCK_MINUTE, /* far less than KEPT_FOR: see the header */
+    TRIMMED_AT_ONCE = 32,
+    TRIM_TIMEOUT = 2 * CLOCK_SECOND,
+    LONGEST_PAUSE = 64,
+    BODY_LIMIT = 64 * 1024 * 1024
+};
 
 static struct str key_of(struct arena *arena, struct str prefix, uint64_t number)
 {
-    return arena_printf(arena, STR_FMT "%016llu", STR_ARG(prefix), (unsigned long long)(FIRST - (number - 1)));
+    return arena_printf(arena, STR_FMT "%016llu", STR_ARG(prefix), (unsigned long long)(FIRST_NUMBER - (number - 1)));
 }
 
-/* 0 where the key is none of the row's. */
-static uint64_t number_of(struct str prefix, struct str key)
+static bool number_of(struct str key, struct str prefix, uint64_t *number)
 {
-    uint64_t counted;
-    struct str digits = str_from(key, prefix.length);
-    bool ours = str_starts(key, prefix) && digits.length == 16 && str_to_u64(digits, &counted);
-    return ours && counted > 0 ? FIRST - counted + 1 : 0;
-}
-
-struct search {
-    struct arena *arena;
-    struct str prefix;
-    struct generation newest;
-};
-
-static bool take_first(void *context, const struct store_object *object)
-{
-    struct search *search = context;
-    uint64_t number = number_of(search->prefix, object->key);
-    if (number == 0) return true;
-    search->newest = (struct generation){.number = number, .key = arena_copy(search->arena, object->key), .modified = object->modified};
-    return false;
-}
-
-static enum status newest_key(struct store *store, struct io io, struct str prefix, struct generation *newest, struct error *error)
-{
-    struct search search = {.arena = io.arena, .prefix = prefix};
-    TRY(store_list(store, io, prefix, 1, take_first, &search, error));
-    *newest = search.newest;
-    return STATUS_OK;
-}
-
-enum status generation_newest(struct store *store, struct io io, struct str prefix, uint64_t known, struct generation *out,
-                              struct error *error)
-{
-    const struct store_get all = {.limit = BODY_LIMIT};
-    for (;;) {
-        struct generation newest;
-        struct store_object object;
-        TRY(newest_key(store, io, prefix, &newest, error));
-        ENSURE(known == 0 || newest.number != known, error, STATUS_NOT_MODIFIED, "nothing new");
-        *out = newest;
-        if (newest.number == 0) return STATUS_OK;
-        enum status status = store_get(store, io, newest.key, &all, &object, error);
-        if (status == STATUS_NOT_FOUND && deadline_left(io.deadline) > 0) continue; /* trimmed in between: there is a newer one */
-        TRY(status);
-        out->body = object.body;
-        return STATUS_OK;
-    }
-}
-
-struct trim {
-    struct arena *arena;
-    struct str prefix;
-    uint64_t newest;
-    struct old {
-        struct str key;
-        struct old *next;
-    } * first;
-};
-
-static bool collect_old(void *context, const struct store_object *object)
-{
-    struct trim *trim = context;
-    uint64_t number = number_of(trim->prefix, object->key);
-    bool old = number > 0 && number + KEPT <= trim->newest && object->modified + KEPT_FOR < clock_now();
-    if (!old) return true;
-    struct old *entry = arena_new_of(trim->arena, struct old);
-    *entry = (struct old){arena_copy(trim->arena, object->key), trim->first};
-    trim->first = entry;
+    uint64_t count;
+    if (!str_starts(key, prefix) || key.length != prefix.length + DIGITS) return false;
+    if (!str_to_u64(str_from(key, prefix.length), &count) || count == 0) return false;
+    *number = FIRST_NUMBER - count + 1;
     return true;
 }
 
-/* What fails here is done by a later writer. */
-static void trim_row(struct store *store, struct io io, struct str prefix, uint64_t newest)
+/* The newest generations, as a listing shows them. */
+struct row {
+    struct arena *arena;
+    struct str prefix;
+    size_t wanted, count;
+    bool saw_other; /* keys in the row that are no generations */
+    struct generation *at;
+};
+
+static bool note(void *context, const struct store_object *object)
 {
-    struct trim trim = {.arena = io.arena, .prefix = prefix, .newest = newest};
-    struct error ignored;
-    if (newest <= KEPT || store_list(store, io, prefix, 0, collect_old, &trim, &ignored) != STATUS_OK) return;
-    for (const struct old *old = trim.first; old; old = old->next) store_remove(store, io, old->key, &ignored);
+    struct row *row = context;
+    uint64_t number;
+    if (!number_of(object->key, row->prefix, &number)) {
+        row->saw_other = true;
+        return true;
+    }
+    row->at[row->count++] = (struct generation){.number = number, .key = arena_copy(row->arena, object->key), .modified = object->modified};
+    return row->count < row->wanted;
 }
 
-static enum status put_next(struct store *store, struct io io, struct str prefix, uint64_t number, struct str body,
-                            struct generation *result, struct error *error)
+/* Other keys may stand before the first generation and fill the page. */
+static enum status read_row(struct store *store, struct io io, struct row *row, struct error *error)
 {
-    static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
+    row->at = arena_array(row->arena, row->wanted, sizeof *row->at);
+    TRY(store_list(store, io, row->prefix, row->wanted, note, row, error));
+    if (row->count == row->wanted || !row->saw_other) return STATUS_OK;
+    row->count = 0;
+    return store_list(store, io, row->prefix, 0, note, row, error);
+}
+
+/* Reads the newest of the row, and the row again where that was trimmed meanwhile. */
+static enum status read_newest(struct store *store, struct io io, struct row *row, uint64_t known, struct generation *newest,
+                               struct error *error)
+{
+    const struct store_get get = {.limit = BODY_LIMIT};
     struct store_object object;
-    struct str key = key_of(io.arena, prefix, number);
-    TRY(store_put(store, io, key, body, &once, &object, error));
-    *result = (struct generation){.number = number, .key = key, .body = body, .modified = object.modified};
+    for (;;) {
+        row->count = 0;
+        row->saw_other = false;
+        TRY(read_row(store, io, row, error));
+        *newest = row->count > 0 ? row->at[0] : (struct generation){0};
+        if (newest->number == 0) return STATUS_OK;
+        if (newest->number == known) return error_set(error, STATUS_NOT_MODIFIED, "generation %llu is still the newest", (unsigned long long)known);
+        enum status status = store_get(store, io, newest->key, &get, &object, error);
+        if (status == STATUS_NOT_FOUND && deadline_left(io.deadline) > 0) continue;
+        if (status == STATUS_OK) newest->body = object.body;
+        return status;
+    }
+}
+
+static enum status check_prefix(struct str prefix, struct error *error)
+{
+    ENSURE(str_ends(prefix, S("/")), error, STATUS_INVALID, "'" STR_FMT "' is not the prefix of a row: it must end in '/'", STR_ARG(prefix));
     return STATUS_OK;
 }
 
-enum status generation_update(struct store *store, struct io io, struct str prefix, generation_change_fn *change, void *context,
-                              struct generation *result, struct error *error)
+enum status generation_newest(struct store *store, struct io io, struct str prefix, uint64_t known, struct generation *newest,
+                              struct error *error)
 {
-    io.deadline = deadline_within(io.deadline, LONGEST);
-    for (;;) {
-        struct str body;
-        TRY(generation_newest(store, io, prefix, 0, result, error));
-        enum status status = change(context, io.arena, result, &body, error);
-        if (status == STATUS_NOT_MODIFIED) return STATUS_OK;
-        TRY(status);
-        status = put_next(store, io, prefix, result->number + 1, body, result, error);
-        if (status == STATUS_OK) return trim_row(store, io, prefix, result->number), STATUS_OK;
-        if (status != STATUS_PRECONDITION) return status;
-        ENSURE(deadline_left(io.deadline) > 0, error, STATUS_TIMEOUT, STR_FMT ": other writers were faster each time", STR_ARG(prefix));
+    struct row row = {.arena = io.arena, .prefix = prefix, .wanted = 1};
+    TRY(check_prefix(prefix, error));
+    return read_newest(store, io, &row, known, newest, error);
+}
+
+/* `row` is as it was before a newer one was put in front. Ages are measured by the store's own clock: what is an hour older than another
+ * object in the store is at least an hour old. */
+static void trim(struct store *store, struct io io, const struct row *row)
+{
+    struct error ignored;
+    io.deadline = deadline_within(io.deadline, TRIM_TIMEOUT);
+    size_t first = row->count > TRIMMED_AT_ONCE + KEPT - 1 ? row->count - TRIMMED_AT_ONCE : KEPT - 1;
+    for (size_t i = row->count; i-- > first;) {
+        if (row->at[0].modified - row->at[i].modified <= KEPT_FOR) return;
+        if (store_remove(store, io, row->at[i].key, &ignored) != STATUS_OK) return;
+    }
+}
+
+static void pause_a_little(unsigned lost)
+{
+    uint32_t random = 0;
+    uint32_t longest = lost < 6 ? UINT32_C(1) << lost : LONGEST_PAUSE;
+    if (getrandom(&random, sizeof random, 0) != sizeof random) return;
+    const struct timespec span = {.tv_nsec = (long)(random % (longest * 1000)) * 1000};
+    nanosleep(&span, NULL);
+}
+
+static enum status put_next(struct store *store, struct io io, struct str prefix, const struct generation *newest, struct str body,
+                            struct generation *out, struct error *error)
+{
+    const struct store_put if_absent = {.condition = STORE_IF_ABSENT};
+    struct store_object object;
+    ENSURE(body.length <= BODY_LIMIT, error, STATUS_TOO_LARGE, STR_FMT ": a generation of %zu bytes where %d are allowed", STR_ARG(prefix),
+           body.length, BODY_LIMIT);
+    struct generation next = {.number = newest->number + 1, .body = body};
+    next.key = key_of(io.arena, prefix, next.number);
+    TRY(store_put(store, io, next.key, body, &if_absent, &object, error));
+    next.modified = object.modified;
+    *out = next;
+    return STATUS_OK;
+}
+
+/* One attempt, in an arena of its own: what it read is of no use to the next. *lost: another writer was faster. */
+static enum status try_update(struct store *store, struct io io, struct str prefix, generation_change_fn *change, void *context,
+                              struct generation *out, bool *lost, struct error *error)
+{
+    struct row row = {.arena = io.arena, .prefix = prefix, .wanted = PAGE};
+    struct generation newest;
+    struct str body = {0};
+    *lost = false;
+    TRY(read_newest(store, io, &row, 0, &newest, error));
+    *out = newest;
+    enum status status = change(context, io.arena, &newest, &body, error);
+    if (status != STATUS_OK) return status == STATUS_NOT_MODIFIED ? STATUS_OK : status;
+    status = put_next(store, io, prefix, &newest, body, out, error);
+    *lost = status == STATUS_PRECONDITION;
+    if (status == STATUS_OK) trim(store, io, &row);
+    return status;
+}
+
+enum status generation_update(struct store *store, struct io io, struct str prefix, generation_change_fn *change, void *context,
+                              struct generation *out, struct error *error)
+{
+    TRY(check_prefix(prefix, error));
+    io.deadline = deadline_within(io.deadline, LONGEST_UPDATE);
+    for (unsigned losses = 0;; losses++) {
+        bool lost;
+        struct io own = {.arena = arena_new(), .deadline = io.deadline, .no_wait = io.no_wait};
+        enum status status = try_update(store, own, prefix, change, context, out, &lost, error);
+        if (status == STATUS_OK) {
+            out->key = arena_copy(io.arena, out->key);
+            out->body = arena_copy(io.arena, out->body);
+        }
+        arena_free(own.arena);
+        if (!lost) return status;
+        ENSURE(deadline_left(io.deadline) > 0, error, STATUS_TIMEOUT, STR_FMT ": other writers were faster, %u times", STR_ARG(prefix),
+               losses + 1);
+        pause_a_little(losses);
     }
 }

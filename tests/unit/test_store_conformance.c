@@ -432,10 +432,8 @@ static void listings_go_over_pages(void **state)
         many[i] = (struct many){i * EACH, EACH, false};
         assert_int_equal(pthread_create(&threads[i], NULL, put_many, &many[i]), 0);
     }
-    for (size_t i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_false(many[i].failed);
-    }
+    for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < THREADS; i++) assert_false(many[i].failed);
     struct seen seen = list(key("many/"), 0, 0);
     assert_int_equal(seen.count, ALL);
     for (size_t i = 0; i < ALL; i++) assert_str(seen.keys[i], key(arena_printf(arena, "many/%04zu", i).data));
@@ -635,8 +633,8 @@ static void of_many_writers_one_wins(void **state)
     for (size_t i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
         won += races[i].won;
-        assert_int_equal(races[i].failed, 0);
     }
+    for (size_t i = 0; i < THREADS; i++) assert_int_equal(races[i].failed, 0);
     assert_int_equal(won, 30);
     for (int i = 0; i < 30; i++) {
         struct store_object object;
@@ -679,10 +677,8 @@ static void readers_see_whole_objects_while_they_are_replaced(void **state)
         if (i % 10 == 9) assert_ok(store_remove(store, io(), key("torn/x"), &failure));
     }
     stop_reading = true;
-    for (size_t i = 0; i < 3; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(torn[i], 0);
-    }
+    for (size_t i = 0; i < 3; i++) pthread_join(threads[i], NULL);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(torn[i], 0);
 }
 
 /* --- the rest */
