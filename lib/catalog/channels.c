@@ -390,22 +390,21 @@ struct update {
     struct str app;
     channels_change_fn *change;
     void *context;
-    struct channels result;
 };
 
 static enum status change_row(void *context, struct arena *arena, const struct generation *row, struct str *body, struct error *error)
 {
     struct update *update = context;
-    struct channels old, *new = &update->result;
+    struct channels old, new;
     TRY(parse_row(arena, row, &old, error));
-    *new = old;
-    TRY(update->change(update->context, arena, new, error));
-    sort_items(new);
-    TRY(check_frozen(&old, new, error));
-    if (old.formats != new->formats) TRY(check_published(update->store, update->io, update->app, new, error));
-    for (size_t i = 0; i < new->count; i++) TRY(check_room(new, &new->items[i], error));
-    stamp(&old, new);
-    *body = channels_format(arena, new);
+    new = old;
+    TRY(update->change(update->context, arena, &new, error));
+    sort_items(&new);
+    TRY(check_frozen(&old, &new, error));
+    if (old.formats != new.formats) TRY(check_published(update->store, update->io, update->app, &new, error));
+    for (size_t i = 0; i < new.count; i++) TRY(check_room(&new, &new.items[i], error));
+    stamp(&old, &new);
+    *body = channels_format(arena, &new);
     ENSURE(body->length < BODY_LIMIT, error, STATUS_TOO_LARGE, "the channels of one app may not take more than 64 MiB");
     return STATUS_OK;
 }
@@ -416,7 +415,5 @@ enum status channels_update(struct store *store, struct io io, struct str app, c
     struct update update = {store, io, app, .change = change, .context = context};
     struct generation row;
     TRY(generation_update(store, io, row_of(io.arena, app), change_row, &update, &row, error));
-    *result = update.result;
-    result->generation = row.number;
-    return STATUS_OK;
+    return parse_row(io.arena, &row, result, error);
 }

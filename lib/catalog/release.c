@@ -87,21 +87,20 @@ static enum status stage(struct release *release, struct str version, double sha
 struct change {
     struct str app, version;
     double share;
-    struct release result;
 };
 
 static enum status change_row(void *context, struct arena *arena, const struct generation *row, struct str *body, struct error *error)
 {
     struct change *change = context;
-    struct release *release = &change->result;
-    TRY(parse_row(arena, change->app, row, release, error));
+    struct release release;
+    TRY(parse_row(arena, change->app, row, &release, error));
     if (change->share >= 1) {
-        release->current = change->version;
-        release->staged_count = 0;
+        release.current = change->version;
+        release.staged_count = 0;
     } else {
-        TRY(stage(release, change->version, change->share, error));
+        TRY(stage(&release, change->version, change->share, error));
     }
-    *body = release_format(arena, release);
+    *body = release_format(arena, &release);
     return STATUS_OK;
 }
 
@@ -111,7 +110,5 @@ enum status release_set(struct store *store, struct io io, struct str app, struc
     struct change change = {.app = app, .version = version, .share = share};
     struct generation row;
     TRY(generation_update(store, io, row_of(io.arena, app), change_row, &change, &row, error));
-    *result = change.result;
-    result->generation = row.number;
-    return STATUS_OK;
+    return parse_row(io.arena, app, &row, result, error);
 }
