@@ -19,8 +19,8 @@ KINDS = ["v1", "v1+v2", "v2", "v3", "v2+v3", "v1+v2+v3", "v3.1", "stamp", "verit
 
 
 def formats_of(name: str) -> str:
-    """Walle has no form in a comment: there VasDolly's stands."""
-    return "walle,vasdolly"
+    """A comment has room for one form, a signing block for all."""
+    return "walle,vasdolly" if name == "v1" else shop.ALL_FORMATS
 
 
 def app_of(name: str) -> str:
@@ -71,24 +71,24 @@ def test_readers_read_the_channel(name: str) -> None:
     if name == "v1":
         assert found == {"vasdolly-v1": "huawei"}
     else:
-        assert found == {"walle": INFO, "vasdolly": "huawei"}
+        assert found == {"walle": INFO, "vasdolly": "huawei", "packer-ng": "huawei"}
         seen = readers.by_apk_info(offline(name))
         assert json.loads(seen["walle"]) == INFO
-        assert seen["vasdolly"] == "huawei"
+        assert (seen["vasdolly"], seen["packer-ng"]) == ("huawei", "huawei")
 
 
-@pytest.mark.parametrize("name, reads", [("v2+v3", {"walle": {"channel": "huawei"}, "packer-ng": "huawei"}),
-                                         ("v1", {"packer-ng-v1": "huawei"})])
-def test_packer_ng_is_served_too(name: str, reads: dict[str, object], served: tuple[Shop, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("formats, reads", [
+    ("walle", {"walle": INFO}), ("vasdolly", {"vasdolly": "huawei"}), ("packer-ng", {"packer-ng": "huawei"}),
+    ("walle,packer-ng", {"walle": INFO, "packer-ng": "huawei"})])
+def test_an_app_has_the_formats_it_chose(formats: str, reads: dict[str, object], served: tuple[Shop, str], tmp_path: Path) -> None:
     store, url = served
-    app = f"packer-{app_of(name)}"
-    package = store.publish(apks.made(name), app)
-    store.run("channel", "set", app, "huawei", "--formats", "walle,packer-ng")
+    app = formats.replace(",", "-")
+    package = store.publish(apks.made("v2+v3"), app)
+    store.run("channel", "set", app, "huawei", "--formats", formats, "--info", json.dumps(INFO))
     path = tmp_path / "served.apk"
     path.write_bytes(client.download(f"{url}/packages/{app}/1.0/huawei.apk", package["size"]))
     assert readers.channels(path) == reads
-    if name != "v1":
-        assert readers.by_packer_ng(path) == "huawei"
+    assert readers.by_packer_ng(path) == ("huawei" if "packer-ng" in formats else "null")
 
 
 def test_v1_raw_info_stands_at_the_start_of_the_comment(served: tuple[Shop, str], tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_plain_client_gets_the_whole_file(served: tuple[Shop, str]) -> None:
     """Without slices at all, as a browser asks."""
     store, url = served
     store.publish(apks.made("v2"), "plain")
-    store.run("channel", "set", "plain", "huawei", "--formats", "walle,vasdolly", "--info", json.dumps(INFO))
+    store.run("channel", "set", "plain", "huawei", "--formats", shop.ALL_FORMATS, "--info", json.dumps(INFO))
     with urllib.request.urlopen(f"{url}/packages/plain/1.0/huawei.apk") as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "application/vnd.android.package-archive"

@@ -267,11 +267,17 @@ class Servers:
         program = self.start("nginx", command, lambda: accepts(port), f"http://127.0.0.1:{port}")
         return self._replace(program, Nginx(**vars(program), prefix=prefix))
 
-    def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1) -> Nginx:
-        """The configuration that we ship, in front of a function; its caches are base, answers and brief in the prefix."""
+    def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1,
+            replaced: Mapping[str, str] | None = None) -> Nginx:
+        """The configuration that we ship, in front of a function; its caches are base, answers and brief in the prefix.
+        `replaced` are words to change in it, such as a time that a test can't wait for."""
         values = {"LISTEN": "127.0.0.1:{{port}}", "FUNCTION": function_url, "HOST": urlsplit(function_url).netloc,
                   "SECRET": secret, "RUN": "{{prefix}}", "CACHE": "{{prefix}}", "RESOLVER": "127.0.0.1", "BASE_SIZE": base_size}
         template = (ROOT / "cdn/nginx/pakhus.conf.template").read_text()
+        for word, by in (replaced or {}).items():
+            if word not in template:
+                raise ValueError(f"{word} is not in the configuration")
+            template = template.replace(word, by)
         http = re.sub(r"\$\{PAKHUS_NGINX_(\w+)\}", lambda name: values[name.group(1)], template)
         return self.nginx(http, workers=workers)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from support import apks
-from support.servers import Minio, Servers, clean_environment, pakhus_binary
+from support.servers import Minio, Program, Servers, clean_environment, pakhus_binary
 
 ALL_FORMATS = "walle,vasdolly,packer-ng"
 SLICE = 512 * 1024
@@ -81,9 +81,13 @@ class Shop:
     def config(self, app: str, *options: str) -> None:
         self.run("channel", "config", app, *options)
 
+    def program(self, servers: Servers, *options: str, env: Mapping[str, str] | None = None) -> Program:
+        """A server on this store."""
+        return servers.pakhus(self.store, *options, env={**self.env, **(env or {})})
+
     def serve(self, servers: Servers, *options: str, env: Mapping[str, str] | None = None) -> str:
-        """The URL of a server on this store."""
-        return servers.pakhus(self.store, *options, env={**self.env, **(env or {})}).url
+        """Its URL."""
+        return self.program(servers, *options, env=env).url
 
 
 def region(package: Mapping[str, Any]) -> Region:
