@@ -197,7 +197,7 @@ class Servers:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._running: list[Program] = []
+        self.running: list[Program] = []
         self._temporary: list[Path] = []
 
     def __enter__(self) -> "Servers":
@@ -207,11 +207,11 @@ class Servers:
         self.close()
 
     def close(self) -> None:
-        for program in reversed(self._running):
+        for program in reversed(self.running):
             program.stop(5)
         for folder in self._temporary:
             shutil.rmtree(folder, ignore_errors=True)
-        self._running.clear()
+        self.running.clear()
         self._temporary.clear()
 
     def start(self, name: str, command: Command, ready: Callable[[], bool], url: str = "",
@@ -219,7 +219,7 @@ class Servers:
         """Runs `command` with `env` added to the environment, and returns when `ready` says so."""
         log, process = self._spawn(name, command, env or {}, cwd)
         program = Program(name, process, url, log)
-        self._running.append(program)
+        self.running.append(program)
         self._wait(program, ready, seconds)
         return program
 
@@ -304,7 +304,7 @@ class Servers:
             time.sleep(0.02)
 
     def _replace(self, program: Program, by: Kind) -> Kind:
-        self._running[self._running.index(program)] = by
+        self.running[self.running.index(program)] = by
         return by
 
     def _folder(self) -> Path:
