@@ -20,6 +20,13 @@ def session_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server
         yield running
 
 
+@pytest.fixture(scope="module")
+def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """For what all tests of a file ask and none of them changes."""
+    with Servers(tmp_path_factory.mktemp("module-logs")) as running:
+        yield running
+
+
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Servers]:
     """What a test starts with this has ended when the test has."""
@@ -89,8 +96,9 @@ def run_pakhus(pakhus: Path, tmp_path: Path) -> RunPakhus:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A failed test shows the ends of its servers' logs."""
     report = yield
-    running = getattr(item, "funcargs", {}).get("servers")
-    if report.when == "call" and report.failed and isinstance(running, Servers) and running.folder.exists():
-        for log in sorted(running.folder.iterdir()):
-            report.sections.append((log.name, log.read_text(errors="replace")[-2000:]))
+    for name in ("servers", "module_servers"):
+        running = getattr(item, "funcargs", {}).get(name)
+        if report.when == "call" and report.failed and isinstance(running, Servers) and running.folder.exists():
+            for log in sorted(running.folder.iterdir()):
+                report.sections.append((log.name, log.read_text(errors="replace")[-2000:]))
     return report

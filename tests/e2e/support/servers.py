@@ -197,7 +197,7 @@ class Servers:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._running: list[Program] = []
+        self.running: list[Program] = []
         self._temporary: list[Path] = []
 
     def __enter__(self) -> "Servers":
@@ -207,11 +207,11 @@ class Servers:
         self.close()
 
     def close(self) -> None:
-        for program in reversed(self._running):
+        for program in reversed(self.running):
             program.stop(5)
         for folder in self._temporary:
             shutil.rmtree(folder, ignore_errors=True)
-        self._running.clear()
+        self.running.clear()
         self._temporary.clear()
 
     def start(self, name: str, command: Command, ready: Callable[[], bool], url: str = "",
@@ -219,7 +219,7 @@ class Servers:
         """Runs `command` with `env` added to the environment, and returns when `ready` says so."""
         log, process = self._spawn(name, command, env or {}, cwd)
         program = Program(name, process, url, log)
-        self._running.append(program)
+        self.running.append(program)
         self._wait(program, ready, seconds)
         return program
 
@@ -267,11 +267,17 @@ class Servers:
         program = self.start("nginx", command, lambda: accepts(port), f"http://127.0.0.1:{port}")
         return self._replace(program, Nginx(**vars(program), prefix=prefix))
 
-    def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1) -> Nginx:
-        """The configuration that we ship, in front of a function; its caches are base, answers and brief in the prefix."""
+    def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1,
+            replaced: Mapping[str, str] | None = None) -> Nginx:
+        """The configuration that we ship, in front of a function; its caches are base, answers and brief in the prefix.
+        `replaced` are words to change in it, such as a time that a test can't wait for."""
         values = {"LISTEN": "127.0.0.1:{{port}}", "FUNCTION": function_url, "HOST": urlsplit(function_url).netloc,
                   "SECRET": secret, "RUN": "{{prefix}}", "CACHE": "{{prefix}}", "RESOLVER": "127.0.0.1", "BASE_SIZE": base_size}
         template = (ROOT / "cdn/nginx/pakhus.conf.template").read_text()
+        for word, by in (replaced or {}).items():
+            if word not in template:
+                raise ValueError(f"{word} is not in the configuration")
+            template = template.replace(word, by)
         http = re.sub(r"\$\{PAKHUS_NGINX_(\w+)\}", lambda name: values[name.group(1)], template)
         return self.nginx(http, workers=workers)
 
@@ -298,7 +304,7 @@ class Servers:
             time.sleep(0.02)
 
     def _replace(self, program: Program, by: Kind) -> Kind:
-        self._running[self._running.index(program)] = by
+        self.running[self.running.index(program)] = by
         return by
 
     def _folder(self) -> Path:

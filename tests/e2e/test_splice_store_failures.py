@@ -1,0 +1,242 @@
+"""The store down, slow, refusing or gone: a problem with a stable type for the client, a line for the operator that says what
+to do, and no secret in either."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from support import apks, client, shop
+from support.client import Truncated
+from support.gateway import Answer
+from support.servers import Minio, Program, Servers, free_port
+from support.shop import Region, Shop
+
+P = "/packages/APP/1.0/huawei.apk"
+
+
+@pytest.fixture(scope="module")
+def stocked(minio: Minio) -> str:
+    """A bucket with a package in it."""
+    bucket = minio.bucket("failures")
+    store = shop.minio_shop(minio, bucket)
+    store.publish(apks.made("v2"))
+    store.channel("APP", "huawei")
+    return bucket
+
+
+@pytest.fixture(scope="module")
+def region(minio: Minio, stocked: str) -> Region:
+    return shop.region(shop.minio_shop(minio, stocked).publish(apks.made("v2")))
+
+
+def problem(answer: Answer) -> tuple[int, str]:
+    assert answer.header("content-type") == "application/problem+json", answer.body
+    assert answer.header("cache-control") == "no-store"
+    found = json.loads(answer.body)
+    assert found["status"] == answer.status and found["detail"]
+    return answer.status, found["type"]
+
+
+def no_secret(program: Program, minio: Minio, *answers: Answer) -> None:
+    for text in [program.output(), *(answer.body.decode() for answer in answers)]:
+        assert minio.secret_key not in text
+        assert "X-Amz-Signature" not in text and "Signature=" not in text
+
+
+def complaint(program: Program) -> str:
+    """The operator's line."""
+    lines = [line for line in program.output().splitlines() if " error " in line]
+    assert lines, program.output()
+    return lines[-1]
+
+
+def test_store_down(minio: Minio, stocked: str, servers: Servers) -> None:
+    port = free_port()
+    program = shop.minio_shop(minio, stocked, endpoint=f"http://127.0.0.1:{port}").program(servers)
+    start = time.monotonic()
+    answer = client.request(program.url + P, range="bytes=0-9")
+    assert problem(answer) == (503, "store-unavailable")
+    assert answer.header("retry-after") == "1"
+    assert time.monotonic() - start < 15, "a CDN has given up by then"
+    assert f"127.0.0.1:{port}" in complaint(program)
+    no_secret(program, minio, answer)
+
+
+def test_store_down_after_the_facts_are_known(minio: Minio, stocked: str, region: Region, servers: Servers) -> None:
+    recorder = servers.recorder(minio.url)
+    program = shop.minio_shop(minio, stocked, endpoint=recorder.url).program(servers)
+    assert client.request(program.url + P, range="bytes=0-9").status == 302
+    recorder.stop()
+    time.sleep(5.2)  # the channels are asked for again
+    for _ in range(2):
+        start = time.monotonic()
+        assert client.request(program.url + P, range="bytes=0-9").status == 302
+        assert client.request(program.url + P, range=f"bytes={region.start}-{region.end}").status == 206
+        assert time.monotonic() - start < 15
+    across = client.request(program.url + P, range=f"bytes={region.start - 1}-{region.end}")
+    assert problem(across) == (503, "store-unavailable")
+    no_secret(program, minio, across)
+
+
+@contextmanager
+def silent() -> Iterator[str]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        taken: list[socket.socket] = []
+
+        def take() -> None:
+            try:
+                while True:
+                    taken.append(listening.accept()[0])
+            except OSError:
+                pass
+
+        threading.Thread(target=take, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        listening.shutdown(socket.SHUT_RDWR)
+        for one in taken:
+            one.close()
+
+
+def test_silent_store_is_a_504_and_stalls_nobody_else(minio: Minio, stocked: str, servers: Servers) -> None:
+    with silent() as endpoint:
+        program = shop.minio_shop(minio, stocked, endpoint=endpoint).program(servers)
+        answers: list[Answer] = []
+        waiting = threading.Thread(target=lambda: answers.append(client.request(program.url + P, range="bytes=0-9", timeout=90)))
+        waiting.start()
+        time.sleep(0.3)
+        start = time.monotonic()
+        assert client.request(f"{program.url}/healthz").status == 200
+        assert time.monotonic() - start < 0.5
+        waiting.join(80)
+    assert problem(answers[0]) == (504, "store-timeout")
+    assert "timeout" in complaint(program)
+    no_secret(program, minio, answers[0])
+
+
+def test_slow_store_does_not_hold_redirects_up(minio: Minio, stocked: str, region: Region, servers: Servers) -> None:
+    """40 overlays that crawl take the workers; redirects are made on the loop all the same."""
+    recorder = servers.recorder(minio.url, "limit_rate 50k; limit_rate_after 16k;")
+    program = shop.minio_shop(minio, stocked, endpoint=recorder.url).program(servers)
+    assert client.request(program.url + P, range="bytes=0-9").status == 302
+    crawling = [threading.Thread(target=lambda: client.request(program.url + P, range=f"bytes={region.start - 200_000}-{region.end}"))
+                for _ in range(40)]
+    for thread in crawling:
+        thread.start()
+    time.sleep(0.5)
+    for _ in range(20):
+        start = time.monotonic()
+        assert client.request(program.url + P, range="bytes=0-9").status == 302
+        assert time.monotonic() - start < 0.5
+    for thread in crawling:
+        thread.join()
+
+
+@pytest.mark.parametrize("wrong", ["secret", "key"])
+def test_wrong_credentials(wrong: str, minio: Minio, stocked: str, servers: Servers) -> None:
+    name = {"secret": "AWS_SECRET_ACCESS_KEY", "key": "AWS_ACCESS_KEY_ID"}[wrong]
+    good = shop.minio_shop(minio, stocked)
+    program = Shop(good.store, {**good.env, name: "wrong-credential"}).program(servers)
+    answer = client.request(program.url + P, range="bytes=0-9")
+    assert problem(answer) == (502, "store-denied")
+    line = complaint(program)
+    assert {"secret": "SignatureDoesNotMatch", "key": "InvalidAccessKeyId"}[wrong] in line
+    assert "wrong-credential" not in program.output() or wrong == "key"
+    no_secret(program, minio, answer)
+
+
+def test_no_credentials(minio: Minio, stocked: str, servers: Servers) -> None:
+    program = Shop(minio.store(stocked), {}).program(servers)
+    answer = client.request(program.url + P, range="bytes=0-9")
+    assert answer.status in (502, 503)
+    problem(answer)
+    assert "AWS_ACCESS_KEY_ID" in complaint(program) or "credential" in complaint(program)
+
+
+def test_no_bucket_is_not_an_unknown_package(minio: Minio, servers: Servers) -> None:
+    program = shop.minio_shop(minio, "no-such-bucket").program(servers)
+    answer = client.request(program.url + P, range="bytes=0-9")
+    assert answer.status in (502, 503), "a 404 would be kept by caches"
+    problem(answer)
+    assert "no-such-bucket" in complaint(program)
+
+
+def test_base_gone_or_replaced(minio: Minio, bucket: str, servers: Servers) -> None:
+    store = shop.minio_shop(minio, bucket)
+    region = shop.region(store.publish(apks.made("v2")))
+    store.channel("APP", "huawei")
+    program = store.program(servers, "--redirect", "never")
+    across = f"bytes={region.start - 100}-{region.end}"
+    assert client.request(program.url + P, range=across).status == 206
+    minio.client().put_object(Bucket=bucket, Key="packages/APP/1.0/base.apk", Body=b"x" * region.size)
+    answer = client.request(program.url + P, range=across)
+    assert answer.status in (502, 503)
+    problem(answer)
+    assert "packages/APP/1.0/base.apk" in complaint(program)
+    whole = client.request(program.url + P)
+    assert whole.status in (502, 503)
+    minio.client().delete_object(Bucket=bucket, Key="packages/APP/1.0/base.apk")
+    assert client.request(program.url + P, range=across).status in (502, 503)
+    store.run("unpublish", "APP", "1.0")
+    end = time.monotonic() + 5
+    while client.request(program.url + P, range=across).status != 404:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"app":"APP"}', b"x" * 100_000, None])
+def test_damaged_package_json(damage: bytes | None, minio: Minio, bucket: str, servers: Servers) -> None:
+    store = shop.minio_shop(minio, bucket)
+    package = store.publish(apks.made("v2"))
+    if damage is None:  # of another package
+        damage = json.dumps({**package, "version": "2.0"}).encode()
+    minio.client().put_object(Bucket=bucket, Key="packages/APP/1.0/package.json", Body=damage)
+    program = store.program(servers)
+    answer = client.request(f"{program.url}/packages/APP/1.0.apk", range="bytes=0-9")
+    assert answer.status in (500, 502)
+    problem(answer)
+    assert "package.json" in complaint(program)
+
+
+def test_damaged_channels(minio: Minio, bucket: str, servers: Servers) -> None:
+    store = shop.minio_shop(minio, bucket)
+    store.publish(apks.made("v2"))
+    store.channel("APP", "huawei")
+    [newest] = [one["Key"] for one in minio.client().list_objects_v2(Bucket=bucket, Prefix="channels/APP/")["Contents"]]
+    minio.client().put_object(Bucket=bucket, Key=newest, Body=b'{"channels":{"huawei":5}}')
+    program = store.program(servers)
+    answer = client.request(program.url + P, range="bytes=0-9")
+    assert answer.status in (500, 502)
+    problem(answer)
+    assert "huawei" in complaint(program)
+
+
+def test_a_stream_that_breaks_is_cut_off_or_mended(minio: Minio, stocked: str, region: Region, servers: Servers) -> None:
+    """The store is restarted in mid-download: what came is right, and an end that is missing is seen to be."""
+    recorder = servers.recorder(minio.url, "limit_rate 1500k;")
+    program = shop.minio_shop(minio, stocked, endpoint=recorder.url).program(servers, "--redirect", "never")
+    wanted = shop.offline("v2", '{"channel":"huawei"}').read_bytes()
+    assert client.request(program.url + P, "HEAD").status == 200
+    threading.Timer(0.7, recorder.kill).start()
+    try:
+        body = client.request(program.url + P, timeout=90).body
+        assert body == wanted
+    except Truncated as cut:
+        assert cut.body == wanted[: len(cut.body)]
+    no_secret(program, minio)
+
+
+def test_settings_that_make_no_sense_stop_the_start(minio: Minio, stocked: str) -> None:
+    store = shop.minio_shop(minio, stocked)
+    for wrong, word in ({"PAKHUS_URL_KEYS": "k1"}, "PAKHUS_URL_KEYS"), ({"PAKHUS_REDIRECT": "maybe"}, "PAKHUS_REDIRECT"), (
+            {"PAKHUS_THREADS": "many"}, "THREADS"), ({"PAKHUS_STORE": "ftp://x"}, "ftp"):
+        env = {**store.env, "PAKHUS_STORE": store.store, **wrong}
+        done = shop.run("serve", "--listen", "127.0.0.1:0", env=env, check=False, timeout=20)
+        assert done.returncode == 1, wrong
+        assert word in done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr

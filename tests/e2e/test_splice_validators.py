@@ -1,0 +1,146 @@
+"""ETag and Last-Modified: one and the same for all slices of a channel package, also on redirects; others with another base
+or other info; of the store's own making where an app wants it so."""
+
+import json
+import time
+
+import pytest
+
+from support import apks, client, shop
+from support.gateway import Answer
+from support.servers import Minio, Servers
+from support.shop import Shop
+
+STALE = 5.5  # seconds after which a server has seen a change of channels in a bucket
+
+
+class Place:
+    def __init__(self, store: Shop, servers: Servers, *options: str):
+        self.store, self.url = store, store.serve(servers, *options)
+
+    def package(self, app: str, channel: str = "huawei", version: str = "1.0", query: str = "") -> str:
+        return f"{self.url}/packages/{app}/{version}/{channel}.apk{query}"
+
+
+@pytest.fixture(scope="module")
+def place(minio: Minio, module_servers: Servers) -> Place:
+    return Place(shop.minio_shop(minio, minio.bucket("validators")), module_servers)
+
+
+@pytest.fixture
+def directory(file_store: str, servers: Servers) -> Place:
+    """A directory's changes are seen at once."""
+    return Place(Shop(file_store), servers)
+
+
+def validators(answer: Answer) -> tuple[str | None, str | None]:
+    return answer.header("etag"), answer.header("last-modified")
+
+
+def of(url: str) -> tuple[str | None, str | None]:
+    return validators(client.request(url, "HEAD"))
+
+
+@pytest.mark.parametrize("name", ["v1", "v2"])
+@pytest.mark.parametrize("kind", ["package", "store"])
+def test_all_slices_say_the_same(name: str, kind: str, place: Place) -> None:
+    app = f"{name}-{kind}"
+    region = shop.region(place.store.publish(apks.made(name), app))
+    place.store.config(app, "--validator", kind)
+    place.store.channel(app, "huawei")
+    ranges = [*client.slices(region.size, shop.SLICE), f"bytes={region.start}-{region.end}", f"bytes={region.start - 1}-{region.end}", None]
+    answers = [client.request(place.package(app), range=one) for one in ranges]
+    assert {answer.status for answer in answers} == {200, 206, 302}
+    answers += [client.request(place.package(app), "HEAD", range=one) for one in ranges]
+    [(etag, modified)] = {validators(answer) for answer in answers}
+    assert etag and modified
+    head = client.request(answers[0].header("location") or "", range="bytes=0-0")
+    assert (validators(head) == (etag, modified)) == (kind == "store")
+
+
+def test_channels_differ_and_so_do_bases(place: Place) -> None:
+    store = place.store
+    store.publish(apks.made("v2"), "many", "1.0")
+    store.publish(apks.made("v2+v3"), "many", "2.0")
+    for channel in ("a", "b"):
+        store.channel("many", channel)
+    etags = [of(place.package("many", channel, version))[0] for version in ("1.0", "2.0") for channel in ("a", "b")]
+    etags.append(of(f"{place.url}/packages/many/1.0.apk")[0])
+    assert len(set(etags)) == 5
+
+
+def test_equal_bytes_have_equal_validators(place: Place) -> None:
+    """The ETag is of the bytes, not of the JSON: two apps, one package and one channel in it."""
+    found = []
+    for app in ("one", "two"):
+        place.store.publish(apks.made("v2"), app)
+        place.store.channel(app, "x", {"channel": "same"})
+        found.append(of(place.package(app, "x"))[0])
+    assert found[0] == found[1]
+
+
+def test_a_restarted_server_says_the_same(place: Place, servers: Servers) -> None:
+    place.store.publish(apks.made("v2"), "again")
+    place.store.channel("again", "huawei")
+    other = Place(place.store, servers, "--redirect", "never")
+    assert of(place.package("again")) == of(other.package("again"))
+
+
+def test_info_changes_the_validators(directory: Place) -> None:
+    directory.store.publish(apks.made("v2"))
+    directory.store.channel("APP", "huawei", {"campaign": "1"})
+    directory.store.channel("APP", "xiaomi", {"campaign": "1"})
+    before, other = of(directory.package("APP")), of(directory.package("APP", "xiaomi"))
+    time.sleep(1.1)  # Last-Modified counts seconds
+    directory.store.channel("APP", "huawei", {"campaign": "2"})
+    after = of(directory.package("APP"))
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+    assert of(directory.package("APP", "xiaomi")) == other  # not its neighbour's
+    directory.store.channel("APP", "huawei", {"campaign": "1"})
+    assert of(directory.package("APP"))[0] == before[0]  # equal bytes
+
+
+def test_formats_change_the_validators(directory: Place) -> None:
+    directory.store.publish(apks.made("v2"))
+    directory.store.channel("APP", "huawei")
+    before = of(directory.package("APP"))
+    directory.store.config("APP", "--formats", "vasdolly")
+    assert of(directory.package("APP"))[0] != before[0]
+
+
+def test_info_in_the_url_changes_the_etag(directory: Place) -> None:
+    directory.store.publish(apks.made("v2"))
+    directory.store.channel("APP", "huawei")
+    directory.store.config("APP", "--url-info", "unsigned")
+    one, two = (of(directory.package("APP", query=f"?info={info}"))[0] for info in ("eyJhIjoiMSJ9", "eyJhIjoiMiJ9"))  # {"a":"1"}, {"a":"2"}
+    assert len({one, two, of(directory.package("APP"))[0]}) == 3
+
+
+def test_a_change_is_seen_within_seconds(place: Place) -> None:
+    store = place.store
+    store.publish(apks.made("v2"), "moving")
+    store.channel("moving", "huawei", {"v": "1"})
+    before = of(place.package("moving"))[0]
+    store.channel("moving", "huawei", {"v": "2"})
+    end = time.monotonic() + STALE
+    while of(place.package("moving"))[0] == before:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_with_the_stores_validator_published_info_stays(directory: Place) -> None:
+    store = directory.store
+    package = store.publish(apks.made("v2"))
+    store.config("APP", "--validator", "store")
+    store.channel("APP", "huawei", {"campaign": "1"})
+    assert of(directory.package("APP"))[0] == package["etag"]
+    for refused in (["set", "APP", "huawei", "--info", '{"campaign":"2"}'], ["config", "APP", "--formats", "vasdolly"],
+                    ["config", "APP", "--validator", "package"]):
+        done = store.run("channel", *refused, check=False)
+        assert done.returncode == 1
+        assert "validator" in done.stderr
+    store.channel("APP", "huawei", {"campaign": "1"})  # the same again is no change
+    store.channel("APP", "xiaomi", {"campaign": "2"})
+    listed = json.loads(store.run("channel", "list", "APP", "--json").stdout)
+    assert listed["channels"] == {"huawei": {"channel": "huawei", "campaign": "1"}, "xiaomi": {"channel": "xiaomi", "campaign": "2"}}
