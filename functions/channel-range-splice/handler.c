@@ -27,10 +27,11 @@ struct splice {
     struct cache *filled; /* "app/version/channel@generation" → struct filled */
 };
 
-/* A region as a channel has it, and the validator that follows from it. */
+/* A region as a channel has it, and what follows from it. */
 struct filled {
     struct str bytes; /* empty for the base itself */
     struct str etag;
+    struct str disposition; /* with the template's file name */
 };
 
 /* What is being asked for: one representation, and where its bytes come from. */
@@ -38,7 +39,6 @@ struct variant {
     const struct package *package;
     struct filled filled;
     struct http_validators validators;
-    struct str disposition;
     int64_t life; /* seconds */
 };
 
@@ -82,6 +82,11 @@ static enum status fill(struct arena *arena, const struct package *package, cons
     return STATUS_OK;
 }
 
+static struct str disposition_of(struct arena *arena, const struct package *package, const struct channels *channels, struct str channel)
+{
+    return http_disposition(arena, channels_filename(arena, channels, package->app, package->version, channel));
+}
+
 /* Runs once for a channel: its facts are in memory already, its region is made from them. */
 static enum status load_filled(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
@@ -95,6 +100,7 @@ static enum status load_filled(void *context, struct io io, struct str key, cons
     TRY(app_package(app, io, id, version, &package, error));
     TRY(app_channel(app, io, id, name, &channels, &channel, error));
     TRY(fill(io.arena, package, channels, &channel->info, filled, error));
+    filled->disposition = disposition_of(io.arena, package, channels, name);
     *value = filled;
     return STATUS_OK;
 }
@@ -117,15 +123,15 @@ static enum status filled_with_info(struct task *task, const struct package *pac
 {
     struct apk_info merged;
     TRY(apk_info_merge(task->io.arena, &channel->info, task->link.info, &merged, error));
-    return fill(task->io.arena, package, channels, &merged, filled, error);
+    TRY(fill(task->io.arena, package, channels, &merged, filled, error));
+    filled->disposition = disposition_of(task->io.arena, package, channels, channel->id);
+    return STATUS_OK;
 }
 
-static struct str disposition_of(struct task *task, const struct channels *channels)
+static void filled_base(struct arena *arena, const struct package *package, const struct channels *channels, struct filled *filled)
 {
-    const struct link *link = &task->link;
-    struct str name = link->filename;
-    if (!name.data) name = channels_filename(task->io.arena, channels, link->app, link->version, link->channel);
-    return http_disposition(task->io.arena, name);
+    filled->etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
+    filled->disposition = disposition_of(arena, package, channels, (struct str){NULL, 0});
 }
 
 /* What is signed until some time is not served by caches past it. */
@@ -135,6 +141,14 @@ static int64_t life_of(const struct link *link)
     if (!link->expires.data || !clock_parse_time(link->expires, &expires)) return life;
     int64_t left = (expires - clock_now()) / CLOCK_SECOND;
     return left < life ? left : life;
+}
+
+static struct http_validators validators_of(const struct package *package, const struct channels *channels, const struct channel *channel,
+                                            struct str etag)
+{
+    if (channels->validator == CHANNELS_VALIDATOR_STORE) return (struct http_validators){package->etag, package->modified};
+    bool later = channel && channel->changed > package->published;
+    return (struct http_validators){etag, later ? channel->changed : package->published};
 }
 
 static enum status find_variant(struct task *task, struct error *error)
@@ -151,16 +165,14 @@ static enum status find_variant(struct task *task, struct error *error)
         TRY(app_channels(app, task->io, link->app, &channels, error));
     const struct package *package = variant->package;
     variant->life = life_of(link);
-    variant->disposition = disposition_of(task, channels);
     if (!channel)
-        variant->filled.etag = arena_printf(task->io.arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
+        filled_base(task->io.arena, package, channels, &variant->filled);
     else if (link->info.data)
         TRY(filled_with_info(task, package, channels, channel, &variant->filled, error));
     else
         TRY(filled_channel(task, package, channels, channel, &variant->filled, error));
-    variant->validators = (struct http_validators){variant->filled.etag, package->published};
-    if (channel && channel->changed > package->published) variant->validators.modified = channel->changed;
-    if (channels->validator == CHANNELS_VALIDATOR_STORE) variant->validators = (struct http_validators){package->etag, package->modified};
+    if (link->filename.data) variant->filled.disposition = http_disposition(task->io.arena, link->filename);
+    variant->validators = validators_of(package, channels, channel, variant->filled.etag);
     return STATUS_OK;
 }
 
@@ -198,7 +210,7 @@ static void add_common_headers(struct task *task, int64_t life)
     add_header(task, S("Last-Modified"), http_date(arena, task->variant.validators.modified));
     add_header(task, S("Cache-Control"), arena_printf(arena, "public, max-age=%lld", (long long)life));
     add_header(task, S("Accept-Ranges"), S("bytes"));
-    add_header(task, S("Content-Disposition"), task->variant.disposition);
+    add_header(task, S("Content-Disposition"), task->variant.filled.disposition);
 }
 
 /* Says where the bytes are. The follower needs the base's own ETag to be sure that no other object's bytes get in (If-Match). */
