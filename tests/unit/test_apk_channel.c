@@ -64,6 +64,16 @@ static void a_v1_package_carries_one_format(void **state)
 
 /* --- info */
 
+static void info_has_a_limit(void **state)
+{
+    struct apk_info info;
+    struct error error = {0};
+    struct str text = str_make(memset(arena_buffer(*state, APK_INFO_MAXIMUM + 1), 'x', APK_INFO_MAXIMUM + 1), APK_INFO_MAXIMUM + 1);
+    assert_int_equal(apk_info_parse(*state, text, S(""), &info, &error), STATUS_TOO_LARGE);
+    assert_string_equal(error.text, "channel info has 1048577 bytes, 1048576 are allowed");
+    assert_false(apk_info_is_object(text));
+}
+
 static void objects_are_told_from_other_text(void **state)
 {
     assert_true(apk_info_is_object(sample_guarded(*state, S("{\"channel\":\"x\"}"))));
@@ -200,6 +210,7 @@ int main(void)
         SAMPLE_TEST(lists_of_formats),
         SAMPLE_TEST(a_v1_package_carries_one_format),
 
+        SAMPLE_TEST(info_has_a_limit),
         SAMPLE_TEST(objects_are_told_from_other_text),
         SAMPLE_TEST(channels_at_a_comments_end),
         SAMPLE_TEST(info_at_a_comments_start),
