@@ -398,7 +398,7 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
 static enum status init(void **state, struct error *error)
 {
     struct app *app;
-    TRY(app_acquire(&app, error));
+    TRY(app_open(&app, error));
     struct splice *splice = arena_new_of(app->arena, struct splice);
     const struct cache_options options = {.life = INT64_MAX, .bytes = FILLED_BYTES, .load = load_filled, .context = app};
     *splice = (struct splice){.app = app, .filled = cache_new(&options)};
@@ -412,19 +412,11 @@ static void metrics(void *state, struct buf *out)
     app_metrics(splice->app, out);
 }
 
-static void stop(void *state)
-{
-    struct splice *splice = state;
-    cache_free(splice->filled);
-    app_release(splice->app);
-}
-
 const struct lc_function channel_range_splice = {
     .name = "channel-range-splice",
     .prefix = "PAKHUS",
     .init = init,
     .http = http,
     .metrics = metrics,
-    .stop = stop,
     .quick = true,
 };

@@ -18,7 +18,6 @@ struct app_refresh {
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct app *shared;
-static int users;
 
 static struct str setting(const char *name)
 {
@@ -145,7 +144,7 @@ static void open_caches(struct app *app, struct str store_url)
         .life = directory ? 0 : CHANNELS_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
 }
 
-static enum status open_app(struct app *app, struct error *error)
+static enum status read_settings(struct app *app, struct error *error)
 {
     struct str store_url = setting("PAKHUS_STORE");
     ENSURE(store_url.data, error, STATUS_INVALID,
@@ -163,47 +162,25 @@ static enum status open_app(struct app *app, struct error *error)
     return STATUS_OK;
 }
 
-static void close_app(struct app *app)
-{
-    cache_free(app->packages);
-    cache_free(app->channels);
-    if (app->store) store_close(app->store);
-    arena_free(app->arena);
-}
-
-static enum status acquire_locked(struct app **out, struct error *error)
+static enum status open_locked(struct app **out, struct error *error)
 {
     if (!shared) {
         struct arena *arena = arena_new();
         struct app *app = arena_new_of(arena, struct app);
         app->arena = arena;
-        if (open_app(app, error) != STATUS_OK) {
-            close_app(app);
-            return error->status;
-        }
+        if (read_settings(app, error) != STATUS_OK) return arena_free(arena), error->status;
         shared = app;
     }
-    users++;
     *out = shared;
     return STATUS_OK;
 }
 
-enum status app_acquire(struct app **out, struct error *error)
+enum status app_open(struct app **out, struct error *error)
 {
     pthread_mutex_lock(&shared_lock);
-    enum status status = acquire_locked(out, error);
+    enum status status = open_locked(out, error);
     pthread_mutex_unlock(&shared_lock);
     return status;
-}
-
-void app_release(struct app *app)
-{
-    pthread_mutex_lock(&shared_lock);
-    if (--users == 0) {
-        close_app(app);
-        shared = NULL;
-    }
-    pthread_mutex_unlock(&shared_lock);
 }
 
 struct io app_io(struct app *app, const struct lc_call *call)

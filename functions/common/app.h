@@ -26,9 +26,9 @@ struct app {
     struct app_refresh *refresh;
 };
 
-/* One per process, counted: the first caller opens it, the last one closes it. Every setting that is wrong is an error that names it. */
-enum status app_acquire(struct app **, struct error *);
-void app_release(struct app *);
+/* One per process, opened by the first caller, and there for as long as the process is: a function that has nothing to flush needs no `stop`, and on AWS no
+ * extension for the sake of it. Every setting that is wrong is an error that names it. */
+enum status app_open(struct app **, struct error *);
 
 /* The io of a call, with Function Compute's credentials offered to the store. */
 struct io app_io(struct app *, const struct lc_call *);
