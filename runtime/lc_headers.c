@@ -7,19 +7,20 @@ struct str lc_header_get(const struct lc_headers *headers, struct str name)
     return (struct str){NULL, 0};
 }
 
-/* RFC 9110 section 5.6.2: visible ASCII without delimiters. */
+/* RFC 9110 section 5.6.2: visible ASCII without delimiters. Bit c of the row c / 32. */
 static bool is_token(struct str s)
 {
-    for (size_t i = 0; i < s.length; i++)
-        if (s.data[i] <= ' ' || s.data[i] >= 0x7f || memchr("\"(),/:;<=>?@[\\]{}", s.data[i], 17)) return false;
+    static const uint32_t allowed[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+    for (size_t i = 0; i < s.length; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (!(allowed[c / 32] >> (c % 32) & 1)) return false;
+    }
     return s.length > 0;
 }
 
 static bool is_value(struct str s)
 {
-    for (size_t i = 0; i < s.length; i++)
-        if (s.data[i] == '\r' || s.data[i] == '\n' || s.data[i] == 0) return false;
-    return true;
+    return str_find(s, '\r') == s.length && str_find(s, '\n') == s.length && str_find(s, 0) == s.length;
 }
 
 static void append(struct arena *arena, struct lc_headers *headers, struct lc_header header)

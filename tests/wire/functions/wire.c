@@ -2,7 +2,8 @@
  *     /echo              the request as it was seen, as JSON; /echo of an event: the event
  *     /fail  /status/N  /bytes/N  /text/N  /sleep/MS  /cookies  /length/N
  *     /stream/N  /chunked/N  /short/N  /broken/N     streams: announced, not announced, shorter than announced, failing after N
- *     /wait              would block on the loop */
+ *     /header/N          a header of N bytes
+ * Where it is quick, only /echo is done on the loop. */
 #include <lambda-c/lambda.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -160,6 +161,7 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     if (str_equal(what, S("chunked"))) return open_stream(call, response, number, LC_LENGTH_UNKNOWN, false);
     if (str_equal(what, S("short"))) return open_stream(call, response, number, number + 1, false);
     if (str_equal(what, S("broken"))) return open_stream(call, response, number, LC_LENGTH_UNKNOWN, true);
+    if (str_equal(what, S("header"))) lc_header_add(call->arena, &response->headers, S("X-Long"), bytes_of(call->arena, number, true));
     if (str_equal(what, S("sleep"))) sleep_milliseconds(number);
     if (str_equal(what, S("status"))) response->status = (int)number;
     if (str_equal(what, S("length"))) response->length = number;
