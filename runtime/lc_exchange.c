@@ -186,6 +186,7 @@ enum MHD_Result lc_exchange_read_head(struct lc_exchange *x, const char *method)
     x->head_seen = true;
     x->request.method = arena_copy(x->call.arena, str_of(method));
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, add_header, x);
+    lc_headers_join_cookies(x->call.arena, &x->request.headers);
     if (is_ambiguous(&x->request.headers, &chunked, &length)) x->refusal = 400;
     if (length > LC_REQUEST_BODY_LIMIT) x->refusal = 413;
     if (!x->refusal && length > 0 && !charge(x, length)) x->refusal = 503;
