@@ -129,6 +129,14 @@ def test_some_answers_have_no_body(status: int, wire: Program) -> None:
     assert "content-length" not in headers and "transfer-encoding" not in headers
 
 
+def test_a_304_with_a_length_keeps_the_connection(wire: Program) -> None:
+    one = b"GET /unmodified/77 HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = send_raw(wire, one + one)
+    assert answer.count(b"HTTP/1.1 304 Not Modified\r\n") == 2
+    assert answer.count(b"Content-Length: 77\r\n") == 2
+    assert answer.endswith(b"\r\n\r\n")
+
+
 @pytest.mark.parametrize("path", ["/fail", "/status/99", "/status/1000", "/status/100"])
 def test_a_fault_is_a_problem_and_its_reason_stays_in_the_log(path: str, wire: Program) -> None:
     status, headers, body = ask(wire, "GET", path)

@@ -1,6 +1,6 @@
 /* Does what a request's path, or an event's first word, asks for: the function at the other end of the tests on the wire.
  *     /echo              the request as it was seen, as JSON; /echo of an event: the event
- *     /fail  /status/N  /bytes/N  /text/N  /sleep/MS  /cookies  /length/N
+ *     /fail  /status/N  /bytes/N  /text/N  /sleep/MS  /cookies  /length/N  /unmodified/N
  *     /stream/N  /chunked/N  /short/N  /broken/N     streams: announced, not announced, shorter than announced, failing after N
  *     /header/N          a header of N bytes
  * Where it is quick, only /echo is done on the loop. */
@@ -164,7 +164,8 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     if (str_equal(what, S("header"))) lc_header_add(call->arena, &response->headers, S("X-Long"), bytes_of(call->arena, number, true));
     if (str_equal(what, S("sleep"))) sleep_milliseconds(number);
     if (str_equal(what, S("status"))) response->status = (int)number;
-    if (str_equal(what, S("length"))) response->length = number;
+    if (str_equal(what, S("unmodified"))) response->status = 304;
+    if (str_equal(what, S("length")) || str_equal(what, S("unmodified"))) response->length = number;
     if (str_equal(what, S("bytes"))) response->body = bytes_of(call->arena, number, false);
     if (str_equal(what, S("text"))) response->body = bytes_of(call->arena, number, true);
     return STATUS_OK;
