@@ -45,12 +45,13 @@ static bool may_stand(char c, const char *also)
  * triplet already is left alone. */
 static struct str encoded_again(struct arena *arena, struct str s, const char *also)
 {
+    static const char digits[] = "0123456789ABCDEF";
     struct buf out = buf_in(arena, s.length * 3 + 1);
     for (size_t i = 0; i < s.length; i++) {
-        if (may_stand(s.data[i], also) || is_triplet(s, i))
-            buf_add_byte(&out, s.data[i]);
-        else
-            buf_add(&out, percent_encode(arena, str_make(s.data + i, 1), false));
+        unsigned char c = (unsigned char)s.data[i];
+        char triplet[] = {'%', digits[c >> 4], digits[c & 15]};
+        bool raw = may_stand(s.data[i], also) || is_triplet(s, i);
+        buf_add(&out, raw ? str_make(s.data + i, 1) : str_make(triplet, 3));
     }
     return buf_str(&out);
 }
@@ -136,13 +137,14 @@ static void read_headers(struct arena *arena, const json_t *event, struct lc_hea
     const json_t *several = at(event, "multiValueHeaders");
     each(json_is_object(several) ? several : at(event, "headers"), add_to_headers, &target);
 
+    bool has_cookies = lc_header_get(headers, S("cookie")).data != NULL; /* then those of payload 2.0 are the same */
     json_t *cookies = (json_t *)(uintptr_t)at(event, "cookies"), *cookie;
     size_t i;
-    if (lc_header_get(headers, S("cookie")).data) return; /* they would be there twice */
     json_array_foreach(cookies, i, cookie)
     {
-        if (json_is_string(cookie)) add_to_headers(&target, S("cookie"), text_of(cookie));
+        if (json_is_string(cookie) && !has_cookies) add_to_headers(&target, S("cookie"), text_of(cookie));
     }
+    lc_headers_join_cookies(arena, headers);
 }
 
 /* --- the event */

@@ -1,3 +1,4 @@
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "lc_access_log.h"
@@ -10,25 +11,70 @@ enum { CALL_TIME = 60 * 1000, CLIENT_CLOSED = 499 };
 /* Bodies of all requests together: what a crowd of large uploads can take of the memory. */
 static const uint64_t bodies_limit = UINT64_C(256) * 1024 * 1024;
 
-struct lc_exchange *lc_exchange_new(struct lc_server *server, struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    struct lc_exchange *x = calloc(1, sizeof *x);
-    if (!x) abort();
-    x->server = server;
-    x->connection = connection;
-    x->call.arena = arena_new();
-    if (!info || !info->client_addr) return x;
-    lc_address_host(info->client_addr, x->peer);
-    x->peer_is_loopback = lc_address_is_loopback(info->client_addr);
-    return x;
-}
+/* --- exchanges that are used again: the last one first, as its memory is still in the processor's cache */
+
+enum { MOST_SPARE = 64 };
+
+static _Thread_local struct spare {
+    struct lc_exchange *first;
+    int count;
+} spare;
+static pthread_key_t at_thread_end;
+static pthread_once_t key_made = PTHREAD_ONCE_INIT;
 
 void lc_exchange_free(struct lc_exchange *x)
 {
-    if (!x) return;
     arena_free(x->call.arena);
     free(x);
+}
+
+void lc_exchange_free_spare(void)
+{
+    while (spare.first) {
+        struct lc_exchange *x = spare.first;
+        spare.first = x->next;
+        lc_exchange_free(x);
+    }
+    spare.count = 0;
+}
+
+static void free_at_thread_end(void *unused)
+{
+    (void)unused;
+    lc_exchange_free_spare();
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&at_thread_end, free_at_thread_end);
+}
+
+static struct lc_exchange *take_spare(void)
+{
+    struct lc_exchange *x = spare.first;
+    if (x) {
+        spare.first = x->next;
+        spare.count--;
+        return x;
+    }
+    pthread_once(&key_made, make_key);
+    pthread_setspecific(at_thread_end, &spare); /* any value but NULL has the thread's end seen */
+    x = calloc(1, sizeof *x);
+    if (!x) abort();
+    x->call.arena = arena_new();
+    return x;
+}
+
+static void keep_as_spare(struct lc_exchange *x)
+{
+    if (spare.count == MOST_SPARE) {
+        lc_exchange_free(x);
+        return;
+    }
+    arena_reset(x->call.arena);
+    x->next = spare.first;
+    spare.first = x;
+    spare.count++;
 }
 
 /* --- the request */
@@ -47,8 +93,9 @@ static struct str next_request_id(struct lc_server *server, struct arena *arena)
 /* A target is "/path?query", or from some proxies "http://host/path?query" (RFC 9112 section 3.2). */
 static struct str without_origin(struct str target)
 {
+    if (str_starts(target, S("/"))) return target;
     size_t scheme = str_find_str(target, S("://"));
-    if (str_starts(target, S("/")) || scheme == target.length) return target;
+    if (scheme == target.length) return target;
     struct str rest = str_from(target, scheme + 3);
     size_t slash = str_find(rest, '/');
     return slash < rest.length ? str_from(rest, slash) : S("/");
@@ -62,23 +109,24 @@ static void split_target(struct lc_exchange *x, struct str target)
     if (!str_starts(x->request.path, S("/"))) x->refusal = 400;
 }
 
-void lc_exchange_begin(struct lc_exchange *x, const char *target)
+struct lc_exchange *lc_exchange_begin(struct lc_server *server, struct MHD_Connection *connection, const struct lc_peer *peer,
+                                      const char *target)
 {
+    struct lc_exchange *x = take_spare();
     struct arena *arena = x->call.arena;
-    x->started = lc_microseconds();
-    x->call = (struct lc_call){.arena = arena, .deadline = deadline_in(CALL_TIME), .body_limit = UINT64_MAX};
-    x->call.request_id = x->call.log.request_id = next_request_id(x->server, arena);
-    x->request = (struct lc_request){.client_address = str_of(x->peer)};
-    x->response = (struct lc_response){0};
-    x->instance = NULL;
-    x->work = NULL;
-    x->flow = NULL;
-    x->body = buf_in(arena, LC_REQUEST_BODY_LIMIT);
-    x->body_charged = x->received = x->sent = 0;
-    x->refusal = 0;
-    x->quick = x->announced = x->head_seen = x->dispatched = x->worked = x->suspended = x->failed = false;
-    x->local = x->peer_is_loopback;
+    *x = (struct lc_exchange){
+        .call = {.arena = arena, .deadline = deadline_in(CALL_TIME), .body_limit = UINT64_MAX},
+        .local = peer->is_loopback,
+        .server = server,
+        .connection = connection,
+        .body = buf_in(arena, LC_REQUEST_BODY_LIMIT),
+        .started = lc_microseconds(),
+    };
+    x->call.request_id = x->call.log.request_id = next_request_id(server, arena);
+    memcpy(x->peer, peer->text, sizeof x->peer);
+    x->request.client_address = str_of(x->peer);
     split_target(x, arena_copy(arena, str_of(target)));
+    return x;
 }
 
 /* Who sends one of these speaks for somebody else. */
@@ -96,10 +144,12 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
 {
     (void)kind;
     struct lc_exchange *x = context;
-    struct str copy = arena_copy(x->call.arena, str_make(name, name_length));
-    if (speaks_for_another(copy)) x->local = false;
-    lc_header_receive(x->call.arena, &x->request.headers, copy, arena_copy(x->call.arena, str_make(value, value_length)),
-                      x->server->options.from_fc);
+    char *copy = arena_buffer(x->call.arena, name_length + value_length);
+    memcpy(copy, name, name_length);
+    if (value_length > 0) memcpy(copy + name_length, value, value_length);
+    struct str copied = str_make(copy, name_length);
+    if (x->local && speaks_for_another(copied)) x->local = false;
+    lc_header_receive(x->call.arena, &x->request.headers, copied, str_make(copy + name_length, value_length), x->server->options.from_fc);
     return MHD_YES;
 }
 
@@ -136,6 +186,7 @@ enum MHD_Result lc_exchange_read_head(struct lc_exchange *x, const char *method)
     x->head_seen = true;
     x->request.method = arena_copy(x->call.arena, str_of(method));
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, add_header, x);
+    lc_headers_join_cookies(x->call.arena, &x->request.headers);
     if (is_ambiguous(&x->request.headers, &chunked, &length)) x->refusal = 400;
     if (length > LC_REQUEST_BODY_LIMIT) x->refusal = 413;
     if (!x->refusal && length > 0 && !charge(x, length)) x->refusal = 503;
@@ -250,7 +301,7 @@ static void write_access_log(const struct lc_exchange *x, int64_t microseconds, 
     lc_access_log(&access);
 }
 
-bool lc_exchange_end(struct lc_exchange *x, bool aborted)
+void lc_exchange_end(struct lc_exchange *x, bool aborted)
 {
     int64_t microseconds = lc_microseconds() - x->started;
     if (x->suspended) atomic_fetch_sub(&x->server->suspended, 1);
@@ -261,10 +312,9 @@ bool lc_exchange_end(struct lc_exchange *x, bool aborted)
     if (!x->server->options.quiet) write_access_log(x, microseconds, aborted || x->failed);
     if (x->flow) {
         lc_flow_end(x->flow);
-        return false;
+        return;
     }
     if (x->instance) lc_instance_leave(x->instance);
-    arena_reset(x->call.arena);
     if (x->dispatched) atomic_fetch_sub(&x->server->answering, 1);
-    return true;
+    keep_as_spare(x);
 }

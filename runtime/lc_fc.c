@@ -11,7 +11,8 @@
 #include "lc_settings.h"
 #include "lc_signals.h"
 
-enum { IDLE_TIMEOUT = 20 * 60, LONGEST_CALL = 24 * 60 * 60, STOP_GRACE = 5000 };
+/* The platform's limits: 8 KiB of headers and 4 KiB of path and query in, 8 KiB of headers out. */
+enum { IDLE_TIMEOUT = 20 * 60, HEAD_MEMORY = 32 * 1024, LONGEST_CALL = 24 * 60 * 60, STOP_GRACE = 5000 };
 
 static const struct log no_request;
 
@@ -187,6 +188,7 @@ static enum status start(struct fc *fc, struct error *error)
     struct lc_server_options options = {
         .socket = listening,
         .threads = fc->settings.threads,
+        .head_memory = HEAD_MEMORY,
         .idle_timeout = IDLE_TIMEOUT,
         .from_fc = true,
         .route = route,

@@ -7,19 +7,20 @@ struct str lc_header_get(const struct lc_headers *headers, struct str name)
     return (struct str){NULL, 0};
 }
 
-/* RFC 9110 section 5.6.2: visible ASCII without delimiters. */
+/* RFC 9110 section 5.6.2: visible ASCII without delimiters. Bit c of the row c / 32. */
 static bool is_token(struct str s)
 {
-    for (size_t i = 0; i < s.length; i++)
-        if (s.data[i] <= ' ' || s.data[i] >= 0x7f || memchr("\"(),/:;<=>?@[\\]{}", s.data[i], 17)) return false;
+    static const uint32_t allowed[8] = {0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff};
+    for (size_t i = 0; i < s.length; i++) {
+        unsigned char c = (unsigned char)s.data[i];
+        if (!(allowed[c / 32] >> (c % 32) & 1)) return false;
+    }
     return s.length > 0;
 }
 
 static bool is_value(struct str s)
 {
-    for (size_t i = 0; i < s.length; i++)
-        if (s.data[i] == '\r' || s.data[i] == '\n' || s.data[i] == 0) return false;
-    return true;
+    return str_find(s, '\r') == s.length && str_find(s, '\n') == s.length && str_find(s, 0) == s.length;
 }
 
 static void append(struct arena *arena, struct lc_headers *headers, struct lc_header header)
@@ -44,23 +45,42 @@ void lc_header_add(struct arena *arena, struct lc_headers *headers, struct str n
     append(arena, headers, (struct lc_header){name, value});
 }
 
-static bool join_cookie(struct arena *arena, struct lc_headers *headers, struct str value)
-{
-    for (size_t i = 0; i < headers->count; i++) {
-        if (!str_equal_nocase(headers->items[i].name, S("cookie"))) continue;
-        if (!is_value(value)) return true;
-        struct str *joined = &headers->items[i].value;
-        *joined = arena_printf(arena, STR_FMT "; " STR_FMT, STR_ARG(*joined), STR_ARG(value));
-        return true;
-    }
-    return false;
-}
-
 void lc_header_receive(struct arena *arena, struct lc_headers *headers, struct str name, struct str value, bool from_fc)
 {
     if (!from_fc && str_equal_nocase(str_first(name, 5), S("x-fc-"))) return;
-    if (str_equal_nocase(name, S("cookie")) && join_cookie(arena, headers, value)) return;
     lc_header_add(arena, headers, name, value);
+}
+
+static bool is_cookie(const struct lc_header *header)
+{
+    return str_equal_nocase(header->name, S("cookie"));
+}
+
+/* All at once, so that a thousand of them cost no more than their bytes. */
+void lc_headers_join_cookies(struct arena *arena, struct lc_headers *headers)
+{
+    size_t count = 0, length = 0, kept = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!is_cookie(&headers->items[i])) continue;
+        count++;
+        length += headers->items[i].value.length + 2;
+    }
+    if (count < 2) return;
+    struct buf all = buf_in(arena, length);
+    struct lc_header *joined = NULL;
+    buf_room(&all, length);
+    for (size_t i = 0; i < headers->count; i++) {
+        struct lc_header header = headers->items[i];
+        bool cookie = is_cookie(&header);
+        if (cookie && joined) buf_add(&all, S("; "));
+        if (cookie) buf_add(&all, header.value);
+        if (cookie && joined) continue;
+        headers->items[kept] = header;
+        if (cookie) joined = &headers->items[kept];
+        kept++;
+    }
+    headers->count = kept;
+    joined->value = buf_str(&all);
 }
 
 bool lc_header_is_hosts(struct str name)

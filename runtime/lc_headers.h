@@ -4,9 +4,11 @@
 
 #include "lambda-c/lambda.h"
 
-/* What lc_header_add does, and: several `cookie` headers become one, and `x-fc-*`, which only Function Compute may say, is left
- * out unless `from_fc`. Both strings must outlive the headers. */
+/* What lc_header_add does, but `x-fc-*`, which only Function Compute may say, is left out unless `from_fc`. */
 void lc_header_receive(struct arena *, struct lc_headers *, struct str name, struct str value, bool from_fc);
+
+/* Several `cookie` headers become one, where the first one stood. */
+void lc_headers_join_cookies(struct arena *, struct lc_headers *);
 
 /* Content-Length, Date, Connection and the like: the host's own, left out of what a function answers. */
 bool lc_header_is_hosts(struct str name);

@@ -84,38 +84,31 @@ static enum MHD_Result dispatch(struct lc_exchange *x)
 
 /* --- what libmicrohttpd calls, all on the loop */
 
-/* What a connection keeps from one request to the next. */
-struct slot {
-    struct lc_exchange *exchange;
-};
-
-static void on_connection(void *context, struct MHD_Connection *connection, void **slot, enum MHD_ConnectionNotificationCode what)
+static struct lc_peer *peer_of(struct MHD_Connection *connection)
 {
-    (void)context;
-    (void)connection;
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *slot = calloc(1, sizeof(struct slot));
-        return;
-    }
-    struct slot *kept = *slot;
-    if (kept) lc_exchange_free(kept->exchange);
-    free(kept);
-    *slot = NULL;
+    const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct lc_peer *peer = calloc(1, sizeof *peer);
+    if (!peer || !address || !address->client_addr) return peer;
+    lc_address_host(address->client_addr, peer->text);
+    peer->is_loopback = lc_address_is_loopback(address->client_addr);
+    return peer;
 }
 
-static struct slot *slot_of(struct MHD_Connection *connection)
+static void on_connection(void *context, struct MHD_Connection *connection, void **peer, enum MHD_ConnectionNotificationCode what)
 {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
+    (void)context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *peer = peer_of(connection);
+        return;
+    }
+    free(*peer);
+    *peer = NULL;
 }
 
 static void *on_request_line(void *context, const char *target, struct MHD_Connection *connection)
 {
-    struct slot *slot = slot_of(connection);
-    if (!slot) return NULL;
-    if (!slot->exchange) slot->exchange = lc_exchange_new(context, connection);
-    lc_exchange_begin(slot->exchange, target);
-    return slot->exchange;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info && info->socket_context ? lc_exchange_begin(context, connection, info->socket_context, target) : NULL;
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -141,8 +134,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void on_completed(void *context, struct MHD_Connection *connection, void **exchange, enum MHD_RequestTerminationCode how)
 {
     (void)context;
-    struct slot *slot = slot_of(connection);
-    if (*exchange && !lc_exchange_end(*exchange, how != MHD_REQUEST_TERMINATED_COMPLETED_OK)) slot->exchange = NULL;
+    (void)connection;
+    if (*exchange) lc_exchange_end(*exchange, how != MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *exchange = NULL;
 }
 
@@ -219,6 +212,7 @@ static struct MHD_Daemon *start_daemon(struct lc_server *server)
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,                     /**/
                             MHD_OPTION_CONNECTION_LIMIT, connection_limit(),                       /**/
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)server->options.idle_timeout, /**/
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, server->options.head_memory,       /**/
                             MHD_OPTION_STRICT_FOR_CLIENT, 1,                                       /**/
                             MHD_OPTION_ARRAY, pool, MHD_OPTION_END);
 }
@@ -253,6 +247,7 @@ bool lc_server_stop(struct lc_server *server, int64_t grace)
     server->aborting = true;
     if (!await_none(&server->suspended, ABORT_GRACE)) return false; /* libmicrohttpd cannot be stopped while a worker holds a connection */
     MHD_stop_daemon(server->daemon);
+    lc_exchange_free_spare();
     lc_workers_end(&server->workers);
     arena_free(server->arena);
     return true;

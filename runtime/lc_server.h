@@ -24,7 +24,7 @@ struct lc_flow;
 /* Fills the response. STATUS_WOULD_BLOCK only where call.no_wait. */
 typedef enum status lc_work(struct lc_exchange *);
 
-/* A request and its answer. It is kept with its connection, and used for the next request on it. */
+/* A request and its answer. */
 struct lc_exchange {
     /* for hosts */
     struct lc_call call;
@@ -50,15 +50,16 @@ struct lc_exchange {
     uint64_t sent;         /* of a stream */
     bool head_seen, dispatched, worked, suspended, failed;
     char peer[LC_ADDRESS_TEXT];
-    bool peer_is_loopback;
+    struct lc_exchange *next; /* among those that wait to be used again */
 };
 
 struct lc_server_options {
-    int socket;       /* listening; the server closes it */
-    int threads;      /* workers */
-    int idle_timeout; /* seconds until a connection on which nothing happens is closed */
-    bool quiet;       /* no access log */
-    bool from_fc;     /* x-fc-* headers come from the platform */
+    int socket;         /* listening; the server closes it */
+    int threads;        /* workers */
+    size_t head_memory; /* bytes for a request's head and its answer's, together; libmicrohttpd clears all of it for each request */
+    int idle_timeout;   /* seconds until a connection on which nothing happens is closed */
+    bool quiet;         /* no access log */
+    bool from_fc;       /* x-fc-* headers come from the platform */
     void (*route)(struct lc_exchange *);
     void *context; /* the host's: server->options.context */
     struct lc_instance *instances;
@@ -102,15 +103,21 @@ enum status lc_server_event(struct lc_exchange *, int error_status);
 
 enum { LC_REQUEST_BODY_LIMIT = 32 * 1024 * 1024 };
 
+/* What a connection keeps from one request to the next. */
+struct lc_peer {
+    char text[LC_ADDRESS_TEXT];
+    bool is_loopback;
+};
+
 /* lc_exchange.c */
-struct lc_exchange *lc_exchange_new(struct lc_server *, struct MHD_Connection *);
+struct lc_exchange *lc_exchange_begin(struct lc_server *, struct MHD_Connection *, const struct lc_peer *, const char *target);
 void lc_exchange_free(struct lc_exchange *);
-void lc_exchange_begin(struct lc_exchange *, const char *target);
+void lc_exchange_free_spare(void); /* those that this thread keeps */
 enum MHD_Result lc_exchange_read_head(struct lc_exchange *, const char *method);
 enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, size_t *length);
 void lc_exchange_reply(struct lc_exchange *); /* makes `reply` out of `response` */
-/* The answer is complete, or its client gone. False where the exchange now belongs to a worker, which closes its stream. */
-bool lc_exchange_end(struct lc_exchange *, bool aborted);
+/* The answer is complete, or its client gone. */
+void lc_exchange_end(struct lc_exchange *, bool aborted);
 
 /* lc_flow.c: a stream on its way from a worker, who reads it, to the loop, which sends it */
 struct lc_flow *lc_flow_new(struct lc_exchange *);

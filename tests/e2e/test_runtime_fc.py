@@ -193,6 +193,12 @@ def test_a_quick_function_tells_its_start_once(servers: Servers) -> None:
         assert [line.split()[2] for line in lines(wire)] == ["Start", "End"] * 2
 
 
+def test_heads_may_be_as_large_as_the_platform_allows(platform: FunctionCompute) -> None:
+    headers = [*platform.headers("/http-invoke"), ("X", "x" * 7000)]
+    answer = platform.send("GET", "/header/8000?" + "q" * 4000, headers)
+    assert (answer.status, len(header(answer, "x-long") or "")) == (200, 8000)
+
+
 def test_a_stream_passes_through(platform: FunctionCompute) -> None:
     assert platform.http("GET", "/chunked/500000").body == bytes(i % 251 for i in range(500_000))
 

@@ -55,13 +55,14 @@ struct lc_request {
 };
 
 /* Either `body` or `stream`. The host adds Content-Length, Date, Connection. A body must live until the call's arena goes.
- * For HEAD the host sends the headers only: `body` empty and `length` telling what a GET would send is enough. */
+ * For HEAD the host sends the headers only: `body` empty and `length` telling what a GET would send is enough. A 304 takes its `length`
+ * from there too; on a port one without it costs the connection, as it must not say "Content-Length: 0". */
 struct lc_response {
     int status; /* 200 unless set */
     struct lc_headers headers;
     struct str body;
     struct stream stream; /* closed by the host, also when the client goes away */
-    uint64_t length;      /* of the stream or, for HEAD, of the absent body; LC_LENGTH_UNKNOWN: chunked */
+    uint64_t length;      /* of the stream or, for HEAD and 304, of the absent body; LC_LENGTH_UNKNOWN: chunked */
 };
 #define LC_LENGTH_UNKNOWN UINT64_MAX
 
@@ -76,16 +77,17 @@ struct lc_function {
     enum status (*init)(void **state, struct error *);
     enum status (*http)(void *state, struct lc_call *, const struct lc_request *, struct lc_response *);
     enum status (*event)(void *state, struct lc_call *, struct str event, struct str *result, struct error *);
-    void (*before_idle)(void *state);                  /* AWS: before each /next, as timers are frozen from then on; may be NULL */
-    void (*metrics)(void *state, struct buf *out);     /* Prometheus lines of its own; may be NULL */
-    void (*stop)(void *state);                         /* flush and free, within the platform's grace; may be NULL */
+    void (*before_idle)(void *state);              /* AWS: before each /next, as timers are frozen from then on; may be NULL */
+    void (*metrics)(void *state, struct buf *out); /* Prometheus lines of its own; may be NULL */
+    void (*stop)(void *state);                     /* flush and free, within the platform's grace; may be NULL */
     bool quick; /* `http` honours call->no_wait: it is tried on the event loop first, and again on a worker if it would block */
 };
 
 /* Picks the host from the environment, and serves until it is told to stop. Returns the exit code of the process.
  *   AWS_LAMBDA_RUNTIME_API            → AWS Lambda
  *   FC_SERVER_PORT or FC_FUNCTION_NAME → Alibaba Function Compute
- *   otherwise                         → a port: LC_LISTEN, or 127.0.0.1:9000 */
+ *   otherwise                         → a port: LC_LISTEN, or 127.0.0.1:9000
+ * A setting that is not there under the function's prefix is looked for under LC_. */
 int lc_run(const struct lc_function *);
 
 /* Several functions on one port. The longest `path` that is a prefix of the request's path, on a segment's border, wins. */

@@ -1,8 +1,9 @@
 /* Does what a request's path, or an event's first word, asks for: the function at the other end of the tests on the wire.
  *     /echo              the request as it was seen, as JSON; /echo of an event: the event
- *     /fail  /status/N  /bytes/N  /text/N  /sleep/MS  /cookies  /length/N
+ *     /fail  /status/N  /bytes/N  /text/N  /sleep/MS  /cookies  /length/N  /unmodified/N
  *     /stream/N  /chunked/N  /short/N  /broken/N     streams: announced, not announced, shorter than announced, failing after N
- *     /wait              would block on the loop */
+ *     /header/N          a header of N bytes
+ * Where it is quick, only /echo is done on the loop. */
 #include <lambda-c/lambda.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -160,9 +161,11 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     if (str_equal(what, S("chunked"))) return open_stream(call, response, number, LC_LENGTH_UNKNOWN, false);
     if (str_equal(what, S("short"))) return open_stream(call, response, number, number + 1, false);
     if (str_equal(what, S("broken"))) return open_stream(call, response, number, LC_LENGTH_UNKNOWN, true);
+    if (str_equal(what, S("header"))) lc_header_add(call->arena, &response->headers, S("X-Long"), bytes_of(call->arena, number, true));
     if (str_equal(what, S("sleep"))) sleep_milliseconds(number);
     if (str_equal(what, S("status"))) response->status = (int)number;
-    if (str_equal(what, S("length"))) response->length = number;
+    if (str_equal(what, S("unmodified"))) response->status = 304;
+    if (str_equal(what, S("length")) || str_equal(what, S("unmodified"))) response->length = number;
     if (str_equal(what, S("bytes"))) response->body = bytes_of(call->arena, number, false);
     if (str_equal(what, S("text"))) response->body = bytes_of(call->arena, number, true);
     return STATUS_OK;

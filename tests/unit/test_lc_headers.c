@@ -1,0 +1,111 @@
+#include "runtime/lc_headers.h"
+#include "tests/unit/unit.h"
+
+static struct lc_headers headers_of(struct arena *arena, struct str name, struct str value)
+{
+    struct lc_headers headers = {0};
+    lc_header_add(arena, &headers, name, value);
+    return headers;
+}
+
+static void names_compare_without_case_and_the_first_counts(void **state)
+{
+    struct lc_headers headers = headers_of(*state, S("X-One"), S("1"));
+    lc_header_add(*state, &headers, S("x-one"), S("2"));
+    assert_str(lc_header_get(&headers, S("X-ONE")), S("1"));
+    assert_int_equal(headers.count, 2);
+}
+
+static void an_absent_header_is_null_and_an_empty_one_is_not(void **state)
+{
+    struct lc_headers headers = headers_of(*state, S("a"), S(""));
+    assert_non_null(lc_header_get(&headers, S("a")).data);
+    assert_null(lc_header_get(&headers, S("b")).data);
+    assert_null(lc_header_get(&(struct lc_headers){0}, S("a")).data);
+}
+
+static void line_breaks_and_nuls_are_dropped(void **state)
+{
+    static const struct str bad[] = {{"a\rb", 3}, {"a\nb", 3}, {"a\0b", 3}, {"\r\n", 2}};
+    log_set_level(LOG_NONE);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_int_equal(headers_of(*state, S("a"), bad[i]).count, 0);
+    assert_int_equal(headers_of(*state, S("a"), S("\t caf\xc3\xa9")).count, 1);
+}
+
+/* RFC 9110 section 5.6.2 */
+static void names_are_tokens(void **state)
+{
+    static const char token[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    log_set_level(LOG_NONE);
+    for (int c = 0; c < 256; c++) {
+        char name = (char)c;
+        bool allowed = c != 0 && strchr(token, c) != NULL;
+        assert_int_equal(headers_of(*state, str_make(&name, 1), S("v")).count, allowed ? 1 : 0);
+    }
+    assert_int_equal(headers_of(*state, S(""), S("v")).count, 0);
+    assert_int_equal(headers_of(*state, S("a:b"), S("v")).count, 0);
+}
+
+static void many_headers_are_kept_in_order(void **state)
+{
+    struct lc_headers headers = {0};
+    for (int i = 0; i < 100; i++) lc_header_add(*state, &headers, arena_printf(*state, "h%d", i), S("v"));
+    assert_int_equal(headers.count, 100);
+    assert_str(headers.items[0].name, S("h0"));
+    assert_str(headers.items[99].name, S("h99"));
+}
+
+static void cookies_are_joined(void **state)
+{
+    struct lc_headers headers = {0};
+    log_set_level(LOG_NONE);
+    lc_header_receive(*state, &headers, S("Cookie"), S("a=1"), false);
+    lc_header_receive(*state, &headers, S("A"), S("1"), false);
+    lc_headers_join_cookies(*state, &headers);
+    assert_str(lc_header_get(&headers, S("cookie")), S("a=1"));
+    lc_header_receive(*state, &headers, S("cookie"), S("b=2"), false);
+    lc_header_receive(*state, &headers, S("B"), S("2"), false);
+    lc_header_receive(*state, &headers, S("cookie"), S(""), false);
+    lc_header_receive(*state, &headers, S("cookie"), S("c=3\r\nX: 1"), false);
+    lc_headers_join_cookies(*state, &headers);
+    assert_int_equal(headers.count, 3);
+    assert_str(lc_header_get(&headers, S("cookie")), S("a=1; b=2; "));
+    assert_str(headers.items[0].name, S("Cookie"));
+    assert_str(headers.items[1].value, S("1"));
+    assert_str(headers.items[2].value, S("2"));
+    lc_headers_join_cookies(*state, &(struct lc_headers){0});
+}
+
+static void function_computes_headers_are_only_its_own(void **state)
+{
+    struct lc_headers headers = {0};
+    lc_header_receive(*state, &headers, S("X-Fc-Request-Id"), S("1"), false);
+    lc_header_receive(*state, &headers, S("x-fc"), S("2"), false);
+    assert_int_equal(headers.count, 1);
+    lc_header_receive(*state, &headers, S("X-Fc-Request-Id"), S("1"), true);
+    assert_int_equal(headers.count, 2);
+}
+
+static void some_headers_are_the_hosts(void **state)
+{
+    (void)state;
+    assert_true(lc_header_is_hosts(S("Content-Length")));
+    assert_true(lc_header_is_hosts(S("DATE")));
+    assert_false(lc_header_is_hosts(S("Content-Type")));
+    assert_false(lc_header_is_hosts(S("")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT_TEST(names_compare_without_case_and_the_first_counts),
+        UNIT_TEST(an_absent_header_is_null_and_an_empty_one_is_not),
+        UNIT_TEST(line_breaks_and_nuls_are_dropped),
+        UNIT_TEST(names_are_tokens),
+        UNIT_TEST(many_headers_are_kept_in_order),
+        UNIT_TEST(cookies_are_joined),
+        UNIT_TEST(function_computes_headers_are_only_its_own),
+        UNIT_TEST(some_headers_are_the_hosts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
