@@ -256,7 +256,7 @@ static enum status wait_for_headers(struct wire_call *call, struct deadline dead
         ENSURE(left > 0, error, STATUS_TIMEOUT, "no answer in time");
         turn(call, left);
     }
-    if (call->done && call->result != CURLE_OK) return describe_failure(call, answer, error);
+    if (!call->headers_done) return describe_failure(call, answer, error); /* behind the headers, wire_pull tells */
     answer->sent = false;
     answer->status = (int)call->status;
     answer->headers = buf_str(&call->header_bytes);
