@@ -445,6 +445,28 @@ static void a_put_whose_answer_was_lost_was_won_if_our_bytes_stand(void **state)
     assert_int_equal(f->object.size, 4);
 }
 
+static bool lose_on_a_kept_connection(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)server;
+    if (number == 0) return hello(fd);
+    if (number == 1) return false; /* taken, but not answered */
+    if (scripted_is(request, "PUT")) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
+    return scripted_reply(fd, "200 OK", "ETag: \"standing\"\r\n", S("ours"));
+}
+
+/* There libcurl repeats the request on its own. */
+static void an_answer_lost_on_a_kept_connection_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_put put = {.condition = STORE_IF_ABSENT};
+    serve(f, lose_on_a_kept_connection, NULL);
+    assert_ok(get(f), &f->error);
+    assert_ok(store_put(f->store, io(f), S("key"), S("ours"), &put, &f->object, &f->error), &f->error);
+    assert_true(scripted_is(&f->server->requests[1], "PUT "));
+    assert_true(scripted_is(&f->server->requests[2], "PUT "));
+    assert_str(f->object.etag, S("\"standing\""));
+}
+
 static void a_put_whose_answer_was_lost_was_lost_if_other_bytes_stand(void **state)
 {
     struct fixture *f = *state;
@@ -545,6 +567,7 @@ int main(void)
         TEST(odd_listings_are_refused),
         TEST(requests_are_signed_and_addressed),
         TEST(a_put_whose_answer_was_lost_was_won_if_our_bytes_stand),
+        TEST(an_answer_lost_on_a_kept_connection_is_noticed),
         TEST(a_put_whose_answer_was_lost_was_lost_if_other_bytes_stand),
         TEST(a_put_that_was_refused_at_once_was_lost_whatever_stands),
         TEST(a_conflict_is_tried_again),
