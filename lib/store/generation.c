@@ -135,21 +135,21 @@ static enum status put_next(struct store *store, struct io io, struct str prefix
     return STATUS_OK;
 }
 
-/* One attempt, in an arena of its own: what it read is of no use to the next. *lost: another writer was faster. */
-static enum status try_update(struct store *store, struct io io, struct str prefix, generation_change_fn *change, void *context,
+/* One attempt. *lost: another writer was faster. */
+static enum status try_update(struct store *store, struct io io, struct row *row, generation_change_fn *change, void *context,
                               struct generation *out, bool *lost, struct error *error)
 {
-    struct row row = {.arena = io.arena, .prefix = prefix, .wanted = PAGE};
     struct generation newest;
     struct str body = {0};
     *lost = false;
-    TRY(read_newest(store, io, &row, 0, &newest, error));
+    TRY(read_newest(store, io, row, 0, &newest, error));
+    newest.key = arena_copy(io.arena, newest.key);
     *out = newest;
     enum status status = change(context, io.arena, &newest, &body, error);
     if (status != STATUS_OK) return status == STATUS_NOT_MODIFIED ? STATUS_OK : status;
-    status = put_next(store, io, prefix, &newest, body, out, error);
+    status = put_next(store, io, row->prefix, &newest, body, out, error);
     *lost = status == STATUS_PRECONDITION;
-    if (status == STATUS_OK) trim(store, io, &row);
+    if (status == STATUS_OK) trim(store, io, row);
     return status;
 }
 
@@ -160,13 +160,9 @@ enum status generation_update(struct store *store, struct io io, struct str pref
     io.deadline = deadline_within(io.deadline, LONGEST_UPDATE);
     for (unsigned losses = 0;; losses++) {
         bool lost;
-        struct io own = {.arena = arena_new(), .deadline = io.deadline, .no_wait = io.no_wait};
-        enum status status = try_update(store, own, prefix, change, context, out, &lost, error);
-        if (status == STATUS_OK) {
-            out->key = arena_copy(io.arena, out->key);
-            out->body = arena_copy(io.arena, out->body);
-        }
-        arena_free(own.arena);
+        struct row row = {.arena = arena_new(), .prefix = prefix, .wanted = PAGE};
+        enum status status = try_update(store, io, &row, change, context, out, &lost, error);
+        arena_free(row.arena);
         if (!lost) return status;
         ENSURE(deadline_left(io.deadline) > 0, error, STATUS_TIMEOUT, STR_FMT ": other writers were faster, %u times", STR_ARG(prefix),
                losses + 1);

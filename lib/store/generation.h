@@ -23,7 +23,7 @@ struct generation {
 enum status generation_newest(struct store *, struct io, struct str prefix, uint64_t known, struct generation *, struct error *);
 
 /* Makes the next body out of the newest one (number 0, empty body: the first). Called again with a newer one when another writer was faster, so it must not have effects of its own.
- * What it allocates in the arena need not outlive the call that follows. STATUS_NOT_MODIFIED: nothing to change, all is well. */
+ * The arena is io's. STATUS_NOT_MODIFIED: nothing to change, all is well. */
 typedef enum status generation_change_fn(void *context, struct arena *, const struct generation *newest, struct str *body, struct error *);
 /* Returns what is the newest afterwards. */
 enum status generation_update(struct store *, struct io, struct str prefix, generation_change_fn *, void *context, struct generation *, struct error *);

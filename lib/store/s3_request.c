@@ -124,7 +124,7 @@ static enum status refused(struct io io, const struct s3_answer *answer, struct 
     struct s3_failure failure = s3_failure_of(&answer->wire, buf_str(&body), error);
     attempt->again = failure.again;
     attempt->credentials = failure.credentials;
-    attempt->ambiguous = answer->wire.status >= 500;
+    attempt->ambiguous = answer->wire.status >= 500 || answer->wire.sent;
     return error->status;
 }
 

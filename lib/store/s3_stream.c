@@ -51,7 +51,8 @@ static ssize_t stream_next(void *context, void *buffer, size_t capacity, struct 
         hang_up(stream);
         if (str_empty(stream->etag) || tries == FRUITLESS_TRIES || !s3_pause(tries, deadline)) break;
     }
-    error_context(error, STR_FMT ": " STR_FMT STR_FMT, STR_ARG(stream->s3->store.name), STR_ARG(stream->s3->prefix), STR_ARG(stream->key));
+    error_context(error, STR_FMT ": " STR_FMT STR_FMT ": broke off at byte %llu", STR_ARG(stream->s3->store.name),
+                  STR_ARG(stream->s3->prefix), STR_ARG(stream->key), (unsigned long long)stream->offset);
     return -1;
 }
 

@@ -31,6 +31,7 @@ struct wire_call {
     struct curl_slist *headers;
     struct buf header_bytes;
     long status;
+    bool warm; /* has a connection from an exchange before */
     bool headers_done, done, paused;
     CURLcode result; /* once done */
     char *target;    /* where wire_pull wants bytes; NULL between its calls */
@@ -116,6 +117,7 @@ void wire_end(struct wire_call *call)
     curl_multi_remove_handle(call->multi, call->easy); /* closes the connection where the exchange is not over */
     curl_slist_free_all(call->headers);
     call->headers = NULL;
+    call->warm = call->done && call->result == CURLE_OK;
     pthread_mutex_lock(&wire->lock);
     bool keep = wire->idle_count < IDLE_CALLS;
     if (keep) {
@@ -248,6 +250,15 @@ static enum status describe_failure(struct wire_call *call, struct wire_answer *
     }
 }
 
+/* A connection that was kept may break before its answer begins: then libcurl repeats the request on a new one and says nothing. What the
+ * first copy did is not known. */
+static bool may_have_been_repeated(const struct wire_call *call)
+{
+    long connects = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return call->warm && connects > 0;
+}
+
 static enum status wait_for_headers(struct wire_call *call, struct deadline deadline, struct wire_answer *answer, struct error *error)
 {
     while (!call->headers_done && !call->done) {
@@ -256,8 +267,8 @@ static enum status wait_for_headers(struct wire_call *call, struct deadline dead
         ENSURE(left > 0, error, STATUS_TIMEOUT, "no answer in time");
         turn(call, left);
     }
-    if (call->done && call->result != CURLE_OK) return describe_failure(call, answer, error);
-    answer->sent = false;
+    if (!call->headers_done) return describe_failure(call, answer, error); /* behind the headers, wire_pull tells */
+    answer->sent = may_have_been_repeated(call);
     answer->status = (int)call->status;
     answer->headers = buf_str(&call->header_bytes);
     if (!str_to_u64(wire_header(answer, S("content-length")), &answer->length)) answer->length = UINT64_MAX;

@@ -27,7 +27,7 @@ struct wire_answer {
     int status;         /* HTTP's; 0 where there was none */
     struct str headers; /* "Name: value\n" each, in the arena of wire_begin's io */
     uint64_t length;    /* of Content-Length; UINT64_MAX where it is not given */
-    bool sent;          /* failed, but the request may have been carried out */
+    bool sent;          /* failed, but the request may have been carried out; or answered, but perhaps not for the first time */
     bool hopeless;      /* failed, and will fail again */
 };
 

@@ -1,16 +1,11 @@
 /* Rows of generations, on the store that PAKHUS_TEST_STORE names, else on a directory of its own. */
 #include <pthread.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 #include "lib/store/generation.h"
+#include "tests/unit/unit.h"
 
 enum { TIMEOUT = 120 * CLOCK_SECOND, WRITERS = 6, ROUNDS = 10 };
 
@@ -24,20 +19,6 @@ static struct error failure;
 static struct io io(void)
 {
     return (struct io){.arena = arena, .deadline = deadline_in(TIMEOUT)};
-}
-
-#define assert_status(expression, expected)                                                                                                \
-    do {                                                                                                                                   \
-        enum status got_ = (expression);                                                                                                   \
-        if (got_ != (expected)) print_error("%s: %s\n", #expression, got_ ? failure.text : "");                                            \
-        assert_int_equal(got_, (expected));                                                                                                \
-    } while (0)
-#define assert_ok(expression) assert_status(expression, STATUS_OK)
-
-static void assert_str(struct str a, struct str b)
-{
-    assert_int_equal(a.length, b.length);
-    if (a.length > 0) assert_memory_equal(a.data, b.data, a.length);
 }
 
 static int set_up(void **state)
@@ -81,7 +62,7 @@ static void an_empty_row_has_number_0(void **state)
 {
     (void)state;
     struct generation newest = {.number = 7};
-    assert_ok(generation_newest(store, io(), row("empty"), 0, &newest, &failure));
+    assert_ok(generation_newest(store, io(), row("empty"), 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 0);
     assert_int_equal(newest.body.length, 0);
 }
@@ -91,19 +72,19 @@ static void numbers_count_down(void **state)
     (void)state;
     struct str prefix = row("down"), one = S("one"), two = S("two");
     struct generation newest;
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure));
+    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
     assert_int_equal(newest.number, 1);
     assert_true(str_ends(newest.key, S("/9999999999999999")));
-    assert_ok(generation_update(store, io(), prefix, set_to, &two, &newest, &failure));
+    assert_ok(generation_update(store, io(), prefix, set_to, &two, &newest, &failure), &failure);
     assert_int_equal(newest.number, 2);
     assert_true(str_ends(newest.key, S("/9999999999999998")));
     assert_str(newest.body, S("two"));
     assert_true(newest.modified > clock_real() - CLOCK_HOUR);
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure));
+    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 2);
     assert_str(newest.body, S("two"));
-    assert_status(generation_newest(store, io(), prefix, 2, &newest, &failure), STATUS_NOT_MODIFIED);
-    assert_ok(generation_newest(store, io(), prefix, 1, &newest, &failure));
+    assert_error(generation_newest(store, io(), prefix, 2, &newest, &failure), STATUS_NOT_MODIFIED, &failure, "");
+    assert_ok(generation_newest(store, io(), prefix, 1, &newest, &failure), &failure);
 }
 
 static void nothing_to_change_is_no_fault(void **state)
@@ -111,8 +92,8 @@ static void nothing_to_change_is_no_fault(void **state)
     (void)state;
     struct str prefix = row("same"), one = S("one");
     struct generation newest;
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure));
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure));
+    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
+    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
     assert_int_equal(newest.number, 1);
     assert_str(newest.body, S("one"));
 }
@@ -128,9 +109,9 @@ static void a_change_that_fails_changes_nothing(void **state)
     (void)state;
     struct str prefix = row("refused");
     struct generation newest;
-    assert_status(generation_update(store, io(), prefix, refuse, NULL, &newest, &failure), STATUS_TOO_LARGE);
+    assert_error(generation_update(store, io(), prefix, refuse, NULL, &newest, &failure), STATUS_TOO_LARGE, &failure, "");
     assert_string_equal(failure.text, "does not fit");
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure));
+    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 0);
 }
 
@@ -138,14 +119,16 @@ static void other_keys_in_a_row_are_passed_over(void **state)
 {
     (void)state;
     struct str prefix = row("others"), one = S("one");
-    const char *const others[] = {".hidden", "0000", "0000000000000000", "000000000000000x", "9999999999999999x", "99999999999999999", "a/b"};
+    const char *const others[] = {".hidden",           "0000", "0000000000000000", "000000000000000x", "9999999999999999x",
+                                  "99999999999999999", "a/b"};
     struct generation newest;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        assert_ok(store_put(store, io(), arena_printf(arena, STR_FMT "%s", STR_ARG(prefix), others[i]), S("x"), NULL, NULL, &failure));
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure));
+        assert_ok(store_put(store, io(), arena_printf(arena, STR_FMT "%s", STR_ARG(prefix), others[i]), S("x"), NULL, NULL, &failure),
+                  &failure);
+    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 0);
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure));
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure));
+    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
+    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 1);
 }
 
@@ -153,9 +136,9 @@ static void prefixes_end_in_a_slash(void **state)
 {
     (void)state;
     struct generation newest;
-    assert_status(generation_newest(store, io(), S("rows"), 0, &newest, &failure), STATUS_INVALID);
-    assert_status(generation_update(store, io(), S("rows"), refuse, NULL, &newest, &failure), STATUS_INVALID);
-    assert_status(generation_newest(store, io(), S("../"), 0, &newest, &failure), STATUS_INVALID);
+    assert_error(generation_newest(store, io(), S("rows"), 0, &newest, &failure), STATUS_INVALID, &failure, "");
+    assert_error(generation_update(store, io(), S("rows"), refuse, NULL, &newest, &failure), STATUS_INVALID, &failure, "");
+    assert_error(generation_newest(store, io(), S("../"), 0, &newest, &failure), STATUS_INVALID, &failure, "");
 }
 
 static bool count_one(void *context, const struct store_object *object)
@@ -168,14 +151,14 @@ static bool count_one(void *context, const struct store_object *object)
 static size_t count(struct str prefix)
 {
     size_t keys = 0;
-    assert_ok(store_list(store, io(), prefix, 0, count_one, &keys, &failure));
+    assert_ok(store_list(store, io(), prefix, 0, count_one, &keys, &failure), &failure);
     return keys;
 }
 
 static void put_number(struct str prefix, unsigned number, int64_t hours_old)
 {
     struct str key = arena_printf(arena, STR_FMT "%016llu", STR_ARG(prefix), 10000000000000000ULL - number);
-    assert_ok(store_put(store, io(), key, S("old"), NULL, NULL, &failure));
+    assert_ok(store_put(store, io(), key, S("old"), NULL, NULL, &failure), &failure);
     char path[1024];
     snprintf(path, sizeof path, "%s/" STR_FMT, directory, STR_ARG(key));
     struct timespec times[2] = {{.tv_sec = clock_real() / CLOCK_SECOND - hours_old * 3600}};
@@ -190,7 +173,7 @@ static void old_generations_are_trimmed(void **state)
     struct str prefix = row("trimmed"), new = S("new");
     struct generation newest;
     for (unsigned i = 1; i <= 10; i++) put_number(prefix, i, i <= 6 ? 3 : 0);
-    assert_ok(generation_update(store, io(), prefix, set_to, &new, &newest, &failure));
+    assert_ok(generation_update(store, io(), prefix, set_to, &new, &newest, &failure), &failure);
     assert_int_equal(newest.number, 11);
     assert_int_equal(count(prefix), 5); /* 7 to 10 are young, 11 is new */
 }
@@ -202,11 +185,11 @@ static void the_newest_three_stay_however_old(void **state)
     struct str prefix = row("kept"), new = S("new"), newer = S("newer");
     struct generation newest;
     for (unsigned i = 1; i <= 5; i++) put_number(prefix, i, 100 - 10 * i);
-    assert_ok(generation_update(store, io(), prefix, set_to, &new, &newest, &failure));
+    assert_ok(generation_update(store, io(), prefix, set_to, &new, &newest, &failure), &failure);
     assert_int_equal(count(prefix), 3);
-    assert_ok(generation_update(store, io(), prefix, set_to, &newer, &newest, &failure));
+    assert_ok(generation_update(store, io(), prefix, set_to, &newer, &newest, &failure), &failure);
     assert_int_equal(count(prefix), 3);
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure));
+    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 7);
 }
 
@@ -244,7 +227,7 @@ static bool write_rounds(struct store *to, struct writer *writer)
 static void assert_all_there(struct str prefix)
 {
     struct generation newest;
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure));
+    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, WRITERS * ROUNDS);
     for (int id = 0; id < WRITERS; id++)
         for (int round = 0; round < ROUNDS; round++) {

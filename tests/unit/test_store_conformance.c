@@ -1,13 +1,8 @@
 /* What every store must do, whichever it is: run on the one that PAKHUS_TEST_STORE names, else on a directory of its own. */
 #include <pthread.h>
-#include <stdarg.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-#include <cmocka.h>
 
 #include "lib/store/store.h"
+#include "tests/unit/unit.h"
 
 enum { TIMEOUT = 120 * CLOCK_SECOND, THREADS = 8 };
 
@@ -26,20 +21,6 @@ static struct io io(void)
 static struct str key(const char *name)
 {
     return arena_printf(arena, STR_FMT "/%s", STR_ARG(prefix), name);
-}
-
-#define assert_status(expression, expected)                                                                                                \
-    do {                                                                                                                                   \
-        enum status got_ = (expression);                                                                                                   \
-        if (got_ != (expected)) print_error("%s: %s\n", #expression, got_ ? failure.text : "");                                            \
-        assert_int_equal(got_, (expected));                                                                                                \
-    } while (0)
-#define assert_ok(expression) assert_status(expression, STATUS_OK)
-
-static void assert_str(struct str a, struct str b)
-{
-    assert_int_equal(a.length, b.length);
-    if (a.length > 0) assert_memory_equal(a.data, b.data, a.length);
 }
 
 static const struct store_put if_absent = {.condition = STORE_IF_ABSENT};
@@ -100,9 +81,9 @@ static void what_is_put_is_got(void **state)
 {
     (void)state;
     struct store_object put, got, head;
-    assert_ok(store_put(store, io(), key("a/b"), S("hello"), NULL, &put, &failure));
-    assert_ok(store_get(store, io(), key("a/b"), NULL, &got, &failure));
-    assert_ok(store_head(store, io(), key("a/b"), &head, &failure));
+    assert_ok(store_put(store, io(), key("a/b"), S("hello"), NULL, &put, &failure), &failure);
+    assert_ok(store_get(store, io(), key("a/b"), NULL, &got, &failure), &failure);
+    assert_ok(store_head(store, io(), key("a/b"), &head, &failure), &failure);
     assert_str(got.body, S("hello"));
     assert_int_equal(got.size, 5);
     assert_int_equal(put.size, 5);
@@ -119,12 +100,12 @@ static void an_empty_object_is_one(void **state)
 {
     (void)state;
     struct store_object object;
-    assert_ok(store_put(store, io(), key("empty"), S(""), NULL, &object, &failure));
-    assert_ok(store_get(store, io(), key("empty"), NULL, &object, &failure));
+    assert_ok(store_put(store, io(), key("empty"), S(""), NULL, &object, &failure), &failure);
+    assert_ok(store_get(store, io(), key("empty"), NULL, &object, &failure), &failure);
     assert_int_equal(object.size, 0);
     assert_int_equal(object.body.length, 0);
     struct store_get range = {.length = 1};
-    assert_status(store_get(store, io(), key("empty"), &range, &object, &failure), STATUS_INVALID);
+    assert_error(store_get(store, io(), key("empty"), &range, &object, &failure), STATUS_INVALID, &failure, "");
 }
 
 static void every_byte_comes_back(void **state)
@@ -133,8 +114,8 @@ static void every_byte_comes_back(void **state)
     char all[512];
     for (size_t i = 0; i < sizeof all; i++) all[i] = (char)i;
     struct store_object object;
-    assert_ok(store_put(store, io(), key("bytes"), str_make(all, sizeof all), NULL, NULL, &failure));
-    assert_ok(store_get(store, io(), key("bytes"), NULL, &object, &failure));
+    assert_ok(store_put(store, io(), key("bytes"), str_make(all, sizeof all), NULL, NULL, &failure), &failure);
+    assert_ok(store_get(store, io(), key("bytes"), NULL, &object, &failure), &failure);
     assert_str(object.body, str_make(all, sizeof all));
 }
 
@@ -142,9 +123,9 @@ static void a_second_put_replaces_the_first(void **state)
 {
     (void)state;
     struct store_object first, second, got;
-    assert_ok(store_put(store, io(), key("twice"), S("first"), NULL, &first, &failure));
-    assert_ok(store_put(store, io(), key("twice"), S("other"), NULL, &second, &failure));
-    assert_ok(store_get(store, io(), key("twice"), NULL, &got, &failure));
+    assert_ok(store_put(store, io(), key("twice"), S("first"), NULL, &first, &failure), &failure);
+    assert_ok(store_put(store, io(), key("twice"), S("other"), NULL, &second, &failure), &failure);
+    assert_ok(store_get(store, io(), key("twice"), NULL, &got, &failure), &failure);
     assert_str(got.body, S("other"));
     assert_false(str_equal(first.etag, second.etag));
     assert_str(got.etag, second.etag);
@@ -155,49 +136,49 @@ static void what_is_absent_is_not_found(void **state)
     (void)state;
     struct store_object object;
     struct stream stream;
-    assert_status(store_get(store, io(), key("absent"), NULL, &object, &failure), STATUS_NOT_FOUND);
+    assert_error(store_get(store, io(), key("absent"), NULL, &object, &failure), STATUS_NOT_FOUND, &failure, "");
     assert_non_null(strstr(failure.text, "absent"));
-    assert_status(store_get(store, io(), key("absent/below"), NULL, &object, &failure), STATUS_NOT_FOUND);
-    assert_status(store_head(store, io(), key("absent"), &object, &failure), STATUS_NOT_FOUND);
-    assert_status(store_stream(store, io(), key("absent"), NULL, &stream, &object, &failure), STATUS_NOT_FOUND);
-    assert_ok(store_put(store, io(), key("leaf"), S("x"), NULL, NULL, &failure));
-    assert_status(store_get(store, io(), key("leaf/below"), NULL, &object, &failure), STATUS_NOT_FOUND);
-    assert_ok(store_put(store, io(), key("folder/leaf"), S("x"), NULL, NULL, &failure));
-    assert_status(store_get(store, io(), key("folder"), NULL, &object, &failure), STATUS_NOT_FOUND);
+    assert_error(store_get(store, io(), key("absent/below"), NULL, &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    assert_error(store_head(store, io(), key("absent"), &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    assert_error(store_stream(store, io(), key("absent"), NULL, &stream, &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    assert_ok(store_put(store, io(), key("leaf"), S("x"), NULL, NULL, &failure), &failure);
+    assert_error(store_get(store, io(), key("leaf/below"), NULL, &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    assert_ok(store_put(store, io(), key("folder/leaf"), S("x"), NULL, NULL, &failure), &failure);
+    assert_error(store_get(store, io(), key("folder"), NULL, &object, &failure), STATUS_NOT_FOUND, &failure, "");
 }
 
 static void if_absent_is_won_once(void **state)
 {
     (void)state;
     struct store_object object;
-    assert_ok(store_put(store, io(), key("once"), S("first"), &if_absent, &object, &failure));
-    assert_status(store_put(store, io(), key("once"), S("second"), &if_absent, &object, &failure), STATUS_PRECONDITION);
-    assert_status(store_put(store, io(), key("once"), S("first"), &if_absent, &object, &failure), STATUS_PRECONDITION);
-    assert_ok(store_get(store, io(), key("once"), NULL, &object, &failure));
+    assert_ok(store_put(store, io(), key("once"), S("first"), &if_absent, &object, &failure), &failure);
+    assert_error(store_put(store, io(), key("once"), S("second"), &if_absent, &object, &failure), STATUS_PRECONDITION, &failure, "");
+    assert_error(store_put(store, io(), key("once"), S("first"), &if_absent, &object, &failure), STATUS_PRECONDITION, &failure, "");
+    assert_ok(store_get(store, io(), key("once"), NULL, &object, &failure), &failure);
     assert_str(object.body, S("first"));
-    assert_ok(store_remove(store, io(), key("once"), &failure));
-    assert_ok(store_put(store, io(), key("once"), S("third"), &if_absent, &object, &failure));
+    assert_ok(store_remove(store, io(), key("once"), &failure), &failure);
+    assert_ok(store_put(store, io(), key("once"), S("third"), &if_absent, &object, &failure), &failure);
 }
 
 static void removing_twice_is_no_fault(void **state)
 {
     (void)state;
     struct store_object object;
-    assert_ok(store_put(store, io(), key("gone/a/b"), S("x"), NULL, NULL, &failure));
-    assert_ok(store_remove(store, io(), key("gone/a/b"), &failure));
-    assert_status(store_get(store, io(), key("gone/a/b"), NULL, &object, &failure), STATUS_NOT_FOUND);
-    assert_ok(store_remove(store, io(), key("gone/a/b"), &failure));
-    assert_ok(store_remove(store, io(), key("gone/a"), &failure));
-    assert_ok(store_put(store, io(), key("gone/a/b"), S("y"), NULL, NULL, &failure));
+    assert_ok(store_put(store, io(), key("gone/a/b"), S("x"), NULL, NULL, &failure), &failure);
+    assert_ok(store_remove(store, io(), key("gone/a/b"), &failure), &failure);
+    assert_error(store_get(store, io(), key("gone/a/b"), NULL, &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    assert_ok(store_remove(store, io(), key("gone/a/b"), &failure), &failure);
+    assert_ok(store_remove(store, io(), key("gone/a"), &failure), &failure);
+    assert_ok(store_put(store, io(), key("gone/a/b"), S("y"), NULL, NULL, &failure), &failure);
 }
 
 static void removing_a_beginning_removes_nothing(void **state)
 {
     (void)state;
     struct store_object object;
-    assert_ok(store_put(store, io(), key("tree/a"), S("x"), NULL, NULL, &failure));
-    assert_ok(store_remove(store, io(), key("tree"), &failure));
-    assert_ok(store_get(store, io(), key("tree/a"), NULL, &object, &failure));
+    assert_ok(store_put(store, io(), key("tree/a"), S("x"), NULL, NULL, &failure), &failure);
+    assert_ok(store_remove(store, io(), key("tree"), &failure), &failure);
+    assert_ok(store_get(store, io(), key("tree/a"), NULL, &object, &failure), &failure);
 }
 
 static void ranges_are_exact(void **state)
@@ -205,13 +186,13 @@ static void ranges_are_exact(void **state)
     (void)state;
     struct str body = pattern(1000);
     struct store_object object;
-    assert_ok(store_put(store, io(), key("range"), body, NULL, NULL, &failure));
+    assert_ok(store_put(store, io(), key("range"), body, NULL, NULL, &failure), &failure);
     const struct {
         uint64_t offset, length;
     } ranges[] = {{0, 1}, {0, 1000}, {1, 999}, {999, 1}, {500, 100}, {500, 0}, {999, 0}, {0, 0}};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         struct store_get get = {.offset = ranges[i].offset, .length = ranges[i].length};
-        assert_ok(store_get(store, io(), key("range"), &get, &object, &failure));
+        assert_ok(store_get(store, io(), key("range"), &get, &object, &failure), &failure);
         size_t length = ranges[i].length ? ranges[i].length : 1000 - ranges[i].offset;
         assert_str(object.body, str_make(body.data + ranges[i].offset, length));
         assert_int_equal(object.size, 1000);
@@ -223,7 +204,7 @@ static void ranges_beyond_are_refused(void **state)
     (void)state;
     struct store_object object;
     struct stream stream;
-    assert_ok(store_put(store, io(), key("short"), pattern(1000), NULL, NULL, &failure));
+    assert_ok(store_put(store, io(), key("short"), pattern(1000), NULL, NULL, &failure), &failure);
     const struct {
         uint64_t offset, length;
         enum status status;
@@ -233,9 +214,9 @@ static void ranges_beyond_are_refused(void **state)
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         struct store_get get = {.offset = ranges[i].offset, .length = ranges[i].length};
-        assert_status(store_stream(store, io(), key("short"), &get, &stream, &object, &failure), ranges[i].status);
+        assert_error(store_stream(store, io(), key("short"), &get, &stream, &object, &failure), ranges[i].status, &failure, "");
         get.limit = SIZE_MAX;
-        assert_status(store_get(store, io(), key("short"), &get, &object, &failure), ranges[i].status);
+        assert_error(store_get(store, io(), key("short"), &get, &object, &failure), ranges[i].status, &failure, "");
     }
 }
 
@@ -243,15 +224,15 @@ static void limits_hold(void **state)
 {
     (void)state;
     struct store_object object;
-    assert_ok(store_put(store, io(), key("limited"), pattern(1000), NULL, NULL, &failure));
+    assert_ok(store_put(store, io(), key("limited"), pattern(1000), NULL, NULL, &failure), &failure);
     struct store_get get = {.limit = 999};
-    assert_status(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE);
+    assert_error(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE, &failure, "");
     get.limit = 1000;
-    assert_ok(store_get(store, io(), key("limited"), &get, &object, &failure));
+    assert_ok(store_get(store, io(), key("limited"), &get, &object, &failure), &failure);
     get = (struct store_get){.offset = 1, .limit = 998};
-    assert_status(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE);
+    assert_error(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE, &failure, "");
     get = (struct store_get){.offset = 1, .length = 999, .limit = 998};
-    assert_status(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE);
+    assert_error(store_get(store, io(), key("limited"), &get, &object, &failure), STATUS_TOO_LARGE, &failure, "");
 }
 
 static void conditions_on_reads_hold(void **state)
@@ -259,21 +240,21 @@ static void conditions_on_reads_hold(void **state)
     (void)state;
     struct store_object old, new, got;
     struct stream stream;
-    assert_ok(store_put(store, io(), key("matched"), S("old"), NULL, &old, &failure));
+    assert_ok(store_put(store, io(), key("matched"), S("old"), NULL, &old, &failure), &failure);
     struct store_get if_old = {.if_match = old.etag}, if_not_old = {.if_none_match = old.etag};
-    assert_ok(store_get(store, io(), key("matched"), &if_old, &got, &failure));
-    assert_status(store_get(store, io(), key("matched"), &if_not_old, &got, &failure), STATUS_NOT_MODIFIED);
-    assert_status(store_stream(store, io(), key("matched"), &if_not_old, &stream, &got, &failure), STATUS_NOT_MODIFIED);
-    assert_ok(store_put(store, io(), key("matched"), S("new"), NULL, &new, &failure));
-    assert_status(store_get(store, io(), key("matched"), &if_old, &got, &failure), STATUS_PRECONDITION);
-    assert_status(store_stream(store, io(), key("matched"), &if_old, &stream, &got, &failure), STATUS_PRECONDITION);
-    assert_ok(store_get(store, io(), key("matched"), &if_not_old, &got, &failure));
+    assert_ok(store_get(store, io(), key("matched"), &if_old, &got, &failure), &failure);
+    assert_error(store_get(store, io(), key("matched"), &if_not_old, &got, &failure), STATUS_NOT_MODIFIED, &failure, "");
+    assert_error(store_stream(store, io(), key("matched"), &if_not_old, &stream, &got, &failure), STATUS_NOT_MODIFIED, &failure, "");
+    assert_ok(store_put(store, io(), key("matched"), S("new"), NULL, &new, &failure), &failure);
+    assert_error(store_get(store, io(), key("matched"), &if_old, &got, &failure), STATUS_PRECONDITION, &failure, "");
+    assert_error(store_stream(store, io(), key("matched"), &if_old, &stream, &got, &failure), STATUS_PRECONDITION, &failure, "");
+    assert_ok(store_get(store, io(), key("matched"), &if_not_old, &got, &failure), &failure);
     assert_str(got.body, S("new"));
     struct store_get part = {.offset = 1, .length = 1, .if_match = new.etag};
-    assert_ok(store_get(store, io(), key("matched"), &part, &got, &failure));
+    assert_ok(store_get(store, io(), key("matched"), &part, &got, &failure), &failure);
     assert_str(got.body, S("e"));
     part.if_match = old.etag;
-    assert_status(store_get(store, io(), key("matched"), &part, &got, &failure), STATUS_PRECONDITION);
+    assert_error(store_get(store, io(), key("matched"), &part, &got, &failure), STATUS_PRECONDITION, &failure, "");
 }
 
 static void keys_with_odd_bytes_work(void **state)
@@ -283,10 +264,10 @@ static void keys_with_odd_bytes_work(void **state)
     struct store_object object;
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         struct str name = arena_printf(arena, "odd/%s", odd[i]);
-        assert_ok(store_put(store, io(), key(name.data), name, NULL, NULL, &failure));
-        assert_ok(store_get(store, io(), key(name.data), NULL, &object, &failure));
+        assert_ok(store_put(store, io(), key(name.data), name, NULL, NULL, &failure), &failure);
+        assert_ok(store_get(store, io(), key(name.data), NULL, &object, &failure), &failure);
         assert_str(object.body, name);
-        assert_ok(store_head(store, io(), key(name.data), &object, &failure));
+        assert_ok(store_head(store, io(), key(name.data), &object, &failure), &failure);
     }
 }
 
@@ -302,17 +283,17 @@ static void bad_keys_are_refused(void **state)
     struct str url;
     int64_t until;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_status(store_get(store, io(), bad[i], NULL, &object, &failure), STATUS_INVALID);
-        assert_status(store_stream(store, io(), bad[i], NULL, &stream, &object, &failure), STATUS_INVALID);
-        assert_status(store_head(store, io(), bad[i], &object, &failure), STATUS_INVALID);
-        assert_status(store_put(store, io(), bad[i], S("x"), NULL, NULL, &failure), STATUS_INVALID);
-        assert_status(store_upload(store, io(), bad[i], stream, 0, NULL, NULL, &failure), STATUS_INVALID);
-        assert_status(store_remove(store, io(), bad[i], &failure), STATUS_INVALID);
-        assert_status(store_presign(store, io(), bad[i], CLOCK_HOUR, &url, &until, &failure), STATUS_INVALID);
+        assert_error(store_get(store, io(), bad[i], NULL, &object, &failure), STATUS_INVALID, &failure, "");
+        assert_error(store_stream(store, io(), bad[i], NULL, &stream, &object, &failure), STATUS_INVALID, &failure, "");
+        assert_error(store_head(store, io(), bad[i], &object, &failure), STATUS_INVALID, &failure, "");
+        assert_error(store_put(store, io(), bad[i], S("x"), NULL, NULL, &failure), STATUS_INVALID, &failure, "");
+        assert_error(store_upload(store, io(), bad[i], stream, 0, NULL, NULL, &failure), STATUS_INVALID, &failure, "");
+        assert_error(store_remove(store, io(), bad[i], &failure), STATUS_INVALID, &failure, "");
+        assert_error(store_presign(store, io(), bad[i], CLOCK_HOUR, &url, &until, &failure), STATUS_INVALID, &failure, "");
     }
     char *longest = arena_buffer(arena, 901);
     for (size_t i = 0; i < 901; i++) longest[i] = i % 100 == 99 ? '/' : 'k';
-    assert_status(store_put(store, io(), str_make(longest, 901), S("x"), NULL, NULL, &failure), STATUS_INVALID);
+    assert_error(store_put(store, io(), str_make(longest, 901), S("x"), NULL, NULL, &failure), STATUS_INVALID, &failure, "");
 }
 
 static void a_key_of_900_bytes_works(void **state)
@@ -324,9 +305,9 @@ static void a_key_of_900_bytes_works(void **state)
     longest[prefix.length] = '/';
     longest[899] = 'z';
     struct store_object object;
-    assert_ok(store_put(store, io(), str_make(longest, 900), S("x"), NULL, NULL, &failure));
-    assert_ok(store_get(store, io(), str_make(longest, 900), NULL, &object, &failure));
-    assert_ok(store_remove(store, io(), str_make(longest, 900), &failure));
+    assert_ok(store_put(store, io(), str_make(longest, 900), S("x"), NULL, NULL, &failure), &failure);
+    assert_ok(store_get(store, io(), str_make(longest, 900), NULL, &object, &failure), &failure);
+    assert_ok(store_remove(store, io(), str_make(longest, 900), &failure), &failure);
 }
 
 static void nothing_waits_where_it_must_not(void **state)
@@ -335,14 +316,14 @@ static void nothing_waits_where_it_must_not(void **state)
     struct io no_wait = {.arena = arena, .no_wait = true};
     struct store_object object;
     struct stream stream = {0};
-    assert_status(store_get(store, no_wait, key("a"), NULL, &object, &failure), STATUS_WOULD_BLOCK);
-    assert_status(store_stream(store, no_wait, key("a"), NULL, &stream, &object, &failure), STATUS_WOULD_BLOCK);
-    assert_status(store_head(store, no_wait, key("a"), &object, &failure), STATUS_WOULD_BLOCK);
-    assert_status(store_put(store, no_wait, key("a"), S("x"), NULL, NULL, &failure), STATUS_WOULD_BLOCK);
-    assert_status(store_upload(store, no_wait, key("a"), stream, 0, NULL, NULL, &failure), STATUS_WOULD_BLOCK);
-    assert_status(store_remove(store, no_wait, key("a"), &failure), STATUS_WOULD_BLOCK);
-    assert_status(store_list(store, no_wait, key("a"), 0, remove_one, NULL, &failure), STATUS_WOULD_BLOCK);
-    assert_status(store_probe(store, no_wait, &failure), STATUS_WOULD_BLOCK);
+    assert_error(store_get(store, no_wait, key("a"), NULL, &object, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_stream(store, no_wait, key("a"), NULL, &stream, &object, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_head(store, no_wait, key("a"), &object, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_put(store, no_wait, key("a"), S("x"), NULL, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_upload(store, no_wait, key("a"), stream, 0, NULL, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_remove(store, no_wait, key("a"), &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_list(store, no_wait, key("a"), 0, remove_one, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_probe(store, no_wait, &failure), STATUS_WOULD_BLOCK, &failure, "");
 }
 
 /* --- listing */
@@ -366,7 +347,7 @@ static bool note_key(void *context, const struct store_object *object)
 static struct seen list(struct str start, size_t limit, size_t stop_after)
 {
     struct seen seen = {.stop_after = stop_after, .keys = arena_array(arena, 4096, sizeof *seen.keys)};
-    assert_ok(store_list(store, io(), start, limit, note_key, &seen, &failure));
+    assert_ok(store_list(store, io(), start, limit, note_key, &seen, &failure), &failure);
     for (size_t i = 1; i < seen.count; i++) assert_true(str_compare(seen.keys[i - 1], seen.keys[i]) < 0);
     return seen;
 }
@@ -378,7 +359,7 @@ static void listings_are_in_byte_order(void **state)
     const char *const names[] = {"list/a+",    "list/a,b", "list/a-b", "list/a.b", "list/a/+", "list/a/b.c/d",
                                  "list/a/b/c", "list/a0",  "list/a=",  "list/aA",  "list/a_",  "list/b"};
     const size_t count = sizeof names / sizeof *names;
-    for (size_t i = count; i-- > 0;) assert_ok(store_put(store, io(), key(names[i]), S("xy"), NULL, NULL, &failure));
+    for (size_t i = count; i-- > 0;) assert_ok(store_put(store, io(), key(names[i]), S("xy"), NULL, NULL, &failure), &failure);
     struct seen seen = list(key("list/"), 0, 0);
     assert_int_equal(seen.count, count);
     for (size_t i = 0; i < count; i++) assert_str(seen.keys[i], key(names[i]));
@@ -401,7 +382,7 @@ static void bad_prefixes_are_refused(void **state)
     (void)state;
     const struct str bad[] = {S("/"), S("../"), S("a/../"), S("a//"), S("a b"), S("./"), S("~new/")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_status(store_list(store, io(), bad[i], 0, remove_one, NULL, &failure), STATUS_INVALID);
+        assert_error(store_list(store, io(), bad[i], 0, remove_one, NULL, &failure), STATUS_INVALID, &failure, "");
 }
 
 struct many {
@@ -498,16 +479,16 @@ static void upload_and_compare(const char *name, uint64_t size, uint64_t announc
     struct source source = {.size = size, .piece = piece};
     struct store_object put, got;
     struct stream stream;
-    assert_ok(store_upload(store, io(), key(name), stream_from(&source), announced, NULL, &put, &failure));
+    assert_ok(store_upload(store, io(), key(name), stream_from(&source), announced, NULL, &put, &failure), &failure);
     assert_int_equal(put.size, size);
-    assert_ok(store_stream(store, io(), key(name), NULL, &stream, &got, &failure));
+    assert_ok(store_stream(store, io(), key(name), NULL, &stream, &got, &failure), &failure);
     assert_int_equal(got.size, size);
     assert_str(got.etag, put.etag);
     assert_stream(stream, 0, size);
     stream_close(&stream);
     if (size < 100) return;
     struct store_get middle = {.offset = size / 3, .length = size / 2, .if_match = put.etag};
-    assert_ok(store_stream(store, io(), key(name), &middle, &stream, &got, &failure));
+    assert_ok(store_stream(store, io(), key(name), &middle, &stream, &got, &failure), &failure);
     assert_int_equal(got.size, size);
     assert_stream(stream, size / 3, size / 2);
     stream_close(&stream);
@@ -539,12 +520,15 @@ static void a_failed_upload_leaves_nothing(void **state)
     const uint64_t sizes[] = {1000, 20 << 20};
     for (size_t i = 0; i < 2; i++) {
         struct source broken = {.size = sizes[i], .fail_at = sizes[i] / 2, .piece = 500};
-        assert_status(store_upload(store, io(), key("broken"), stream_from(&broken), sizes[i], NULL, NULL, &failure), STATUS_UNAVAILABLE);
+        assert_error(store_upload(store, io(), key("broken"), stream_from(&broken), sizes[i], NULL, NULL, &failure), STATUS_UNAVAILABLE,
+                     &failure, "");
         struct source shorter = {.size = sizes[i] - 1};
-        assert_status(store_upload(store, io(), key("broken"), stream_from(&shorter), sizes[i], NULL, NULL, &failure), STATUS_CORRUPT);
+        assert_error(store_upload(store, io(), key("broken"), stream_from(&shorter), sizes[i], NULL, NULL, &failure), STATUS_CORRUPT,
+                     &failure, "");
         struct source longer = {.size = sizes[i] + 1};
-        assert_status(store_upload(store, io(), key("broken"), stream_from(&longer), sizes[i], NULL, NULL, &failure), STATUS_CORRUPT);
-        assert_status(store_head(store, io(), key("broken"), &object, &failure), STATUS_NOT_FOUND);
+        assert_error(store_upload(store, io(), key("broken"), stream_from(&longer), sizes[i], NULL, NULL, &failure), STATUS_CORRUPT,
+                     &failure, "");
+        assert_error(store_head(store, io(), key("broken"), &object, &failure), STATUS_NOT_FOUND, &failure, "");
     }
     assert_int_equal(list(key("broken"), 0, 0).count, 0);
 }
@@ -554,16 +538,16 @@ static void an_upload_if_absent_keeps_what_is_there(void **state)
     (void)state;
     struct store_object object;
     const uint64_t sizes[] = {1000, 9 << 20};
-    assert_ok(store_put(store, io(), key("kept"), S("kept"), NULL, NULL, &failure));
+    assert_ok(store_put(store, io(), key("kept"), S("kept"), NULL, NULL, &failure), &failure);
     for (size_t i = 0; i < 2; i++) {
         struct source source = {.size = sizes[i]};
-        assert_status(store_upload(store, io(), key("kept"), stream_from(&source), sizes[i], &if_absent, NULL, &failure),
-                      STATUS_PRECONDITION);
+        assert_error(store_upload(store, io(), key("kept"), stream_from(&source), sizes[i], &if_absent, NULL, &failure),
+                     STATUS_PRECONDITION, &failure, "");
         struct source again = {.size = sizes[i]};
         struct str fresh = arena_printf(arena, "fresh-%zu", i);
-        assert_ok(store_upload(store, io(), key(fresh.data), stream_from(&again), sizes[i], &if_absent, NULL, &failure));
+        assert_ok(store_upload(store, io(), key(fresh.data), stream_from(&again), sizes[i], &if_absent, NULL, &failure), &failure);
     }
-    assert_ok(store_get(store, io(), key("kept"), NULL, &object, &failure));
+    assert_ok(store_get(store, io(), key("kept"), NULL, &object, &failure), &failure);
     assert_str(object.body, S("kept"));
 }
 
@@ -573,13 +557,13 @@ static void a_stream_may_be_left_unread(void **state)
     struct store_object object;
     struct stream stream;
     char buffer[100];
-    assert_ok(store_put(store, io(), key("unread"), pattern(3 << 20), NULL, NULL, &failure));
+    assert_ok(store_put(store, io(), key("unread"), pattern(3 << 20), NULL, NULL, &failure), &failure);
     for (int i = 0; i < 5; i++) {
-        assert_ok(store_stream(store, io(), key("unread"), NULL, &stream, &object, &failure));
+        assert_ok(store_stream(store, io(), key("unread"), NULL, &stream, &object, &failure), &failure);
         if (i % 2) assert_true(stream_read(stream, buffer, sizeof buffer, &failure) > 0);
         stream_close(&stream);
     }
-    assert_ok(store_head(store, io(), key("unread"), &object, &failure));
+    assert_ok(store_head(store, io(), key("unread"), &object, &failure), &failure);
 }
 
 static void a_stream_outlives_its_call(void **state)
@@ -589,8 +573,8 @@ static void a_stream_outlives_its_call(void **state)
     struct source source = {.size = 2 << 20};
     struct store_object object;
     struct stream stream;
-    assert_ok(store_upload(store, io(), key("outlive"), stream_from(&source), UINT64_MAX, NULL, NULL, &failure));
-    assert_ok(store_stream(store, own, key("outlive"), NULL, &stream, &object, &failure));
+    assert_ok(store_upload(store, io(), key("outlive"), stream_from(&source), UINT64_MAX, NULL, NULL, &failure), &failure);
+    assert_ok(store_stream(store, own, key("outlive"), NULL, &stream, &object, &failure), &failure);
     arena_free(own.arena);
     assert_stream(stream, 0, 2 << 20);
     stream_close(&stream);
@@ -638,7 +622,7 @@ static void of_many_writers_one_wins(void **state)
     assert_int_equal(won, 30);
     for (int i = 0; i < 30; i++) {
         struct store_object object;
-        assert_ok(store_get(store, io(), key(arena_printf(arena, "race/%d", i).data), NULL, &object, &failure));
+        assert_ok(store_get(store, io(), key(arena_printf(arena, "race/%d", i).data), NULL, &object, &failure), &failure);
         counted[object.body.data[0] - 'a']++;
     }
     for (size_t i = 0; i < THREADS; i++) assert_int_equal(counted[i], races[i].won);
@@ -673,8 +657,8 @@ static void readers_see_whole_objects_while_they_are_replaced(void **state)
     for (int i = 0; i < 60; i++) {
         size_t length = 1000 + (size_t)(i * 4999);
         memset(body, 'a' + i % 26, length);
-        assert_ok(store_put(store, io(), key("torn/x"), str_make(body, length), NULL, NULL, &failure));
-        if (i % 10 == 9) assert_ok(store_remove(store, io(), key("torn/x"), &failure));
+        assert_ok(store_put(store, io(), key("torn/x"), str_make(body, length), NULL, NULL, &failure), &failure);
+        if (i % 10 == 9) assert_ok(store_remove(store, io(), key("torn/x"), &failure), &failure);
     }
     stop_reading = true;
     for (size_t i = 0; i < 3; i++) pthread_join(threads[i], NULL);
@@ -686,8 +670,8 @@ static void readers_see_whole_objects_while_they_are_replaced(void **state)
 static void put_if_absent_is_honoured(void **state)
 {
     (void)state;
-    assert_ok(store_probe(store, io(), &failure));
-    assert_ok(store_probe(store, io(), &failure));
+    assert_ok(store_probe(store, io(), &failure), &failure);
+    assert_ok(store_probe(store, io(), &failure), &failure);
     assert_int_equal(list(S("probe/"), 0, 0).count, 0);
 }
 
@@ -696,8 +680,8 @@ static void counters_grow(void **state)
     (void)state;
     struct store_counts before = store_counts(store);
     struct store_object object;
-    assert_ok(store_put(store, io(), key("counted"), pattern(5000), NULL, NULL, &failure));
-    assert_ok(store_get(store, io(), key("counted"), NULL, &object, &failure));
+    assert_ok(store_put(store, io(), key("counted"), pattern(5000), NULL, NULL, &failure), &failure);
+    assert_ok(store_get(store, io(), key("counted"), NULL, &object, &failure), &failure);
     struct store_counts after = store_counts(store);
     assert_true(after.requests >= before.requests + 2);
     assert_true(after.bytes_in >= before.bytes_in + 5000);
@@ -712,17 +696,17 @@ static void urls_are_presigned_or_refused(void **state)
     int64_t until;
     struct io no_wait = {.arena = arena, .no_wait = true};
     if (is_file) {
-        assert_status(store_presign(store, io(), key("x"), CLOCK_HOUR, &one, &until, &failure), STATUS_UNSUPPORTED);
+        assert_error(store_presign(store, io(), key("x"), CLOCK_HOUR, &one, &until, &failure), STATUS_UNSUPPORTED, &failure, "");
         return;
     }
-    assert_ok(store_presign(store, io(), key("x+y"), CLOCK_HOUR, &one, &until, &failure));
-    assert_ok(store_presign(store, no_wait, key("x+y"), CLOCK_HOUR, &two, &until, &failure));
+    assert_ok(store_presign(store, io(), key("x+y"), CLOCK_HOUR, &one, &until, &failure), &failure);
+    assert_ok(store_presign(store, no_wait, key("x+y"), CLOCK_HOUR, &two, &until, &failure), &failure);
     assert_str(one, two);
     assert_in_range(until, clock_real() + CLOCK_HOUR - CLOCK_SECOND, clock_real() + 2 * CLOCK_HOUR);
-    assert_ok(store_presign(store, io(), key("x+z"), CLOCK_HOUR, &two, &until, &failure));
+    assert_ok(store_presign(store, io(), key("x+z"), CLOCK_HOUR, &two, &until, &failure), &failure);
     assert_false(str_equal(one, two));
-    assert_status(store_presign(store, io(), key("x"), 0, &one, &until, &failure), STATUS_INVALID);
-    assert_status(store_presign(store, io(), key("x"), 8 * (int64_t)CLOCK_DAY, &one, &until, &failure), STATUS_INVALID);
+    assert_error(store_presign(store, io(), key("x"), 0, &one, &until, &failure), STATUS_INVALID, &failure, "");
+    assert_error(store_presign(store, io(), key("x"), 8 * (int64_t)CLOCK_DAY, &one, &until, &failure), STATUS_INVALID, &failure, "");
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, reset)

@@ -1,0 +1,282 @@
+/* Uploads in parts to an S3 store that fails here and there. The server keeps the parts and joins them, as far as its script lets it. */
+#include "tests/unit/store_fixture.h"
+
+enum { PART = 8 << 20, MOST_PARTS = 8 };
+
+enum fault {
+    NONE,
+    PART_FAILS_ONCE, /* 503 for the first try of part 2 */
+    PART_FAILS,      /* AccessDenied for part 2 */
+    PART_WITHOUT_ETAG,
+    INITIATE_FAILS,
+    INITIATE_GARBLED,
+    COMPLETE_ERROR_ONCE,    /* 200 with <Error>InternalError</Error>, then well */
+    COMPLETE_ERROR,         /* 200 with <Error>InvalidPart</Error> */
+    COMPLETE_PRECONDITION,  /* 200 with <Error>PreconditionFailed</Error> */
+    COMPLETE_LOST,          /* done, but the connection breaks; then NoSuchUpload; HEAD shows the upload's mark */
+    COMPLETE_LOST_TO_OTHER, /* the same, but HEAD shows another mark */
+    COMPLETE_GARBLED        /* 200 with something else, and no such upload from then on */
+};
+
+struct bucket {
+    enum fault fault;
+    char mark[64];
+    size_t sizes[MOST_PARTS];
+    _Atomic int tries_of_second, completions, aborted, initiated, most_at_once, at_once;
+};
+
+static bool initiate(struct bucket *bucket, const struct scripted_request *request, int fd)
+{
+    struct str mark = scripted_header(request, "x-amz-meta-upload");
+    snprintf(bucket->mark, sizeof bucket->mark, STR_FMT, STR_ARG(mark));
+    if (bucket->fault == INITIATE_FAILS) return scripted_error(fd, "403 Forbidden", "AccessDenied");
+    if (bucket->fault == INITIATE_GARBLED) return scripted_reply(fd, "200 OK", "", S("<html></html>"));
+    bucket->initiated++;
+    return scripted_reply(fd, "200 OK", "",
+                          S("<InitiateMultipartUploadResult><UploadId>up&amp;load/1</UploadId></InitiateMultipartUploadResult>"));
+}
+
+static bool take_part(struct bucket *bucket, const struct scripted_request *request, int fd)
+{
+    struct str behind = str_from(request->head, str_find_str(request->head, S("partNumber=")) + 11);
+    uint64_t number = 0;
+    int now = ++bucket->at_once;
+    if (now > bucket->most_at_once) bucket->most_at_once = now;
+    scripted_sleep(20);
+    bucket->at_once--;
+    str_to_u64(str_cut(&behind, '&'), &number);
+    if (number == 2) {
+        int tries = ++bucket->tries_of_second;
+        if (bucket->fault == PART_FAILS_ONCE && tries == 1) return scripted_error(fd, "503 Slow Down", "SlowDown");
+        if (bucket->fault == PART_FAILS) return scripted_error(fd, "403 Forbidden", "AccessDenied");
+    }
+    if (number >= 1 && number <= MOST_PARTS) bucket->sizes[number - 1] = request->body.length;
+    if (bucket->fault == PART_WITHOUT_ETAG) return scripted_reply(fd, "200 OK", "", S(""));
+    char etag[64];
+    snprintf(etag, sizeof etag, "ETag: \"part-%d\"\r\n", (int)number);
+    return scripted_reply(fd, "200 OK", etag, S(""));
+}
+
+static bool in_body_error(int fd, const char *code)
+{
+    return scripted_error(fd, "200 OK", code);
+}
+
+static bool complete(struct bucket *bucket, int fd)
+{
+    int tries = ++bucket->completions;
+    bool lost = bucket->fault == COMPLETE_LOST || bucket->fault == COMPLETE_LOST_TO_OTHER || bucket->fault == COMPLETE_GARBLED;
+    if (lost && tries > 1) return scripted_error(fd, "404 Not Found", "NoSuchUpload");
+    if (bucket->fault == COMPLETE_GARBLED) return scripted_reply(fd, "200 OK", "", S(""));
+    if (lost) return false;
+    if (bucket->fault == COMPLETE_ERROR_ONCE && tries == 1) return in_body_error(fd, "InternalError");
+    if (bucket->fault == COMPLETE_ERROR) return in_body_error(fd, "InvalidPart");
+    if (bucket->fault == COMPLETE_PRECONDITION) return in_body_error(fd, "PreconditionFailed");
+    return scripted_reply(
+        fd, "200 OK", "",
+        S("\n\n<?xml version=\"1.0\"?><CompleteMultipartUploadResult><ETag>&quot;whole-2&quot;</ETag></CompleteMultipartUploadResult>"));
+}
+
+static bool answer(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)number;
+    struct bucket *bucket = server->context;
+    if (scripted_is(request, "POST /bucket/pre/key?uploads=")) return initiate(bucket, request, fd);
+    if (scripted_is(request, "PUT")) return take_part(bucket, request, fd);
+    if (scripted_is(request, "POST")) return complete(bucket, fd);
+    if (scripted_is(request, "DELETE")) {
+        bucket->aborted++;
+        return scripted_reply(fd, "204 No Content", "", S(""));
+    }
+    bool stands = bucket->completions > 0 && bucket->fault >= COMPLETE_LOST;
+    if (!stands) {
+        scripted_send(fd, S("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+        return true;
+    }
+    char head[256];
+    snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: 17825792\r\nETag: \"stands\"\r\nx-amz-meta-upload: %s\r\n\r\n",
+             bucket->fault == COMPLETE_LOST_TO_OTHER ? "another" : bucket->mark);
+    scripted_send(fd, str_of(head));
+    return true;
+}
+
+struct source {
+    uint64_t left, fail_at;
+};
+
+static ssize_t source_read(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct source *source = context;
+    if (source->left <= source->fail_at && source->fail_at > 0) {
+        error_set(error, STATUS_UNAVAILABLE, "the source broke");
+        return -1;
+    }
+    size_t count = capacity < source->left ? capacity : (size_t)source->left;
+    memset(buffer, 'x', count);
+    source->left -= count;
+    return (ssize_t)count;
+}
+
+static struct bucket *start(struct fixture *f, enum fault fault)
+{
+    struct bucket *bucket = arena_new_of(f->arena, struct bucket);
+    bucket->fault = fault;
+    serve(f, answer, bucket);
+    return bucket;
+}
+
+static enum status upload(struct fixture *f, uint64_t size, enum store_condition condition)
+{
+    struct source *source = arena_new_of(f->arena, struct source);
+    source->left = size;
+    const struct store_put put = {.condition = condition, .content_type = "application/vnd.android.package-archive"};
+    return store_upload(f->store, io(f), S("key"), (struct stream){source_read, NULL, source}, size, &put, &f->object, &f->error);
+}
+
+static const struct scripted_request *find(struct fixture *f, const char *beginning)
+{
+    for (int i = 0; i < f->server->count; i++)
+        if (scripted_is(&f->server->requests[i], beginning)) return &f->server->requests[i];
+    fail_msg("no request %s", beginning);
+    return NULL;
+}
+
+static void parts_are_joined(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, NONE);
+    assert_ok(upload(f, 4 * PART + 12345, STORE_IF_ABSENT), &f->error);
+    assert_str(f->object.etag, S("\"whole-2\""));
+    assert_int_equal(f->object.size, 4 * PART + 12345);
+    for (int i = 0; i < 4; i++) assert_int_equal(bucket->sizes[i], PART);
+    assert_int_equal(bucket->sizes[4], 12345);
+    assert_in_range(bucket->most_at_once, 1, 2);
+    assert_int_equal(bucket->aborted, 0);
+    assert_true(scripted_is(&f->server->requests[0], "HEAD ")); /* does it exist already? */
+    const struct scripted_request *begin = find(f, "POST /bucket/pre/key?uploads= HTTP");
+    assert_str(scripted_header(begin, "content-type"), S("application/vnd.android.package-archive"));
+    const struct scripted_request *part = find(f, "PUT /bucket/pre/key?partNumber=1&uploadId=up%26load%2F1 HTTP");
+    assert_int_equal(scripted_header(part, "content-md5").length, 24);
+    const struct scripted_request *end = find(f, "POST /bucket/pre/key?uploadId=up%26load%2F1 HTTP");
+    assert_str(scripted_header(end, "if-none-match"), S("*"));
+    assert_true(str_find_str(end->body, S("<Part><PartNumber>5</PartNumber><ETag>\"part-5\"</ETag></Part></CompleteMultipartUpload>")) <
+                end->body.length);
+}
+
+static void small_bodies_go_in_one_put(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NONE);
+    assert_ok(upload(f, PART - 1, STORE_IF_ABSENT), &f->error);
+    assert_int_equal(f->server->count, 1);
+    assert_str(scripted_header(find(f, "PUT /bucket/pre/key HTTP"), "if-none-match"), S("*"));
+}
+
+static void a_part_that_failed_is_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, PART_FAILS_ONCE);
+    assert_ok(upload(f, 2 * PART + 1, STORE_ANY), &f->error);
+    assert_int_equal(bucket->tries_of_second, 2);
+    assert_int_equal(bucket->sizes[1], PART);
+}
+
+static void failures_leave_no_parts(void **state)
+{
+    const struct {
+        enum fault fault;
+        enum status status;
+        const char *words;
+    } cases[] = {
+        {PART_FAILS, STATUS_DENIED, "part 2"},
+        {PART_WITHOUT_ETAG, STATUS_CORRUPT, "without an ETag"},
+        {COMPLETE_ERROR, STATUS_CORRUPT, "InvalidPart"},
+        {COMPLETE_PRECONDITION, STATUS_PRECONDITION, "PreconditionFailed"},
+        {COMPLETE_LOST_TO_OTHER, STATUS_NOT_FOUND, "NoSuchUpload"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture *f = *state;
+        struct bucket *bucket = start(f, cases[i].fault);
+        assert_error(upload(f, 3 * PART, STORE_ANY), cases[i].status, &f->error, cases[i].words);
+        assert_int_equal(bucket->initiated, 1);
+        assert_int_equal(bucket->aborted, 1);
+        start_anew(state);
+    }
+}
+
+static void what_was_never_begun_is_not_aborted(void **state)
+{
+    const struct {
+        enum fault fault;
+        enum status status;
+    } cases[] = {{INITIATE_FAILS, STATUS_DENIED}, {INITIATE_GARBLED, STATUS_CORRUPT}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture *f = *state;
+        struct bucket *bucket = start(f, cases[i].fault);
+        assert_error(upload(f, 3 * PART, STORE_ANY), cases[i].status, &f->error, "s3://bucket");
+        assert_int_equal(bucket->aborted, 0);
+        start_anew(state);
+    }
+}
+
+static void an_error_within_200_is_an_error(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, COMPLETE_ERROR_ONCE);
+    assert_ok(upload(f, 2 * PART, STORE_ANY), &f->error);
+    assert_int_equal(bucket->completions, 2);
+    assert_str(f->object.etag, S("\"whole-2\""));
+}
+
+static void a_completion_whose_answer_was_lost_is_recognised(void **state)
+{
+    const enum fault faults[] = {COMPLETE_LOST, COMPLETE_GARBLED};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture *f = *state;
+        struct bucket *bucket = start(f, faults[i]);
+        assert_ok(upload(f, 2 * PART + 1048576, STORE_ANY), &f->error);
+        assert_str(f->object.etag, S("\"stands\""));
+        assert_int_equal(f->object.size, 17825792);
+        assert_int_equal(bucket->aborted, 0);
+        start_anew(state);
+    }
+}
+
+static void a_source_that_breaks_ends_the_upload(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, NONE);
+    struct source source = {.left = 5 * PART, .fail_at = 2 * PART};
+    const struct stream stream = {source_read, NULL, &source};
+    assert_error(store_upload(f->store, io(f), S("key"), stream, UINT64_MAX, NULL, NULL, &f->error), STATUS_UNAVAILABLE, &f->error,
+                 "the source broke");
+    assert_int_equal(bucket->aborted, 1);
+    assert_int_equal(bucket->completions, 0);
+}
+
+static void what_does_not_fit_is_refused_at_once(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NONE);
+    struct source source = {.left = 1};
+    const struct stream stream = {source_read, NULL, &source};
+    assert_error(store_upload(f->store, io(f), S("key"), stream, UINT64_C(1) << 40, NULL, NULL, &f->error), STATUS_TOO_LARGE, &f->error,
+                 "MiB");
+    assert_int_equal(f->server->count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(parts_are_joined),
+        TEST(small_bodies_go_in_one_put),
+        TEST(a_part_that_failed_is_sent_again),
+        TEST(failures_leave_no_parts),
+        TEST(what_was_never_begun_is_not_aborted),
+        TEST(an_error_within_200_is_an_error),
+        TEST(a_completion_whose_answer_was_lost_is_recognised),
+        TEST(a_source_that_breaks_ends_the_upload),
+        TEST(what_does_not_fit_is_refused_at_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
