@@ -28,7 +28,7 @@ def request(url: str, method: str = "GET", headers: Mapping[str, str] | None = N
         return answer
     location = answer.header("location")
     assert location, "a redirect that leads nowhere"
-    return _exchange(location, method, {} if range is None else {"Range": range}, timeout)
+    return _exchange(location, method, {name: value for name, value in sent.items() if name == "Range"}, timeout)
 
 
 def get(url: str, range: str | None = None, **headers: str) -> Answer:
