@@ -56,7 +56,7 @@ def raw(url: str, message: bytes, timeout: float = 20) -> Answer:
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname or "", parts.port or 80), timeout) as connection:
         connection.sendall(message)
-        response = http.client.HTTPResponse(connection)
+        response = http.client.HTTPResponse(connection, method=message.split(b" ")[0].decode("latin-1"))
         try:
             response.begin()
             return Answer(response.status, response.getheaders(), response.read())
