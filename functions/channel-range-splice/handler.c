@@ -283,7 +283,7 @@ static enum status send_base_bytes(struct task *task, struct error *error)
     const struct store_get get = {
         .offset = task->range.offset, .length = task->range.length, .if_match = package->etag, .limit = BUFFER_LIMIT};
     enum status status = get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error) : send_buffer(task, key, &get, error);
-    if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return status;
+    if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return app_store_fault(status, error);
     app_forget_package(task->splice->app, task->io, package); /* unpublished, or published anew, behind our back */
     return error_set(error, STATUS_UNAVAILABLE, STR_FMT " is not the object that was published: no byte of it is sent", STR_ARG(key));
 }

@@ -294,6 +294,14 @@ void cache_drop(struct cache *cache, struct str key)
     pthread_mutex_unlock(&cache->lock);
 }
 
+void cache_expire(struct cache *cache, struct str key)
+{
+    pthread_mutex_lock(&cache->lock);
+    struct entry *entry = find(cache, key, hash_of(key));
+    if (entry) entry->fresh_until = 0;
+    pthread_mutex_unlock(&cache->lock);
+}
+
 struct cache_counts cache_counts(struct cache *cache)
 {
     pthread_mutex_lock(&cache->lock);
