@@ -81,6 +81,9 @@ static enum status run_publish(struct arena *arena, const struct str *words, int
     TRY(stored_check_id(version, "--version", error));
     TRY(file_source(arena, path, &source, error));
     if (examine(arena, &source, &prepared, &package, error) != STATUS_OK) return error_context(error, "%s", path);
+    ENSURE(prepared.region.length >= APK_REGION_DEFAULT, error, STATUS_INVALID,
+           "%s: its region has %llu bytes, and channel info is checked against %d: reserve that many at least", path,
+           (unsigned long long)prepared.region.length, APK_REGION_DEFAULT);
     file_warn_of_idsig(path);
     file_tell_notes(&prepared);
     TRY(stored_open(arena, store_url, &store, error));

@@ -295,7 +295,7 @@ static enum status send_base_bytes(struct task *task, struct error *error)
     const struct store_get get = {
         .offset = task->range.offset, .length = task->range.length, .if_match = package->etag, .limit = BUFFER_LIMIT};
     enum status status = get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error) : send_buffer(task, key, &get, error);
-    if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return status;
+    if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return app_store_fault(status, error);
     app_forget_package(task->splice->app, task->io, package); /* unpublished, or published anew, behind our back */
     return error_set(error, STATUS_UNAVAILABLE, STR_FMT " is not the object that was published: no byte of it is sent", STR_ARG(key));
 }
@@ -337,11 +337,23 @@ static struct http_conditions conditions_of(const struct lc_request *request)
     };
 }
 
+/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there
+ * brings the whole base, unspliced. S3 knows no If-Range; a public URL may, and then by the base's ETag, not by ours. */
+static bool is_read_alike(const struct task *task)
+{
+    const struct lc_headers *headers = &task->request->headers;
+    struct str range = lc_header_get(headers, S("range"));
+    if (!range.data) return true;
+    if (task->splice->app->redirect == APP_REDIRECT_PUBLIC && lc_header_get(headers, S("if-range")).data) return false;
+    return task->partial && http_range_is_plain(range);
+}
+
 /* Only a GET follows a redirect to where it leads: a signature is good for one method. */
 static bool is_redirected(const struct task *task, const struct splice_plan *plan)
 {
     bool base_only = plan->count == 1 && plan->part[0].kind == SPLICE_BASE;
-    return base_only && task->splice->app->redirect != APP_REDIRECT_NEVER && str_equal(task->request->method, S("GET"));
+    bool get = str_equal(task->request->method, S("GET"));
+    return base_only && get && task->splice->app->redirect != APP_REDIRECT_NEVER && is_read_alike(task);
 }
 
 static enum status answer(struct task *task, struct error *error)

@@ -7,6 +7,8 @@
 
 /* How long a fact is good before the store is asked whether it still is. A directory costs nothing to ask, and whoever works with one wants to see changes at once. */
 enum { CHANNELS_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
+/* How long the store may take: less than CDNs wait for their origin. */
+enum { STORE_TIME = 10 * CLOCK_SECOND };
 enum { PACKAGES_BYTES = 32 << 20, CHANNELS_BYTES = 64 << 20 };
 
 /* Unknown channels may be new ones: so many looks into the store at once, and then one a second (a token bucket). */
@@ -38,7 +40,7 @@ static enum status load_package(void *context, struct io io, struct str key, con
     struct package *package = arena_new_of(io.arena, struct package);
     struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
     (void)previous;
-    TRY(package_load(app->store, io, id, version, package, error));
+    TRY(app_store_fault(package_load(app->store, io, id, version, package, error), error));
     *value = package;
     return STATUS_OK;
 }
@@ -48,7 +50,7 @@ static enum status load_channels(void *context, struct io io, struct str key, co
     struct app *app = context;
     const struct channels *known = previous;
     struct channels *channels = arena_new_of(io.arena, struct channels);
-    TRY(channels_load(app->store, io, key, known ? known->generation : 0, channels, error));
+    TRY(app_store_fault(channels_load(app->store, io, key, known ? known->generation : 0, channels, error), error));
     *value = channels;
     return STATUS_OK;
 }
@@ -95,7 +97,7 @@ enum status app_channel(struct app *app, struct io io, struct str id, struct str
     if (*channel) return STATUS_OK;
     if (io.no_wait) return error_set(error, STATUS_WOULD_BLOCK, "an unknown channel is looked for in the store");
     if (may_refresh(app->refresh)) {
-        cache_drop(app->channels, id);
+        cache_expire(app->channels, id);
         TRY(app_channels(app, io, id, channels, error));
         *channel = channels_find(*channels, channel_id);
     }
@@ -188,7 +190,13 @@ struct io app_io(struct app *app, const struct lc_call *call)
     const struct lc_credentials *lent = &call->credentials;
     if (lent->access_key_id.length > 0)
         store_offer_credentials(app->store, lent->access_key_id, lent->secret_access_key, lent->session_token);
-    return (struct io){.arena = call->arena, .deadline = call->deadline, .no_wait = call->no_wait};
+    return (struct io){.arena = call->arena, .deadline = deadline_within(call->deadline, STORE_TIME), .no_wait = call->no_wait};
+}
+
+enum status app_store_fault(enum status status, struct error *error)
+{
+    if (status != STATUS_INVALID) return status;
+    return error->status = STATUS_DENIED;
 }
 
 static void cache_lines(struct buf *out, const char *name, struct cache *cache)

@@ -30,8 +30,10 @@ struct app {
  * extension for the sake of it. Every setting that is wrong is an error that names it. */
 enum status app_open(struct app **, struct error *);
 
-/* The io of a call, with Function Compute's credentials offered to the store. */
+/* The io of a call, with Function Compute's credentials offered to the store, and the time that the store is given. */
 struct io app_io(struct app *, const struct lc_call *);
+/* What the store finds wrong with a question of ours (no such bucket, another region) is not the client's fault: STATUS_INVALID becomes STATUS_DENIED. */
+enum status app_store_fault(enum status, struct error *);
 
 /* Facts, from memory where they are there. They live as long as the call. */
 enum status app_package(struct app *, struct io, struct str app, struct str version, const struct package **, struct error *);

@@ -278,7 +278,10 @@ static struct str row_of(struct arena *arena, struct str app)
 static enum status parse_row(struct arena *arena, const struct generation *row, struct channels *channels, struct error *error)
 {
     channels_default(channels);
-    if (row->number > 0) TRY(channels_parse(arena, row->body, channels, error));
+    if (row->number > 0 && channels_parse(arena, row->body, channels, error) != STATUS_OK) {
+        error_context(error, STR_FMT, STR_ARG(row->key));
+        return error->status = STATUS_CORRUPT;
+    }
     channels->generation = row->number;
     return STATUS_OK;
 }

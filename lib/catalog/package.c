@@ -71,8 +71,12 @@ enum status package_load(struct store *store, struct io io, struct str app, stru
     enum status status = store_get(store, io, package_json_key(io.arena, app, version), &all, &object, error);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(app), STR_ARG(version));
+    if (status == STATUS_TOO_LARGE) return error->status = STATUS_CORRUPT;
     TRY(status);
-    TRY(package_parse(io.arena, object.body, package, error));
+    if (package_parse(io.arena, object.body, package, error) != STATUS_OK) {
+        error_context(error, "packages/" STR_FMT "/" STR_FMT, STR_ARG(app), STR_ARG(version));
+        return error->status = STATUS_CORRUPT;
+    }
     bool is_it = str_equal(package->app, app) && str_equal(package->version, version);
     ENSURE(is_it, error, STATUS_CORRUPT, "package.json of " STR_FMT "/" STR_FMT " speaks of another package", STR_ARG(app),
            STR_ARG(version));

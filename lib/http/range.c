@@ -1,13 +1,17 @@
 #include "lib/http/range.h"
 
-/* Digits as a position; one too large for 64 bits is as good as the largest, since it is cut to the size anyway. */
+/* Spaces only: to nginx a tab is no white space here. */
+static struct str trim_spaces(struct str s)
+{
+    while (str_starts(s, S(" "))) s = str_from(s, 1);
+    while (str_ends(s, S(" "))) s.length--;
+    return s;
+}
+
+/* Digits. What no file offset can hold is no position. */
 static bool parse_position(struct str digits, uint64_t *position)
 {
-    if (str_to_u64(digits, position)) return true;
-    for (size_t i = 0; i < digits.length; i++)
-        if (digits.data[i] < '0' || digits.data[i] > '9') return false;
-    *position = UINT64_MAX;
-    return digits.length > 0;
+    return str_to_u64(digits, position) && *position <= INT64_MAX;
 }
 
 /* first-last, first-, -suffix. False where it is malformed; *range has length 0 where it is not satisfiable. */
@@ -25,7 +29,8 @@ static bool parse_one(struct str spec, uint64_t size, struct http_range *range)
         *range = (struct http_range){size - length, length};
         return true;
     }
-    if (!parse_position(first_digits, &first)) return false;
+    last_digits = trim_spaces(last_digits);
+    if (!parse_position(trim_spaces(first_digits), &first)) return false;
     if (last_digits.length > 0 && !parse_position(last_digits, &last)) return false;
     if (last < first) return false;
     if (first >= size) return true;
@@ -36,13 +41,13 @@ static bool parse_one(struct str spec, uint64_t size, struct http_range *range)
 
 enum http_range_kind http_range_parse(struct str header, uint64_t size, struct http_range *range)
 {
-    struct str rest = str_trim(header);
+    struct str rest = trim_spaces(header);
     struct str unit = str_cut(&rest, '=');
     if (rest.length == 0 || !str_equal_nocase(unit, S("bytes")) || size == 0) return HTTP_RANGE_NONE;
     int satisfiable = 0;
     while (rest.data) {
         struct http_range one;
-        struct str spec = str_trim(str_cut(&rest, ','));
+        struct str spec = trim_spaces(str_cut(&rest, ','));
         if (spec.length == 0) continue; /* a list may have empty elements (§5.6.1) */
         if (!parse_one(spec, size, &one)) return HTTP_RANGE_UNSATISFIABLE;
         if (one.length == 0) continue;
@@ -51,6 +56,16 @@ enum http_range_kind http_range_parse(struct str header, uint64_t size, struct h
     }
     if (satisfiable == 0) return HTTP_RANGE_UNSATISFIABLE;
     return satisfiable == 1 ? HTTP_RANGE_ONE : HTTP_RANGE_NONE;
+}
+
+bool http_range_is_plain(struct str header)
+{
+    struct str rest = header;
+    struct str unit = str_cut(&rest, '=');
+    if (!str_equal(unit, S("bytes")) || rest.length < 2) return false;
+    for (size_t i = 0; i < rest.length; i++)
+        if (rest.data[i] != '-' && (rest.data[i] < '0' || rest.data[i] > '9')) return false;
+    return true;
 }
 
 struct str http_content_range(struct arena *arena, struct http_range range, uint64_t size)

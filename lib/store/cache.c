@@ -31,6 +31,7 @@ struct entry {
     bool missing;                 /* not found, when it was loaded last */
     int64_t loaded, rest_until;   /* monotonic */
     bool loading, linked;
+    bool expired;                 /* before its time, by cache_expire */
     enum status outcome;          /* of the last load, for those who waited, and for whom it is still missing */
     struct error failure;
     uint64_t loads;
@@ -204,6 +205,14 @@ void cache_drop(struct cache *cache, struct str key)
     pthread_mutex_unlock(&cache->lock);
 }
 
+void cache_expire(struct cache *cache, struct str key)
+{
+    pthread_mutex_lock(&cache->lock);
+    struct entry *entry = *place_of(cache, key, hash_of(cache, key));
+    if (entry) entry->expired = true;
+    pthread_mutex_unlock(&cache->lock);
+}
+
 /* --- loading */
 
 static bool within(int64_t age, int64_t life)
@@ -213,6 +222,7 @@ static bool within(int64_t age, int64_t life)
 
 static bool is_fresh(const struct cache *cache, const struct entry *entry, int64_t now)
 {
+    if (entry->expired) return false;
     if (entry->cell) return within(now - entry->loaded, cache->options.life);
     return entry->missing && within(now - entry->loaded, cache->options.missing);
 }
@@ -263,7 +273,10 @@ static void settle(struct cache *cache, struct entry *entry, struct arena *arena
         entry->missing = status == STATUS_NOT_FOUND;
         if (old) cell_release(old);
     }
-    if (is_known || status == STATUS_NOT_MODIFIED) entry->loaded = now;
+    if (is_known || status == STATUS_NOT_MODIFIED) {
+        entry->loaded = now;
+        entry->expired = false;
+    }
     if (is_out_of_reach(status)) entry->rest_until = now + REST;
     if (status != STATUS_OK) arena_free(arena);
     recharge(cache, entry);

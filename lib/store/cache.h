@@ -27,6 +27,8 @@ void cache_free(struct cache *);
 enum status cache_get(struct cache *, struct io, struct str key, const void **value, struct error *);
 /* Forgets a key: the next cache_get loads it. */
 void cache_drop(struct cache *, struct str key);
+/* Its life is over: the next cache_get asks for it again, and what is known serves on meanwhile, and where the store cannot be reached. */
+void cache_expire(struct cache *, struct str key);
 
 struct cache_counts {
     uint64_t hits, misses, refreshes, stale, entries, bytes;

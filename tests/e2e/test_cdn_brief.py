@@ -44,8 +44,8 @@ def test_a_thousand_clicks_leave_nothing(chain: Edge, region: Region) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         regions = list(pool.map(click, range(COUNT)))
-    for number, bytes in enumerate(regions):
-        assert f'"click":"{number:08}"'.encode() in bytes
+    for number, filled in enumerate(regions):
+        assert f'"click":"{number:08}"'.encode() in filled
     assert {zone: len(chain.entries(zone)) for zone in ("base", "answers")} == {zone: before[zone] for zone in ("base", "answers")}
     end = time.monotonic() + 40
     while chain.cdn.cached_bytes("brief") > 0:

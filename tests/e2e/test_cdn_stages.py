@@ -1,6 +1,7 @@
 """nginx in three stages in front of the function on each of its hosts: what is cached, and who is asked what (S10, S11)."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -131,7 +132,7 @@ def test_headers_for_clients_are_the_channels_own(chain: Edge, region: Region, h
     for answer in answers:
         names = [name.lower() for name, _ in answer.headers]
         assert len(names) == len(set(names)), names
-        assert not [name for name in names if name.startswith(("x-amz", "pakhus", "location", "x-minio", "x-cache"))], names
+        assert not [name for name in names if name.startswith(("x-", "pakhus", "location", "strict-"))], names
 
 
 def test_the_shop_is_open_to_unknown_channels_for_a_moment_only(chain: Edge, region: Region) -> None:
@@ -139,6 +140,5 @@ def test_the_shop_is_open_to_unknown_channels_for_a_moment_only(chain: Edge, reg
     assert chain.ask("/packages/APP/1.0/late.apk").status == 404
     chain.store.channel("APP", "late")
     assert chain.ask("/packages/APP/1.0/late.apk").status in (200, 404)
-    import time
     time.sleep(6.5)
     assert chain.ask("/packages/APP/1.0/late.apk").status == 200

@@ -146,7 +146,7 @@ GOOD = links.info_of({"click": "1"})
 
 
 @pytest.mark.parametrize("query", [
-    f"info={GOOD}&info={GOOD}", f"info={GOOD}&Info={GOOD}", f"INFO={GOOD}", "info=", "info", "info=!!!", "info=%", "info=%G0",
+    f"info={GOOD}&info={GOOD}", f"info={GOOD}&Info={GOOD}", f"INFO={GOOD}", "info=", "info=!!!", "info=%", "info=%G0",
     "info=%00", f"info={GOOD}=", "info=" + links.base64url(b"not json"), "info=" + links.base64url(b"[]"), "info=" + links.base64url(b'"x"'),
     "info=" + links.base64url(b"{}x"), "info=" + links.info_of({"a": 1}), "info=" + links.info_of({"a": None}),
     "info=" + links.info_of({"a": {"b": "c"}}), "info=" + links.base64url(b'{"a":"1","a":"2"}'), "info=" + links.base64url(b'{"a":"\xff"}'),
@@ -162,7 +162,7 @@ def test_no_info_for_the_base(place: Place) -> None:
 
 def test_other_parameters_are_ignored(place: Place) -> None:
     wanted = place.ask(f"/packages/OPEN/1.0/huawei.apk?info={GOOD}").body
-    for query in (f"utm=1&info={GOOD}&x=%", f"&&info={GOOD}&", f"infos=1&info={GOOD}", f"info={GOOD}&%69nfo=x", f"?info=x&info={GOOD}"):
+    for query in (f"utm=1&info={GOOD}&x=%", f"&&info={GOOD}&", f"infos=1&info={GOOD}", f"info={GOOD}&%69nfo=x", f"?info=x&info={GOOD}", f"info={GOOD}&exp&sig"):
         assert place.ask(f"/packages/OPEN/1.0/huawei.apk?{query}").body == wanted, query
 
 

@@ -28,7 +28,7 @@ def request(url: str, method: str = "GET", headers: Mapping[str, str] | None = N
         return answer
     location = answer.header("location")
     assert location, "a redirect that leads nowhere"
-    return _exchange(location, method, {} if range is None else {"Range": range}, timeout)
+    return _exchange(location, method, {name: value for name, value in sent.items() if name == "Range"}, timeout)
 
 
 def get(url: str, range: str | None = None, **headers: str) -> Answer:
@@ -56,7 +56,7 @@ def raw(url: str, message: bytes, timeout: float = 20) -> Answer:
     parts = urlsplit(url)
     with socket.create_connection((parts.hostname or "", parts.port or 80), timeout) as connection:
         connection.sendall(message)
-        response = http.client.HTTPResponse(connection)
+        response = http.client.HTTPResponse(connection, method=message.split(b" ")[0].decode("latin-1"))
         try:
             response.begin()
             return Answer(response.status, response.getheaders(), response.read())
