@@ -93,10 +93,10 @@ static void loopback(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(addresses_are_read_and_written),
-        UNIT_TEST(what_is_no_address_is_refused),
-        UNIT_TEST(bare_addresses),
-        UNIT_TEST(loopback),
+        test_with_arena(addresses_are_read_and_written),
+        test_with_arena(what_is_no_address_is_refused),
+        test_with_arena(bare_addresses),
+        test_with_arena(loopback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,13 +123,13 @@ static void limits_are_the_platforms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(payload_2),
-        UNIT_TEST(payload_1),
-        UNIT_TEST(load_balancer),
-        UNIT_TEST(head_tells_a_length),
-        UNIT_TEST(the_prelude_ends_in_eight_nuls),
-        UNIT_TEST(bodies_go_as_text_or_base64),
-        UNIT_TEST(limits_are_the_platforms),
+        test_with_arena(payload_2),
+        test_with_arena(payload_1),
+        test_with_arena(load_balancer),
+        test_with_arena(head_tells_a_length),
+        test_with_arena(the_prelude_ends_in_eight_nuls),
+        test_with_arena(bodies_go_as_text_or_base64),
+        test_with_arena(limits_are_the_platforms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -234,20 +234,20 @@ static void nothing_is_read_behind_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(a_function_urls_request),
-        UNIT_TEST(a_rest_apis_request),
-        UNIT_TEST(a_load_balancers_request),
-        UNIT_TEST(a_load_balancers_request_with_multi_value_headers),
-        UNIT_TEST(whatever_else_is_an_event),
-        UNIT_TEST(paths_come_out_as_a_client_sends_them),
-        UNIT_TEST(a_stage_is_not_part_of_the_path),
-        UNIT_TEST(a_query_is_kept_as_it_is_but_for_what_cannot_stand),
-        UNIT_TEST(hostile_headers_are_dropped),
-        UNIT_TEST(cookies_are_there_once),
-        UNIT_TEST(client_addresses_are_addresses),
-        UNIT_TEST(bodies_are_decoded),
-        UNIT_TEST(what_is_http_and_makes_no_sense_is_invalid),
-        UNIT_TEST(nothing_is_read_behind_the_end),
+        test_with_arena(a_function_urls_request),
+        test_with_arena(a_rest_apis_request),
+        test_with_arena(a_load_balancers_request),
+        test_with_arena(a_load_balancers_request_with_multi_value_headers),
+        test_with_arena(whatever_else_is_an_event),
+        test_with_arena(paths_come_out_as_a_client_sends_them),
+        test_with_arena(a_stage_is_not_part_of_the_path),
+        test_with_arena(a_query_is_kept_as_it_is_but_for_what_cannot_stand),
+        test_with_arena(hostile_headers_are_dropped),
+        test_with_arena(cookies_are_there_once),
+        test_with_arena(client_addresses_are_addresses),
+        test_with_arena(bodies_are_decoded),
+        test_with_arena(what_is_http_and_makes_no_sense_is_invalid),
+        test_with_arena(nothing_is_read_behind_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

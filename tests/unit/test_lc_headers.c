@@ -98,14 +98,14 @@ static void some_headers_are_the_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(names_compare_without_case_and_the_first_counts),
-        UNIT_TEST(an_absent_header_is_null_and_an_empty_one_is_not),
-        UNIT_TEST(line_breaks_and_nuls_are_dropped),
-        UNIT_TEST(names_are_tokens),
-        UNIT_TEST(many_headers_are_kept_in_order),
-        UNIT_TEST(cookies_are_joined),
-        UNIT_TEST(function_computes_headers_are_only_its_own),
-        UNIT_TEST(some_headers_are_the_hosts),
+        test_with_arena(names_compare_without_case_and_the_first_counts),
+        test_with_arena(an_absent_header_is_null_and_an_empty_one_is_not),
+        test_with_arena(line_breaks_and_nuls_are_dropped),
+        test_with_arena(names_are_tokens),
+        test_with_arena(many_headers_are_kept_in_order),
+        test_with_arena(cookies_are_joined),
+        test_with_arena(function_computes_headers_are_only_its_own),
+        test_with_arena(some_headers_are_the_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,7 +271,7 @@ static void metrics_are_what_prometheus_reads(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) assert_true(str_find_str(text, str_of(lines[i])) < text.length);
 }
 
-#define INSTANCE_TEST(function) cmocka_unit_test_setup_teardown(function, reset, unit_arena_end)
+#define INSTANCE_TEST(function) cmocka_unit_test_setup_teardown(function, reset, unit_arena_free)
 
 int main(void)
 {

@@ -82,7 +82,7 @@ static void nonsense_is_refused(void **state)
     refuses("LC_RESPONSE_MODE", "stream", "buffered nor streaming");
 }
 
-#define SETTINGS_TEST(function) cmocka_unit_test_setup_teardown(function, clear, unit_arena_end)
+#define SETTINGS_TEST(function) cmocka_unit_test_setup_teardown(function, clear, unit_arena_free)
 
 int main(void)
 {
