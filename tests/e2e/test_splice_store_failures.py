@@ -73,6 +73,8 @@ def test_store_down_after_the_facts_are_known(minio: Minio, stocked: str, region
     assert client.request(program.url + P, range="bytes=0-9").status == 302
     recorder.stop()
     time.sleep(5.2)  # the channels are asked for again
+    nobody = client.request(f"{program.url}/packages/APP/1.0/nobody.apk", range="bytes=0-9")
+    assert nobody.status in (404, 503)  # and what is known does not get lost over it
     for _ in range(2):
         start = time.monotonic()
         assert client.request(program.url + P, range="bytes=0-9").status == 302

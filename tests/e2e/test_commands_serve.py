@@ -1,0 +1,109 @@
+"""serve: where it listens, what it says, how it ends."""
+
+import json
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from support import apks, client, shop
+from support.servers import Servers, clean_environment, free_port, pakhus_binary
+from support.shop import Shop
+
+
+def start(*options: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
+    return subprocess.Popen([pakhus_binary(), "serve", *options], env={**clean_environment(), **(env or {})}, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_it_says_where_it_listens(file_store: str) -> None:
+    running = start("--store", file_store, "--listen", "127.0.0.1:0")
+    assert running.stdout
+    line = running.stdout.readline()
+    assert line.startswith("listening on http://127.0.0.1:")
+    url = line.split()[-1]
+    assert client.request(f"{url}/healthz").status == 200
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(10) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_running_downloads_end_first(number: int, file_store: str) -> None:
+    store = Shop(file_store)
+    package = store.publish(apks.made("v1+v2+v3"))
+    port = free_port()
+    running = start("--store", file_store, "--listen", f"127.0.0.1:{port}")
+    assert running.stdout and running.stdout.readline()
+    bodies: list[bytes] = []
+    slow = threading.Thread(target=lambda: bodies.append(client.request(f"http://127.0.0.1:{port}/packages/APP/1.0.apk").body))
+    slow.start()
+    time.sleep(0.02)
+    running.send_signal(number)
+    slow.join(20)
+    assert running.wait(15) == 0
+    assert [len(body) for body in bodies] == [package["size"]]
+
+
+def test_settings_come_from_options_or_the_environment(file_store: str, servers: Servers) -> None:
+    Shop(file_store).publish(apks.made("v2"))
+    port = free_port()
+    for options, env in (["--origin-secret", "x"], {}), ([], {"PAKHUS_ORIGIN_SECRET": "x"}), (["--origin-secret", "x"], {"PAKHUS_ORIGIN_SECRET": "y"}):
+        running = start("--store", file_store, "--listen", f"127.0.0.1:{port}", *options, env=env)
+        assert running.stdout and running.stdout.readline()
+        url = f"http://127.0.0.1:{port}/packages/APP/1.0.apk"
+        assert client.request(url, "HEAD").status == 403
+        assert client.request(url, "HEAD", {"Pakhus-Origin-Secret": "x"}).status == 200
+        running.terminate()
+        running.wait(10)
+
+
+@pytest.mark.parametrize("options, word", [
+    (["--listen", "nowhere"], "nowhere"), (["--listen", "127.0.0.1:99999"], "99999"), (["--listen", "192.0.2.1:80"], "192.0.2.1"),
+    (["--threads", "0"], "THREADS"), (["--redirect", "ftp://x"], "PAKHUS_REDIRECT"), (["--redirect", "presigned"], "PAKHUS_REDIRECT"),
+    (["--url-keys", "nonsense"], "PAKHUS_URL_KEYS")])
+def test_what_makes_no_sense_stops_the_start(options: list[str], word: str, file_store: str) -> None:
+    done = shop.run("serve", "--store", file_store, "--listen", "127.0.0.1:0", *options, check=False, timeout=20)
+    assert done.returncode == 1
+    assert word in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def test_an_address_in_use_is_said(file_store: str, servers: Servers) -> None:
+    taken = servers.pakhus(file_store).url.removeprefix("http://")
+    done = shop.run("serve", "--store", file_store, "--listen", taken, check=False, timeout=20)
+    assert done.returncode == 1
+    assert taken in done.stderr and "in use" in done.stderr
+
+
+def test_metrics_count_what_was_done(file_store: str, servers: Servers) -> None:
+    store = Shop(file_store)
+    store.publish(apks.made("v2"))
+    url = store.serve(servers)
+    for _ in range(3):
+        client.request(f"{url}/packages/APP/1.0.apk", range="bytes=0-0")
+    text = client.request(f"{url}/metrics").body.decode()
+    assert 'pakhus_cache_misses_total{cache="packages"}' in text
+    assert "pakhus_store_requests_total" in text
+    assert all(line.startswith("#") or len(line.rsplit(" ", 1)) == 2 for line in text.splitlines())
+
+
+def test_access_log_has_a_line_a_request_with_its_id(file_store: str, servers: Servers) -> None:
+    store = Shop(file_store)
+    store.publish(apks.made("v2"))
+    program = store.program(servers)
+    client.request(f"{program.url}/packages/APP/1.0.apk?info=secret", range="bytes=0-9")
+    failed = client.request(f"{program.url}/packages/APP/9.apk")
+    time.sleep(0.2)
+    lines = [line for line in program.output().splitlines() if " request=" in line]
+    assert len(lines) == 2
+    assert "status=400" in lines[0] and "secret" not in lines[0]
+    assert "status=404" in lines[1]
+    request_id = json.loads(failed.body)["instance"] if "instance" in json.loads(failed.body) else json.loads(failed.body)["request_id"]
+    assert request_id.rsplit(":", 1)[-1] in lines[1]
+
+
+def test_nothing_else_is_served(file_store: str, servers: Servers) -> None:
+    url = Shop(file_store).serve(servers)
+    for path in ("/", "/packagesx", "/etc/passwd", "/../etc/passwd"):
+        assert client.request(url + path).status == 404
