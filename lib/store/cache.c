@@ -23,19 +23,19 @@ struct cell {
 
 /* What is known of a key. All fields are the lock's. */
 struct entry {
-    struct entry *chain;          /* of its bucket */
-    struct entry *newer, *older;  /* the order of use */
-    size_t references;            /* the table's, and one for each thread that loads it or waits */
+    struct entry *chain;         /* of its bucket */
+    struct entry *newer, *older; /* the order of use */
+    size_t references;           /* the table's, and one for each thread that loads it or waits */
     uint64_t hash;
-    struct cell *cell;            /* NULL: none yet, or not found */
-    bool missing;                 /* not found, when it was loaded last */
-    int64_t loaded, rest_until;   /* monotonic */
+    struct cell *cell;          /* NULL: none yet, or not found */
+    bool missing;               /* not found, when it was loaded last */
+    int64_t loaded, rest_until; /* monotonic */
     bool loading, linked;
-    bool expired;                 /* before its time, by cache_expire */
-    enum status outcome;          /* of the last load, for those who waited, and for whom it is still missing */
+    bool expired;        /* before its time, by cache_expire */
+    enum status outcome; /* of the last load, for those who waited, and for whom it is still missing */
     struct error failure;
     uint64_t loads;
-    size_t charge;                /* bytes, as counted in the cache's */
+    size_t charge; /* bytes, as counted in the cache's */
     size_t key_length;
     char key[];
 };

@@ -12,7 +12,8 @@
 
 enum {
     REFRESH_BEFORE = 5 * CLOCK_MINUTE,
-    REST = 10 * CLOCK_SECOND, /* between two questions to the container's endpoint */
+    REST = CLOCK_SECOND, /* between two questions to the container's endpoint */
+    REST_AFTER_FAILURE = 10 * CLOCK_SECOND,
     FETCH_TIMEOUT = 5 * CLOCK_SECOND,
     ANSWER_LIMIT = 64 * 1024,
     TOKEN_LIMIT = 16 * 1024
@@ -36,10 +37,18 @@ struct credentials_source {
     struct error failure; /* of the last fetch; its status is STATUS_OK where it went well */
 };
 
+/* NULL where it is not set, or empty. A line break at the end, as files have it, is not meant. */
 static const char *environment(struct arena *arena, const char *prefix, const char *name)
 {
     const char *value = getenv(arena_printf(arena, "%s_%s", prefix, name).data);
-    return value && value[0] ? value : NULL;
+    struct str trimmed = str_trim(str_of(value));
+    return str_empty(trimmed) ? NULL : arena_cstr(arena, trimmed);
+}
+
+/* They become part of headers. */
+static bool are_clean(struct str id, struct str secret, struct str token)
+{
+    return !str_has_control(id) && !str_has_control(secret) && !str_has_control(token);
 }
 
 /* Callers hold the lock, or are alone. */
@@ -114,7 +123,7 @@ void credentials_free(struct credentials_source *source)
 
 void credentials_offer(struct credentials_source *source, struct str id, struct str secret, struct str token)
 {
-    if (source->kind != KIND_OFFERED || str_empty(id) || str_empty(secret)) return;
+    if (source->kind != KIND_OFFERED || str_empty(id) || str_empty(secret) || !are_clean(id, secret, token)) return;
     pthread_mutex_lock(&source->lock);
     const struct credentials *now = &source->current;
     bool same = source->held && str_equal(now->id, id) && str_equal(now->secret, secret) && str_equal(now->token, token);
@@ -191,8 +200,10 @@ static enum status accept_answer(struct credentials_source *source, const json_t
     int64_t expires = INT64_MAX;
     ENSURE(!str_empty(id) && !str_empty(secret), error, STATUS_UNAVAILABLE, "an answer without AccessKeyId and SecretAccessKey");
     ENSURE(!expiration.data || clock_parse_time(expiration, &expires), error, STATUS_UNAVAILABLE, "an Expiration that is no time");
+    struct str token = json_member(json, "Token");
+    ENSURE(are_clean(id, secret, token), error, STATUS_UNAVAILABLE, "an answer with control bytes");
     pthread_mutex_lock(&source->lock);
-    replace(source, id, secret, json_member(json, "Token"), expires);
+    replace(source, id, secret, token, expires);
     pthread_mutex_unlock(&source->lock);
     return STATUS_OK;
 }
@@ -219,7 +230,7 @@ static void refresh(struct credentials_source *source, struct deadline deadline)
     pthread_mutex_lock(&source->lock);
     source->failure = error;
     source->fetching = false;
-    source->rest_until = clock_monotonic() + REST;
+    source->rest_until = clock_monotonic() + (error.status == STATUS_OK ? REST : REST_AFTER_FAILURE);
     pthread_cond_broadcast(&source->changed);
 }
 
@@ -293,7 +304,7 @@ bool credentials_reject(struct credentials_source *source, uint64_t serial)
 {
     if (source->kind != KIND_CONTAINER) return false;
     pthread_mutex_lock(&source->lock);
-    if (source->current.serial == serial) source->current.expires = 0;
+    if (source->current.serial == serial) source->current.expires = source->rest_until = 0;
     pthread_mutex_unlock(&source->lock);
     return true;
 }

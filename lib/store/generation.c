@@ -10,7 +10,7 @@
 enum {
     DIGITS = 16,
     PAGE = 1000,
-    KEPT = 3,                         /* of the newest, whatever their age */
+    KEPT = 3, /* of the newest, whatever their age */
     KEPT_FOR = CLOCK_HOUR,
     LONGEST_UPDATE = 5 * CLOCK_MINUTE, /* far less than KEPT_FOR: see the header */
     TRIMMED_AT_ONCE = 32,
@@ -76,7 +76,8 @@ static enum status read_newest(struct store *store, struct io io, struct row *ro
         TRY(read_row(store, io, row, error));
         *newest = row->count > 0 ? row->at[0] : (struct generation){0};
         if (newest->number == 0) return STATUS_OK;
-        if (newest->number == known) return error_set(error, STATUS_NOT_MODIFIED, "generation %llu is still the newest", (unsigned long long)known);
+        if (newest->number == known)
+            return error_set(error, STATUS_NOT_MODIFIED, "generation %llu is still the newest", (unsigned long long)known);
         enum status status = store_get(store, io, newest->key, &get, &object, error);
         if (status == STATUS_NOT_FOUND && deadline_left(io.deadline) > 0) continue;
         if (status == STATUS_OK) newest->body = object.body;
@@ -86,7 +87,8 @@ static enum status read_newest(struct store *store, struct io io, struct row *ro
 
 static enum status check_prefix(struct str prefix, struct error *error)
 {
-    ENSURE(str_ends(prefix, S("/")), error, STATUS_INVALID, "'" STR_FMT "' is not the prefix of a row: it must end in '/'", STR_ARG(prefix));
+    ENSURE(str_ends(prefix, S("/")), error, STATUS_INVALID, "'" STR_FMT "' is not the prefix of a row: it must end in '/'",
+           STR_ARG(prefix));
     return STATUS_OK;
 }
 

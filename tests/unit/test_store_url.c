@@ -1,0 +1,148 @@
+/* Stores' URLs: where each leads, and which are refused. */
+#include "lib/store/s3.h"
+#include "tests/unit/unit.h"
+
+static void clear_regions(void)
+{
+    unsetenv("AWS_REGION");
+    unsetenv("AWS_DEFAULT_REGION");
+}
+
+static enum status configure(struct arena *arena, const char *text, struct s3 *s3, struct error *error)
+{
+    struct url url;
+    struct str credentials;
+    *s3 = (struct s3){0};
+    TRY(url_parse(str_of(text), &url, error));
+    return s3_configure(s3, arena, &url, &credentials, error);
+}
+
+static void every_kind_of_endpoint_is_addressed(void **state)
+{
+    const struct {
+        const char *url, *origin, *root, *bucket_path, *condition;
+        bool direct;
+    } cases[] = {
+        {"s3://bucket", "https://bucket.s3.us-east-1.amazonaws.com", "/", "/", "if-none-match", false},
+        {"s3://bucket/", "https://bucket.s3.us-east-1.amazonaws.com", "/", "/", "if-none-match", false},
+        {"s3://bucket/a/b/", "https://bucket.s3.us-east-1.amazonaws.com", "/a/b/", "/", "if-none-match", false},
+        {"s3://bucket/a+b?region=eu-west-1", "https://bucket.s3.eu-west-1.amazonaws.com", "/a%2Bb/", "/", "if-none-match", false},
+        {"s3://bucket?path-style=1", "https://s3.us-east-1.amazonaws.com", "/bucket/", "/bucket", "if-none-match", false},
+        {"s3://my.bucket", "https://s3.us-east-1.amazonaws.com", "/my.bucket/", "/my.bucket", "if-none-match", false},
+        {"s3://bucket/p?endpoint=http://127.0.0.1:9000", "http://127.0.0.1:9000", "/bucket/p/", "/bucket", "if-none-match", true},
+        {"s3://bucket?endpoint=http%3A%2F%2F127.0.0.1%3A9000/", "http://127.0.0.1:9000", "/bucket/", "/bucket", "if-none-match", true},
+        {"s3://bucket?endpoint=http://%5B::1%5D:9000", "http://[::1]:9000", "/bucket/", "/bucket", "if-none-match", true},
+        {"s3://bucket?endpoint=http://localhost:4566", "http://localhost:4566", "/bucket/", "/bucket", "if-none-match", true},
+        {"s3://bucket?endpoint=https://10.0.0.1", "https://10.0.0.1", "/bucket/", "/bucket", "if-none-match", false},
+        {"s3://bucket?endpoint=https://minio.example:443", "https://bucket.minio.example", "/", "/", "if-none-match", false},
+        {"s3://bucket?endpoint=http://minio.example:443", "http://bucket.minio.example:443", "/", "/", "if-none-match", false},
+        {"s3://bucket?endpoint=https://oss-cn-hangzhou.aliyuncs.com", "https://bucket.oss-cn-hangzhou.aliyuncs.com", "/", "/",
+         "x-oss-forbid-overwrite", false},
+        {"s3://b-125?endpoint=https://cos.ap-beijing.myqcloud.com", "https://b-125.cos.ap-beijing.myqcloud.com", "/", "/",
+         "x-cos-forbid-overwrite", false},
+        {"s3://bucket?endpoint=https://aliyuncs.com.example", "https://bucket.aliyuncs.com.example", "/", "/", "if-none-match", false},
+        {"s3://bucket?if-absent=oss", "https://bucket.s3.us-east-1.amazonaws.com", "/", "/", "x-oss-forbid-overwrite", false},
+        {"s3://bucket?endpoint=https://oss-cn-hangzhou.aliyuncs.com&if-absent=standard", "https://bucket.oss-cn-hangzhou.aliyuncs.com", "/",
+         "/", "if-none-match", false},
+    };
+    clear_regions();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct s3 s3;
+        struct error error;
+        assert_ok(configure(*state, cases[i].url, &s3, &error), &error);
+        assert_str(s3.origin, str_of(cases[i].origin));
+        assert_str(s3.root, str_of(cases[i].root));
+        assert_str(s3.bucket_path, str_of(cases[i].bucket_path));
+        assert_str(s3.if_absent.name, str_of(cases[i].condition));
+        assert_int_equal(s3.direct, cases[i].direct);
+    }
+}
+
+static void the_region_comes_from_url_or_environment(void **state)
+{
+    struct s3 s3;
+    struct error error;
+    clear_regions();
+    setenv("AWS_DEFAULT_REGION", "eu-north-1", 1);
+    assert_ok(configure(*state, "s3://bucket", &s3, &error), &error);
+    assert_str(s3.region, S("eu-north-1"));
+    setenv("AWS_REGION", "eu-south-1", 1);
+    assert_ok(configure(*state, "s3://bucket", &s3, &error), &error);
+    assert_str(s3.region, S("eu-south-1"));
+    assert_ok(configure(*state, "s3://bucket?region=eu-west-1", &s3, &error), &error);
+    assert_str(s3.region, S("eu-west-1"));
+    clear_regions();
+}
+
+static void bad_urls_are_refused(void **state)
+{
+    (void)state;
+    const struct {
+        const char *url, *words;
+    } cases[] = {
+        {"", "scheme"},
+        {"bucket", "scheme"},
+        {"ftp://x", "s3://bucket/prefix or file:///directory, not ftp://"},
+        {"s3://", "not a bucket's name"},
+        {"s3:///x", "not a bucket's name"},
+        {"s3://bucket:80", "not a bucket's name"},
+        {"s3://-b", "not a bucket's name"},
+        {"s3://key:secret@bucket", "user name"},
+        {"s3://0123456789012345678901234567890123456789012345678901234567890123", "not a bucket's name"},
+        {"s3://bucket/a//b", "not a prefix"},
+        {"s3://bucket/../b", "not a prefix"},
+        {"s3://bucket/a%20b", "not a prefix"},
+        {"s3://bucket/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
+         "not a prefix"},
+        {"s3://bucket?regoin=x", "not 'regoin'"},
+        {"s3://bucket?region=", "not a region"},
+        {"s3://bucket?region=a/b", "not a region"},
+        {"s3://bucket?region=a&region=b", "twice"},
+        {"s3://bucket?region=a%0ab", "control"},
+        {"s3://bucket?path-style=yes", "path-style is 0 or 1"},
+        {"s3://bucket?if-absent=maybe", "standard, oss or cos"},
+        {"s3://bucket?credentials=a/b", "credentials=NAME"},
+        {"s3://bucket?endpoint=127.0.0.1:9000", "endpoint"},
+        {"s3://bucket?endpoint=ftp://x", "endpoint"},
+        {"s3://bucket?endpoint=http://", "endpoint"},
+        {"s3://bucket?endpoint=http://x/path", "endpoint"},
+        {"s3://bucket?endpoint=http://x%3fq", "endpoint"},
+        {"s3://bucket#x", "#"},
+        {"file://host/x", "file:///directory"},
+        {"file://x", "file:///directory"},
+        {"file:///x?a=b", "no parameters"},
+        {"file://", "whole path"},
+        {"file:///a%00b", "malformed"},
+        {"file:///a%", "hexadecimal"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct store *store;
+        struct error error;
+        assert_error(store_open(cases[i].url, &store, &error), STATUS_INVALID, &error, cases[i].words);
+    }
+}
+
+static void opening_does_nothing_yet(void **state)
+{
+    (void)state;
+    const char *const urls[] = {"s3://bucket?endpoint=http://127.0.0.1:1", "file:///nowhere/at/all", "file://localhost/tmp", "file:///"};
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+        struct store *store;
+        struct error error;
+        assert_ok(store_open(urls[i], &store, &error), &error);
+        assert_int_equal(store_counts(store).requests, 0);
+        store_close(store);
+    }
+    store_close(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test_with_arena(every_kind_of_endpoint_is_addressed),
+        test_with_arena(the_region_comes_from_url_or_environment),
+        test_with_arena(bad_urls_are_refused),
+        test_with_arena(opening_does_nothing_yet),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
