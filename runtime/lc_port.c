@@ -11,7 +11,7 @@
 #include "lc_signals.h"
 
 /* A head of 8 KiB, and what is answered to it. With 32 KiB redirects would come at three quarters of the speed. */
-enum { IDLE_TIMEOUT = 75, HEAD_MEMORY = 12 * 1024 };
+enum { IDLE_TIMEOUT = 75, HEAD_MEMORY = 16 * 1024 };
 
 static const struct log no_request;
 
