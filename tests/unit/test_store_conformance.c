@@ -2,6 +2,7 @@
 #include <pthread.h>
 
 #include "lib/store/store.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
 enum { TIMEOUT = 120 * CLOCK_SECOND, THREADS = 8 };
@@ -53,13 +54,12 @@ static bool remove_one(void *context, const struct store_object *object)
 static int tear_down_group(void **state)
 {
     (void)state;
-    char command[128];
     store_list(store, io(), prefix, 0, remove_one, NULL, &failure);
     store_close(store);
     arena_free(arena);
     free((char *)(uintptr_t)prefix.data);
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    return system(command);
+    scratch_remove(directory);
+    return 0;
 }
 
 static int reset(void **state)
@@ -497,7 +497,7 @@ static void upload_and_compare(const char *name, uint64_t size, uint64_t announc
 static void uploads_of_every_size_come_back(void **state)
 {
     (void)state;
-    enum { PART = 8 << 20 };
+    const uint64_t PART = 8 << 20;
     upload_and_compare("upload/0", 0, 0, 0);
     upload_and_compare("upload/1", 1, UINT64_MAX, 0);
     upload_and_compare("upload/1000", 100000, 100000, 999);
@@ -702,11 +702,11 @@ static void urls_are_presigned_or_refused(void **state)
     assert_ok(store_presign(store, io(), key("x+y"), CLOCK_HOUR, &one, &until, &failure), &failure);
     assert_ok(store_presign(store, no_wait, key("x+y"), CLOCK_HOUR, &two, &until, &failure), &failure);
     assert_str(one, two);
-    assert_in_range(until, clock_real() + CLOCK_HOUR - CLOCK_SECOND, clock_real() + 2 * CLOCK_HOUR);
+    assert_in_range(until, clock_real() + CLOCK_HOUR - CLOCK_SECOND, clock_real() + INT64_C(2) * CLOCK_HOUR);
     assert_ok(store_presign(store, io(), key("x+z"), CLOCK_HOUR, &two, &until, &failure), &failure);
     assert_false(str_equal(one, two));
     assert_error(store_presign(store, io(), key("x"), 0, &one, &until, &failure), STATUS_INVALID, &failure, "");
-    assert_error(store_presign(store, io(), key("x"), 8 * (int64_t)CLOCK_DAY, &one, &until, &failure), STATUS_INVALID, &failure, "");
+    assert_error(store_presign(store, io(), key("x"), INT64_C(8) * CLOCK_DAY, &one, &until, &failure), STATUS_INVALID, &failure, "");
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, reset)
