@@ -2,6 +2,7 @@
 #include <pthread.h>
 
 #include "lib/store/store.h"
+#include "lib/store/wire.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -689,6 +690,23 @@ static void counters_grow(void **state)
     assert_int_equal(after.failures, before.failures);
 }
 
+/* The body of an answer to a GET without credentials, which must be 200. */
+static struct str fetch(struct str url)
+{
+    struct store_counters counters = {0};
+    struct wire *wire = wire_new(&counters);
+    struct wire_request request = {.method = "GET", .url = url, .direct = true};
+    struct wire_answer answer;
+    struct wire_call *call;
+    struct buf body = buf_in(arena, 100000);
+    assert_ok(wire_begin(wire, io(), &request, &answer, &call, &failure), &failure);
+    assert_ok(wire_read(call, &answer, io().deadline, &body, &failure), &failure);
+    wire_end(call);
+    wire_free(wire);
+    if (answer.status != 200) fail_msg("status %d: " STR_FMT, answer.status, STR_ARG(buf_str(&body)));
+    return buf_str(&body);
+}
+
 static void urls_are_presigned_or_refused(void **state)
 {
     (void)state;
@@ -703,6 +721,8 @@ static void urls_are_presigned_or_refused(void **state)
     assert_ok(store_presign(store, no_wait, key("x+y"), CLOCK_HOUR, &two, &until, &failure), &failure);
     assert_str(one, two);
     assert_in_range(until, clock_real() + CLOCK_HOUR - CLOCK_SECOND, clock_real() + INT64_C(2) * CLOCK_HOUR);
+    assert_ok(store_put(store, io(), key("x+y"), S("what the bearer gets"), NULL, NULL, &failure), &failure);
+    assert_str(fetch(one), S("what the bearer gets"));
     assert_ok(store_presign(store, io(), key("x+z"), CLOCK_HOUR, &two, &until, &failure), &failure);
     assert_false(str_equal(one, two));
     assert_error(store_presign(store, io(), key("x"), 0, &one, &until, &failure), STATUS_INVALID, &failure, "");
