@@ -25,7 +25,7 @@ struct cell {
 struct entry {
     struct entry *chain;         /* of its bucket */
     struct entry *newer, *older; /* the order of use */
-    size_t references;           /* the table's, and one for each thread that loads it or waits */
+    size_t users;                /* threads that load it or wait for it */
     uint64_t hash;
     struct cell *cell;          /* NULL: none yet, or not found */
     bool missing;               /* not found, when it was loaded last */
@@ -81,9 +81,9 @@ static void cell_release(void *context)
     free(cell);
 }
 
-static void entry_release(struct entry *entry)
+static void free_if_unused(struct entry *entry)
 {
-    if (--entry->references > 0) return;
+    if (entry->linked || entry->users > 0) return;
     if (entry->cell) cell_release(entry->cell);
     free(entry);
 }
@@ -142,7 +142,6 @@ static void touch(struct cache *cache, struct entry *entry)
 static struct entry *entry_new(struct cache *cache, struct str key, uint64_t hash)
 {
     struct entry *entry = must(calloc(1, sizeof *entry + key.length));
-    entry->references = 1;
     entry->hash = hash;
     entry->linked = true;
     entry->charge = sizeof *entry + key.length;
@@ -158,7 +157,7 @@ static struct entry *entry_new(struct cache *cache, struct str key, uint64_t has
     return entry;
 }
 
-/* Takes an entry out of the table; who loads it or waits for it keeps it until he is done. */
+/* Takes an entry out of the table; it stays with those who use it. */
 static void unlink_entry(struct cache *cache, struct entry *entry)
 {
     *place_of(cache, str_make(entry->key, entry->key_length), entry->hash) = entry->chain;
@@ -166,7 +165,12 @@ static void unlink_entry(struct cache *cache, struct entry *entry)
     entry->linked = false;
     cache->counts.entries--;
     cache->counts.bytes -= entry->charge;
-    entry_release(entry);
+}
+
+static void forget(struct cache *cache, struct entry *entry)
+{
+    unlink_entry(cache, entry);
+    free_if_unused(entry);
 }
 
 static void evict(struct cache *cache)
@@ -174,7 +178,7 @@ static void evict(struct cache *cache)
     struct entry *entry = cache->oldest;
     while (entry && cache->counts.bytes > cache->options.bytes) {
         struct entry *next = entry->newer;
-        if (!entry->loading) unlink_entry(cache, entry);
+        if (!entry->loading) forget(cache, entry);
         entry = next;
     }
 }
@@ -190,7 +194,7 @@ static void recharge(struct cache *cache, struct entry *entry)
 void cache_free(struct cache *cache)
 {
     if (!cache) return;
-    while (cache->newest) unlink_entry(cache, cache->newest);
+    while (cache->newest) forget(cache, cache->newest);
     pthread_cond_destroy(&cache->loaded);
     pthread_mutex_destroy(&cache->lock);
     free(cache->buckets);
@@ -201,7 +205,7 @@ void cache_drop(struct cache *cache, struct str key)
 {
     pthread_mutex_lock(&cache->lock);
     struct entry *entry = *place_of(cache, key, hash_of(cache, key));
-    if (entry) unlink_entry(cache, entry);
+    if (entry) forget(cache, entry);
     pthread_mutex_unlock(&cache->lock);
 }
 
@@ -273,10 +277,7 @@ static void settle(struct cache *cache, struct entry *entry, struct arena *arena
         entry->missing = status == STATUS_NOT_FOUND;
         if (old) cell_release(old);
     }
-    if (is_known || status == STATUS_NOT_MODIFIED) {
-        entry->loaded = now;
-        entry->expired = false;
-    }
+    if (is_known || status == STATUS_NOT_MODIFIED) entry->loaded = now;
     if (is_out_of_reach(status)) entry->rest_until = now + REST;
     if (status != STATUS_OK) arena_free(arena);
     recharge(cache, entry);
@@ -291,7 +292,9 @@ static void load(struct cache *cache, struct entry *entry, struct io io)
     const void *previous = entry->cell ? entry->cell->value : NULL;
     struct error failure = {0};
     void *value = NULL;
+    bool expired = entry->expired;
     entry->loading = true;
+    entry->expired = false; /* who says so from now on does not mean what this load began before */
     *(entry->cell ? &cache->counts.refreshes : &cache->counts.misses) += 1;
     if (may_serve(cache, entry, clock_monotonic())) own.deadline = deadline_within(io.deadline, REFRESH_PATIENCE);
     pthread_mutex_unlock(&cache->lock);
@@ -302,6 +305,8 @@ static void load(struct cache *cache, struct entry *entry, struct io io)
     failure.status = status;
     pthread_mutex_lock(&cache->lock);
     entry->failure = failure;
+    bool is_settled = status == STATUS_OK || status == STATUS_NOT_FOUND || status == STATUS_NOT_MODIFIED;
+    entry->expired = entry->expired || (expired && !is_settled);
     settle(cache, entry, own.arena, value, status);
 }
 
@@ -351,12 +356,13 @@ static enum status get(struct cache *cache, struct entry *entry, struct io io, c
         cache->counts.hits++;
         return hand_out(entry, io, value, error);
     }
-    entry->references++;
+    entry->users++;
     enum status status = get_loaded(cache, entry, io, value, error);
     bool is_empty = !entry->loading && !entry->cell && !entry->missing;
     if (entry->linked && is_empty) unlink_entry(cache, entry);
-    entry_release(entry);
     evict(cache);
+    entry->users--;
+    free_if_unused(entry);
     return status;
 }
 

@@ -44,7 +44,8 @@ struct presign_memo *presign_new(void)
 void presign_free(struct presign_memo *memo)
 {
     for (size_t i = 0; i < SHARDS; i++) {
-        for (size_t k = 0; k < SETS * WAYS; k++) free(memo->shards[i].slots[k / WAYS][k % WAYS].bytes);
+        for (size_t k = 0; k < SETS; k++)
+            for (size_t way = 0; way < WAYS; way++) free(memo->shards[i].slots[k][way].bytes);
         pthread_mutex_destroy(&memo->shards[i].lock);
     }
     free(memo);

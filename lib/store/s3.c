@@ -33,7 +33,7 @@ enum status s3_check_headers(const struct store_get *get, const struct wire_answ
     bool is_range = get->offset > 0 || get->length > 0;
     ENSURE(str_empty(get->if_match) || str_equal(get->if_match, wire_header(answer, S("etag"))), error, STATUS_PRECONDITION,
            "the object is not the version that was asked for");
-    ENSURE(answer->length != UINT64_MAX && answer->length <= INT64_MAX, error, STATUS_CORRUPT, "an answer without its length");
+    ENSURE(answer->length <= INT64_MAX, error, STATUS_CORRUPT, "an answer without its length");
     *length = *whole = answer->length;
     ENSURE(answer->status == (is_range ? 206 : 200), error, STATUS_CORRUPT, "status %d where %s was asked for", answer->status,
            is_range ? "a range" : "all");

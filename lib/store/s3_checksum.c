@@ -6,7 +6,7 @@
 
 #include "base/encode.h"
 
-enum { MD5_SIZE = 16 };
+enum { MD5_SIZE = 16, MD5_TEXT = 32 };
 
 static bool md5(struct str bytes, unsigned char digest[MD5_SIZE])
 {
@@ -40,8 +40,8 @@ static bool parse_md5_etag(struct arena *arena, const struct wire_answer *answer
     struct str encryption = wire_header(answer, S("x-amz-server-side-encryption"));
     bool is_own_key = !str_empty(wire_header(answer, S("x-amz-server-side-encryption-customer-algorithm")));
     if (is_own_key || (!str_empty(encryption) && !str_equal(encryption, S("AES256")))) return false;
-    if (etag.length != 2 * MD5_SIZE + 2 || !str_starts(etag, S("\"")) || !str_ends(etag, S("\""))) return false;
-    return hex_decode(arena, str_make(etag.data + 1, 2 * MD5_SIZE), digest);
+    if (etag.length != MD5_TEXT + 2 || !str_starts(etag, S("\"")) || !str_ends(etag, S("\""))) return false;
+    return hex_decode(arena, str_make(etag.data + 1, MD5_TEXT), digest);
 }
 
 /* A checksum of checksums has "-2" behind it, and its type is COMPOSITE. */

@@ -18,6 +18,7 @@ enum {
     PARTS = 10000,
     LANES = 2,
     ID_LIMIT = 2048,
+    ANSWER_LIMIT = 16 * 1024,
     PART_XML = 512,
     CLEAN_UP_TIMEOUT = 10 * CLOCK_SECOND
 };
@@ -135,7 +136,7 @@ static enum status begin_upload(struct upload *upload, struct error *error)
 {
     char id[ID_LIMIT];
     unsigned char random[16];
-    struct s3_request request = {.method = "POST", .key = upload->key, .limit = ID_LIMIT * 4};
+    struct s3_request request = {.method = "POST", .key = upload->key, .limit = ANSWER_LIMIT};
     struct s3_answer answer;
     ENSURE(getrandom(random, sizeof random, 0) == sizeof random, error, STATUS_INTERNAL, "no random bytes");
     upload->mark = hex_encode(upload->io.arena, str_make(random, sizeof random));
@@ -219,7 +220,7 @@ static enum status complete_upload(struct upload *upload, struct store_object *o
     char buffer[ID_LIMIT];
     struct str etag;
     struct s3 *s3 = upload->s3;
-    struct s3_request request = {.method = "POST", .key = upload->key, .body = completion_of(upload), .limit = ID_LIMIT * 8};
+    struct s3_request request = {.method = "POST", .key = upload->key, .body = completion_of(upload), .limit = ANSWER_LIMIT};
     struct s3_answer answer;
     request.check = check_completion;
     s3_add_header(&request, S("content-type"), S("application/xml"));

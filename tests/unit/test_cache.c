@@ -15,12 +15,13 @@ struct source {
     _Atomic int delay; /* ms */
     enum status status;
     size_t size;
-    struct cache *cache; /* to be dropped from while it loads; NULL: not */
+    struct cache *cache; /* to be dropped from, or expired in, while it loads; NULL: not */
+    void (*while_loading)(struct cache *, struct str key);
 };
 
 static void sleep_for(int64_t milliseconds)
 {
-    const struct timespec span = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    const struct timespec span = {.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * INT64_C(1000000)};
     nanosleep(&span, NULL);
 }
 
@@ -31,7 +32,7 @@ static enum status load(void *context, struct io io, struct str key, const void 
     if (running > source->most_running) source->most_running = running;
     if (previous) source->with_previous++;
     sleep_for(source->delay);
-    if (source->cache) cache_drop(source->cache, key);
+    if (source->cache) source->while_loading(source->cache, key);
     source->running--;
     if (source->status != STATUS_OK) return error_set(error, source->status, "the source said so");
     arena_alloc(io.arena, source->size);
@@ -51,7 +52,7 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof *f);
     f->arena = arena_new();
     const struct cache_options options = {
-        .life = LIFE, .stale = 10 * LIFE, .missing = LIFE, .bytes = 1 << 20, .load = load, .context = &f->source};
+        .life = LIFE, .stale = INT64_C(10) * LIFE, .missing = LIFE, .bytes = 1 << 20, .load = load, .context = &f->source};
     f->cache = cache_new(&options);
     *state = f;
     log_set_level(LOG_NONE);
@@ -257,10 +258,49 @@ static void a_drop_while_it_loads_counts(void **state)
 {
     struct fixture *f = *state;
     f->source.cache = f->cache;
+    f->source.while_loading = cache_drop;
     assert_value(f, "a", "a 1");
     f->source.cache = NULL;
     assert_value(f, "a", "a 2");
     assert_int_equal(cache_counts(f->cache).entries, 1);
+}
+
+static void expired_keys_are_asked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    remake(f, (struct cache_options){.life = INT64_MAX, .missing = INT64_MAX, .bytes = 1 << 20});
+    assert_value(f, "a", "a 1");
+    cache_expire(f->cache, S("a"));
+    cache_expire(f->cache, S("never seen"));
+    assert_value(f, "a", "a 2");
+    assert_value(f, "a", "a 2");
+    assert_int_equal(f->source.with_previous, 1);
+}
+
+static void an_expired_value_serves_while_the_store_is_out_of_reach(void **state)
+{
+    struct fixture *f = *state;
+    remake(f, (struct cache_options){.life = INT64_MAX, .missing = INT64_MAX, .bytes = 1 << 20});
+    assert_value(f, "a", "a 1");
+    cache_expire(f->cache, S("a"));
+    f->source.status = STATUS_UNAVAILABLE;
+    assert_value(f, "a", "a 1");
+    f->source.status = STATUS_OK;
+    const void *value;
+    struct io no_wait = {.arena = f->arena, .no_wait = true};
+    assert_ok(cache_get(f->cache, no_wait, S("a"), &value, &f->error), &f->error);
+    assert_int_equal(cache_counts(f->cache).stale, 2); /* still expired */
+}
+
+static void an_expiry_while_it_loads_counts(void **state)
+{
+    struct fixture *f = *state;
+    f->source.cache = f->cache;
+    f->source.while_loading = cache_expire;
+    assert_value(f, "a", "a 1");
+    f->source.cache = NULL;
+    assert_value(f, "a", "a 2");
+    assert_value(f, "a", "a 2");
 }
 
 static void values_outlive_the_cache(void **state)
@@ -476,6 +516,9 @@ int main(void)
         TEST(an_old_value_does_not_hide_other_faults),
         TEST(dropped_keys_are_loaded_again),
         TEST(a_drop_while_it_loads_counts),
+        TEST(expired_keys_are_asked_for_again),
+        TEST(an_expired_value_serves_while_the_store_is_out_of_reach),
+        TEST(an_expiry_while_it_loads_counts),
         TEST(values_outlive_the_cache),
         TEST(the_least_recently_used_go_first),
         TEST(a_value_too_large_to_keep_is_still_handed_out),

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "lib/store/generation.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
 enum { TIMEOUT = 120 * CLOCK_SECOND, WRITERS = 6, ROUNDS = 10 };
@@ -36,11 +37,10 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    char command[128];
     store_close(store);
     arena_free(arena);
-    snprintf(command, sizeof command, "rm -rf %s", directory);
-    return system(command);
+    scratch_remove(directory);
+    return 0;
 }
 
 /* A row that no run before has used. */

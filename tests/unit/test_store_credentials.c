@@ -222,7 +222,7 @@ static void tokens_do_not_travel_in_the_clear(void **state)
 static void credentials_are_renewed_before_they_expire(void **state)
 {
     struct source *s = *state;
-    start(s, (struct container){.lives = {4 * CLOCK_MINUTE, CLOCK_HOUR}});
+    start(s, (struct container){.lives = {INT64_C(4) * CLOCK_MINUTE, CLOCK_HOUR}});
     assert_ok(ask(s, CLOCK_MINUTE), &s->error);
     assert_str(s->got.id, S("id-0"));
     assert_ok(ask(s, CLOCK_MINUTE), &s->error);
@@ -236,7 +236,7 @@ static void credentials_are_renewed_before_they_expire(void **state)
 static void old_credentials_serve_while_none_are_to_be_had(void **state)
 {
     struct source *s = *state;
-    start(s, (struct container){.lives = {4 * CLOCK_MINUTE, 0}});
+    start(s, (struct container){.lives = {INT64_C(4) * CLOCK_MINUTE, 0}});
     assert_ok(ask(s, CLOCK_MINUTE), &s->error);
     scripted_sleep(1100);
     assert_ok(ask(s, CLOCK_MINUTE), &s->error);
@@ -297,12 +297,12 @@ static void no_wait_does_not_fetch(void **state)
 {
     struct source *s = *state;
     struct io no_wait = {.arena = s->arena, .no_wait = true};
-    start(s, (struct container){.lives = {3 * CLOCK_MINUTE}});
+    start(s, (struct container){.lives = {INT64_C(3) * CLOCK_MINUTE}});
     assert_error(credentials_get(s->source, no_wait, 0, &s->got, &s->error), STATUS_WOULD_BLOCK, &s->error, "");
     assert_int_equal(s->server->count, 0);
     assert_ok(ask(s, 0), &s->error);
     assert_ok(credentials_peek(s->source, no_wait, CLOCK_MINUTE, &s->got, &s->error), &s->error);
-    assert_error(credentials_peek(s->source, no_wait, 4 * CLOCK_MINUTE, &s->got, &s->error), STATUS_WOULD_BLOCK, &s->error, "");
+    assert_error(credentials_peek(s->source, no_wait, INT64_C(4) * CLOCK_MINUTE, &s->got, &s->error), STATUS_WOULD_BLOCK, &s->error, "");
 }
 
 static void *ask_on_thread(void *context)
@@ -353,11 +353,11 @@ static void urls_stay_the_same_for_a_while(void **state)
         url, S("https://bucket.s3.eu-west-1.amazonaws.com/pre/a%2Bb/c?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=id%2F")));
     assert_true(str_find_str(url, S("X-Amz-Security-Token=to%2Fken&")) < url.length);
     assert_true(str_find_str(url, S("X-Amz-Expires=4500&")) < url.length);
-    assert_in_range(until, clock_real() + CLOCK_HOUR, clock_real() + CLOCK_HOUR + 15 * CLOCK_MINUTE);
+    assert_in_range(until, clock_real() + CLOCK_HOUR, clock_real() + CLOCK_HOUR + INT64_C(15) * CLOCK_MINUTE);
     assert_ok(store_presign(store, no_wait, S("a+b/c"), CLOCK_HOUR, &again, &until_again, &s->error), &s->error);
     assert_str(again, url);
     assert_int_equal(until, until_again);
-    assert_ok(store_presign(store, no_wait, S("a+b/c"), 2 * CLOCK_HOUR, &again, &until_again, &s->error), &s->error);
+    assert_ok(store_presign(store, no_wait, S("a+b/c"), INT64_C(2) * CLOCK_HOUR, &again, &until_again, &s->error), &s->error);
     assert_false(str_equal(again, url));
     store_offer_credentials(store, S("id"), S("secret"), S("other"));
     assert_ok(store_presign(store, no_wait, S("a+b/c"), CLOCK_HOUR, &again, &until_again, &s->error), &s->error);
@@ -369,8 +369,14 @@ static void lifetimes_are_kept(void **state)
 {
     struct source *s = *state;
     struct io no_wait = {.arena = s->arena, .no_wait = true};
-    const int64_t lives[] = {CLOCK_SECOND,     1500,      2 * CLOCK_SECOND,      10 * CLOCK_SECOND, CLOCK_MINUTE,
-                             5 * CLOCK_MINUTE, CLOCK_DAY, 6 * (int64_t)CLOCK_DAY};
+    const int64_t lives[] = {CLOCK_SECOND,
+                             1500,
+                             INT64_C(2) * CLOCK_SECOND,
+                             INT64_C(10) * CLOCK_SECOND,
+                             CLOCK_MINUTE,
+                             INT64_C(5) * CLOCK_MINUTE,
+                             CLOCK_DAY,
+                             INT64_C(6) * CLOCK_DAY};
     struct store *store = open_store("s3://bucket", &s->error);
     store_offer_credentials(store, S("id"), S("secret"), S(""));
     for (size_t i = 0; i < sizeof lives / sizeof *lives; i++) {
@@ -389,13 +395,13 @@ static void urls_end_with_the_credentials(void **state)
     struct io io = {.arena = s->arena, .deadline = deadline_in(5000)};
     struct str url;
     int64_t until;
-    start(s, (struct container){.lives = {10 * CLOCK_MINUTE, 30 * CLOCK_SECOND}});
+    start(s, (struct container){.lives = {INT64_C(10) * CLOCK_MINUTE, INT64_C(30) * CLOCK_SECOND}});
     struct store *store = open_store("s3://bucket", &s->error);
     io.no_wait = true;
     assert_error(store_presign(store, io, S("k"), CLOCK_HOUR, &url, &until, &s->error), STATUS_WOULD_BLOCK, &s->error, "");
     io.no_wait = false;
     assert_ok(store_presign(store, io, S("k"), CLOCK_HOUR, &url, &until, &s->error), &s->error);
-    assert_in_range(until, clock_real() + 9 * CLOCK_MINUTE, clock_real() + 10 * CLOCK_MINUTE);
+    assert_in_range(until, clock_real() + INT64_C(9) * CLOCK_MINUTE, clock_real() + INT64_C(10) * CLOCK_MINUTE);
     store_close(store);
     store = open_store("s3://bucket", &s->error); /* asks anew, and gets those of 30 seconds */
     assert_error(store_presign(store, io, S("k"), CLOCK_HOUR, &url, &until, &s->error), STATUS_UNAVAILABLE, &s->error, "expired");

@@ -1,13 +1,13 @@
 /* What is a directory's own: links, files of others, what crashed writers left, and processes side by side. */
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "lib/store/store.h"
+#include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
 struct fixture {
@@ -17,12 +17,6 @@ struct fixture {
     struct error error;
     struct store_object object;
 };
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    return remove(path);
-}
 
 static int set_up(void **state)
 {
@@ -38,7 +32,7 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     store_close(f->store);
-    nftw(f->outer, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    scratch_remove(f->outer);
     arena_free(f->arena);
     free(f);
     return 0;
@@ -202,7 +196,7 @@ static void empty_directories_go_with_their_last_object(void **state)
 
 static void make_old(struct fixture *f, const char *name, int hours)
 {
-    struct timespec times[2] = {{.tv_sec = time(NULL) - hours * 3600}};
+    struct timespec times[2] = {{.tv_sec = time(NULL) - hours * INT64_C(3600)}};
     times[1] = times[0];
     assert_int_equal(utimensat(AT_FDCWD, path(f, name), times, 0), 0);
 }

@@ -1,7 +1,8 @@
 /* Uploads in parts to an S3 store that fails here and there. The server keeps the parts and joins them, as far as its script lets it. */
 #include "tests/unit/store_fixture.h"
 
-enum { PART = 8 << 20, MOST_PARTS = 8 };
+enum { MOST_PARTS = 8 };
+static const uint64_t PART = 8 << 20;
 
 enum fault {
     NONE,

@@ -100,6 +100,9 @@ static void unknown_entities_are_refused(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_str(key_of(*state, "", bad[i]), S("refused"));
 }
 
+#define BAD_ENTRY(size, time)                                                                                                              \
+    "<Contents><Key>a</Key><Size>" size "</Size><LastModified>" time "</LastModified></Contents></ListBucketResult>"
+
 static void other_documents_are_refused(void **state)
 {
     const char *const bad[] = {
@@ -126,10 +129,8 @@ static void other_documents_are_refused(void **state)
         "<ListBucketResult a=b><IsTruncated>false</IsTruncated></ListBucketResult>",
         "<Error><Code>x</Code></Error>",
         "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>",
-        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><Size>-1</Size><LastModified>2026-11-22T10:00:00Z"
-        "</LastModified></Contents></ListBucketResult>",
-        "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><Size>1</Size><LastModified>yesterday</LastModified>"
-        "</Contents></ListBucketResult>",
+        "<ListBucketResult><IsTruncated>false</IsTruncated>" BAD_ENTRY("-1", "2026-11-22T10:00:00Z"),
+        "<ListBucketResult><IsTruncated>false</IsTruncated>" BAD_ENTRY("1", "yesterday"),
         "<a><a><a><a><a><a><a><a><a><a><b/></a></a></a></a></a></a></a></a></a></a>",
         "<html><body>503 Service Unavailable</body></html>",
     };
