@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { PATIENCE = 20 * CLOCK_SECOND, UPLOAD_PATIENCE = 15 * CLOCK_MINUTE };
+
 static int usage_error(const struct command *command, const char *text)
 {
     fprintf(stderr, "pakhus %s: %s\nTry: pakhus %s --help\n", command->name, text, command->name);
@@ -27,7 +29,12 @@ int command_fail(const struct command *command, const struct error *error)
 
 struct io command_io(struct arena *arena)
 {
-    return (struct io){.arena = arena, .deadline = deadline_in(CLOCK_DAY)};
+    return (struct io){.arena = arena, .deadline = deadline_in(PATIENCE)};
+}
+
+struct io command_upload_io(struct arena *arena)
+{
+    return (struct io){.arena = arena, .deadline = deadline_in(UPLOAD_PATIENCE)};
 }
 
 static void print_help(const struct command *command)

@@ -56,8 +56,10 @@ struct command_entry {
 };
 int command_choose(const char *group, const struct command_entry *, size_t count, int argc, char **argv);
 
-/* An io for commands: the arena, and no deadline worth the name (one day). */
+/* An io for commands: the arena, and as long as a person at a terminal waits for one answer of a store. */
 struct io command_io(struct arena *);
+/* For an upload: as long as a part of it may take on a slow line. */
+struct io command_upload_io(struct arena *);
 
 int cmd_serve(int argc, char **argv);
 int cmd_prepare(int argc, char **argv);

@@ -92,7 +92,7 @@ static enum status run_publish(struct arena *arena, const struct str *words, int
     TRY(channels_check_package(&channels, app, package.schemes, error));
     struct upload upload = {.prepared = &prepared, .source = &source, .progress = progress_start("upload", prepared.size)};
     struct stream stream = {.read = read_prepared, .context = &upload};
-    enum status status = package_publish(store, command_io(arena), stream, &package, error);
+    enum status status = package_publish(store, command_upload_io(arena), stream, &package, error);
     progress_end(&upload.progress);
     TRY(status);
     if (json) return printf(STR_FMT, STR_ARG(package_format(arena, &package))), STATUS_OK;

@@ -12,7 +12,7 @@ enum status stored_open(struct arena *arena, struct str url, struct store **stor
     const char *place = url.data ? url.data : getenv("PAKHUS_STORE");
     ENSURE(place && *place, error, STATUS_INVALID,
            "say which store: --store URL, or PAKHUS_STORE (s3://bucket?endpoint=… or file:///directory)");
-    TRY(store_open(place, store, error));
+    if (store_open(place, store, error) != STATUS_OK) return error_context(error, url.data ? "--store" : "PAKHUS_STORE");
     arena_defer(arena, close_store, *store);
     return STATUS_OK;
 }

@@ -118,13 +118,21 @@ static enum status adopt_base(struct store *store, struct io io, struct str key,
     return STATUS_OK;
 }
 
+/* What follows an upload, which takes as long as it takes, has as much time as was given at first. */
+static struct io io_anew(struct io io, int64_t span)
+{
+    return (struct io){.arena = io.arena, .deadline = deadline_in(span)};
+}
+
 static enum status put_base(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
 {
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/vnd.android.package-archive"};
     struct store_object object;
     struct watch *watch = watch_new(io.arena, stream, NULL);
     struct str key = package_base_key(io.arena, package->app, package->version);
+    const int64_t span = deadline_left(io.deadline);
     enum status status = store_upload(store, io, key, watch_stream(watch), package->size, &once, &object, error);
+    io = io_anew(io, span);
     if (status == STATUS_PRECONDITION)
         status = adopt_base(store, io, key, watch, package, &object, error);
     else if (status == STATUS_OK)
@@ -132,7 +140,7 @@ static enum status put_base(struct store *store, struct io io, struct stream str
     TRY(status);
     ENSURE(watch_bytes(watch) == package->size, error, STATUS_CORRUPT, "the package has %llu bytes, not %llu",
            (unsigned long long)watch_bytes(watch), (unsigned long long)package->size);
-    TRY(store_head(store, io, key, &object, error));
+    TRY(store_head(store, io_anew(io, span), key, &object, error));
     ENSURE(object.size == package->size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes in the store, not %llu", STR_ARG(key),
            (unsigned long long)object.size, (unsigned long long)package->size);
     package->etag = object.etag;
@@ -156,11 +164,13 @@ static enum status compare_published(struct store *store, struct io io, struct s
 enum status package_publish(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
 {
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
+    const int64_t span = deadline_left(io.deadline);
     struct package ignored;
     enum status status = package_load(store, io, package->app, package->version, &ignored, error);
     if (status == STATUS_OK) return compare_published(store, io, stream, package, error);
     if (status != STATUS_NOT_FOUND) return status;
     TRY(put_base(store, io, stream, package, error));
+    io = io_anew(io, span);
     package->published = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
     struct str key = package_json_key(io.arena, package->app, package->version);
     status = store_put(store, io, key, package_format(io.arena, package), &once, NULL, error);
@@ -171,16 +181,19 @@ enum status package_publish(struct store *store, struct io io, struct stream str
     return STATUS_OK;
 }
 
+static bool find_one(void *context, const struct store_object *object)
+{
+    (void)object;
+    *(bool *)context = true;
+    return false;
+}
+
 enum status package_unpublish(struct store *store, struct io io, struct str app, struct str version, struct error *error)
 {
-    struct store_object object;
-    struct str json = package_json_key(io.arena, app, version), base = package_base_key(io.arena, app, version);
-    enum status has_json = store_head(store, io, json, &object, error);
-    if (has_json != STATUS_OK && has_json != STATUS_NOT_FOUND) return has_json;
-    enum status has_base = store_head(store, io, base, &object, error);
-    if (has_base != STATUS_OK && has_base != STATUS_NOT_FOUND) return has_base;
-    ENSURE(has_json == STATUS_OK || has_base == STATUS_OK, error, STATUS_NOT_FOUND, "the package " STR_FMT "/" STR_FMT " is not published",
-           STR_ARG(app), STR_ARG(version));
-    TRY(store_remove(store, io, json, error));
-    return store_remove(store, io, base, error);
+    bool found = false;
+    struct str folder = arena_printf(io.arena, "packages/" STR_FMT "/" STR_FMT "/", STR_ARG(app), STR_ARG(version));
+    TRY(store_list(store, io, folder, 1, find_one, &found, error)); /* no HEAD: it fails without words */
+    ENSURE(found, error, STATUS_NOT_FOUND, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(app), STR_ARG(version));
+    TRY(store_remove(store, io, package_json_key(io.arena, app, version), error));
+    return store_remove(store, io, package_base_key(io.arena, app, version), error);
 }

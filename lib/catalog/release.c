@@ -51,7 +51,10 @@ static enum status parse_row(struct arena *arena, struct str app, const struct g
                              struct error *error)
 {
     *release = (struct release){.app = app};
-    if (row->number > 0) TRY(release_parse(arena, row->body, release, error));
+    if (row->number > 0 && release_parse(arena, row->body, release, error) != STATUS_OK) {
+        error_context(error, STR_FMT, STR_ARG(row->key));
+        return error->status = STATUS_CORRUPT;
+    }
     release->generation = row->number;
     return STATUS_OK;
 }

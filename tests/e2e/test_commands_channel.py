@@ -98,7 +98,7 @@ def test_thousands_at_once_with_a_header(store: Shop, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text, line", [
     ("good\nbad name\n", "line 2"), ("a\nb,{}x\n", "line 2"), ('a\n"b\n', "line 2"), ("channel,x\na,1\nb,2,3\n", "line 3"), ("a,{},c\n", "line 1"),
-    ('a,"{""k"":1}"\n', "line 1"), ("a\nb,[]\n", "line 2"), (",x\n", "line 1"), ('"a"b\n', "line 1"), ("../a\n", "line 1"), ("\xe9\n", "line 1"),
+    ('a,"{""k"":1}"\n', "line 1"), ("a\nb,[]\n", "line 2"), (",x\n", "line 1"), ('"a"b\n', "line 1"), ("../a\n", "line 1"),
     ("a," + "x" * 70000 + "\n", "line 1")])
 def test_a_bad_line_is_named_and_nothing_is_set(text: str, line: str, directory: Shop, tmp_path: Path) -> None:
     set_channel(directory, "before")

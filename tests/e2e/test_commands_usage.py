@@ -31,13 +31,10 @@ def test_help_has_an_example_that_parses(command: list[str]) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_usage_errors_are_2(command: list[str]) -> None:
-    for wrong in (["--no-such-option"], ["-"], [f"word{number}" for number in range(9)], ["--store"]):
+    for wrong in (["--no-such-option"], [f"word{number}" for number in range(9)], ["--store"]):
         if command == ["channel", "remove"] and len(wrong) > 1:
             continue  # it takes any number
         done = run(*command, *wrong, env={"PAKHUS_STORE": "file:///nowhere"}, timeout=10)
-        if wrong == ["-"]:
-            assert done.returncode in (1, 2)
-            continue
         assert (done.returncode, done.stdout) == (2, ""), (command, wrong)
         assert done.stderr.startswith(f"pakhus {' '.join(command)}: ")
         assert f"pakhus {' '.join(command)} --help" in done.stderr
@@ -75,8 +72,8 @@ def test_no_store_is_said(command: list[str]) -> None:
 @pytest.mark.parametrize("url", ["ftp://x", "packages", "s3://", "s3:///x", "file://relative", "file://", "s3://b?endpoint=nonsense", "s3://b?unknown=1",
                                  "http://127.0.0.1/b"])
 def test_store_urls_that_are_none(url: str) -> None:
-    line = one_line(run("release", "--store", url, "APP", env={"AWS_REGION": "us-east-1"}))
-    assert "s3://" in line or "file://" in line or url in line
+    for line in (one_line(run("release", "--store", url, "APP")), one_line(run("release", "APP", env={"PAKHUS_STORE": url}))):
+        assert "store" in line.lower()
 
 
 @pytest.mark.parametrize("command", ON_A_STORE, ids=" ".join)
@@ -110,6 +107,6 @@ def test_an_unreachable_store_is_said_soon(bucket: str) -> None:
     assert f"127.0.0.1:{port}" in line
 
 
-def test_a_directory_that_cannot_be_written_is_said(tmp_path: "object") -> None:
+def test_a_directory_that_cannot_be_written_is_said() -> None:
     line = one_line(Shop("file:///proc/nowhere").run("channel", "set", "APP", "a", check=False))
     assert "/proc/nowhere" in line
