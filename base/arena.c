@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Under AddressSanitizer all that is not handed out is poisoned, a gap behind each piece included: an arena hides no overrun, and no use after a reset. */
+/* Under AddressSanitizer all that is not handed out is poisoned, a gap behind each piece included: an arena hides no overrun, and no use
+ * after a reset. */
 #ifdef __SANITIZE_ADDRESS__
 #define ARENA_POISONS
 #elif defined(__has_feature)

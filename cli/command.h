@@ -35,8 +35,9 @@ struct command {
     int least, most; /* positional arguments */
 };
 
-/* Parses argv[1…]. Positional arguments land in `words` (room for command->most). Returns -1 to go on, or the exit code to leave with: after --help (0) or a usage error (2, said on stderr).
- * Options may stand anywhere; "--" ends them; --name=value and --name value are one. */
+/* Parses argv[1…]. Positional arguments land in `words` (room for command->most). Returns -1 to go on, or the exit code to leave with:
+ * after --help (0) or a usage error (2, said on stderr). Options may stand anywhere; "--" ends them; --name=value and --name value are one.
+ */
 int command_parse(const struct command *, int argc, char **argv, struct str *words, int *word_count);
 #define COMMAND_OPTIONS(table) .options = (table), .option_count = sizeof(table) / sizeof *(table)
 

@@ -1,4 +1,5 @@
-/* A file that appears whole or not at all: written without a name where the file system can do that, else under another one; made durable, then put in its place. */
+/* A file that appears whole or not at all: written without a name where the file system can do that, else under another one; made durable,
+ * then put in its place. */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H
 

@@ -14,7 +14,8 @@
 #include "lib/http/precondition.h"
 #include "lib/http/range.h"
 
-/* Seconds that caches may keep what we say. A base never changes; a channel's info may; URLs with info of their own are rarely asked twice (S12). */
+/* Seconds that caches may keep what we say. A base never changes; a channel's info may; URLs with info of their own are rarely asked twice
+ * (S12). */
 enum { BASE_LIFE = 86400, CHANNEL_LIFE = 300, INFO_LIFE = 60 };
 /* How long a redirect's signature is good, at least (store_presign), and what caches leave unused of it. */
 enum { PRESIGN_LIFE = 30 * CLOCK_MINUTE, PRESIGN_MARGIN = 60 };

@@ -5,7 +5,8 @@
 
 #include "base/url.h"
 
-/* How long a fact is good before the store is asked whether it still is. A directory costs nothing to ask, and whoever works with one wants to see changes at once. */
+/* How long a fact is good before the store is asked whether it still is. A directory costs nothing to ask, and whoever works with one wants
+ * to see changes at once. */
 enum { CHANNELS_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };

@@ -26,13 +26,14 @@ struct app {
     struct app_refresh *refresh;
 };
 
-/* One per process, opened by the first caller, and there for as long as the process is: a function that has nothing to flush needs no `stop`, and on AWS no
- * extension for the sake of it. Every setting that is wrong is an error that names it. */
+/* One per process, opened by the first caller, and there for as long as the process is: a function that has nothing to flush needs no
+ * `stop`, and on AWS no extension for the sake of it. Every setting that is wrong is an error that names it. */
 enum status app_open(struct app **, struct error *);
 
 /* The io of a call, with Function Compute's credentials offered to the store, and the time that the store is given. */
 struct io app_io(struct app *, const struct lc_call *);
-/* What the store finds wrong with a question of ours (no such bucket, another region) is not the client's fault: STATUS_INVALID becomes STATUS_DENIED. */
+/* What the store finds wrong with a question of ours (no such bucket, another region) is not the client's fault: STATUS_INVALID becomes
+ * STATUS_DENIED. */
 enum status app_store_fault(enum status, struct error *);
 
 /* Facts, from memory where they are there. They live as long as the call. */

@@ -7,7 +7,8 @@
 /* RFC 9457. `type` is a stable word. Always STATUS_OK: the problem is the answer. */
 enum status respond_problem(struct lc_call *, struct lc_response *, int status, const char *type, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* What went wrong in a room below, as an answer: what the client got wrong with its words, what is wrong on our side with none of them (they go to the log). STATUS_WOULD_BLOCK is handed on. */
+/* What went wrong in a room below, as an answer: what the client got wrong with its words, what is wrong on our side with none of them
+ * (they go to the log). STATUS_WOULD_BLOCK is handed on. */
 enum status respond_error(struct lc_call *, struct lc_response *, const struct error *);
 
 /* 403 unless the asker knows PAKHUS_ORIGIN_SECRET (header Pakhus-Origin-Secret), where one is set. True: go on. */

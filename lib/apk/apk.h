@@ -1,4 +1,5 @@
-/* What an APK is made of, as far as channels need it: ZIP's end, the APK Signing Block, the reserved region. Sources: APPNOTE.TXT 4.3.16, Android's "APK Signature Scheme v2/v3".
+/* What an APK is made of, as far as channels need it: ZIP's end, the APK Signing Block, the reserved region. Sources: APPNOTE.TXT 4.3.16,
+ * Android's "APK Signature Scheme v2/v3".
  *
  *     | ZIP entries … | APK Signing Block | central directory | end of central directory + comment |
  *                     ^ block             ^ directory         ^ end                                 ^ size
@@ -63,15 +64,18 @@ struct apk {
     struct apk_pair *pairs;
     size_t pair_count;
     unsigned schemes; /* what signatures are present, not whether they verify */
-    /* v1: a comment that is all zeros, or as apk_fill fills it; v2 and later: the block's last pairs, where they are what apk_fill writes and whole pages. */
+    /* v1: a comment that is all zeros, or as apk_fill fills it; v2 and later: the block's last pairs, where they are what apk_fill writes
+     * and whole pages. */
     struct apk_region region;
 };
 
-/* Reads and checks the structure. Clear errors (STATUS_CORRUPT, STATUS_UNSUPPORTED for ZIP64) for: no EOCD, truncation, a comment that lies about its length, size fields that differ, pairs that overrun
- * or leave 1–11 bytes, a directory outside the file, entries counted wrongly. Signing blocks up to 64 MiB. Every number is range-checked. */
+/* Reads and checks the structure. Clear errors (STATUS_CORRUPT, STATUS_UNSUPPORTED for ZIP64) for: no EOCD, truncation, a comment that lies
+ * about its length, size fields that differ, pairs that overrun or leave 1–11 bytes, a directory outside the file, entries counted wrongly.
+ * Signing blocks up to 64 MiB. Every number is range-checked. */
 enum status apk_examine(struct arena *, const struct apk_source *, struct apk *, struct error *);
 
-/* From AndroidManifest.xml (binary XML, stored or deflated). Best effort: STATUS_NOT_FOUND where there is none, STATUS_CORRUPT where it can't be read. */
+/* From AndroidManifest.xml (binary XML, stored or deflated). Best effort: STATUS_NOT_FOUND where there is none, STATUS_CORRUPT where it
+ * can't be read. */
 struct apk_manifest {
     struct str package, version_name;
     uint64_t version_code; /* versionCodeMajor << 32 | versionCode */

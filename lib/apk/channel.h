@@ -19,11 +19,14 @@ enum status apk_format_v1(unsigned formats, enum apk_format *, struct error *);
 struct apk_info {
     struct str json, channel;
 };
-/* Fills `out` (region.length bytes) with what a channel package has there. `schemes` tells a comment (v1 only) from a signing block. `formats` 0: Walle in a block, raw in a comment. info NULL: the unfilled form.
- * STATUS_TOO_LARGE with "… N bytes fit": where info does not fit. STATUS_INVALID where a format cannot carry this channel name, or none has a form here. Writes nothing then. S5, S6.
- * In a block: Walle, VasDolly, packer-ng pair, then a pair APK_ID_REGION over what is left. Where that is 1 to 11 bytes, too few for a pair, the first value is padded in a way that its reader passes over. */
+/* Fills `out` (region.length bytes) with what a channel package has there. `schemes` tells a comment (v1 only) from a signing block.
+ * `formats` 0: Walle in a block, raw in a comment. info NULL: the unfilled form. STATUS_TOO_LARGE with "… N bytes fit": where info does not
+ * fit. STATUS_INVALID where a format cannot carry this channel name, or none has a form here. Writes nothing then. S5, S6. In a block:
+ * Walle, VasDolly, packer-ng pair, then a pair APK_ID_REGION over what is left. Where that is 1 to 11 bytes, too few for a pair, the first
+ * value is padded in a way that its reader passes over. */
 enum status apk_fill(unsigned schemes, unsigned formats, const struct apk_info *, void *out, size_t length, struct error *);
-/* The longest `json` that apk_fill takes with these formats and this channel name. 0: none. SIZE_MAX: any, as no format carries more of it than the name. */
+/* The longest `json` that apk_fill takes with these formats and this channel name. 0: none. SIZE_MAX: any, as no format carries more of it
+ * than the name. */
 size_t apk_fill_room(unsigned schemes, unsigned formats, struct str channel, size_t length);
 
 /* What each reader would see in a file; empty where it would find nothing. `raw` and `walle` are JSON, the others names. */

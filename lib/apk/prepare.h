@@ -1,4 +1,5 @@
-/* Makes a base package: the same APK with a region reserved (S1–S3). Pure: it says of which pieces the result is made, so that one plan serves a file, a stream to the store, and a server-side copy. */
+/* Makes a base package: the same APK with a region reserved (S1–S3). Pure: it says of which pieces the result is made, so that one plan
+ * serves a file, a stream to the store, and a server-side copy. */
 #ifndef APK_PREPARE_H
 #define APK_PREPARE_H
 
@@ -22,9 +23,9 @@ struct apk_prepared {
     int note_count;
 };
 
-/* `region`: bytes to reserve; v2 and later: a multiple of 4096; v1: at most 65535; else STATUS_INVALID. An APK that has a region of this size already keeps its
- * bytes (one piece where nothing changes), the region blanked to the unfilled form where it was filled. STATUS_INVALID also for an unsigned APK and a comment on a v2 or later one;
- * STATUS_TOO_LARGE where the result would pass 4 GiB - 1. */
+/* `region`: bytes to reserve; v2 and later: a multiple of 4096; v1: at most 65535; else STATUS_INVALID. An APK that has a region of this
+ * size already keeps its bytes (one piece where nothing changes), the region blanked to the unfilled form where it was filled.
+ * STATUS_INVALID also for an unsigned APK and a comment on a v2 or later one; STATUS_TOO_LARGE where the result would pass 4 GiB - 1. */
 enum status apk_prepare(struct arena *, const struct apk_source *, uint64_t region, struct apk_prepared *, struct error *);
 
 /* Reads bytes of the result; within its size. */

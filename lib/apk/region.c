@@ -20,7 +20,8 @@ bool apk_region_pair(uint32_t id)
     return place(id) > 0;
 }
 
-/* The block's last pairs, as many as apk_fill could have written in this order, that together are whole pages. A channel written there by somebody else is not, and so is not taken for a region. */
+/* The block's last pairs, as many as apk_fill could have written in this order, that together are whole pages. A channel written there by
+ * somebody else is not, and so is not taken for a region. */
 static struct apk_region in_block(const struct apk *apk)
 {
     struct apk_region region = {0, 0};

@@ -1,4 +1,5 @@
-/* The APK Signing Block as bytes: read into pairs, and pairs written. Private to lib/apk. Source: Android, "APK Signature Scheme v2", "APK Signing Block". */
+/* The APK Signing Block as bytes: read into pairs, and pairs written. Private to lib/apk. Source: Android, "APK Signature Scheme v2", "APK
+ * Signing Block". */
 #ifndef APK_SIGNING_BLOCK_H
 #define APK_SIGNING_BLOCK_H
 
@@ -13,7 +14,8 @@ enum {
     APK_BLOCK_ALIGNMENT = 4096, /* a page, as fs-verity has them */
 };
 
-/* Fills block, block_size, pairs and pair_count from what stands before apk->directory. No block: block is the directory's offset, block_size 0. */
+/* Fills block, block_size, pairs and pair_count from what stands before apk->directory. No block: block is the directory's offset,
+ * block_size 0. */
 enum status apk_block_read(struct arena *, const struct apk_source *, struct apk *, struct error *);
 
 /* Each writes at `at` and returns what is behind. */

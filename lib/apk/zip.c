@@ -38,7 +38,8 @@ enum status apk_source_read(const struct apk_source *source, uint64_t offset, vo
 
 /* --- the end record */
 
-/* Readers look from the end of the file backwards and take the first record whose comment reaches exactly the end, so that the same bytes inside a comment mislead nobody. */
+/* Readers look from the end of the file backwards and take the first record whose comment reaches exactly the end, so that the same bytes
+ * inside a comment mislead nobody. */
 static enum status locate_end(struct str tail, size_t *at, struct error *error)
 {
     size_t lied = SIZE_MAX; /* what follows the last record whose comment does not reach the end, or goes beyond it */

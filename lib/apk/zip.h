@@ -9,7 +9,8 @@ enum { APK_ZIP_END_SIZE = 22, APK_ZIP_COMMENT_MAXIMUM = 65535 };
 /* Reads bytes of the source; STATUS_CORRUPT where it does not have them. */
 enum status apk_source_read(const struct apk_source *, uint64_t offset, void *buffer, size_t length, struct error *);
 
-/* Finds the end record whose comment reaches exactly the file's end, and fills size, end, comment, directory, directory_size and entries. Checks them against each other. */
+/* Finds the end record whose comment reaches exactly the file's end, and fills size, end, comment, directory, directory_size and entries.
+ * Checks them against each other. */
 enum status apk_zip_find_end(struct arena *, const struct apk_source *, struct apk *, struct error *);
 
 struct apk_zip_entry {
@@ -20,7 +21,8 @@ struct apk_zip_entry {
 };
 typedef void apk_zip_visit(void *context, const struct apk_zip_entry *);
 
-/* Calls `visit` for each entry of the central directory, in order. STATUS_CORRUPT where the directory is not `entries` entries in exactly its size, or an entry lies beyond apk->block. */
+/* Calls `visit` for each entry of the central directory, in order. STATUS_CORRUPT where the directory is not `entries` entries in exactly
+ * its size, or an entry lies beyond apk->block. */
 enum status apk_zip_walk(struct arena *, const struct apk_source *, const struct apk *, apk_zip_visit *, void *context, struct error *);
 
 /* The bytes of one entry, stored or deflated, at most `limit` of them. */

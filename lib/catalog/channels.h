@@ -40,15 +40,17 @@ const char *channels_url_info_name(enum channels_url_info);
 bool channels_validator_parse(struct str, enum channels_validator *);
 bool channels_url_info_parse(struct str, enum channels_url_info *);
 
-/* A v1 package carries one format: STATUS_INVALID for formats that have two v1 forms and a package with these schemes. Asked before publishing. */
+/* A v1 package carries one format: STATUS_INVALID for formats that have two v1 forms and a package with these schemes. Asked before
+ * publishing. */
 enum status channels_check_package(const struct channels *, struct str app, unsigned schemes, struct error *);
 
 /* Newest row; `known` as in generation_newest, with STATUS_NOT_MODIFIED. */
 enum status channels_load(struct store *, struct io, struct str app, uint64_t known, struct channels *, struct error *);
 
-/* Changes the row, safely with several writers. `change` edits *channels in the arena (items may be replaced; they need not be sorted), and returns STATUS_NOT_MODIFIED for nothing to do.
- * Refused (STATUS_INVALID): info that does not fit into APK_REGION_DEFAULT bytes (S4, with the number of bytes that fit); formats with two v1 forms where a v1 package is published; and with validator `store` a change to what a published
- * channel's bytes are made of. */
+/* Changes the row, safely with several writers. `change` edits *channels in the arena (items may be replaced; they need not be sorted), and
+ * returns STATUS_NOT_MODIFIED for nothing to do. Refused (STATUS_INVALID): info that does not fit into APK_REGION_DEFAULT bytes (S4, with
+ * the number of bytes that fit); formats with two v1 forms where a v1 package is published; and with validator `store` a change to what a
+ * published channel's bytes are made of. */
 typedef enum status channels_change_fn(void *context, struct arena *, struct channels *, struct error *);
 enum status channels_update(struct store *, struct io, struct str app, channels_change_fn *, void *context, struct channels *result,
                             struct error *);

@@ -20,14 +20,15 @@ struct link {
 
 enum { LINK_INFO_MAXIMUM = 8192 }; /* bytes of JSON */
 
-/* STATUS_NOT_FOUND: no path of a package. STATUS_INVALID: bad percent-encoding, a name that is no id, a parameter that is malformed or given twice. STATUS_TOO_LARGE: info that no region takes. */
+/* STATUS_NOT_FOUND: no path of a package. STATUS_INVALID: bad percent-encoding, a name that is no id, a parameter that is malformed or
+ * given twice. STATUS_TOO_LARGE: info that no region takes. */
 enum status link_parse(struct arena *, struct str path, struct str query, struct link *, struct error *);
 
 /* The path and query of a link, signed with `key` where there is one. `link->signature` is not looked at. */
 struct str link_format(struct arena *, const struct link *, const struct key *key);
 
-/* A signature that is there must be right, and not past its `exp`: STATUS_DENIED. One that is not there is STATUS_NOT_FOUND, unless exp is over: STATUS_DENIED. The MAC covers app, version, channel,
- * info, file name and expiry. */
+/* A signature that is there must be right, and not past its `exp`: STATUS_DENIED. One that is not there is STATUS_NOT_FOUND, unless exp is
+ * over: STATUS_DENIED. The MAC covers app, version, channel, info, file name and expiry. */
 enum status link_verify(struct arena *, const struct link *, const struct keyring *, int64_t now, struct error *);
 
 #endif

@@ -105,7 +105,8 @@ static enum status digest_of_stored(struct store *store, struct io io, struct st
     return status;
 }
 
-/* A base that stands there without being ours to overwrite: a run that was cut off left it, or another publisher is at work. Equal bytes are as good as our own. */
+/* A base that stands there without being ours to overwrite: a run that was cut off left it, or another publisher is at work. Equal bytes
+ * are as good as our own. */
 static enum status adopt_base(struct store *store, struct io io, struct str key, struct watch *ours, struct package *package,
                               struct store_object *object, struct error *error)
 {

@@ -1,4 +1,5 @@
-/* Published packages: `packages/<app>/<version>/base.apk`, never changed, and `package.json`, written last. Where there is a package.json there is a whole package. */
+/* Published packages: `packages/<app>/<version>/base.apk`, never changed, and `package.json`, written last. Where there is a package.json
+ * there is a whole package. */
 #ifndef CATALOG_PACKAGE_H
 #define CATALOG_PACKAGE_H
 
@@ -28,8 +29,9 @@ struct str package_format(struct arena *, const struct package *);
 /* STATUS_NOT_FOUND, with words, where it is not published. */
 enum status package_load(struct store *, struct io, struct str app, struct str version, struct package *, struct error *);
 
-/* Publishes what `stream` yields: `package` says size, schemes, region, name and version code; the rest is filled in. Repeatable: the same bytes again are STATUS_OK, also where an earlier run
- * was cut off between the two objects; others are STATUS_PRECONDITION. Does not close the stream. io.deadline bounds each step and each part of the upload, not the whole. */
+/* Publishes what `stream` yields: `package` says size, schemes, region, name and version code; the rest is filled in. Repeatable: the same
+ * bytes again are STATUS_OK, also where an earlier run was cut off between the two objects; others are STATUS_PRECONDITION. Does not close
+ * the stream. io.deadline bounds each step and each part of the upload, not the whole. */
 enum status package_publish(struct store *, struct io, struct stream, struct package *, struct error *);
 /* package.json goes first, so that no answer names a base that is half gone. STATUS_NOT_FOUND where there is nothing at all. */
 enum status package_unpublish(struct store *, struct io, struct str app, struct str version, struct error *);

@@ -1,4 +1,5 @@
-/* Which version of an app is current, and which are being rolled out to a share of the devices: `releases/<app>/<n>`, a row of generations. */
+/* Which version of an app is current, and which are being rolled out to a share of the devices: `releases/<app>/<n>`, a row of generations.
+ */
 #ifndef CATALOG_RELEASE_H
 #define CATALOG_RELEASE_H
 
@@ -20,7 +21,8 @@ enum status release_parse(struct arena *, struct str json, struct release *, str
 struct str release_format(struct arena *, const struct release *);
 enum status release_load(struct store *, struct io, struct str app, uint64_t known, struct release *, struct error *);
 
-/* share ≥ 1: the version becomes current, and whatever was staged ends. Below: it is staged with that share (a new share for one that is staged already); 0: its roll-out ends. Rolling back is releasing the older version. */
+/* share ≥ 1: the version becomes current, and whatever was staged ends. Below: it is staged with that share (a new share for one that is
+ * staged already); 0: its roll-out ends. Rolling back is releasing the older version. */
 enum status release_set(struct store *, struct io, struct str app, struct str version, double share, struct release *, struct error *);
 
 #endif

@@ -29,7 +29,8 @@ enum status config_refuse(struct config *config, const char *name, struct error 
     va_start(arguments, format);
     struct str text = arena_vprintf(config->arena, format, arguments);
     va_end(arguments);
-    return error_set(error, STATUS_INVALID, STR_FMT ".%s: " STR_FMT, STR_ARG(config->path), name, STR_ARG(text));
+    error_set(error, STATUS_INVALID, STR_FMT ".%s: " STR_FMT, STR_ARG(config->path), name, STR_ARG(text));
+    return STATUS_INVALID;
 }
 
 static bool was_asked(const struct config *config, const char *name)

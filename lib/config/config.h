@@ -5,7 +5,8 @@
  *     TRY(config_whole(&c, "t1", CONFIG_REQUIRED, 0, 1000000, &policy->t1, error));
  *     return config_end(&c, error);                → policy.place.t1: must be a whole number from 0 to 1000000
  *
- * A getter leaves *out alone where an optional field is absent or null: set the default before. Names that no getter asked for are refused by config_end. */
+ * A getter leaves *out alone where an optional field is absent or null: set the default before. Names that no getter asked for are refused
+ * by config_end. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -24,7 +25,8 @@ struct config {
 
 enum config_presence { CONFIG_OPTIONAL, CONFIG_REQUIRED };
 
-/* Parses an object; duplicate names are refused. The JSON is freed with the arena; all text is copied into it. `what` names it in messages. */
+/* Parses an object; duplicate names are refused. The JSON is freed with the arena; all text is copied into it. `what` names it in messages.
+ */
 enum status config_open(struct arena *, struct str text, const char *what, struct config *, struct error *);
 enum status config_end(struct config *, struct error *);
 

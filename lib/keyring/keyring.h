@@ -14,7 +14,8 @@ struct keyring {
     size_t count;
 };
 
-/* `kid:base64,kid:base64,…`, newest first; kid [A-Za-z0-9_-]{1,32}, no two alike; each secret `length` bytes, or with `length` 0 at least 16. Empty text: an empty ring. Errors never show a secret. */
+/* `kid:base64,kid:base64,…`, newest first; kid [A-Za-z0-9_-]{1,32}, no two alike; each secret `length` bytes, or with `length` 0 at
+ * least 16. Empty text: an empty ring. Errors never show a secret. */
 enum status keyring_parse(struct arena *, struct str text, size_t length, struct keyring *, struct error *);
 
 const struct key *keyring_newest(const struct keyring *);              /* NULL where there is none */

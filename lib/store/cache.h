@@ -1,7 +1,9 @@
-/* A cache of small objects that were loaded from the store and parsed: each is built in an arena of its own, shared by its readers, immutable, and freed when the last reader's arena is.
+/* A cache of small objects that were loaded from the store and parsed: each is built in an arena of its own, shared by its readers,
+ * immutable, and freed when the last reader's arena is.
  *
- * One load at a time per key: others wait, or get the old value while it is being refreshed. A value that is past its life is asked for again; if the store cannot be
- * reached the old value serves on (logged), for at most `stale` ms. "Not found" is remembered too, for `missing` ms. */
+ * One load at a time per key: others wait, or get the old value while it is being refreshed. A value that is past its life is asked for
+ * again; if the store cannot be reached the old value serves on (logged), for at most `stale` ms. "Not found" is remembered too, for
+ * `missing` ms. */
 #ifndef STORE_CACHE_H
 #define STORE_CACHE_H
 
@@ -14,8 +16,8 @@ struct cache_options {
     int64_t stale;   /* ms past `life` that a value may serve while the store is out of reach */
     int64_t missing; /* ms that a STATUS_NOT_FOUND is remembered */
     size_t bytes;    /* the most memory its values may take; the least recently used go first */
-    /* Builds the value of `key` in `io.arena`, which the cache then owns. `previous` is the value that is past its life, or NULL: return STATUS_NOT_MODIFIED to keep it.
-     * Its errors reach the caller of cache_get. */
+    /* Builds the value of `key` in `io.arena`, which the cache then owns. `previous` is the value that is past its life, or NULL: return
+     * STATUS_NOT_MODIFIED to keep it. Its errors reach the caller of cache_get. */
     enum status (*load)(void *context, struct io io, struct str key, const void *previous, void **value, struct error *);
     void *context;
 };

@@ -13,7 +13,8 @@ static const char clock_advice[] = "the store finds our clock wrong: set this ma
 static const char bucket_advice[] = "there is no such bucket: create it, or correct the store's URL";
 static const char busy_advice[] = "the store asks to slow down";
 
-/* Sources: "Error responses" of the Amazon S3 API reference; OSS "HTTP status codes"; IBM COS "Forbid overwrite header"; MinIO's api-errors. */
+/* Sources: "Error responses" of the Amazon S3 API reference; OSS "HTTP status codes"; IBM COS "Forbid overwrite header"; MinIO's
+ * api-errors. */
 static const struct {
     const char *code;
     enum status status;

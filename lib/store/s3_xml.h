@@ -1,5 +1,5 @@
-/* The few answers of S3 that are XML, read by a scanner that allocates nothing. Strict: elements must nest, entities must be known, and what
- * S3 never sends (DOCTYPE, CDATA, processing instructions) is refused. Texts point into the body; those that may hold entities are
+/* The few answers of S3 that are XML, read by a scanner that allocates nothing. Strict: elements must nest, entities must be known, and
+ * what S3 never sends (DOCTYPE, CDATA, processing instructions) is refused. Texts point into the body; those that may hold entities are
  * decoded on request. */
 #ifndef STORE_S3_XML_H
 #define STORE_S3_XML_H

@@ -3,10 +3,10 @@
  *     s3://bucket/prefix?endpoint=http://127.0.0.1:9000&region=us-east-1&path-style=1
  *     file:///var/pakhus
  *
- * Keys are relative to the prefix: segments of [A-Za-z0-9._-]+ (and '+', '=', '@', ','), joined by '/', none of them "." or ".."; others are
- * refused with STATUS_INVALID, so that a name can never leave its place. At most 900 bytes.
- * Every operation may be repeated. Those that fail for a passing reason (5xx, 429, 409, timeouts, broken connections) are tried again with jitter
- * until io.deadline. A store may be used from many threads. With io.no_wait every operation but store_presign returns STATUS_WOULD_BLOCK. */
+ * Keys are relative to the prefix: segments of [A-Za-z0-9._-]+ (and '+', '=', '@', ','), joined by '/', none of them "." or ".."; others
+ * are refused with STATUS_INVALID, so that a name can never leave its place. At most 900 bytes. Every operation may be repeated. Those that
+ * fail for a passing reason (5xx, 429, 409, timeouts, broken connections) are tried again with jitter until io.deadline. A store may be
+ * used from many threads. With io.no_wait every operation but store_presign returns STATUS_WOULD_BLOCK. */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
@@ -20,8 +20,8 @@ struct store;
 enum status store_open(const char *url, struct store **, struct error *);
 void store_close(struct store *);
 
-/* Credentials for a call, as a platform lends them (Function Compute's headers). They are used where the environment names none, and replace
- * those offered before. Thread-safe; copied. */
+/* Credentials for a call, as a platform lends them (Function Compute's headers). They are used where the environment names none, and
+ * replace those offered before. Thread-safe; copied. */
 void store_offer_credentials(struct store *, struct str id, struct str secret, struct str token);
 
 struct store_object {
@@ -54,29 +54,33 @@ struct store_put {
     enum store_condition condition; /* STORE_IF_ABSENT: STATUS_PRECONDITION where the key exists */
     const char *content_type;       /* NULL: application/octet-stream */
 };
-/* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before deciding: if the body that
- * stands there is ours, we won. `object` (etag, size) may be NULL. */
+/* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
+ * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
 enum status store_put(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
                       struct error *);
-/* From a stream of any length up to 5 TiB, in parts, with bounded memory (at most 64 MiB); each part is checked by digest on the way. A failure leaves no object and no parts
- * behind where the store can be reached. `size` may be UINT64_MAX (not known). Does not close the stream. io.deadline bounds each part, not the whole. */
+/* From a stream of any length up to 5 TiB, in parts, with bounded memory (at most 64 MiB); each part is checked by digest on the way. A
+ * failure leaves no object and no parts behind where the store can be reached. `size` may be UINT64_MAX (not known). Does not close the
+ * stream. io.deadline bounds each part, not the whole. */
 enum status store_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
                          struct store_object *, struct error *);
 /* An object that is not there is removed already: STATUS_OK. */
 enum status store_remove(struct store *, struct io, struct str key, struct error *);
 
-/* Calls `each` for every key under the prefix ("a/b/" or the start of a name) in byte order, until it returns false. The object (key, etag, size, modified) lives for that call only.
- * `limit` 0: all; else at most so many, asked from the store as one page where it fits. Keys that are not ours in form are passed over. */
+/* Calls `each` for every key under the prefix ("a/b/" or the start of a name) in byte order, until it returns false. The object (key, etag,
+ * size, modified) lives for that call only. `limit` 0: all; else at most so many, asked from the store as one page where it fits. Keys that
+ * are not ours in form are passed over. */
 typedef bool store_list_fn(void *context, const struct store_object *);
 enum status store_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
 
-/* A URL that lets its bearer GET the key for at least `lifetime` ms and at most twice that; no I/O. Memoised, so that equal questions within some minutes get equal
- * URLs. Never outlives the credentials: `*valid_until` (ms) says when it ends, and STATUS_UNAVAILABLE is returned where they have less than a minute left and can't be refreshed here
- * (with io.no_wait: STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
+/* A URL that lets its bearer GET the key for at least `lifetime` ms and at most twice that; no I/O. Memoised, so that equal questions
+ * within some minutes get equal URLs. Never outlives the credentials: `*valid_until` (ms) says when it ends, and STATUS_UNAVAILABLE is
+ * returned where they have less than a minute left and can't be refreshed here (with io.no_wait: STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on
+ * file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
 
-/* Verifies once per store that put-if-absent is honoured (writes and removes a key under `.probe`-less name `probe/`); STATUS_UNSUPPORTED with what to do where it is not. */
+/* Verifies once per store that put-if-absent is honoured (writes and removes a key under `.probe`-less name `probe/`); STATUS_UNSUPPORTED
+ * with what to do where it is not. */
 enum status store_probe(struct store *, struct io, struct error *);
 
 /* Counters for /metrics; each only grows. */

@@ -1,5 +1,6 @@
-/* startup COUNT PROGRAM: starts a Lambda bootstrap so many times, and prints the median time from its start to its first GET …/invocation/next
- * (microseconds) and its peak memory by then (KiB). Plays the Runtime API, and the Extensions API where a program registers one. */
+/* startup COUNT PROGRAM: starts a Lambda bootstrap so many times, and prints the median time from its start to its first GET
+ * …/invocation/next (microseconds) and its peak memory by then (KiB). Plays the Runtime API, and the Extensions API where a program
+ * registers one. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <signal.h>
@@ -26,7 +27,8 @@ static int listen_on_loopback(int *port)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 64) || getsockname(fd, (struct sockaddr *)&address, &length)) exit(1);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, 64) || getsockname(fd, (struct sockaddr *)&address, &length))
+        exit(1);
     *port = ntohs(address.sin_port);
     return fd;
 }

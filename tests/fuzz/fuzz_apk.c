@@ -1,7 +1,9 @@
-/* APKs: whatever the bytes, examining them ends well. Where it succeeds, what it says holds together; where the package can be prepared, the base package has its region
- * where it was promised and all other pairs as they were, is its own base package, and gives back what it is filled with.
+/* APKs: whatever the bytes, examining them ends well. Where it succeeds, what it says holds together; where the package can be prepared,
+ * the base package has its region where it was promised and all other pairs as they were, is its own base package, and gives back what it
+ * is filled with.
  *
- * The first byte says what the others are: 0 a file; 1 pairs and a comment for a package that is built here; 2 its manifest; 3 a packer-ng value. */
+ * The first byte says what the others are: 0 a file; 1 pairs and a comment for a package that is built here; 2 its manifest; 3 a packer-ng
+ * value. */
 #include <assert.h>
 #include <stdlib.h>
 

@@ -1,4 +1,5 @@
-/* APKs made for tests, of runs of bytes with holes of zeros between them: gigabytes cost nothing. Their signatures are pairs and names only. */
+/* APKs made for tests, of runs of bytes with holes of zeros between them: gigabytes cost nothing. Their signatures are pairs and names
+ * only. */
 #ifndef TESTS_APK_SAMPLE_H
 #define TESTS_APK_SAMPLE_H
 

@@ -101,7 +101,8 @@ struct lc_port_options {
     int threads;        /* workers; 0: the setting THREADS, or 16 */
     bool quiet;         /* no access log */
 };
-/* Serves until SIGTERM or SIGINT, then stops accepting, lets running calls end (at most 10 s), and calls every `stop`. Prints the address it listens on. */
+/* Serves until SIGTERM or SIGINT, then stops accepting, lets running calls end (at most 10 s), and calls every `stop`. Prints the address
+ * it listens on. */
 int lc_serve(const struct lc_port_options *, const struct lc_mount *, size_t count);
 
 #endif
