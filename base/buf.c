@@ -18,7 +18,7 @@ char *buf_room(struct buf *buf, size_t size)
     if (!buf->data || size > buf->capacity - buf->length) {
         size_t capacity = grown(buf, buf->length + size);
         char *data = arena_buffer(buf->arena, capacity);
-        if (buf->length > 0) memcpy(data, buf->data, buf->length);
+        if (buf->data) memcpy(data, buf->data, buf->length);
         buf->data = data;
         buf->capacity = capacity;
     }

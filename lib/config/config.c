@@ -29,8 +29,7 @@ enum status config_refuse(struct config *config, const char *name, struct error 
     va_start(arguments, format);
     struct str text = arena_vprintf(config->arena, format, arguments);
     va_end(arguments);
-    error_set(error, STATUS_INVALID, STR_FMT ".%s: " STR_FMT, STR_ARG(config->path), name, STR_ARG(text));
-    return STATUS_INVALID;
+    return error_set(error, STATUS_INVALID, STR_FMT ".%s: " STR_FMT, STR_ARG(config->path), name, STR_ARG(text));
 }
 
 static bool was_asked(const struct config *config, const char *name)
