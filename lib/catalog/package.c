@@ -151,7 +151,7 @@ static enum status put_base(struct store *store, struct io io, struct stream str
 
 static enum status compare_published(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
 {
-    struct package published;
+    struct package published = {0};
     TRY(package_load(store, io, package->app, package->version, &published, error));
     struct watch *watch = watch_new(io.arena, stream, NULL);
     TRY(drain(watch_stream(watch), error));
@@ -166,7 +166,7 @@ enum status package_publish(struct store *store, struct io io, struct stream str
 {
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
     const int64_t span = deadline_left(io.deadline);
-    struct package ignored;
+    struct package ignored = {0};
     enum status status = package_load(store, io, package->app, package->version, &ignored, error);
     if (status == STATUS_OK) return compare_published(store, io, stream, package, error);
     if (status != STATUS_NOT_FOUND) return status;

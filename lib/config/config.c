@@ -202,7 +202,7 @@ enum status config_item_text(struct config *array, size_t index, struct str *out
 enum status config_each_object(struct config *config, const char *name, enum config_presence presence, config_member_fn *each,
                                void *context, struct error *error)
 {
-    struct config table;
+    struct config table = {0};
     TRY(config_object(config, name, presence, &table, error));
     const char *key;
     json_t *value;
