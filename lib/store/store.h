@@ -74,14 +74,14 @@ typedef bool store_list_fn(void *context, const struct store_object *);
 enum status store_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
 
 /* A URL that lets its bearer GET the key for at least `lifetime` ms (a second to six days) and at most twice that; no I/O. Memoised, so
- * that equal questions within some minutes get equal URLs. Never outlives the credentials: `*valid_until` (ms) says when it ends, and STATUS_UNAVAILABLE is
- * returned where they have less than a minute left and can't be refreshed here (with io.no_wait: STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on
- * file://. */
+ * that equal questions within some minutes get equal URLs. Never outlives the credentials: `*valid_until` (ms) says when it ends, and
+ * STATUS_UNAVAILABLE is returned where they have less than a minute left and can't be refreshed here (with io.no_wait:
+ * STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
 
-/* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED
- * with what to do where it is not. */
+/* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED with
+ * what to do where it is not. */
 enum status store_probe(struct store *, struct io, struct error *);
 
 /* Counters for /metrics; each only grows. */
