@@ -3,10 +3,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 
 #include "base/log.h"
+#include "lib/store/common.h"
 
 enum {
     FIRST_BUCKETS = 256,
@@ -60,16 +59,12 @@ static void *must(void *memory)
 struct cache *cache_new(const struct cache_options *options)
 {
     struct cache *cache = must(calloc(1, sizeof *cache));
-    pthread_condattr_t monotonic;
     cache->options = *options;
     cache->bucket_count = FIRST_BUCKETS;
     cache->buckets = must(calloc(cache->bucket_count, sizeof(struct entry *)));
-    if (getrandom(&cache->seed, sizeof cache->seed, 0) != sizeof cache->seed) cache->seed = (uintptr_t)cache;
+    cache->seed = store_random();
     pthread_mutex_init(&cache->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->loaded, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    store_condition_init(&cache->loaded);
     return cache;
 }
 
@@ -89,14 +84,6 @@ static void free_if_unused(struct entry *entry)
 }
 
 /* --- the table and the order of use */
-
-/* FNV-1a from a random start: names come from strangers, who must not be able to choose ones that meet. */
-static uint64_t hash_of(const struct cache *cache, struct str key)
-{
-    uint64_t hash = cache->seed;
-    for (size_t i = 0; i < key.length; i++) hash = (hash ^ (unsigned char)key.data[i]) * 0x100000001b3ULL;
-    return hash ^ hash >> 32;
-}
 
 static struct entry **place_of(struct cache *cache, struct str key, uint64_t hash)
 {
@@ -204,7 +191,7 @@ void cache_free(struct cache *cache)
 void cache_drop(struct cache *cache, struct str key)
 {
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = *place_of(cache, key, hash_of(cache, key));
+    struct entry *entry = *place_of(cache, key, store_hash(cache->seed, key));
     if (entry) forget(cache, entry);
     pthread_mutex_unlock(&cache->lock);
 }
@@ -212,7 +199,7 @@ void cache_drop(struct cache *cache, struct str key)
 void cache_expire(struct cache *cache, struct str key)
 {
     pthread_mutex_lock(&cache->lock);
-    struct entry *entry = *place_of(cache, key, hash_of(cache, key));
+    struct entry *entry = *place_of(cache, key, store_hash(cache->seed, key));
     if (entry) entry->expired = true;
     pthread_mutex_unlock(&cache->lock);
 }
@@ -314,8 +301,7 @@ static void load(struct cache *cache, struct entry *entry, struct io io)
 static bool wait_for_load(struct cache *cache, const struct entry *entry, struct deadline deadline)
 {
     uint64_t before = entry->loads;
-    const struct timespec until = {.tv_sec = deadline.at / CLOCK_SECOND, .tv_nsec = deadline.at % CLOCK_SECOND * 1000000};
-    while (entry->loads == before && deadline_left(deadline) > 0) pthread_cond_timedwait(&cache->loaded, &cache->lock, &until);
+    while (entry->loads == before && deadline_left(deadline) > 0) store_condition_wait(&cache->loaded, &cache->lock, deadline);
     return entry->loads != before;
 }
 
@@ -368,7 +354,7 @@ static enum status get(struct cache *cache, struct entry *entry, struct io io, c
 
 enum status cache_get(struct cache *cache, struct io io, struct str key, const void **value, struct error *error)
 {
-    uint64_t hash = hash_of(cache, key);
+    uint64_t hash = store_hash(cache->seed, key);
     pthread_mutex_lock(&cache->lock);
     struct entry *entry = *place_of(cache, key, hash);
     if (!entry) entry = entry_new(cache, key, hash);

@@ -5,10 +5,10 @@
 #include <jansson.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/url.h"
+#include "lib/store/common.h"
 
 enum {
     REFRESH_BEFORE = 5 * CLOCK_MINUTE,
@@ -92,11 +92,7 @@ struct credentials_source *credentials_new(struct wire *wire, struct str name)
 {
     struct arena *arena = arena_new();
     struct credentials_source *source = arena_new_of(arena, struct credentials_source);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&source->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    store_condition_init(&source->changed);
     pthread_mutex_init(&source->lock, NULL);
     source->wire = wire;
     source->arena = arena;
@@ -234,12 +230,6 @@ static void refresh(struct credentials_source *source, struct deadline deadline)
     pthread_cond_broadcast(&source->changed);
 }
 
-static void wait_for_change(struct credentials_source *source, struct deadline deadline)
-{
-    struct timespec until = {.tv_sec = deadline.at / CLOCK_SECOND, .tv_nsec = deadline.at % CLOCK_SECOND * 1000000};
-    pthread_cond_timedwait(&source->changed, &source->lock, &until);
-}
-
 static bool holds_for(const struct credentials_source *source, int64_t life)
 {
     return source->held && (source->current.expires == INT64_MAX || source->current.expires - clock_real() > life);
@@ -270,7 +260,7 @@ static enum status make_hold(struct credentials_source *source, struct io io, in
         if (!source->fetching && (rests || tried)) break;
         tried = true;
         if (source->fetching)
-            wait_for_change(source, io.deadline);
+            store_condition_wait(&source->changed, &source->lock, io.deadline);
         else
             refresh(source, deadline_within(io.deadline, FETCH_TIMEOUT));
     }

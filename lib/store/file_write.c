@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/store/common.h"
 #include "lib/store/file.h"
 
 static const char new_directory[] = "~new";
@@ -46,9 +46,7 @@ static void sweep(int directory)
 static enum status draft_start(struct file_store *file, struct draft *draft, struct error *error)
 {
     char name[STORE_KEY_LENGTH + 1];
-    unsigned long long random;
-    ENSURE(getrandom(&random, sizeof random, 0) == sizeof random, error, STATUS_INTERNAL, "no random bytes");
-    snprintf(draft->name, sizeof draft->name, "%ld-%016llx", (long)getpid(), random);
+    snprintf(draft->name, sizeof draft->name, "%ld-%016llx", (long)getpid(), (unsigned long long)store_random());
     draft->directory = file_open_parent(file, S("~new/x"), true, name);
     if (draft->directory < 0) return error_errno(error, errno, STR_FMT "/%s", STR_ARG(file->store.name), new_directory);
     if (!atomic_exchange(&file->swept, true)) sweep(draft->directory);

@@ -1,8 +1,6 @@
 #include "lib/store/generation.h"
 
-#include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
+#include "lib/store/common.h"
 
 /* Sixteen digits, counting down: the newest sorts first. */
 #define FIRST_NUMBER UINT64_C(9999999999999999)
@@ -115,11 +113,8 @@ static void trim(struct store *store, struct io io, const struct row *row)
 
 static void pause_a_little(unsigned lost)
 {
-    uint32_t random = 0;
-    uint32_t longest = lost < 6 ? UINT32_C(1) << lost : LONGEST_PAUSE;
-    if (getrandom(&random, sizeof random, 0) != sizeof random) return;
-    const struct timespec span = {.tv_nsec = (long)(random % (longest * 1000)) * 1000};
-    nanosleep(&span, NULL);
+    uint64_t longest = lost < 6 ? UINT64_C(1) << lost : LONGEST_PAUSE;
+    store_sleep((int64_t)(store_random() % (longest * 1000)));
 }
 
 static enum status put_next(struct store *store, struct io io, struct str prefix, const struct generation *newest, struct str body,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/encode.h"
+#include "lib/store/common.h"
 #include "lib/store/s3.h"
 
 enum {
@@ -30,6 +31,7 @@ struct shard {
 };
 
 struct presign_memo {
+    uint64_t seed;
     struct shard shards[SHARDS];
 };
 
@@ -37,6 +39,7 @@ struct presign_memo *presign_new(void)
 {
     struct presign_memo *memo = calloc(1, sizeof *memo);
     if (!memo) abort();
+    memo->seed = store_random();
     for (size_t i = 0; i < SHARDS; i++) pthread_mutex_init(&memo->shards[i].lock, NULL);
     return memo;
 }
@@ -49,14 +52,6 @@ void presign_free(struct presign_memo *memo)
         pthread_mutex_destroy(&memo->shards[i].lock);
     }
     free(memo);
-}
-
-/* FNV-1a; who could choose keys to collide would slow down no more than a look-up of his own. */
-static uint64_t hash_of(struct str key)
-{
-    uint64_t hash = 0xcbf29ce484222325ULL;
-    for (size_t i = 0; i < key.length; i++) hash = (hash ^ (unsigned char)key.data[i]) * 0x100000001b3ULL;
-    return hash ^ hash >> 32;
 }
 
 static bool is_same(const struct slot *slot, const struct presign_question *question)
@@ -83,7 +78,7 @@ static struct slot *least_recent(struct slot set[WAYS])
 
 bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct str *url)
 {
-    uint64_t hash = hash_of(question->key);
+    uint64_t hash = store_hash(memo->seed, question->key);
     struct shard *shard = &memo->shards[hash % SHARDS];
     pthread_mutex_lock(&shard->lock);
     struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
@@ -97,7 +92,7 @@ bool presign_find(struct presign_memo *memo, const struct presign_question *ques
 
 void presign_keep(struct presign_memo *memo, const struct presign_question *question, struct str url)
 {
-    uint64_t hash = hash_of(question->key);
+    uint64_t hash = store_hash(memo->seed, question->key);
     struct shard *shard = &memo->shards[hash % SHARDS];
     char *bytes = malloc(url.length + question->key.length);
     if (!bytes) abort();

@@ -1,9 +1,8 @@
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
-#include "base/encode.h"
 #include "lib/http/date.h"
+#include "lib/store/common.h"
 #include "lib/store/s3.h"
 #include "lib/store/s3_checksum.h"
 #include "lib/store/s3_errors.h"
@@ -135,11 +134,9 @@ static enum status finish_part(struct upload *upload, struct lane *lane, struct 
 static enum status begin_upload(struct upload *upload, struct error *error)
 {
     char id[ID_LIMIT];
-    unsigned char random[16];
     struct s3_request request = {.method = "POST", .key = upload->key, .limit = ANSWER_LIMIT};
     struct s3_answer answer;
-    ENSURE(getrandom(random, sizeof random, 0) == sizeof random, error, STATUS_INTERNAL, "no random bytes");
-    upload->mark = hex_encode(upload->io.arena, str_make(random, sizeof random));
+    upload->mark = arena_printf(upload->io.arena, "%016llx%016llx", (unsigned long long)store_random(), (unsigned long long)store_random());
     const char *type = upload->put->content_type ? upload->put->content_type : "application/octet-stream";
     s3_add_header(&request, S("content-type"), str_of(type));
     s3_add_header(&request, S("x-amz-meta-upload"), upload->mark);

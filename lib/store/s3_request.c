@@ -1,7 +1,5 @@
-#include <sys/random.h>
-#include <time.h>
-
 #include "base/encode.h"
+#include "lib/store/common.h"
 #include "lib/store/s3.h"
 #include "lib/store/s3_errors.h"
 
@@ -158,14 +156,11 @@ static enum status try_once(struct s3 *s3, struct io io, const struct s3_request
 /* Exponential, with full jitter: a random moment within the pause, so that clients that failed together do not return together. */
 bool s3_pause(unsigned attempts, struct deadline deadline)
 {
-    uint32_t random = 0;
     int64_t longest = attempts < 7 ? (int64_t)FIRST_PAUSE << attempts : LONGEST_PAUSE;
     if (longest > LONGEST_PAUSE) longest = LONGEST_PAUSE;
-    if (getrandom(&random, sizeof random, 0) != sizeof random) random = 0x80000000;
-    int64_t pause = 1 + longest * (int64_t)(random >> 1) / INT32_MAX;
+    int64_t pause = 1 + (int64_t)(store_random() % (uint64_t)longest);
     if (pause >= deadline_left(deadline)) return false;
-    const struct timespec span = {.tv_sec = pause / CLOCK_SECOND, .tv_nsec = pause % CLOCK_SECOND * 1000000};
-    nanosleep(&span, NULL);
+    store_sleep(pause * 1000);
     return true;
 }
 

@@ -1,7 +1,6 @@
 #include "lib/store/store.h"
 
-#include <sys/random.h>
-
+#include "lib/store/common.h"
 #include "lib/store/store_internal.h"
 
 enum status store_open(const char *text, struct store **out, struct error *error)
@@ -151,9 +150,7 @@ static enum status probe_key(struct store *store, struct io io, struct str key, 
 enum status store_probe(struct store *store, struct io io, struct error *error)
 {
     if (atomic_load(&store->probed)) return STATUS_OK;
-    uint64_t random = 0;
-    ENSURE(getrandom(&random, sizeof random, 0) == sizeof random, error, STATUS_INTERNAL, "no random bytes");
-    struct str key = arena_printf(io.arena, "probe/%016llx", (unsigned long long)random);
+    struct str key = arena_printf(io.arena, "probe/%016llx", (unsigned long long)store_random());
     enum status status = probe_key(store, io, key, error);
     struct error ignored;
     if (status != STATUS_WOULD_BLOCK) store_remove(store, io, key, &ignored);

@@ -43,7 +43,8 @@ struct store_get {
 /* Into io.arena. `get` may be NULL: all of it. A range past the end is STATUS_INVALID, a shorter one than asked STATUS_CORRUPT. */
 enum status store_get(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
 /* As a stream, pulled over a connection of its own. A broken connection is resumed where it broke, with If-Match. The stream must
- * be closed; it does not use io.arena after its last read. `object` tells size and ETag at once. */
+ * be closed; it does not use io.arena. `object` tells size and ETag at once. io.deadline is for the opening; each read may take as
+ * long as was left for that. */
 enum status store_stream(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
                          struct error *);
 enum status store_head(struct store *, struct io, struct str key, struct store_object *, struct error *);
@@ -58,7 +59,7 @@ struct store_put {
  * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
 enum status store_put(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
                       struct error *);
-/* From a stream of any length up to 5 TiB, in parts, with bounded memory (at most 64 MiB); each part is checked by digest on the way. A
+/* From a stream of any length up to 256 GiB, in parts, with bounded memory (at most 64 MiB); each part is checked by digest on the way. A
  * failure leaves no object and no parts behind where the store can be reached. `size` may be UINT64_MAX (not known). Does not close the
  * stream. io.deadline bounds each part, not the whole. */
 enum status store_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
@@ -72,15 +73,15 @@ enum status store_remove(struct store *, struct io, struct str key, struct error
 typedef bool store_list_fn(void *context, const struct store_object *);
 enum status store_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
 
-/* A URL that lets its bearer GET the key for at least `lifetime` ms and at most twice that; no I/O. Memoised, so that equal questions
- * within some minutes get equal URLs. Never outlives the credentials: `*valid_until` (ms) says when it ends, and STATUS_UNAVAILABLE is
- * returned where they have less than a minute left and can't be refreshed here (with io.no_wait: STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on
- * file://. */
+/* A URL that lets its bearer GET the key for at least `lifetime` ms (a second to six days) and at most twice that; no I/O. Memoised, so
+ * that equal questions within some minutes get equal URLs. Never outlives the credentials: `*valid_until` (ms) says when it ends, and
+ * STATUS_UNAVAILABLE is returned where they have less than a minute left and can't be refreshed here (with io.no_wait:
+ * STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
 
-/* Verifies once per store that put-if-absent is honoured (writes and removes a key under `.probe`-less name `probe/`); STATUS_UNSUPPORTED
- * with what to do where it is not. */
+/* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED with
+ * what to do where it is not. */
 enum status store_probe(struct store *, struct io, struct error *);
 
 /* Counters for /metrics; each only grows. */

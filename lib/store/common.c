@@ -1,0 +1,41 @@
+#include "lib/store/common.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+uint64_t store_random(void)
+{
+    uint64_t random;
+    if (getrandom(&random, sizeof random, 0) == sizeof random) return random;
+    struct timespec t; /* a kernel without getrandom: names are checked for being new all the same */
+    clock_gettime(CLOCK_REALTIME, &t);
+    return ((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+uint64_t store_hash(uint64_t start, struct str s)
+{
+    uint64_t hash = start;
+    for (size_t i = 0; i < s.length; i++) hash = (hash ^ (unsigned char)s.data[i]) * UINT64_C(0x100000001b3);
+    return hash ^ hash >> 32;
+}
+
+void store_sleep(int64_t microseconds)
+{
+    const struct timespec span = {.tv_sec = microseconds / 1000000, .tv_nsec = microseconds % 1000000 * 1000};
+    nanosleep(&span, NULL);
+}
+
+void store_condition_init(pthread_cond_t *condition)
+{
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+void store_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, struct deadline deadline)
+{
+    const struct timespec until = {.tv_sec = deadline.at / CLOCK_SECOND, .tv_nsec = deadline.at % CLOCK_SECOND * 1000000};
+    pthread_cond_timedwait(condition, lock, &until);
+}
