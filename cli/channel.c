@@ -174,7 +174,7 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     TRY(collect(arena, words, count, &edit, error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(channels_update(store, command_io(arena), words[0], apply_set, &edit, &result, error));
-    fprintf(stderr, "%zu set; " STR_FMT " has %zu channels\n", edit.count, STR_ARG(words[0]), result.count);
+    fprintf(stderr, "%zu set; " STR_FMT " has %zu channel%s\n", edit.count, STR_ARG(words[0]), result.count, result.count == 1 ? "" : "s");
     return STATUS_OK;
 }
 
@@ -217,7 +217,8 @@ static enum status run_remove(struct arena *arena, const struct str *words, int 
     TRY(stored_check_id(words[0], "APP", error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(channels_update(store, command_io(arena), words[0], apply_remove, &edit, &result, error));
-    fprintf(stderr, "%d removed; " STR_FMT " has %zu channels\n", count - 1, STR_ARG(words[0]), result.count);
+    fprintf(stderr, "%d removed; " STR_FMT " has %zu channel%s\n", count - 1, STR_ARG(words[0]), result.count,
+            result.count == 1 ? "" : "s");
     return STATUS_OK;
 }
 
