@@ -130,3 +130,12 @@ def test_a_store_that_is_down_is_a_502(chain: Edge, region: Region) -> None:
     answer = chain.ask(P, range="bytes=1000000-1000009")
     assert answer.status == 502
     assert json.loads(answer.body)["type"] == "store-refused"
+
+
+def test_an_unknown_channel_is_unknown_for_seconds_only(chain: Edge, region: Region) -> None:
+    """A 404 is kept for seconds: a channel that is set right after it was missed comes through."""
+    assert chain.ask("/packages/APP/1.0/late.apk").status == 404
+    chain.store.channel("APP", "late")
+    assert chain.ask("/packages/APP/1.0/late.apk").status in (200, 404)
+    time.sleep(6.5)
+    assert chain.ask("/packages/APP/1.0/late.apk").status == 200

@@ -1,7 +1,6 @@
 """nginx in three stages in front of the function on each of its hosts: what is cached, and who is asked what (S10, S11)."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -133,12 +132,3 @@ def test_headers_for_clients_are_the_channels_own(chain: Edge, region: Region, h
         names = [name.lower() for name, _ in answer.headers]
         assert len(names) == len(set(names)), names
         assert not [name for name in names if name.startswith(("x-", "pakhus", "location", "strict-"))], names
-
-
-def test_the_shop_is_open_to_unknown_channels_for_a_moment_only(chain: Edge, region: Region) -> None:
-    """A 404 is kept for seconds: a channel that is set right after it was missed comes through."""
-    assert chain.ask("/packages/APP/1.0/late.apk").status == 404
-    chain.store.channel("APP", "late")
-    assert chain.ask("/packages/APP/1.0/late.apk").status in (200, 404)
-    time.sleep(6.5)
-    assert chain.ask("/packages/APP/1.0/late.apk").status == 200

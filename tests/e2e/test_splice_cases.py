@@ -45,8 +45,9 @@ def test_outside_the_region_is_a_redirect_without_the_store(case: str, place: Pl
     region = place.region
     first, last = {"before": (0, 1000), "up to its first byte": (0, region.start - 1),
                    "after": (region.end + 1, region.size - 1), "from behind its last byte": (region.end + 1, region.end + 1)}[case]
-    if first >= region.size:
-        pytest.skip("the comment is the end of the file")
+    if first >= region.size:  # the comment is the end of the file
+        assert place.ask(first, last)[0].status == 416
+        return
     answer, seen = place.ask(first, last)
     assert (answer.status, answer.body, seen) == (302, b"", [])
     location = answer.header("location") or ""
@@ -72,9 +73,10 @@ def test_overlay_is_one_range_read(case: str, place: Place) -> None:
     first, last = {"tail": (s - 100_000, s + 100), "tail by one byte": (s - 1, s), "head": (e - 100, e + 100), "head by one byte": (e, e + 1),
                    "middle": (s - 200_000, e + 200), "middle by one byte each": (s - 1, e + 1)}[case]
     last = min(last, region.size - 1)
-    if last <= e and "head" in case:
-        pytest.skip("the comment is the end of the file")
     answer, seen = place.ask(first, last)
+    if first >= s and last <= e:  # the comment is the end of the file
+        assert (answer.body, seen) == (place.offline[first : last + 1], [])
+        return
     assert (answer.status, answer.body) == (206, place.offline[first : last + 1])
     assert answer.header("content-range") == f"bytes {first}-{last}/{region.size}"
     [read] = seen

@@ -200,6 +200,7 @@ def test_too_long_info_is_refused_before_anything_is_fetched(length: int, status
         assert status == 206 or refused(answer, 414, "too-long")
     if status == 414:
         assert asked == []
+        assert length > 10_000 or refused(answer, 414, "too-long")  # above, the server has no room for the line itself
         if length < 6000:
             assert re.search(r"\b\d+ bytes", json.loads(answer.body)["detail"])
     else:
