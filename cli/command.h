@@ -75,5 +75,6 @@ int cmd_release(int argc, char **argv);
 int cmd_channel(int argc, char **argv);
 int cmd_url(int argc, char **argv);
 int cmd_admission(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);
 
 #endif
