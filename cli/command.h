@@ -76,5 +76,6 @@ int cmd_channel(int argc, char **argv);
 int cmd_url(int argc, char **argv);
 int cmd_admission(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
+int cmd_fetch(int argc, char **argv);
 
 #endif
