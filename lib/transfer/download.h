@@ -5,7 +5,7 @@
  *
  * A byte that is in FILE.part is not asked for again, also after a kill: the next range begins behind it, and ranges are short (a second's worth, a quarter of one where
  * there is a speed limit), so that little is under way at any moment. Bytes of two objects never get into one file: a source whose validator or size has changed,
- * or that has another size than the others, makes it begin again; without a digest to check in the end, sources with different validators are not mixed. A server that
+ * or that has another size than the others, makes it begin again; without a digest to check in the end, no two sources are mixed at all. A server that
  * gives neither validator nor digest is held to the size alone. FILE appears at the end, whole and checked, by rename. */
 #ifndef TRANSFER_DOWNLOAD_H
 #define TRANSFER_DOWNLOAD_H

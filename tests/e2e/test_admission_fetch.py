@@ -206,8 +206,12 @@ def test_a_source_that_dies_is_replaced_by_one_with_another_validator(origin: Or
     assert other.sent() < SIZE * 3 // 4
 
 
-def test_without_a_digest_sources_are_not_mixed(origin: Origin, fetching: Fetching, servers: Servers) -> None:
+@pytest.mark.parametrize("modified", [None, 1])
+def test_without_a_digest_sources_are_not_mixed(modified: float | None, origin: Origin, fetching: Fetching, servers: Servers) -> None:
+    """Not even where both have the same validator, which nginx makes of time and size."""
     other = Origin(servers)
+    same = modified is None
+    os.utime(other.www / "game.apk", (0, (origin.www / "game.apk").stat().st_mtime if same else 1))
     fetching.publish(origin, urls=[origin.url("slow"), other.url()], sha256=None)
     process = fetching.start()
     fetching.wait_for_part(SIZE // 3)
@@ -267,7 +271,7 @@ def test_two_at_once_do_not_meet(origin: Origin, fetching: Fetching) -> None:
 @pytest.mark.parametrize("change, says", [
     (["--resource", "other"], "the server answers 404"),
     (["--resource", "../x"], "--resource must be"),
-    (["--admission", "ftp://x/"], "admission"),
+    (["--admission", "ftp://x/"], "--admission must be an http or https URL"),
     (["--credit", "much"], "the server answers 400")])
 def test_what_is_wrong_is_said(change: list[str], says: str, origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin)
