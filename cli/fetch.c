@@ -95,7 +95,7 @@ static enum status ask(struct fetch *fetch, struct arena *arena, struct admissio
     const struct io io = {.arena = arena, .deadline = deadline_in(ASK_TIMEOUT)};
     enum status status = web_get_text(fetch->web, io, fetch->question, ANSWER_LIMIT, &text, error);
     if (status == STATUS_OK) status = admission_told_parse(arena, text, told, error);
-    if (status != STATUS_OK) return error_context(error, "admission");
+    if (status != STATUS_OK) return error_context(error, "admission"), status;
     fetch->ask_at = clock_now() + told->retry_after * CLOCK_SECOND;
     return STATUS_OK;
 }

@@ -19,7 +19,7 @@ static enum status load_profile(void *context, struct io io, struct str key, con
     struct app *app = context;
     const struct admission_published *known = previous;
     struct admission_published *published = arena_new_of(io.arena, struct admission_published);
-    TRY(admission_load(app->store, io, key, known ? known->generation : 0, published, error));
+    TRY(app_store_fault(admission_load(app->store, io, key, known ? known->generation : 0, published, error), error));
     *value = published;
     return STATUS_OK;
 }
@@ -118,7 +118,7 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
 static enum status init(void **state, struct error *error)
 {
     struct app *app;
-    TRY(app_acquire(&app, error));
+    TRY(app_open(&app, error));
     struct admitting *admitting = arena_new_of(app->arena, struct admitting);
     const struct cache_options options = {.life = app->directory ? 0 : PROFILE_LIFE,
                                           .stale = STALE_LIFE,
@@ -137,19 +137,11 @@ static void metrics(void *state, struct buf *out)
     app_metrics(admitting->app, out);
 }
 
-static void stop(void *state)
-{
-    struct admitting *admitting = state;
-    cache_free(admitting->profiles);
-    app_release(admitting->app);
-}
-
 const struct lc_function admission = {
     .name = "admission",
     .prefix = "PAKHUS",
     .init = init,
     .http = http,
     .metrics = metrics,
-    .stop = stop,
     .quick = true,
 };
