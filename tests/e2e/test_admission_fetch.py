@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from conftest import RunPakhus
-from support.servers import Nginx, Program, Servers, clean_environment
+from support import apks, shop
+from support.servers import Minio, Nginx, Program, Servers, clean_environment
+from support.shop import Shop
 
 ORIGIN = """
 server {
@@ -256,6 +258,19 @@ def test_redirects_are_followed(origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin, urls=[origin.url("moved")])
     fetching.fetch()
     assert fetching.is_whole(origin)
+
+
+def test_a_channel_package_of_redirects_and_spliced_ranges(minio: Minio, s3_store: str, origin: Origin, fetching: Fetching,
+                                                           servers: Servers) -> None:
+    """Its base comes from the storage, its region from the function: their validators differ, and it is one package all the same."""
+    store = Shop(s3_store, minio.credentials())
+    store.publish(apks.made("v2"))
+    store.channel("APP", "huawei")
+    url = store.serve(servers) + "/packages/APP/1.0/huawei.apk"
+    fetching.publish(origin, urls=[url], size=None, sha256=None,
+                     levels={level: {"speed": 1_000_000} for level in ("lowest", "normal", "highest")})
+    fetching.fetch()
+    assert fetching.file.read_bytes() == shop.offline("v2", json.dumps({"channel": "huawei"})).read_bytes()
 
 
 def test_two_at_once_do_not_meet(origin: Origin, fetching: Fetching) -> None:
