@@ -149,8 +149,8 @@ static enum status wait_for_admission(struct fetch *fetch, struct admission_told
     return STATUS_OK;
 }
 
-/* Between ranges: asks when it is time; pauses where it is no longer admitted (A6), but not where its moment has come (A8, A9). An admission that does not answer
- * changes nothing. */
+/* Between ranges: asks when it is time; pauses where it is no longer admitted (A6), but not where its moment has come (A8, A9). An
+ * admission that does not answer changes nothing. */
 static enum status gate(void *context, struct download *download, struct error *error)
 {
     struct fetch *fetch = context;

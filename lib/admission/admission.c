@@ -136,8 +136,8 @@ static int64_t latest_with(const struct day *on, int64_t from, int64_t to, doubl
     return low;
 }
 
-/* When a client must start at the latest to be through at the deadline, and not after `end`: backwards from there, level by level, each with its
- * speed. A tenth is kept in hand. */
+/* When a client must start at the latest to be through at the deadline, and not after `end`: backwards from there, level by level, each
+ * with its speed. A tenth is kept in hand. */
 static int64_t latest_start(const struct admission_profile *profile, const struct admission_client *client, const struct day *on,
                             int64_t end)
 {
@@ -193,8 +193,8 @@ struct own {
     double initial, threshold;
 };
 
-/* In paced mode the initial probability moves the threshold too, so that who has one is ahead by up to as much: were it added to the probability alone,
- * its whole share of the clients would start at the release. */
+/* In paced mode the initial probability moves the threshold too, so that who has one is ahead by up to as much: were it added to the
+ * probability alone, its whole share of the clients would start at the release. */
 static void own_open(const struct admission_profile *profile, const struct admission_client *client, double number, double initial,
                      struct own *own)
 {

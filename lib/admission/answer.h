@@ -1,6 +1,6 @@
 /* An admission answer as devices read it:
- *     {"admit":false,"probability":0.1,"threshold":0.3,"level":"lowest","source":"peer","speed_limit":262144,"start_at":null,"retry_after":300,
- *      "urls":["https://…"],"size":7436979,"sha256":"…","ask":["unmetered"]} */
+ *     {"admit":false,"probability":0.1,"threshold":0.3,"level":"lowest","source":"peer","speed_limit":262144,"start_at":null,
+ *      "retry_after":300,"urls":["https://…"],"size":7436979,"sha256":"…","ask":["unmetered"]} */
 #ifndef ADMISSION_ANSWER_H
 #define ADMISSION_ANSWER_H
 

@@ -3,14 +3,14 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* A device that is on in some hours divides its demand among them in proportion to weight × room; weights fall where the water stands high. Forced hours
- * (devices that are on at no other time) stay above the rest, and what could be elsewhere leaves them. */
+/* A device that is on in some hours divides its demand among them in proportion to weight × room; weights fall where the water stands
+ * high. Forced hours (devices that are on at no other time) stay above the rest, and what could be elsewhere leaves them. */
 enum { ROUNDS = 2000 };
 /* Between forced hours and the others the weights drift apart without end: from here on it makes no difference. */
 static const double WIDEST_GAP = 1e9;
 
-/* Devices with about the same size and bandwidth, on in the same hours. A download that starts in one of its hours is partly loaded in the next ones: `lag[k]` is
- * the part in the k-th hour of its own after the one it starts in. */
+/* Devices with about the same size and bandwidth, on in the same hours. A download that starts in one of its hours is partly loaded in
+ * the next ones: `lag[k]` is the part in the k-th hour of its own after the one it starts in. */
 enum { LAGS = 6 };
 struct demand {
     uint32_t hours;

@@ -1,5 +1,5 @@
-/* A rate that depends on the time of day alone, as steps: slots with their coefficients (A3), or the hours that a device is on. Its integral says how
- * much of a window has passed (A9). */
+/* A rate that depends on the time of day alone, as steps: slots with their coefficients (A3), or the hours that a device is on. Its
+ * integral says how much of a window has passed (A9). */
 #ifndef ADMISSION_DAY_H
 #define ADMISSION_DAY_H
 
@@ -35,7 +35,8 @@ void day_mask(const struct day *, uint32_t hours, struct day *out);
 double day_rate(const struct day *, int64_t moment);
 /* The integral of the rate over [from, to], in ms; 0 where to ≤ from. Never falls as `to` rises. */
 double day_integral(const struct day *, int64_t from, int64_t to);
-/* The largest of rate(s) · (s − from) over from ≤ s ≤ to: what a share that grows in proportion and is then weighted by the hour has reached at most (A8). */
+/* The largest of rate(s) · (s − from) over from ≤ s ≤ to: what a share that grows in proportion and is then weighted by the hour has
+ * reached at most (A8). */
 double day_highest_product(const struct day *, int64_t from, int64_t to);
 
 #endif

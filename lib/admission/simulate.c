@@ -177,7 +177,8 @@ static size_t evaluation_at(const struct asking *asking, int64_t at)
     return at <= asking->first ? 0 : (size_t)((at - asking->first + asking->interval - 1) / asking->interval);
 }
 
-/* A6 while the device is on from `on` to `off`: draws until one lets it load for an interval, and again. Which draw that is follows from one random number. */
+/* A6 while the device is on from `on` to `off`: draws until one lets it load for an interval, and again. Which draw that is follows from
+ * one random number. */
 static bool draw_while_on(const struct asking *asking, struct device *device, int64_t on, int64_t off, uint64_t *random)
 {
     const struct draws *draws = asking->draws;

@@ -1,5 +1,5 @@
-/* What a release does to the origin: every client of a population loads under each mode. All bytes are counted as the origin's, also those that a level
- * would fetch from a peer: the worst case. */
+/* What a release does to the origin: every client of a population loads under each mode. All bytes are counted as the origin's, also
+ * those that a level would fetch from a peer: the worst case. */
 #ifndef ADMISSION_SIMULATE_H
 #define ADMISSION_SIMULATE_H
 
@@ -24,7 +24,8 @@ struct simulation {
     double noise;     /* how far above 1 chance alone lifts the highest of the bins, about */
 };
 
-/* The profile's own mode is not looked at, its threshold and interval are. STATUS_INVALID where there are more than four million intervals. */
+/* The profile's own mode is not looked at, its threshold and interval are. STATUS_INVALID where there are more than four million
+ * intervals. */
 enum status admission_simulate(struct arena *, const struct admission_profile *, const struct population *, uint64_t seed,
                                struct simulation *, struct error *);
 
