@@ -1,8 +1,5 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "cli/csv.h"
@@ -43,24 +40,6 @@ static const struct command set = {
     .least = 1,
     .most = 2,
 };
-
-static enum status read_whole(struct arena *arena, const char *path, struct str *text, struct error *error)
-{
-    struct buf all = buf_in(arena, 256 << 20);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return error_errno(error, errno, "%s", path);
-    arena_defer_close(arena, fd);
-    for (;;) {
-        char chunk[65536];
-        ssize_t count = read(fd, chunk, sizeof chunk);
-        if (count < 0) return error_errno(error, errno, "%s", path);
-        if (count == 0) break;
-        buf_add(&all, str_make(chunk, (size_t)count));
-    }
-    ENSURE(!all.overflow, error, STATUS_TOO_LARGE, "%s: over 256 MiB", path);
-    *text = buf_str(&all);
-    return STATUS_OK;
-}
 
 /* A row under a header: each column that is not empty is a key; the column "info" is a whole object. */
 static struct str row_as_json(struct arena *arena, const struct csv_row *header, const struct csv_row *row)
@@ -159,7 +138,7 @@ static enum status collect(struct arena *arena, const struct str *words, int cou
         return set_item(arena, words[1], info, &edit->items[0], error);
     }
     ENSURE(!info.data, error, STATUS_INVALID, "--info goes with one CHANNEL, not with --from");
-    TRY(read_whole(arena, from.data, &text, error));
+    TRY(command_read(arena, from.data, 256 << 20, &text, error));
     if (read_rows(arena, text, edit, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(from));
     keep_last_of_each(edit);
     return STATUS_OK;

@@ -1,7 +1,12 @@
 #include "cli/command.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
+
+#include "base/buf.h"
 
 enum { PATIENCE = 20 * CLOCK_SECOND, UPLOAD_PATIENCE = 15 * CLOCK_MINUTE };
 
@@ -35,6 +40,25 @@ struct io command_io(struct arena *arena)
 struct io command_upload_io(struct arena *arena)
 {
     return (struct io){.arena = arena, .deadline = deadline_in(UPLOAD_PATIENCE)};
+}
+
+enum status command_read(struct arena *arena, const char *path, size_t limit, struct str *text, struct error *error)
+{
+    struct buf all = buf_in(arena, limit);
+    bool standard = strcmp(path, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return error_errno(error, errno, "%s", path);
+    if (!standard) arena_defer_close(arena, fd);
+    for (;;) {
+        char chunk[65536];
+        ssize_t count = read(fd, chunk, sizeof chunk);
+        if (count < 0) return error_errno(error, errno, "%s", path);
+        if (count == 0) break;
+        buf_add(&all, str_make(chunk, (size_t)count));
+        ENSURE(!all.overflow, error, STATUS_TOO_LARGE, "%s: over %zu bytes", path, limit);
+    }
+    *text = buf_str(&all);
+    return STATUS_OK;
 }
 
 static void print_help(const struct command *command)

@@ -62,6 +62,9 @@ struct io command_io(struct arena *);
 /* For an upload: as long as a part of it may take on a slow line. */
 struct io command_upload_io(struct arena *);
 
+/* A whole file, or standard input where the path is "-"; STATUS_TOO_LARGE past `limit` bytes. */
+enum status command_read(struct arena *, const char *path, size_t limit, struct str *text, struct error *);
+
 int cmd_serve(int argc, char **argv);
 int cmd_prepare(int argc, char **argv);
 int cmd_splice(int argc, char **argv);
@@ -71,5 +74,8 @@ int cmd_unpublish(int argc, char **argv);
 int cmd_release(int argc, char **argv);
 int cmd_channel(int argc, char **argv);
 int cmd_url(int argc, char **argv);
+int cmd_admission(int argc, char **argv);
+int cmd_simulate(int argc, char **argv);
+int cmd_fetch(int argc, char **argv);
 
 #endif

@@ -10,6 +10,9 @@ static const struct command_entry commands[] = {
     {"release", cmd_release, "say which version of an app is current"},
     {"channel", cmd_channel, "an app's channels, and what holds for all of them"},
     {"url", cmd_url, "signed URLs with channel info of their own"},
+    {"admission", cmd_admission, "who may download when, ahead of a deadline"},
+    {"fetch", cmd_fetch, "download a resource ahead of its deadline"},
+    {"simulate", cmd_simulate, "what would happen to origin and edges"},
     {"splice", cmd_splice, "make a channel package offline"},
     {"inspect", cmd_inspect, "what is in an APK's signing block"},
 };

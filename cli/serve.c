@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cli/command.h"
+#include "functions/admission/handler.h"
 #include "functions/channel-range-splice/handler.h"
 
 /* The settings that the functions read, as options: each wins over the environment. */
@@ -41,7 +42,7 @@ int cmd_serve(int argc, char **argv)
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (settings[i].value.data) setenv(settings[i].variable, settings[i].value.data, 1);
     if (!getenv("PAKHUS_STORE")) return command_usage(&command, "say where the packages are: --store URL, or PAKHUS_STORE");
-    static const struct lc_mount mounts[] = {{"/packages", &channel_range_splice}};
+    static const struct lc_mount mounts[] = {{"/packages", &channel_range_splice}, {"/admission", &admission}};
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
     return lc_serve(&port, mounts, sizeof mounts / sizeof *mounts);
 }

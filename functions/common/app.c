@@ -5,8 +5,7 @@
 
 #include "base/url.h"
 
-/* How long a fact is good before the store is asked whether it still is. A directory costs nothing to ask, and whoever works with one wants
- * to see changes at once. */
+/* How long a fact is good before the store is asked whether it still is; on a directory, no time at all. */
 enum { CHANNELS_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };
@@ -108,10 +107,10 @@ enum status app_channel(struct app *app, struct io io, struct str id, struct str
 
 /* --- opening */
 
-static enum status read_redirect(struct app *app, struct str store_url, struct error *error)
+static enum status read_redirect(struct app *app, struct error *error)
 {
     struct str value = setting("PAKHUS_REDIRECT");
-    bool directory = str_starts(store_url, S("file://"));
+    bool directory = app->directory;
     struct url url;
     app->redirect = directory ? APP_REDIRECT_NEVER : APP_REDIRECT_PRESIGNED;
     if (!value.data) return STATUS_OK;
@@ -134,9 +133,9 @@ static struct str without_slash(struct arena *arena, struct str url)
     return arena_copy(arena, url);
 }
 
-static void open_caches(struct app *app, struct str store_url)
+static void open_caches(struct app *app)
 {
-    bool directory = str_starts(store_url, S("file://"));
+    bool directory = app->directory;
     app->packages = cache_new(&(struct cache_options){.life = directory ? 0 : PACKAGE_LIFE,
                                                       .stale = STALE_LIFE,
                                                       .missing = directory ? 0 : MISSING_LIFE,
@@ -154,14 +153,15 @@ static enum status read_settings(struct app *app, struct error *error)
            "PAKHUS_STORE is not set: say where the packages are, such as s3://bucket or file:///var/pakhus");
     if (keyring_parse(app->arena, setting("PAKHUS_URL_KEYS"), 0, &app->url_keys, error) != STATUS_OK)
         return error_context(error, "PAKHUS_URL_KEYS");
-    TRY(read_redirect(app, store_url, error));
+    app->directory = str_starts(store_url, S("file://"));
+    TRY(read_redirect(app, error));
     app->public_url = without_slash(app->arena, setting("PAKHUS_PUBLIC_URL"));
     app->origin_secret = arena_copy(app->arena, setting("PAKHUS_ORIGIN_SECRET"));
     app->refresh = arena_new_of(app->arena, struct app_refresh);
     *app->refresh = (struct app_refresh){.tokens = REFRESH_BURST, .since = clock_monotonic()};
     pthread_mutex_init(&app->refresh->lock, NULL);
     if (store_open(store_url.data, &app->store, error) != STATUS_OK) return error_context(error, "PAKHUS_STORE");
-    open_caches(app, store_url);
+    open_caches(app);
     return STATUS_OK;
 }
 

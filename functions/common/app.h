@@ -16,6 +16,7 @@ enum app_redirect { APP_REDIRECT_PRESIGNED, APP_REDIRECT_PUBLIC, APP_REDIRECT_NE
 struct app {
     struct arena *arena;
     struct store *store;
+    bool directory; /* the store is file://: asking it costs nothing, and whoever works with one wants to see changes at once */
     enum app_redirect redirect;
     struct str redirect_url;  /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
     struct str public_url;    /* where devices and CDN reach us, without a '/' at the end; may be empty */

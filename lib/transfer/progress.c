@@ -28,7 +28,7 @@ static void draw_bar(char bar[BAR_WIDTH + 1], double share)
 static void draw(const struct progress *progress, int64_t elapsed)
 {
     char done[16], total[16], speed[16], bar[BAR_WIDTH + 1];
-    double rate = (double)progress->done * CLOCK_SECOND / (double)elapsed;
+    double rate = (double)(progress->done - progress->before) * CLOCK_SECOND / (double)elapsed;
     human_size(done, sizeof done, (double)progress->done);
     human_size(speed, sizeof speed, rate);
     if (progress->total == 0) {

@@ -9,6 +9,7 @@
 struct progress {
     const char *label;
     uint64_t total, done; /* bytes; total 0: not known */
+    uint64_t before;      /* of those done, what was there at the start: it says nothing of the speed */
     int64_t started, drawn;
     bool visible;
 };

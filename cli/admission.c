@@ -1,0 +1,189 @@
+#include <stdio.h>
+
+#include "cli/stored.h"
+#include "lib/admission/answer.h"
+#include "lib/admission/published.h"
+
+static struct str store_url;
+static const struct command_option store_options[] = {STORED_OPTION(&store_url)};
+
+/* --- profile set */
+
+static const struct command profile_set = {
+    .name = "admission profile set",
+    .arguments = "FILE.json",
+    .summary = "Checks a pre-distribution profile and publishes it for its resource; '-' reads it from standard input.",
+    .example = "pakhus admission profile set --store s3://packages game-2.0.json",
+    COMMAND_OPTIONS(store_options),
+    .least = 1,
+    .most = 1,
+};
+
+static enum status run_set(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    struct str text;
+    struct admission_published published;
+    (void)count;
+    TRY(command_read(arena, words[0].data, 1 << 20, &text, error));
+    TRY(admission_profile_parse(arena, text, &published.profile, error)); /* before there is a store: its words are of the profile */
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(admission_publish(store, command_io(arena), text, &published, error));
+    fprintf(stderr, STR_FMT ": generation %llu\n", STR_ARG(published.profile.resource), (unsigned long long)published.generation);
+    return STATUS_OK;
+}
+
+/* --- profile show */
+
+static const struct command profile_show = {
+    .name = "admission profile show",
+    .arguments = "RESOURCE",
+    .summary = "Prints a resource's profile.",
+    .example = "pakhus admission profile show --store s3://packages game-2.0",
+    COMMAND_OPTIONS(store_options),
+    .least = 1,
+    .most = 1,
+};
+
+static enum status run_show(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    struct admission_published published;
+    (void)count;
+    TRY(stored_check_id(words[0], "RESOURCE", error));
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(admission_load(store, command_io(arena), words[0], 0, &published, error));
+    fwrite(published.text.data, 1, published.text.length, stdout);
+    return STATUS_OK;
+}
+
+/* --- profile list */
+
+static bool json;
+static const struct command_option list_options[] = {
+    STORED_OPTION(&store_url),
+    {"json", 0, OPTION_FLAG, &json, NULL, "print the resources as a JSON array"},
+};
+static const struct command profile_list = {
+    .name = "admission profile list",
+    .arguments = "",
+    .summary = "Lists the resources that have a profile: resource, tab, mode, tab, release, tab, deadline.",
+    .example = "pakhus admission profile list --store s3://packages",
+    COMMAND_OPTIONS(list_options),
+};
+
+static enum status print_line(struct arena *arena, struct store *store, struct str resource, struct error *error)
+{
+    struct admission_published published;
+    TRY(admission_load(store, command_io(arena), resource, 0, &published, error));
+    printf(STR_FMT "\t%s\t" STR_FMT "\t" STR_FMT "\n", STR_ARG(resource), admission_mode_name(published.profile.mode),
+           STR_ARG(clock_format_time(arena, published.profile.release)), STR_ARG(clock_format_time(arena, published.profile.deadline)));
+    return STATUS_OK;
+}
+
+static enum status run_list(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    struct str *resources;
+    size_t resource_count;
+    (void)words;
+    (void)count;
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(admission_list(store, command_io(arena), &resources, &resource_count, error));
+    for (size_t i = 0; !json && i < resource_count; i++) TRY(print_line(arena, store, resources[i], error));
+    if (!json) return STATUS_OK;
+    for (size_t i = 0; i < resource_count; i++) printf("%s\"" STR_FMT "\"", i ? "," : "[", STR_ARG(resources[i])); /* ids need no escapes */
+    puts(resource_count ? "]" : "[]");
+    return STATUS_OK;
+}
+
+/* --- ask */
+
+static struct admission_client client = {.last_login = ADMISSION_NEVER};
+static struct str credit, points, bandwidth, hours;
+static int64_t now = ADMISSION_NEVER;
+static const struct command_option ask_options[] = {
+    STORED_OPTION(&store_url),
+    {"client", 'c', OPTION_TEXT, &client.id, "ID", "who asks", .required = true},
+    {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},
+    {"last-login", 0, OPTION_TIME, &client.last_login, "TIME", "when the client was last there before"},
+    {"credit", 0, OPTION_TEXT, &credit, "NUMBER", "its credit"},
+    {"points", 0, OPTION_TEXT, &points, "NUMBER", "its points"},
+    {"membership", 0, OPTION_TEXT, &client.membership, "NAME", "its kind of membership"},
+    {"region", 0, OPTION_TEXT, &client.region, "REGION", "where it is"},
+    {"hours", 0, OPTION_TEXT, &hours, "HOURS", "when it usually is on, such as 18-23,7-9, in the profile's timezone"},
+    {"bandwidth", 0, OPTION_TEXT, &bandwidth, "NUMBER", "bytes a second that it usually gets"},
+};
+static const struct command ask = {
+    .name = "admission ask",
+    .arguments = "RESOURCE",
+    .summary = "Decides about one client as GET /admission does, and prints the answer.",
+    .example = "pakhus admission ask --store s3://packages game-2.0 --client device-1 --now 2026-08-21T10:00:00Z",
+    COMMAND_OPTIONS(ask_options),
+    .least = 1,
+    .most = 1,
+};
+
+static enum status read_number(struct str text, const char *option, uint64_t *number, struct error *error)
+{
+    ENSURE(!text.data || str_to_u64(text, number), error, STATUS_INVALID, "--%s must be a whole number", option);
+    return STATUS_OK;
+}
+
+static enum status run_ask(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    struct admission_published published;
+    struct admission_answer answer;
+    (void)count;
+    TRY(stored_check_id(words[0], "RESOURCE", error));
+    TRY(read_number(credit, "credit", &client.credit, error));
+    TRY(read_number(points, "points", &client.points, error));
+    TRY(read_number(bandwidth, "bandwidth", &client.bandwidth, error));
+    ENSURE(!hours.data || admission_parse_hours(hours, &client.hours), error, STATUS_INVALID, "--hours must be ranges such as 18-23,7-9");
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(admission_load(store, command_io(arena), words[0], 0, &published, error));
+    admission_decide(&published.profile, &client, now == ADMISSION_NEVER ? clock_now() : now, admission_fresh(), &answer);
+    struct str text = admission_answer_json(arena, &published.profile, &answer);
+    fwrite(text.data, 1, text.length, stdout);
+    return STATUS_OK;
+}
+
+static int cmd_profile_set(int argc, char **argv)
+{
+    return command_main(&profile_set, argc, argv, run_set);
+}
+
+static int cmd_profile_show(int argc, char **argv)
+{
+    return command_main(&profile_show, argc, argv, run_show);
+}
+
+static int cmd_profile_list(int argc, char **argv)
+{
+    return command_main(&profile_list, argc, argv, run_list);
+}
+
+static int cmd_profile(int argc, char **argv)
+{
+    static const struct command_entry entries[] = {
+        {"set", cmd_profile_set, "check one and publish it"},
+        {"show", cmd_profile_show, "print one"},
+        {"list", cmd_profile_list, "which there are"},
+    };
+    return command_choose("admission profile", entries, sizeof entries / sizeof *entries, argc, argv);
+}
+
+static int cmd_ask(int argc, char **argv)
+{
+    return command_main(&ask, argc, argv, run_ask);
+}
+
+int cmd_admission(int argc, char **argv)
+{
+    static const struct command_entry entries[] = {
+        {"profile", cmd_profile, "pre-distribution profiles"},
+        {"ask", cmd_ask, "may this client download now"},
+    };
+    return command_choose("admission", entries, sizeof entries / sizeof *entries, argc, argv);
+}

@@ -1,0 +1,216 @@
+#include <inttypes.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/encode.h"
+#include "base/url.h"
+#include "cli/command.h"
+#include "lib/admission/answer.h"
+#include "lib/transfer/download.h"
+
+enum { ANSWER_LIMIT = 1 << 20, ASK_TIMEOUT = 20 * CLOCK_SECOND, ASK_TRIES = 5, NAP = 60 * CLOCK_SECOND };
+
+static struct str resource, admission_url, output, client;
+static bool json;
+/* What the client says of itself, as it stands in the query. */
+static struct said {
+    const char *name;
+    struct str value;
+} said[] = {{"region"}, {"membership"}, {"last-login"}, {"credit"}, {"points"}, {"hours"}, {"bandwidth"}};
+enum { SAID_COUNT = sizeof said / sizeof *said };
+
+static const struct command_option options[] = {
+    {"resource", 'r', OPTION_TEXT, &resource, "RESOURCE", "what to fetch", .required = true},
+    {"admission", 'a', OPTION_TEXT, &admission_url, "URL", "who says when, such as https://packages.example/admission", .required = true},
+    {"output", 'o', OPTION_TEXT, &output, "FILE", "where it goes", .required = true},
+    {"client", 'c', OPTION_TEXT, &client, "ID", "this device; made from /etc/machine-id unless said"},
+    {"region", 0, OPTION_TEXT, &said[0].value, "REGION", "where it is"},
+    {"membership", 0, OPTION_TEXT, &said[1].value, "NAME", "its user's kind of membership"},
+    {"last-login", 0, OPTION_TEXT, &said[2].value, "TIME", "when its user was last there before"},
+    {"credit", 0, OPTION_TEXT, &said[3].value, "NUMBER", "its user's credit"},
+    {"points", 0, OPTION_TEXT, &said[4].value, "NUMBER", "its user's points"},
+    {"hours", 0, OPTION_TEXT, &said[5].value, "HOURS", "when it usually is on, such as 18-23,7-9, in the profile's timezone"},
+    {"bandwidth", 0, OPTION_TEXT, &said[6].value, "NUMBER", "bytes a second that it usually gets"},
+    {"json", 0, OPTION_FLAG, &json, NULL, "print what was done as JSON"},
+};
+static const struct command command = {
+    .name = "fetch",
+    .arguments = "",
+    .summary = "Downloads a resource ahead of its deadline: asks when, waits, resumes, pauses, verifies. Run it again after a crash, and "
+               "it goes on.",
+    .example = "pakhus fetch --resource game-2.0 --admission https://packages.example/admission -o game.apk",
+    COMMAND_OPTIONS(options),
+};
+
+struct fetch {
+    struct arena *arena;
+    struct web *web;
+    struct str question; /* the whole URL */
+    int64_t ask_at;      /* when to ask again */
+};
+
+/* --- asking */
+
+static enum status machine_id(struct arena *arena, struct str *id, struct error *error)
+{
+    struct str text;
+    if (command_read(arena, "/etc/machine-id", 4096, &text, error) != STATUS_OK || str_trim(text).length == 0)
+        return error_set(error, STATUS_INVALID, "there is no /etc/machine-id to make a client id from: say --client ID");
+    text = arena_printf(arena, "pakhus fetch\n" STR_FMT, STR_ARG(str_trim(text)));
+    unsigned char digest[SHA256_DIGEST_LENGTH]; /* the machine's own id is nobody's business */
+    SHA256((const unsigned char *)text.data, text.length, digest);
+    *id = hex_encode(arena, str_make(digest, 16));
+    return STATUS_OK;
+}
+
+static enum status make_question(struct arena *arena, struct str *question, struct error *error)
+{
+    struct url url;
+    struct str id = client;
+    ENSURE(str_is_id(resource), error, STATUS_INVALID, "--resource must be 1 to 128 letters, digits, '.', '_' or '-'");
+    if (url_parse(admission_url, &url, error) != STATUS_OK) return error_context(error, "--admission");
+    bool web = str_equal_nocase(url.scheme, S("http")) || str_equal_nocase(url.scheme, S("https"));
+    ENSURE(web && url.host.length > 0, error, STATUS_INVALID, "--admission must be an http or https URL");
+    if (id.length == 0) TRY(machine_id(arena, &id, error));
+    bool bare = url.path.length == 0 || str_equal(url.path, S("/"));
+    struct str base = url.has_query
+                          ? admission_url
+                          : arena_printf(arena, STR_FMT "%s?",
+                                         STR_ARG(bare ? str_first(admission_url, admission_url.length - url.path.length) : admission_url),
+                                         bare ? "/admission" : "");
+    struct str out = arena_printf(arena, STR_FMT "%sresource=" STR_FMT "&client=" STR_FMT, STR_ARG(base), url.has_query ? "&" : "",
+                                  STR_ARG(resource), STR_ARG(percent_encode(arena, id, false)));
+    for (size_t i = 0; i < SAID_COUNT; i++)
+        if (said[i].value.data)
+            out = arena_printf(arena, STR_FMT "&%s=" STR_FMT, STR_ARG(out), said[i].name,
+                               STR_ARG(percent_encode(arena, said[i].value, false)));
+    *question = out;
+    return STATUS_OK;
+}
+
+static enum status ask(struct fetch *fetch, struct arena *arena, struct admission_told *told, struct error *error)
+{
+    struct str text;
+    const struct io io = {.arena = arena, .deadline = deadline_in(ASK_TIMEOUT)};
+    enum status status = web_get_text(fetch->web, io, fetch->question, ANSWER_LIMIT, &text, error);
+    if (status == STATUS_OK) status = admission_told_parse(arena, text, told, error);
+    if (status != STATUS_OK) return error_context(error, "admission"), status;
+    fetch->ask_at = clock_now() + told->retry_after * CLOCK_SECOND;
+    return STATUS_OK;
+}
+
+static void sleep_ms(int64_t milliseconds)
+{
+    struct timespec span = {milliseconds / CLOCK_SECOND, milliseconds % CLOCK_SECOND * 1000000};
+    if (milliseconds > 0) nanosleep(&span, NULL);
+}
+
+/* By the wall clock and in naps: a device that slept in between is in time. */
+static void sleep_until(int64_t moment)
+{
+    for (int64_t left; (left = moment - clock_now()) > 0;) sleep_ms(left < NAP ? left : NAP);
+}
+
+static enum status ask_patiently(struct fetch *fetch, struct admission_told *told, struct error *error)
+{
+    for (int try = 0;; try++) {
+        enum status status = ask(fetch, fetch->arena, told, error);
+        bool passing = status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT || status == STATUS_THROTTLED;
+        if (!passing || try + 1 == ASK_TRIES) return status;
+        sleep_ms((int64_t)CLOCK_SECOND << try);
+    }
+}
+
+/* --- waiting */
+
+static void tell(struct arena *arena, const char *what, const struct admission_told *told, int64_t until)
+{
+    fprintf(stderr, "%s: probability %.1f %%, threshold %.1f %%; %s " STR_FMT "\n", what, told->probability * 100, told->threshold * 100,
+            told->start_at == ADMISSION_NEVER ? "asking again at" : "starts at", STR_ARG(clock_format_time(arena, until)));
+}
+
+/* Who was told a moment and cannot ask then may start all the same: it is his. */
+static enum status wait_for_admission(struct fetch *fetch, struct admission_told *told, struct error *error)
+{
+    while (!told->admit) {
+        struct admission_told next;
+        int64_t until = told->start_at != ADMISSION_NEVER ? told->start_at : fetch->ask_at;
+        tell(fetch->arena, "not yet", told, until);
+        sleep_until(until);
+        enum status status = ask_patiently(fetch, &next, error);
+        if (status == STATUS_OK)
+            *told = next;
+        else if (told->start_at == ADMISSION_NEVER || told->url_count == 0)
+            return status;
+        else
+            told->admit = true;
+    }
+    return STATUS_OK;
+}
+
+/* Between ranges: asks when it is time; pauses where it is no longer admitted (A6), but not where its moment has come (A8, A9). An
+ * admission that does not answer changes nothing. */
+static enum status gate(void *context, struct download *download, struct error *error)
+{
+    struct fetch *fetch = context;
+    bool paused = false;
+    while (clock_now() >= fetch->ask_at || paused) {
+        struct admission_told told;
+        struct arena *arena = arena_new();
+        sleep_until(paused ? fetch->ask_at : 0);
+        if (ask(fetch, arena, &told, error) == STATUS_OK) {
+            bool pause = !told.admit && told.start_at == ADMISSION_NEVER;
+            if (pause) tell(arena, "paused", &told, fetch->ask_at);
+            if (paused && !pause) fprintf(stderr, "resumed\n");
+            paused = pause;
+            download->speed = told.speed_limit;
+        } else {
+            fprintf(stderr, "%s; going on as before\n", error->text);
+            fetch->ask_at = clock_now() + NAP;
+        }
+        arena_free(arena);
+    }
+    return STATUS_OK;
+}
+
+/* --- the command */
+
+static void report(const struct download *download, const char *what)
+{
+    if (json)
+        printf("{\"resource\":\"" STR_FMT "\",\"size\":%" PRIu64 ",\"fetched\":%" PRIu64 ",\"verified\":%s}\n", STR_ARG(resource),
+               download->size, download->fetched, download->sha256.length > 0 ? "true" : "false");
+    fprintf(stderr, STR_FMT ": %s, %" PRIu64 " bytes loaded now%s\n", STR_ARG(output), what, download->fetched,
+            download->sha256.length > 0 ? ", SHA-256 verified" : "");
+}
+
+static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct fetch fetch = {.arena = arena, .web = web_new(arena)};
+    struct admission_told told;
+    struct progress progress = progress_start("fetch", 0);
+    (void)words;
+    (void)count;
+    TRY(make_question(arena, &fetch.question, error));
+    TRY(ask_patiently(&fetch, &told, error));
+    struct download download = {.size = told.size, .sha256 = told.sha256, .progress = &progress, .gate = gate, .context = &fetch};
+    if (download_is_done(arena, output.data, told.sha256)) return report(&download, "is there already"), STATUS_OK;
+    TRY(wait_for_admission(&fetch, &told, error));
+    download.urls = told.urls;
+    download.url_count = told.url_count;
+    download.speed = told.speed_limit;
+    download.size = told.size;
+    download.sha256 = told.sha256;
+    progress.started = clock_monotonic();
+    enum status status = download_to_file((struct io){.arena = arena, .deadline = deadline_in(INT64_C(366) * CLOCK_DAY)}, fetch.web,
+                                          output.data, &download, error);
+    progress_end(&progress);
+    if (status == STATUS_OK) report(&download, "complete");
+    return status;
+}
+
+int cmd_fetch(int argc, char **argv)
+{
+    return command_main(&command, argc, argv, run);
+}

@@ -1,0 +1,9 @@
+/* GET /admission?resource=&client=…: may this client download now, from where, how fast, and if not, when (spec/admission.md). */
+#ifndef FUNCTIONS_ADMISSION_HANDLER_H
+#define FUNCTIONS_ADMISSION_HANDLER_H
+
+#include "lambda-c/lambda.h"
+
+extern const struct lc_function admission;
+
+#endif

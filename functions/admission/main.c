@@ -1,0 +1,6 @@
+#include "functions/admission/handler.h"
+
+int main(void)
+{
+    return lc_run(&admission);
+}

@@ -1,0 +1,350 @@
+#include "lib/admission/profile.h"
+
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "base/url.h"
+#include "lib/config/config.h"
+
+enum { BANDS_MAXIMUM = 16, URLS_MAXIMUM = 16, REGIONS_MAXIMUM = 256, MEMBERSHIPS_MAXIMUM = 64, ASK_MAXIMUM = 3 };
+enum { INTERVAL_LEAST = CLOCK_SECOND, INTERVAL_MOST = CLOCK_DAY };
+static const double COEFFICIENT_MOST = 1000;
+static const uint64_t AMOUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */
+
+static const char *const mode_names[] = {"fixed", "random", "sticky", "paced", NULL};
+static const char *const level_names[] = {"lowest", "normal", "highest", NULL};
+static const char *const source_names[] = {"cdn", "peer", "any", NULL};
+static const char *const ask_names[] = {"start-up", "login", "unmetered", NULL};
+
+const char *admission_mode_name(enum admission_mode mode)
+{
+    return mode_names[mode];
+}
+
+const char *admission_level_name(enum admission_level level)
+{
+    return level_names[level];
+}
+
+const char *admission_source_name(enum admission_source source)
+{
+    return source_names[source];
+}
+
+int64_t admission_profile_end(const struct admission_profile *profile)
+{
+    int64_t end = profile->deadline - profile->lead;
+    return end > profile->release ? end : profile->release;
+}
+
+/* --- slots (A3) */
+
+static bool parse_day_time(struct str text, int64_t *time)
+{
+    uint64_t hours, minutes;
+    if (text.length != 5 || text.data[2] != ':') return false;
+    if (!str_to_u64(str_first(text, 2), &hours) || !str_to_u64(str_from(text, 3), &minutes)) return false;
+    if (hours > DAY_HOURS || minutes > 59 || (hours == DAY_HOURS && minutes > 0)) return false;
+    *time = (int64_t)hours * CLOCK_HOUR + (int64_t)minutes * CLOCK_MINUTE;
+    return true;
+}
+
+static enum status config_day_time(struct config *config, const char *name, int64_t *time, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, CONFIG_REQUIRED, &text, error));
+    if (parse_day_time(text, time)) return STATUS_OK;
+    return config_refuse(config, name, error, "must be a time of day from 00:00 to 24:00");
+}
+
+static bool covers(const struct day_slot *slot, int64_t time)
+{
+    if (slot->from > slot->to) return time >= slot->from || time < slot->to;
+    return time >= slot->from && time < slot->to;
+}
+
+static enum status parse_slot(struct config *array, size_t index, struct day_slots *slots, struct error *error)
+{
+    struct config item;
+    struct day_slot *slot = &slots->items[index];
+    TRY(config_item_object(array, index, &item, error));
+    TRY(config_day_time(&item, "from", &slot->from, error));
+    TRY(config_day_time(&item, "to", &slot->to, error));
+    TRY(config_number(&item, "coefficient", CONFIG_REQUIRED, 0, COEFFICIENT_MOST, &slot->coefficient, error));
+    TRY(config_end(&item, error));
+    if (slot->from == CLOCK_DAY) return config_refuse(&item, "from", error, "a slot begins before 24:00");
+    if (slot->from == slot->to) return config_refuse(&item, "to", error, "the slot is empty: it ends where it begins");
+    for (size_t i = 0; i < index; i++)
+        if (covers(&slots->items[i], slot->from) || covers(slot, slots->items[i].from))
+            return config_refuse(&item, "from", error, "overlaps slot %zu", i);
+    return STATUS_OK;
+}
+
+static enum status parse_slots(struct config *config, const char *name, struct day_slots *slots, struct error *error)
+{
+    struct config array;
+    size_t count;
+    TRY(config_array(config, name, CONFIG_OPTIONAL, &array, &count, error));
+    if (count > DAY_SLOTS_MAXIMUM) return config_refuse(config, name, error, "more than %d slots", DAY_SLOTS_MAXIMUM);
+    slots->items = arena_array(config->arena, count, sizeof *slots->items);
+    for (size_t i = 0; i < count; i++) TRY(parse_slot(&array, i, slots, error));
+    slots->count = count;
+    return STATUS_OK;
+}
+
+/* --- account (A4) */
+
+static enum status band_from(struct config *item, bool is_span, int64_t *from, struct error *error)
+{
+    uint64_t amount = 0;
+    if (is_span) return config_span(item, "from", CONFIG_REQUIRED, from, error);
+    TRY(config_whole(item, "from", CONFIG_REQUIRED, 1, AMOUNT_MOST, &amount, error));
+    *from = (int64_t)amount;
+    return STATUS_OK;
+}
+
+static enum status parse_bands(struct config *config, const char *name, bool is_span, struct admission_bands *bands, struct error *error)
+{
+    struct config array, item;
+    size_t count;
+    TRY(config_array(config, name, CONFIG_OPTIONAL, &array, &count, error));
+    if (count > BANDS_MAXIMUM) return config_refuse(config, name, error, "more than %d bands", BANDS_MAXIMUM);
+    bands->items = arena_array(config->arena, count, sizeof *bands->items);
+    for (; bands->count < count; bands->count++) {
+        struct admission_band *band = &bands->items[bands->count];
+        TRY(config_item_object(&array, bands->count, &item, error));
+        TRY(band_from(&item, is_span, &band->from, error));
+        TRY(config_number(&item, "add", CONFIG_REQUIRED, 0, 1, &band->add, error));
+        TRY(config_end(&item, error));
+        if (bands->count > 0 && band->from <= band[-1].from) return config_refuse(&item, "from", error, "must be above the band before");
+    }
+    return STATUS_OK;
+}
+
+static enum status parse_memberships(struct config *config, struct admission_account *account, struct error *error)
+{
+    struct config table;
+    const char *name;
+    json_t *value;
+    TRY(config_object(config, "membership", CONFIG_OPTIONAL, &table, error));
+    size_t count = json_object_size(table.object);
+    if (count > MEMBERSHIPS_MAXIMUM) return config_refuse(config, "membership", error, "more than %d kinds", MEMBERSHIPS_MAXIMUM);
+    account->memberships = arena_array(config->arena, count, sizeof *account->memberships);
+    json_object_foreach(table.object, name, value)
+    {
+        struct admission_membership *membership = &account->memberships[account->membership_count++];
+        membership->name = arena_copy(config->arena, str_of(name));
+        TRY(config_number(&table, arena_cstr(config->arena, str_of(name)), CONFIG_REQUIRED, 0, 1, &membership->add, error));
+    }
+    return STATUS_OK;
+}
+
+static enum status parse_account(struct config *config, struct admission_account *account, struct error *error)
+{
+    struct config child;
+    account->cap = 0.05;
+    TRY(config_object(config, "account", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_number(&child, "initial_coefficient", CONFIG_OPTIONAL, 0, 1, &account->initial_coefficient, error));
+    TRY(config_number(&child, "cap", CONFIG_OPTIONAL, 0, 1, &account->cap, error));
+    TRY(parse_bands(&child, "gap", true, &account->gap, error));
+    TRY(parse_bands(&child, "credit", false, &account->credit, error));
+    TRY(parse_bands(&child, "points", false, &account->points, error));
+    TRY(parse_memberships(&child, account, error));
+    return config_end(&child, error);
+}
+
+/* --- levels (A5) */
+
+static enum status parse_strategy(struct config *levels, enum admission_level level, struct admission_strategy *strategy,
+                                  struct error *error)
+{
+    struct config child;
+    int source = (int)strategy->source;
+    TRY(config_object(levels, level_names[level], CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_choice(&child, "source", CONFIG_OPTIONAL, source_names, &source, error));
+    TRY(config_whole(&child, "speed", CONFIG_OPTIONAL, 1, AMOUNT_MOST, &strategy->speed, error));
+    strategy->source = (enum admission_source)source;
+    return config_end(&child, error);
+}
+
+static bool is_slower(uint64_t speed, uint64_t than)
+{
+    return speed > 0 && (than == 0 || speed < than);
+}
+
+static enum status parse_levels(struct config *config, struct admission_levels *levels, struct error *error)
+{
+    struct config child;
+    struct admission_strategy *strategy = levels->strategy;
+    *levels = (struct admission_levels){.r1 = 0.6, .r2 = 0.4, .lead = CLOCK_HOUR};
+    strategy[ADMISSION_LOWEST].source = ADMISSION_PEER;
+    strategy[ADMISSION_NORMAL].source = ADMISSION_ANY;
+    strategy[ADMISSION_HIGHEST].source = ADMISSION_CDN;
+    TRY(config_object(config, "levels", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_number(&child, "r1", CONFIG_OPTIONAL, 0, 1, &levels->r1, error));
+    TRY(config_number(&child, "r2", CONFIG_OPTIONAL, 0, 1, &levels->r2, error));
+    TRY(config_span(&child, "lead", CONFIG_OPTIONAL, &levels->lead, error));
+    for (enum admission_level level = ADMISSION_LOWEST; level < ADMISSION_LEVELS; level++) {
+        TRY(parse_strategy(&child, level, &strategy[level], error));
+        if (level > ADMISSION_LOWEST && is_slower(strategy[level].speed, strategy[level - 1].speed))
+            return config_refuse(&child, level_names[level], error, "speed must not be below that of %s", level_names[level - 1]);
+    }
+    if (levels->r2 >= levels->r1) return config_refuse(&child, "r2", error, "must be below r1 (%g)", levels->r1);
+    return config_end(&child, error);
+}
+
+/* --- what, for whom */
+
+static enum status parse_texts(struct config *config, const char *name, size_t most, struct str **out, size_t *out_count,
+                               struct error *error)
+{
+    struct config array;
+    size_t count;
+    TRY(config_array(config, name, CONFIG_OPTIONAL, &array, &count, error));
+    if (count > most) return config_refuse(config, name, error, "more than %zu", most);
+    struct str *items = arena_array(config->arena, count, sizeof *items);
+    for (size_t i = 0; i < count; i++) TRY(config_item_text(&array, i, &items[i], error));
+    *out = items;
+    *out_count = count;
+    return STATUS_OK;
+}
+
+static bool is_fetchable(struct str text)
+{
+    struct url url;
+    struct error ignored;
+    if (text.length > 2048 || url_parse(text, &url, &ignored) != STATUS_OK) return false;
+    return str_equal_nocase(url.scheme, S("http")) || str_equal_nocase(url.scheme, S("https"));
+}
+
+static bool is_sha256(struct str text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (!memchr("0123456789abcdef", text.data[i], 16)) return false;
+    return text.length == 64;
+}
+
+static enum status parse_resource(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    TRY(config_id(config, "resource", CONFIG_REQUIRED, &profile->resource, error));
+    TRY(parse_texts(config, "urls", URLS_MAXIMUM, &profile->urls, &profile->url_count, error));
+    for (size_t i = 0; i < profile->url_count; i++)
+        if (!is_fetchable(profile->urls[i])) return config_refuse(config, "urls", error, "number %zu is not an http or https URL", i);
+    TRY(config_whole(config, "size", CONFIG_OPTIONAL, 1, AMOUNT_MOST, &profile->size, error));
+    TRY(config_text(config, "sha256", CONFIG_OPTIONAL, &profile->sha256, error));
+    if (profile->sha256.data && !is_sha256(profile->sha256))
+        return config_refuse(config, "sha256", error, "must be 64 lower-case hexadecimal digits");
+    return STATUS_OK;
+}
+
+static enum status parse_audience(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    struct config child;
+    profile->share = 1;
+    TRY(config_object(config, "audience", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_number(&child, "share", CONFIG_OPTIONAL, 0, 1, &profile->share, error));
+    TRY(parse_texts(&child, "regions", REGIONS_MAXIMUM, &profile->regions, &profile->region_count, error));
+    for (size_t i = 0; i < profile->region_count; i++)
+        if (!str_is_id(profile->regions[i])) return config_refuse(&child, "regions", error, "number %zu is not an id", i);
+    return config_end(&child, error);
+}
+
+static enum status parse_ask(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    TRY(parse_texts(config, "ask", ASK_MAXIMUM, &profile->ask, &profile->ask_count, error));
+    for (size_t i = 0; i < profile->ask_count; i++) {
+        int known = 0;
+        while (ask_names[known] && !str_equal(profile->ask[i], str_of(ask_names[known]))) known++;
+        if (!ask_names[known]) return config_refuse(config, "ask", error, "number %zu is none of start-up, login, unmetered", i);
+    }
+    return STATUS_OK;
+}
+
+/* --- when */
+
+static enum status parse_times(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    TRY(config_time(config, "release", CONFIG_REQUIRED, &profile->release, error));
+    TRY(config_time(config, "deadline", CONFIG_REQUIRED, &profile->deadline, error));
+    TRY(config_span(config, "lead", CONFIG_REQUIRED, &profile->lead, error));
+    if (profile->deadline <= profile->release) return config_refuse(config, "deadline", error, "must be after the release");
+    profile->interval = 5 * (int64_t)CLOCK_MINUTE;
+    TRY(config_span(config, "interval", CONFIG_OPTIONAL, &profile->interval, error));
+    if (profile->interval < INTERVAL_LEAST || profile->interval > INTERVAL_MOST)
+        return config_refuse(config, "interval", error, "must be from 1s to 1d");
+    return STATUS_OK;
+}
+
+static enum status parse_mode(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    int mode = 0;
+    TRY(config_choice(config, "mode", CONFIG_REQUIRED, mode_names, &mode, error));
+    profile->mode = (enum admission_mode)mode;
+    enum config_presence presence = profile->mode == ADMISSION_FIXED ? CONFIG_REQUIRED : CONFIG_OPTIONAL;
+    return config_number(config, "threshold", presence, 0, 1, &profile->threshold, error);
+}
+
+/* Where every coefficient between release and D − lead is 0 all clients would come at once, at the end. */
+static enum status parse_day(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    struct day_slots slots = {0}, pacing = {0};
+    struct str zone = {0};
+    int64_t offset, end = admission_profile_end(profile);
+    TRY(config_text(config, "timezone", CONFIG_OPTIONAL, &zone, error));
+    if (!clock_parse_zone(zone, &offset)) return config_refuse(config, "timezone", error, "must be an offset such as +08:00");
+    TRY(parse_slots(config, "slots", &slots, error));
+    TRY(parse_slots(config, "pacing", &pacing, error));
+    day_build(&profile->clock, offset, NULL, NULL);
+    day_build(&profile->slots, offset, &slots, NULL);
+    day_build(&profile->pace, offset, &slots, &pacing);
+    profile->whole = day_highest_product(&profile->slots, profile->release, end);
+    if (end == profile->release) return STATUS_OK;
+    if (profile->whole <= 0) return config_refuse(config, "slots", error, "the coefficients are 0 all the time before the lead");
+    if (day_integral(&profile->pace, profile->release, end) <= 0)
+        return config_refuse(config, "pacing", error, "leaves nothing of the time before the lead");
+    return STATUS_OK;
+}
+
+enum status admission_profile_parse(struct arena *arena, struct str json, struct admission_profile *out, struct error *error)
+{
+    struct admission_profile *profile = arena_new_of(arena, struct admission_profile);
+    struct config config;
+    TRY(config_open(arena, json, "profile", &config, error));
+    TRY(parse_resource(&config, profile, error));
+    TRY(parse_times(&config, profile, error));
+    TRY(parse_mode(&config, profile, error));
+    TRY(parse_day(&config, profile, error));
+    TRY(parse_account(&config, &profile->account, error));
+    TRY(parse_levels(&config, &profile->levels, error));
+    TRY(parse_audience(&config, profile, error));
+    TRY(parse_ask(&config, profile, error));
+    TRY(config_end(&config, error));
+    *out = *profile;
+    return STATUS_OK;
+}
+
+static bool parse_hour_range(struct str text, uint32_t *hours)
+{
+    uint64_t from, to;
+    struct str rest = text, first = str_cut(&rest, '-');
+    if (!str_to_u64(first, &from) || !str_to_u64(rest, &to) || from >= DAY_HOURS || to > DAY_HOURS || from == to) return false;
+    for (uint64_t hour = from; hour != to; hour = hour + 1) {
+        if (hour == DAY_HOURS) hour = 0;
+        if (hour == to) break;
+        *hours |= UINT32_C(1) << hour;
+    }
+    return true;
+}
+
+bool admission_parse_hours(struct str text, uint32_t *out)
+{
+    uint32_t hours = 0;
+    while (text.data)
+        if (!parse_hour_range(str_cut(&text, ','), &hours)) return false;
+    *out = hours;
+    return hours != 0;
+}

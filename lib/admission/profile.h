@@ -1,0 +1,80 @@
+/* A pre-distribution profile (A7): what is released when, for whom, and how downloads are spread until the deadline. */
+#ifndef ADMISSION_PROFILE_H
+#define ADMISSION_PROFILE_H
+
+#include "base/error.h"
+#include "lib/admission/day.h"
+
+enum admission_mode { ADMISSION_FIXED, ADMISSION_RANDOM, ADMISSION_STICKY, ADMISSION_PACED };
+enum admission_level { ADMISSION_LOWEST, ADMISSION_NORMAL, ADMISSION_HIGHEST, ADMISSION_LEVELS };
+enum admission_source { ADMISSION_CDN, ADMISSION_PEER, ADMISSION_ANY };
+
+/* From `from` on (a span in ms, or points) `add` is added to the probability; ascending. */
+struct admission_band {
+    int64_t from;
+    double add;
+};
+struct admission_bands {
+    struct admission_band *items;
+    size_t count;
+};
+struct admission_membership {
+    struct str name;
+    double add;
+};
+
+/* A4. A gap between two logins counts where it is at least (deadline − release) · initial_coefficient. */
+struct admission_account {
+    double initial_coefficient, cap;
+    struct admission_bands gap, credit, points;
+    struct admission_membership *memberships;
+    size_t membership_count;
+};
+
+/* A5. */
+struct admission_levels {
+    double r1, r2;
+    int64_t lead;
+    struct admission_strategy {
+        enum admission_source source;
+        uint64_t speed; /* bytes a second; 0: no limit */
+    } strategy[ADMISSION_LEVELS];
+};
+
+struct admission_profile {
+    struct str resource;
+    struct str *urls; /* of http or https, in the order to try */
+    size_t url_count;
+    uint64_t size;     /* bytes; 0: not said */
+    struct str sha256; /* lower-case hexadecimal, or empty */
+    int64_t release, deadline, lead;
+    enum admission_mode mode;
+    double threshold; /* of fixed mode */
+    int64_t interval; /* between two evaluations (A6) */
+    struct admission_account account;
+    struct admission_levels levels;
+    double share; /* of the devices that it is for */
+    struct str *regions;
+    size_t region_count; /* 0: all */
+    struct str *ask;     /* when clients ask: "start-up", "login", "unmetered"; handed on to them */
+    size_t ask_count;
+    struct day clock; /* the rate 1 at all hours */
+    struct day slots; /* A3's coefficients */
+    struct day pace;  /* those times the measured `pacing` */
+    double whole;     /* what sticky mode's product reaches at D − lead */
+};
+
+/* Any profile that this takes can be decided by; what is wrong is named with its path. Text lives in the arena. */
+enum status admission_profile_parse(struct arena *, struct str json, struct admission_profile *, struct error *);
+
+/* D − lead: all have been admitted by then (A1). Not before the release. */
+int64_t admission_profile_end(const struct admission_profile *);
+
+const char *admission_mode_name(enum admission_mode);
+const char *admission_level_name(enum admission_level);
+const char *admission_source_name(enum admission_source);
+
+/* Hours such as "18-24,0-2" as bits; false where they are none. */
+bool admission_parse_hours(struct str, uint32_t *hours);
+
+#endif

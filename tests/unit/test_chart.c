@@ -1,0 +1,71 @@
+/* Charts are well-formed, stay in their frame, and say what they are given. */
+#include "lib/chart/chart.h"
+#include "tests/unit/unit.h"
+
+static const double x[] = {0, 1, 2, 3}, y[] = {0, 10, 5, 40};
+
+static struct chart sample(void)
+{
+    return (struct chart){.title = S("a < b & \"c\""),
+                          .x_title = S("hours"),
+                          .y_title = S("MB/s"),
+                          .series = {{S("first"), x, y, 4, true}},
+                          .series_count = 1};
+}
+
+static bool has(struct str text, const char *part)
+{
+    return str_find_str(text, str_of(part)) < text.length;
+}
+
+static void titles_axes_and_legend_are_there(void **state)
+{
+    struct chart chart = sample();
+    struct str svg = chart_svg(*state, &chart);
+    assert_true(str_starts(svg, S("<svg xmlns=")) && str_ends(svg, S("</svg>\n")));
+    assert_true(has(svg, ">a &lt; b &amp; &quot;c&quot;</text>"));
+    assert_true(has(svg, ">hours</text>") && has(svg, ">MB/s</text>") && has(svg, ">first</text>"));
+    assert_true(has(svg, ">40</text>") && has(svg, ">0.5</text>"));
+    assert_true(has(svg, "<polygon"));
+}
+
+/* x from 76 to 936, y from 422 (0) up to 112 (the largest). */
+static void points_are_where_they_belong(void **state)
+{
+    struct chart chart = sample();
+    chart.series[0].area = false;
+    struct str svg = chart_svg(*state, &chart);
+    assert_true(has(svg, "points=\"76.0,422.0 362.7,344.5 649.3,383.2 936.0,112.0\""));
+    assert_false(has(svg, "<polygon"));
+}
+
+static void what_is_above_is_cut_off(void **state)
+{
+    struct chart chart = sample();
+    chart.y_most = 10;
+    chart.line = (struct chart_tick){5, S("limit")};
+    chart.mark = (struct chart_tick){2, S("now")};
+    struct str svg = chart_svg(*state, &chart);
+    assert_true(has(svg, "clip-path=\"url(#plot)\"") && has(svg, "936.0,-818.0"));
+    assert_true(has(svg, ">limit</text>") && has(svg, ">now</text>") && has(svg, "y1=\"267.0\""));
+}
+
+static void nothing_is_drawn_as_nothing(void **state)
+{
+    struct chart empty = {.series_count = 0}, flat = sample();
+    static const double zeros[] = {0, 0, 0, 0};
+    flat.series[0].x = flat.series[0].y = zeros;
+    assert_false(has(chart_svg(*state, &empty), "nan"));
+    assert_false(has(chart_svg(*state, &flat), "nan") || has(chart_svg(*state, &flat), "inf"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test_with_arena(titles_axes_and_legend_are_there),
+        test_with_arena(points_are_where_they_belong),
+        test_with_arena(what_is_above_is_cut_off),
+        test_with_arena(nothing_is_drawn_as_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
