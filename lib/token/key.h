@@ -36,7 +36,7 @@ bool token_key_of(const struct token_target *, struct str business, bool any_hos
 /* The host as it is compared: {NULL, 0} where it is none. Lower case, without the root's dot; `buffer` holds it. */
 struct str token_host(struct str host, char buffer[TOKEN_HOST_MAXIMUM + 1]);
 
-/* The URL or request target without its token, otherwise unchanged byte for byte. */
+/* The URL or request target (no control bytes in it) without its token, otherwise unchanged byte for byte. */
 struct str token_detach(struct arena *, struct str url, struct str parameter);
 /* With this token instead of any it has, at the end of its query, in front of its fragment. */
 struct str token_attach(struct arena *, struct str url, struct str parameter, struct str token);

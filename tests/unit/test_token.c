@@ -272,20 +272,20 @@ static void copies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(due_and_early),
-        UNIT_TEST(the_same_version_gives_the_same_url),
-        UNIT_TEST(fields_come_back),
-        UNIT_TEST(refused_for_anything_else),
-        UNIT_TEST(any_host),
-        UNIT_TEST(keys_rotate),
-        UNIT_TEST(every_altered_bit),
-        UNIT_TEST(truncated_and_extended),
-        UNIT_TEST(what_is_no_token),
-        UNIT_TEST(very_long),
-        UNIT_TEST(fields_out_of_bounds),
-        UNIT_TEST(the_largest_token),
-        UNIT_TEST(reads_nothing_behind_the_end),
-        UNIT_TEST(copies),
+        test_with_arena(due_and_early),
+        test_with_arena(the_same_version_gives_the_same_url),
+        test_with_arena(fields_come_back),
+        test_with_arena(refused_for_anything_else),
+        test_with_arena(any_host),
+        test_with_arena(keys_rotate),
+        test_with_arena(every_altered_bit),
+        test_with_arena(truncated_and_extended),
+        test_with_arena(what_is_no_token),
+        test_with_arena(very_long),
+        test_with_arena(fields_out_of_bounds),
+        test_with_arena(the_largest_token),
+        test_with_arena(reads_nothing_behind_the_end),
+        test_with_arena(copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,17 +209,17 @@ static void capacities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(processed_once),
-        UNIT_TEST(without_a_report),
-        UNIT_TEST(failures_back_off),
-        UNIT_TEST(older_tokens_fetch_nothing),
-        UNIT_TEST(failed_ones_go_first),
-        UNIT_TEST(a_full_table_works_on),
-        UNIT_TEST(stale_below_once_a_month),
-        UNIT_TEST(saved_and_loaded),
-        UNIT_TEST(instances_merge),
-        UNIT_TEST(what_is_no_table),
-        UNIT_TEST(capacities),
+        test_with_arena(processed_once),
+        test_with_arena(without_a_report),
+        test_with_arena(failures_back_off),
+        test_with_arena(older_tokens_fetch_nothing),
+        test_with_arena(failed_ones_go_first),
+        test_with_arena(a_full_table_works_on),
+        test_with_arena(stale_below_once_a_month),
+        test_with_arena(saved_and_loaded),
+        test_with_arena(instances_merge),
+        test_with_arena(what_is_no_table),
+        test_with_arena(capacities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

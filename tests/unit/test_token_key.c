@@ -127,13 +127,13 @@ static void hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(equal_keys),
-        UNIT_TEST(different_keys),
-        UNIT_TEST(parts_do_not_run_together),
-        UNIT_TEST(as_the_format_says),
-        UNIT_TEST(attached),
-        UNIT_TEST(detached),
-        UNIT_TEST(hosts),
+        test_with_arena(equal_keys),
+        test_with_arena(different_keys),
+        test_with_arena(parts_do_not_run_together),
+        test_with_arena(as_the_format_says),
+        test_with_arena(attached),
+        test_with_arena(detached),
+        test_with_arena(hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,10 +102,10 @@ static void refuses_what_it_cannot_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT_TEST(seals_as_published),
-        UNIT_TEST(opens_as_published),
-        UNIT_TEST(refuses_every_altered_bit),
-        UNIT_TEST(refuses_what_it_cannot_do),
+        test_with_arena(seals_as_published),
+        test_with_arena(opens_as_published),
+        test_with_arena(refuses_every_altered_bit),
+        test_with_arena(refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
