@@ -71,5 +71,6 @@ int cmd_unpublish(int argc, char **argv);
 int cmd_release(int argc, char **argv);
 int cmd_channel(int argc, char **argv);
 int cmd_url(int argc, char **argv);
+int cmd_token(int argc, char **argv);
 
 #endif

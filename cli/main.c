@@ -10,6 +10,7 @@ static const struct command_entry commands[] = {
     {"release", cmd_release, "say which version of an app is current"},
     {"channel", cmd_channel, "an app's channels, and what holds for all of them"},
     {"url", cmd_url, "signed URLs with channel info of their own"},
+    {"token", cmd_token, "cache updates that travel with the URL"},
     {"splice", cmd_splice, "make a channel package offline"},
     {"inspect", cmd_inspect, "what is in an APK's signing block"},
 };
