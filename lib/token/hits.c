@@ -239,6 +239,14 @@ enum token_reason hits_ask(struct hits *hits, const struct hits_rules *rules, co
     return TOKEN_DONE;
 }
 
+bool hits_knows(struct hits *hits, const struct hits_token *token)
+{
+    unsigned char id[32];
+    token_id(token, id);
+    const struct entry *resource = find(hits, token->key.bytes, true);
+    return (resource && resource->modified > token->modified) || find(hits, id, false);
+}
+
 void hits_report(struct hits *hits, const struct hits_rules *rules, const struct hits_token *token, bool succeeded, int64_t now)
 {
     unsigned char id[32];

@@ -37,6 +37,8 @@ struct hits_token hits_token_of(const struct token_answer *);
 
 /* A verified token that is due asks: TOKEN_DUE, TOKEN_PROCESSING or TOKEN_RETRY (update), TOKEN_DONE, TOKEN_OLDER or TOKEN_BACK_OFF (serve). */
 enum token_reason hits_ask(struct hits *, const struct hits_rules *, const struct hits_token *, int64_t now);
+/* Whether hits_ask would answer from what it remembers. Changes nothing. */
+bool hits_knows(struct hits *, const struct hits_token *);
 /* What became of it. A success is not undone by the failure of an equal request, unless it was only assumed. */
 void hits_report(struct hits *, const struct hits_rules *, const struct hits_token *, bool succeeded, int64_t now);
 
