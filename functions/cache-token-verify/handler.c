@@ -127,6 +127,16 @@ static void respond(struct task *task, enum token_reason reason)
     answer(task, token_action_name(action), token_reason_name(reason));
 }
 
+/* So that a node can tell a copy that is not the one meant from one that is, before it stores it. */
+static void describe_copy(struct task *task)
+{
+    struct arena *arena = task->io.arena;
+    const struct token_fields *fields = &task->answer.token.fields;
+    struct lc_headers *headers = &task->response->headers;
+    lc_header_add(arena, headers, S("Pakhus-Modified"), http_date(arena, fields->modified / CLOCK_SECOND * CLOCK_SECOND));
+    if (fields->has_size) lc_header_add(arena, headers, S("Pakhus-Size"), arena_printf(arena, "%llu", (unsigned long long)fields->size));
+}
+
 static enum status ask_node(struct task *task, enum token_reason *reason, struct error *error)
 {
     struct node *node;
@@ -144,6 +154,7 @@ static enum status verify(struct task *task, struct error *error)
     enum token_reason reason = token_verify(&task->verify->ring, &task->question, &task->answer);
     if (reason == TOKEN_DUE) TRY(ask_node(task, &reason, error));
     respond(task, reason);
+    if (token_action_of(reason) == TOKEN_UPDATE) describe_copy(task);
     return STATUS_OK;
 }
 
