@@ -92,9 +92,9 @@ static bool is_allowed(struct task *task)
 static void log_refusal(struct task *task, enum token_reason reason)
 {
     if (reason == TOKEN_UNKNOWN_KEY) {
-        struct str rest = task->answer.target.token;
+        struct str token = task->answer.target.token, id = str_first(token, str_find(token, '.'));
         log_warn(task->call->log, "token: node " STR_FMT " was asked with the key id '" STR_FMT "', which is not in PAKHUS_TOKEN_KEYS here",
-                 STR_ARG(task->node), STR_ARG(str_first(str_cut(&rest, '.'), 32)));
+                 STR_ARG(task->node), STR_ARG(str_first(id, 32)));
     } else {
         log_info(task->call->log, "token: refused for node " STR_FMT ": %s", STR_ARG(task->node), token_reason_name(reason));
     }
@@ -301,7 +301,7 @@ static enum status parse_event(struct arena *arena, struct str text, struct stal
     TRY(config_text(&event, "pakhus", CONFIG_REQUIRED, &name, error));
     ENSURE(str_equal(name, S("stale")), error, STATUS_INVALID, "event.pakhus: must be 'stale' here");
     TRY(config_id(&event, "node", CONFIG_OPTIONAL, &request->node, error));
-    TRY(config_number(&event, "least", CONFIG_OPTIONAL, 0, 1e6, &request->least, error));
+    TRY(config_number(&event, "least", CONFIG_OPTIONAL, 0, 1e9, &request->least, error));
     TRY(config_flag(&event, "forget", CONFIG_OPTIONAL, &request->forget, error));
     return config_end(&event, error);
 }

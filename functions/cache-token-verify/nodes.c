@@ -6,9 +6,9 @@
 
 #include "base/encode.h"
 
-/* A write is at most so often (ms), however many results come in; what others wrote is read again so often; a table that nobody wrote to for so long is
- * another one's to remove, once it has taken it over. */
-enum { WRITE_PAUSE = 200, READ_PAUSE = 5 * CLOCK_SECOND, ABANDONED = CLOCK_HOUR };
+/* All in ms. How long the store may keep a node waiting, and is left alone after it failed; how often what others wrote is read again; after how long a
+ * table that nobody writes to is another one's to remove, once that has taken it over. */
+enum { STORE_TIME = 2 * CLOCK_SECOND, STORE_REST = 10 * CLOCK_SECOND, READ_PAUSE = 5 * CLOCK_SECOND, ABANDONED = CLOCK_HOUR };
 enum { NODES_MOST = 64, ABANDONED_MOST = 32, TABLE_LIMIT = 256 << 20 };
 
 struct node {
@@ -18,11 +18,11 @@ struct node {
     pthread_mutex_t table_lock; /* around `hits`; held for moments only */
     struct hits *hits;
     int users;
-    uint64_t used;            /* nodes' clock of use */
-    atomic_bool loaded;       /* read once */
-    atomic_bool due;          /* somebody is on the way to write it */
-    _Atomic uint64_t written; /* the version that the store has */
-    _Atomic int64_t written_at, read_at;
+    uint64_t used;                                     /* nodes' clock of use */
+    atomic_bool loaded;                                /* read once */
+    atomic_bool due;                                   /* somebody is on the way to write it */
+    _Atomic uint64_t written;                          /* the version that the store has */
+    _Atomic int64_t read_at, write_from, failed_until; /* the last time; not before */
     struct str abandoned[ABANDONED_MOST];
     size_t abandoned_count;
 };
@@ -95,7 +95,7 @@ static bool read_table(void *context, const struct store_object *listed)
     struct node *node = reading->node;
     struct store_object object;
     bool ours = str_equal(listed->key, node->key), old = listed->modified < atomic_load(&node->read_at) - CLOCK_MINUTE;
-    if (ours || (old && atomic_load(&node->loaded))) return true;
+    if (atomic_load(&node->loaded) && (ours || old)) return true;
     struct str key = arena_copy(reading->io.arena, listed->key);
     reading->status =
         store_get(reading->nodes->options.store, reading->io, key, &(struct store_get){.limit = TABLE_LIMIT}, &object, &reading->error);
@@ -105,12 +105,13 @@ static bool read_table(void *context, const struct store_object *listed)
     bool whole = hits_load(node->hits, object.body);
     pthread_mutex_unlock(&node->table_lock);
     if (!whole) log_warn(reading->log, STR_FMT " is not a hit table", STR_ARG(key));
-    remember_abandoned(node, listed);
+    if (!ours) remember_abandoned(node, listed);
     return true;
 }
 
 static void read_tables(struct nodes *nodes, struct node *node, struct io io, struct log log)
 {
+    io.deadline = deadline_within(io.deadline, STORE_TIME);
     struct reading reading = {.nodes = nodes, .node = node, .io = io, .log = log};
     int64_t now = clock_now();
     enum status status = store_list(nodes->options.store, io, node->prefix, 0, read_table, &reading, &reading.error);
@@ -140,7 +141,7 @@ static struct str saved_table(struct node *node, struct arena *arena, uint64_t *
     return saved;
 }
 
-/* With io_lock. */
+/* With io_lock. Those that wait for it find their change written with the others'. */
 static void write_table(struct nodes *nodes, struct node *node, struct io io, struct log log)
 {
     uint64_t version;
@@ -148,8 +149,10 @@ static void write_table(struct nodes *nodes, struct node *node, struct io io, st
     atomic_store(&node->due, false);
     struct str saved = saved_table(node, io.arena, &version);
     if (!saved.data) return;
+    io.deadline = deadline_within(io.deadline, STORE_TIME);
     enum status status = store_put(nodes->options.store, io, node->key, saved, NULL, NULL, &error);
-    atomic_store(&node->written_at, clock_monotonic()); /* a failure too waits before the next try */
+    if (status != STATUS_OK) atomic_store(&node->failed_until, clock_monotonic() + STORE_REST);
+    atomic_store(&node->write_from, clock_monotonic() + (status == STATUS_OK ? nodes->options.flush : STORE_REST));
     if (status != STATUS_OK) {
         log_warn(log, "the hit table of node " STR_FMT " can't be written: %s", STR_ARG(node->name), error.text);
         return;
@@ -270,7 +273,7 @@ void nodes_release(struct nodes *nodes, struct node *node)
 /* On the loop one caller is sent to where it may wait, and the others go on meanwhile. */
 static enum status write_if_due(struct nodes *nodes, struct node *node, struct io io, struct log log, struct error *error)
 {
-    bool late = clock_monotonic() - atomic_load(&node->written_at) >= nodes->options.flush;
+    bool late = clock_monotonic() >= atomic_load(&node->write_from);
     if (!late || !is_changed(node)) {
         if (!io.no_wait) atomic_store(&node->due, false); /* whoever was sent here found it done */
         return STATUS_OK;
@@ -319,8 +322,8 @@ enum status node_report(struct nodes *nodes, struct node *node, struct io io, st
     pthread_mutex_lock(&node->table_lock);
     hits_report(node->hits, &nodes->options.rules, token, succeeded, now);
     pthread_mutex_unlock(&node->table_lock);
-    bool rested = clock_monotonic() - atomic_load(&node->written_at) >= WRITE_PAUSE;
-    if ((rested || nodes->options.flush == 0) && is_changed(node)) write_locked(nodes, node, io, log);
+    bool resting = clock_monotonic() < atomic_load(&node->failed_until); /* later, then, with write_if_due */
+    if (!resting && is_changed(node)) write_locked(nodes, node, io, log);
     return STATUS_OK;
 }
 

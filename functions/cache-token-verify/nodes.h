@@ -30,7 +30,7 @@ void nodes_release(struct nodes *, struct node *);
 /* Work on a held node. A token that is new here is looked for in what other instances wrote. */
 enum status node_ask(struct nodes *, struct node *, struct io, struct log, const struct hits_token *, int64_t now, enum token_reason *,
                      struct error *);
-/* Written at once, unless that was done a moment ago. */
+/* Written before it returns. */
 enum status node_report(struct nodes *, struct node *, struct io, struct log, const struct hits_token *, bool succeeded, int64_t now,
                         struct error *);
 /* With `forget` all that other instances wrote goes too. */
