@@ -1,5 +1,6 @@
 #include "lib/token/thread.h"
 
+#include <openssl/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -12,6 +13,8 @@ static void end_thread(void *context)
     struct token_thread *thread = context;
     EVP_CIPHER_CTX_free(thread->cipher);
     EVP_MD_CTX_free(thread->digest);
+    for (size_t i = 0; i < TOKEN_PRIMED; i++) EVP_CIPHER_CTX_free(thread->primed[i].cipher);
+    OPENSSL_cleanse(thread, sizeof *thread);
     free(thread);
 }
 
@@ -30,13 +33,14 @@ static struct token_thread *new_thread(void)
     *thread = fetched;
     thread->cipher = EVP_CIPHER_CTX_new();
     thread->digest = EVP_MD_CTX_new();
+    for (size_t i = 0; i < TOKEN_PRIMED; i++) thread->primed[i].cipher = EVP_CIPHER_CTX_new();
     pthread_setspecific(threads, thread);
     return thread;
 }
 
-const struct token_thread *token_thread(void)
+struct token_thread *token_thread(void)
 {
     pthread_once(&once, fetch);
-    const struct token_thread *thread = pthread_getspecific(threads);
+    struct token_thread *thread = pthread_getspecific(threads);
     return thread ? thread : new_thread();
 }

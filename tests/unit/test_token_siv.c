@@ -89,6 +89,28 @@ static void refuses_every_altered_bit(void **state)
     }
 }
 
+/* More keys than contexts are kept, and forgeries between the messages: none changes what the next one comes to. */
+static void messages_do_not_disturb_each_other(void **state)
+{
+    enum { KEYS = 6, MESSAGES = 3000000 };
+    unsigned char sealed[KEYS][40], out[40];
+    struct str keys[KEYS], plain = S("a text of 24 bytes in all"), id = S("k1");
+    for (int i = 0; i < KEYS; i++) {
+        char *key = arena_alloc(*state, 64);
+        key[0] = (char)i;
+        keys[i] = str_make(key, 64);
+        assert_true(siv_seal(keys[i], &id, 1, str_first(plain, 24), sealed[i]));
+    }
+    for (int i = 0; i < MESSAGES; i++) {
+        int k = i < MESSAGES - 1000 ? 0 : i % KEYS;
+        bool forged = i % 7 == 0;
+        sealed[k][20] ^= forged;
+        if (siv_open(keys[k], &id, 1, str_make(sealed[k], 40), out) == forged) fail_msg("message %d", i);
+        sealed[k][20] ^= forged;
+        if (i % 1000 == 999) assert_false(siv_open(keys[k], &(struct str){"k2", 2}, 1, str_make(sealed[k], 40), out));
+    }
+}
+
 static void refuses_what_it_cannot_do(void **state)
 {
     unsigned char out[64];
@@ -102,9 +124,8 @@ static void refuses_what_it_cannot_do(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(seals_as_published),
-        test_with_arena(opens_as_published),
-        test_with_arena(refuses_every_altered_bit),
+        test_with_arena(seals_as_published),        test_with_arena(opens_as_published),
+        test_with_arena(refuses_every_altered_bit), test_with_arena(messages_do_not_disturb_each_other),
         test_with_arena(refuses_what_it_cannot_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
