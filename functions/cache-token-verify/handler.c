@@ -424,14 +424,11 @@ static enum status read_settings(struct verify *verify, struct nodes_options *op
 static enum status init(void **state, struct error *error)
 {
     struct app *app;
-    TRY(app_acquire(&app, error));
+    TRY(app_open(&app, error));
     struct verify *verify = arena_new_of(app->arena, struct verify);
     struct nodes_options options = {.store = app->store, .entries = ENTRIES, .flush = FLUSH, .rules = HITS_RULES};
     verify->app = app;
-    if (read_settings(verify, &options, error) != STATUS_OK) {
-        app_release(app);
-        return error->status;
-    }
+    TRY(read_settings(verify, &options, error));
     verify->nodes = nodes_new(&options);
     *state = verify;
     return STATUS_OK;
@@ -454,7 +451,6 @@ static void stop(void *state)
     struct verify *verify = state;
     flush(verify);
     nodes_free(verify->nodes);
-    app_release(verify->app);
 }
 
 static void metrics(void *state, struct buf *out)
