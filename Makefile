@@ -31,7 +31,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
+.PHONY: all nginx-module run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -79,6 +79,30 @@ $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) | stati
 	$(call say,link $@)
 	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
 
+# The nginx module is made of the very objects of lib/token, in position-independent form, by nginx's own configure.
+NGINX_MODULE := $(BUILD)/nginx/ngx_http_pakhus_token_module.so
+NGINX_SOURCE := /usr/share/nginx/src
+TOKEN_ROOMS := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard lib/token/*.c lib/keyring/*.c base/*.c))
+nginx-module: deps-test $(NGINX_MODULE) ## build/nginx/ngx_http_pakhus_token_module.so, for Debian's nginx
+
+$(BUILD)/pic/%.o: %.c | deps
+	@mkdir -p $(@D)
+	$(call say,cc -fPIC $<)
+	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c $< -o $@
+
+$(BUILD)/libpakhus-token.a: $(TOKEN_ROOMS)
+	@rm -f $@
+	$(call say,ar $@)
+	$(Q)ar rcs $@ $^
+
+$(NGINX_MODULE): cdn/nginx-token-module/ngx_http_pakhus_token_module.c cdn/nginx-token-module/config $(BUILD)/libpakhus-token.a
+	$(call say,nginx module $@)
+	@mkdir -p $(@D)
+	$(Q)cd $(NGINX_SOURCE) && . ./conf_flags && PAKHUS_TOKEN_LIBRARY=$(CURDIR)/$(BUILD)/libpakhus-token.a ./configure "$${NGX_CONF_FLAGS[@]}" \
+		--with-cc=$(CC) --with-cc-opt='-O2 -g -std=gnu17 -fPIC -Wno-missing-field-initializers -D_FILE_OFFSET_BITS=64' --with-ld-opt='-Wl,-z,relro -Wl,-z,now -fPIC' \
+		--add-dynamic-module=$(CURDIR)/cdn/nginx-token-module --builddir=$(CURDIR)/$(@D) >$(CURDIR)/$(@D).log 2>&1 || { tail $(CURDIR)/$(@D).log; exit 1; }
+	$(Q)$(MAKE) -s -f $(CURDIR)/$(@D)/Makefile -C $(NGINX_SOURCE) modules
+
 run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data
 	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
@@ -93,7 +117,7 @@ $(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(COMMANDS) $(ARCHIVE)
 unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
-e2e: deps-test all
+e2e: deps-test all nginx-module
 	@scripts/run-e2e-tests $(BUILD)
 
 # One after the other: the end-to-end tests have clocks to keep.
@@ -124,7 +148,7 @@ check: ## format, lint, static analysis
 format: ## clang-format over everything
 	clang-format -i $(C_FILES)
 
--include $(shell find $(BUILD)/o -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/o $(BUILD)/pic -name '*.d' 2>/dev/null)
 
 clean: ## removes build/ (the cache stays)
 	rm -rf build

@@ -83,10 +83,9 @@ static bool strip_padding(struct str *text)
     return fits && text->length % 4 != 1;
 }
 
-static bool decode64(struct arena *arena, struct str text, bool url, struct str *bytes)
+/* `text` without its padding; `out` has room for 3 bytes of every 4 digits, rounded up. */
+static bool decode64_into(struct str text, bool url, char *out, size_t *length)
 {
-    if (!strip_padding(&text)) return false;
-    char *out = arena_buffer(arena, text.length / 4 * 3 + 3);
     size_t used = 0;
     uint32_t group = 0;
     unsigned bits = 0;
@@ -100,8 +99,24 @@ static bool decode64(struct arena *arena, struct str text, bool url, struct str 
         out[used++] = (char)(group >> bits & 0xff);
     }
     if ((group & ((1U << bits) - 1)) != 0) return false; /* two texts must not mean the same bytes */
-    *bytes = (struct str){out, used};
+    *length = used;
     return true;
+}
+
+static bool decode64(struct arena *arena, struct str text, bool url, struct str *bytes)
+{
+    if (!strip_padding(&text)) return false;
+    char *out = arena_buffer(arena, text.length / 4 * 3 + 3);
+    size_t length;
+    if (!decode64_into(text, url, out, &length)) return false;
+    *bytes = (struct str){out, length};
+    return true;
+}
+
+bool base64url_decode_to(struct str text, void *buffer, size_t capacity, size_t *length)
+{
+    if (text.length % 4 == 1 || text.length / 4 * 3 + text.length % 4 * 3 / 4 > capacity) return false;
+    return decode64_into(text, true, buffer, length);
 }
 
 bool base64_decode(struct arena *arena, struct str text, struct str *bytes)

@@ -13,6 +13,8 @@ struct str base64url_encode(struct arena *, struct str bytes); /* without */
 /* Strict: one alphabet each, no white space, no stray bits; padding may be left out, or must be right. */
 bool base64_decode(struct arena *, struct str text, struct str *bytes);
 bool base64url_decode(struct arena *, struct str text, struct str *bytes);
+/* Without an arena, for what must not allocate: no padding, and false where the bytes do not fit. */
+bool base64url_decode_to(struct str text, void *buffer, size_t capacity, size_t *length);
 
 /* Encodes all but unreserved characters; '/' too, unless `keep_slash`: what S3's canonical URIs want. */
 struct str percent_encode(struct arena *, struct str bytes, bool keep_slash);

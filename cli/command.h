@@ -77,5 +77,6 @@ int cmd_url(int argc, char **argv);
 int cmd_admission(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
+int cmd_token(int argc, char **argv);
 
 #endif

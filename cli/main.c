@@ -13,6 +13,7 @@ static const struct command_entry commands[] = {
     {"admission", cmd_admission, "who may download when, ahead of a deadline"},
     {"fetch", cmd_fetch, "download a resource ahead of its deadline"},
     {"simulate", cmd_simulate, "what would happen to origin and edges"},
+    {"token", cmd_token, "cache updates that travel with the URL"},
     {"splice", cmd_splice, "make a channel package offline"},
     {"inspect", cmd_inspect, "what is in an APK's signing block"},
 };

@@ -1,0 +1,446 @@
+/* Cache tokens inside nginx (spec/cache-token.md): the same lib/token as in the function, with the node's hit table in shared memory.
+ *
+ *     pakhus_token_zone  updates:4m;                     http: a hit table, shared by the workers
+ *     pakhus_token_keys  /etc/nginx/pakhus-token.keys;   kid:base64, one a line or with commas, newest first; read again on reload
+ *     pakhus_token_business shop;
+ *     pakhus_token_param pkt;
+ *     pakhus_token       updates | off;                  decides in the access phase: a token that is refused is answered 403
+ *
+ *     $pakhus_token_action    serve, update, refuse
+ *     $pakhus_token_reason    see FORMAT.md
+ *     $pakhus_cache_key       64 digits: for proxy_cache_key
+ *     $pakhus_token_mismatch  "" or what the fetched copy has otherwise than the token says: for proxy_no_cache, so that the old copy stays
+ *     $pakhus_token_uri       the request's URI without its token: for origins
+ *
+ * An update has succeeded when its response has been stored, and failed when it was not. */
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "lib/token/hits.h"
+
+typedef struct {
+    struct keyring *keys;
+    ngx_str_t business;
+    ngx_str_t parameter;
+    ngx_shm_zone_t *zone; /* NULL: off */
+} location_t;
+
+typedef struct {
+    struct token_answer answer;
+    struct hits_token token;
+    struct hits *hits;
+    ngx_slab_pool_t *pool;
+    u_char key[2 * TOKEN_KEY_LENGTH + 1];
+    unsigned pending : 1; /* was answered `update`, and nobody knows yet what became of it */
+} verdict_t;
+
+ngx_module_t ngx_http_pakhus_token_module;
+
+/* The window is for nodes that cannot report. This one can. */
+static const struct hits_rules rules = {.window = INT64_MAX, .back_off = 1000, .back_off_most = 3600000};
+
+static struct str str_from_ngx(ngx_str_t s)
+{
+    return str_make(s.data, s.len);
+}
+
+static int64_t now_ms(void)
+{
+    ngx_time_t *time = ngx_timeofday();
+    return (int64_t)time->sec * 1000 + time->msec;
+}
+
+/* --- the verdict: once per request, kept over internal redirects, which empty the contexts */
+
+static void keep_verdict(void *data)
+{
+    (void)data;
+}
+
+static verdict_t *find_verdict(ngx_http_request_t *r)
+{
+    verdict_t *verdict = ngx_http_get_module_ctx(r, ngx_http_pakhus_token_module);
+    if (verdict) return verdict;
+    for (ngx_pool_cleanup_t *cleanup = r->pool->cleanup; cleanup; cleanup = cleanup->next) {
+        if (cleanup->handler != keep_verdict) continue;
+        ngx_http_set_ctx(r, cleanup->data, ngx_http_pakhus_token_module);
+        return cleanup->data;
+    }
+    return NULL;
+}
+
+static void ask_table(verdict_t *verdict)
+{
+    verdict->token = hits_token_of(&verdict->answer);
+    ngx_shmtx_lock(&verdict->pool->mutex);
+    verdict->answer.reason = hits_ask(verdict->hits, &rules, &verdict->token, now_ms());
+    ngx_shmtx_unlock(&verdict->pool->mutex);
+    verdict->pending = token_action_of(verdict->answer.reason) == TOKEN_UPDATE;
+}
+
+static void report(verdict_t *verdict, bool succeeded)
+{
+    ngx_shmtx_lock(&verdict->pool->mutex);
+    hits_report(verdict->hits, &rules, &verdict->token, succeeded, now_ms());
+    ngx_shmtx_unlock(&verdict->pool->mutex);
+    verdict->pending = 0;
+}
+
+static void log_refusal(ngx_http_request_t *r, const verdict_t *verdict)
+{
+    ngx_uint_t level = verdict->answer.reason == TOKEN_UNKNOWN_KEY ? NGX_LOG_WARN : NGX_LOG_INFO;
+    ngx_log_error(level, r->connection->log, 0, "pakhus token refused (%s): %s", token_reason_name(verdict->answer.reason),
+                  token_reason_detail(verdict->answer.reason));
+}
+
+static verdict_t *new_verdict(ngx_http_request_t *r, const location_t *location)
+{
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(verdict_t));
+    if (!cleanup) return NULL;
+    verdict_t *verdict = cleanup->data;
+    cleanup->handler = keep_verdict;
+    ngx_http_set_ctx(r, verdict, ngx_http_pakhus_token_module);
+    verdict->pending = 0;
+    verdict->pool = (ngx_slab_pool_t *)location->zone->shm.addr;
+    verdict->hits = verdict->pool->data;
+    const struct token_question question = {
+        .uri = str_from_ngx(r->unparsed_uri),
+        .host = str_from_ngx(r->headers_in.server),
+        .business = str_from_ngx(location->business),
+        .parameter = str_from_ngx(location->parameter),
+        .now = now_ms(),
+    };
+    enum token_reason reason = token_verify(location->keys, &question, &verdict->answer);
+    bool reads = r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD);
+    if (reason == TOKEN_DUE && reads) ask_table(verdict);
+    if (reason == TOKEN_DUE && !reads) verdict->answer.reason = TOKEN_NONE;
+    if (token_action_of(reason) == TOKEN_REFUSE) log_refusal(r, verdict);
+    verdict->key[0] = 0;
+    if (verdict->answer.has_key) token_key_hex(&verdict->answer.key, (char *)verdict->key);
+    return verdict;
+}
+
+/* NULL where it is off. */
+static verdict_t *verdict_of(ngx_http_request_t *r)
+{
+    location_t *location = ngx_http_get_module_loc_conf(r->main, ngx_http_pakhus_token_module);
+    verdict_t *verdict = find_verdict(r->main);
+    if (verdict || !location->zone) return verdict;
+    return new_verdict(r->main, location);
+}
+
+/* --- what was fetched */
+
+static ngx_table_elt_t *find_header(ngx_list_t *headers, const char *name)
+{
+    size_t length = strlen(name);
+    for (ngx_list_part_t *part = &headers->part; part; part = part->next) {
+        ngx_table_elt_t *items = part->elts;
+        for (ngx_uint_t i = 0; i < part->nelts; i++)
+            if (items[i].hash && items[i].key.len == length && ngx_strncasecmp(items[i].key.data, (u_char *)name, length) == 0)
+                return &items[i];
+    }
+    return NULL;
+}
+
+/* `sha-256=:<base64>:` (RFC 9530), `SHA-256=<base64>` (RFC 3230), or the bare digest as S3 has it. */
+static bool read_digest(ngx_str_t value, const char *prefix, unsigned char digest[32])
+{
+    u_char bytes[96];
+    u_char *at = *prefix ? ngx_strlcasestrn(value.data, value.data + value.len, (u_char *)prefix, strlen(prefix) - 1) : value.data;
+    if (!at) return false;
+    at += strlen(prefix);
+    size_t left = (size_t)(value.data + value.len - at);
+    if (left > 0 && *at == ':') at++, left--;
+    if (left < 44) return false;
+    ngx_str_t text = {44, at}, out = {0, bytes};
+    if (ngx_decode_base64(&out, &text) != NGX_OK || out.len != 32) return false;
+    memcpy(digest, bytes, 32);
+    return true;
+}
+
+static void find_digest(ngx_list_t *headers, struct token_copy *copy)
+{
+    static const struct {
+        const char *name, *prefix;
+    } forms[] = {{"repr-digest", "sha-256="}, {"digest", "sha-256="}, {"x-amz-checksum-sha256", ""}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms && !copy->has_digest; i++) {
+        ngx_table_elt_t *header = find_header(headers, forms[i].name);
+        copy->has_digest = header && read_digest(header->value, forms[i].prefix, copy->digest);
+    }
+}
+
+static const char *mismatch_of(ngx_http_request_t *r, const verdict_t *verdict)
+{
+    ngx_http_upstream_t *upstream = r->upstream;
+    if (!verdict->pending || !upstream) return NULL;
+    ngx_http_upstream_headers_in_t *in = &upstream->headers_in;
+    if (in->status_n != NGX_HTTP_OK) return "status";
+    struct token_copy copy = {.has_modified = in->last_modified_time != -1, .modified = (int64_t)in->last_modified_time * 1000};
+    bool encoded = find_header(&in->headers, "content-encoding") != NULL;
+    copy.has_size = !encoded && in->content_length_n >= 0;
+    copy.size = (uint64_t)in->content_length_n;
+    if (in->content_type) copy.type = str_from_ngx(in->content_type->value);
+    if (!encoded) find_digest(&in->headers, &copy);
+    return token_copy_mismatch(&verdict->answer.token.fields, &copy);
+}
+
+/* --- phases */
+
+/* A request that comes by again after its fetch, over error_page, has failed. */
+static ngx_int_t access_handler(ngx_http_request_t *r)
+{
+    if (r != r->main) return NGX_DECLINED;
+    verdict_t *verdict = verdict_of(r);
+    if (!verdict) return NGX_DECLINED;
+    if (verdict->pending && r->internal && r->upstream_states) {
+        report(verdict, false);
+        verdict->answer.reason = TOKEN_BACK_OFF;
+    }
+    return token_action_of(verdict->answer.reason) == TOKEN_REFUSE ? NGX_HTTP_FORBIDDEN : NGX_DECLINED;
+}
+
+static ngx_int_t log_handler(ngx_http_request_t *r)
+{
+    verdict_t *verdict = find_verdict(r->main);
+    if (!verdict || !verdict->pending) return NGX_OK;
+    bool stored = false;
+#if (NGX_HTTP_CACHE)
+    stored = r->cache && r->cache->updated;
+#endif
+    const char *mismatch = mismatch_of(r, verdict);
+    if (!stored)
+        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "pakhus token: update not stored (%s)", mismatch ? mismatch : "no response");
+    report(verdict, stored && !mismatch);
+    return NGX_OK;
+}
+
+/* --- variables */
+
+enum { ACTION, REASON, KEY, MISMATCH, URI };
+
+static ngx_int_t set_value(ngx_http_variable_value_t *value, const void *data, size_t length)
+{
+    value->valid = 1;
+    value->no_cacheable = 0;
+    value->not_found = 0;
+    value->len = (unsigned)length;
+    value->data = (u_char *)(uintptr_t)data;
+    return NGX_OK;
+}
+
+static ngx_int_t set_word(ngx_http_variable_value_t *value, const char *word)
+{
+    return set_value(value, word, strlen(word));
+}
+
+static ngx_int_t set_uri(ngx_http_request_t *r, ngx_http_variable_value_t *value, const verdict_t *verdict)
+{
+    const struct token_target *target = &verdict->answer.target;
+    if (!target->token.data) return set_value(value, r->unparsed_uri.data, r->unparsed_uri.len);
+    u_char *text = ngx_pnalloc(r->pool, r->unparsed_uri.len + 2);
+    if (!text) return NGX_ERROR;
+    bool query = target->before.length > 0 || target->after.length > 0, both = target->before.length > 0 && target->after.length > 0;
+    u_char *end = ngx_cpymem(text, target->path.data, target->path.length);
+    if (query) *end++ = '?';
+    end = ngx_cpymem(end, target->before.data, target->before.length);
+    if (both) *end++ = '&';
+    end = ngx_cpymem(end, target->after.data, target->after.length);
+    return set_value(value, text, (size_t)(end - text));
+}
+
+static ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t which)
+{
+    verdict_t *verdict = verdict_of(r);
+    const char *mismatch;
+    value->not_found = 1;
+    if (!verdict) return NGX_OK;
+    switch (which) {
+    case ACTION: return set_word(value, token_action_name(token_action_of(verdict->answer.reason)));
+    case REASON: return set_word(value, token_reason_name(verdict->answer.reason));
+    case KEY: return set_word(value, (const char *)verdict->key);
+    case MISMATCH: mismatch = mismatch_of(r, verdict); return set_word(value, mismatch ? mismatch : "");
+    default: return set_uri(r, value, verdict);
+    }
+}
+
+static ngx_int_t add_variables(ngx_conf_t *cf)
+{
+    static ngx_str_t names[] = {ngx_string("pakhus_token_action"), ngx_string("pakhus_token_reason"), ngx_string("pakhus_cache_key"),
+                                ngx_string("pakhus_token_mismatch"), ngx_string("pakhus_token_uri")};
+    for (uintptr_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ngx_http_variable_t *variable = ngx_http_add_variable(cf, &names[i], NGX_HTTP_VAR_NOCACHEABLE);
+        if (!variable) return NGX_ERROR;
+        variable->get_handler = get_variable;
+        variable->data = i;
+    }
+    return NGX_OK;
+}
+
+static ngx_int_t add_handlers(ngx_conf_t *cf)
+{
+    ngx_http_core_main_conf_t *core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    ngx_http_handler_pt *access = ngx_array_push(&core->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    ngx_http_handler_pt *log = ngx_array_push(&core->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (!access || !log) return NGX_ERROR;
+    *access = access_handler;
+    *log = log_handler;
+    return NGX_OK;
+}
+
+/* --- directives */
+
+/* A table of what fits: the slab allocator keeps some pages for itself. A reload finds the old one. */
+static ngx_int_t init_zone(ngx_shm_zone_t *zone, void *old)
+{
+    ngx_slab_pool_t *pool = (ngx_slab_pool_t *)zone->shm.addr;
+    if (old || zone->shm.exists) return NGX_OK;
+    uint32_t capacity = hits_capacity_in(zone->shm.size);
+    void *memory = NULL;
+    pool->log_nomem = 0;
+    while (capacity >= HITS_LEAST && !(memory = ngx_slab_alloc(pool, hits_size(capacity)))) capacity -= capacity / 64 + 1;
+    if (!memory) {
+        ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0, "pakhus_token_zone \"%V\" is too small", &zone->shm.name);
+        return NGX_ERROR;
+    }
+    pool->data = hits_init(memory, capacity);
+    zone->data = pool->data;
+    return NGX_OK;
+}
+
+static char *set_zone(ngx_conf_t *cf, ngx_command_t *command, void *conf)
+{
+    ngx_str_t *value = cf->args->elts;
+    u_char *colon = (u_char *)ngx_strchr(value[1].data, ':');
+    (void)command;
+    (void)conf;
+    if (!colon) return "must be NAME:SIZE";
+    ngx_str_t name = {(size_t)(colon - value[1].data), value[1].data};
+    ngx_str_t text = {(size_t)(value[1].data + value[1].len - colon - 1), colon + 1};
+    ssize_t size = ngx_parse_size(&text);
+    if (name.len == 0 || size == NGX_ERROR || size < (ssize_t)(8 * ngx_pagesize)) return "must be NAME:SIZE, of 32k at least";
+    ngx_shm_zone_t *zone = ngx_shared_memory_add(cf, &name, (size_t)size, &ngx_http_pakhus_token_module);
+    if (!zone) return NGX_CONF_ERROR;
+    if (zone->init) return "is given twice";
+    zone->init = init_zone;
+    return NGX_CONF_OK;
+}
+
+static char *set_token(ngx_conf_t *cf, ngx_command_t *command, void *conf)
+{
+    location_t *location = conf;
+    ngx_str_t *value = cf->args->elts;
+    (void)command;
+    if (location->zone != NGX_CONF_UNSET_PTR) return "is given twice";
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        location->zone = NULL;
+        return NGX_CONF_OK;
+    }
+    location->zone = ngx_shared_memory_add(cf, &value[1], 0, &ngx_http_pakhus_token_module);
+    return location->zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+static void free_arena(void *arena)
+{
+    arena_free(arena);
+}
+
+static struct arena *conf_arena(ngx_conf_t *cf)
+{
+    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(cf->pool, 0);
+    if (!cleanup) return NULL;
+    cleanup->handler = free_arena;
+    return cleanup->data = arena_new();
+}
+
+static ssize_t read_file(ngx_conf_t *cf, ngx_str_t *path, u_char *text, size_t capacity)
+{
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) return NGX_ERROR;
+    ngx_fd_t fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) return NGX_ERROR;
+    ssize_t length = ngx_read_fd(fd, text, capacity);
+    ngx_close_file(fd);
+    return length;
+}
+
+/* Lines are as good as commas; empty ones and those with a '#' in front do not count. */
+static struct str join_lines(struct arena *arena, struct str text)
+{
+    char *out = arena_buffer(arena, text.length + 1);
+    size_t used = 0;
+    for (struct str rest = text; rest.data;) {
+        struct str line = str_trim(str_cut(&rest, '\n'));
+        if (str_ends(line, S(","))) line.length--;
+        if (line.length == 0 || line.data[0] == '#') continue;
+        if (used > 0) out[used++] = ',';
+        memcpy(out + used, line.data, line.length);
+        used += line.length;
+    }
+    return str_make(out, used);
+}
+
+static char *set_keys(ngx_conf_t *cf, ngx_command_t *command, void *conf)
+{
+    location_t *location = conf;
+    ngx_str_t *value = cf->args->elts;
+    u_char text[8192];
+    struct error error;
+    (void)command;
+    if (location->keys != NGX_CONF_UNSET_PTR) return "is given twice";
+    ssize_t length = read_file(cf, &value[1], text, sizeof text);
+    struct arena *arena = conf_arena(cf);
+    if (length < 0 || length == sizeof text || !arena) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "the keys \"%V\" can't be read, or are too many", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    location->keys = arena_new_of(arena, struct keyring);
+    if (keyring_parse(arena, join_lines(arena, str_make(text, (size_t)length)), TOKEN_SECRET_LENGTH, location->keys, &error) == STATUS_OK)
+        return NGX_CONF_OK;
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", &value[1], error.text);
+    return NGX_CONF_ERROR;
+}
+
+static void *create_location(ngx_conf_t *cf)
+{
+    location_t *location = ngx_pcalloc(cf->pool, sizeof *location);
+    if (!location) return NULL;
+    location->keys = NGX_CONF_UNSET_PTR;
+    location->zone = NGX_CONF_UNSET_PTR;
+    return location;
+}
+
+static char *merge_location(ngx_conf_t *cf, void *parent, void *child)
+{
+    location_t *outer = parent, *inner = child;
+    (void)cf;
+    ngx_conf_merge_ptr_value(inner->keys, outer->keys, NULL);
+    ngx_conf_merge_ptr_value(inner->zone, outer->zone, NULL);
+    ngx_conf_merge_str_value(inner->business, outer->business, "");
+    ngx_conf_merge_str_value(inner->parameter, outer->parameter, "pkt");
+    if (inner->zone && !inner->keys) return "pakhus_token needs pakhus_token_keys";
+    if (!token_is_parameter(str_from_ngx(inner->parameter))) return "pakhus_token_param must be 1 to 32 letters, digits, '_' or '-'";
+    return NGX_CONF_OK;
+}
+
+enum { ANYWHERE = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1 };
+
+static ngx_command_t commands[] = {
+    {ngx_string("pakhus_token_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone, 0, 0, NULL},
+    {ngx_string("pakhus_token"), ANYWHERE, set_token, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("pakhus_token_keys"), ANYWHERE, set_keys, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("pakhus_token_business"), ANYWHERE, ngx_conf_set_str_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(location_t, business), NULL},
+    {ngx_string("pakhus_token_param"), ANYWHERE, ngx_conf_set_str_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(location_t, parameter), NULL},
+    ngx_null_command,
+};
+
+static ngx_http_module_t context = {
+    .preconfiguration = add_variables,
+    .postconfiguration = add_handlers,
+    .create_loc_conf = create_location,
+    .merge_loc_conf = merge_location,
+};
+
+ngx_module_t ngx_http_pakhus_token_module = {
+    NGX_MODULE_V1, &context, commands, NGX_HTTP_MODULE, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NGX_MODULE_V1_PADDING,
+};

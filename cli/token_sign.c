@@ -1,0 +1,244 @@
+#include "cli/token_sign.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/encode.h"
+#include "cli/output.h"
+#include "cli/stored.h"
+#include "lib/token/reference.h"
+#include "lib/token/rewrite.h"
+
+static struct str keys, business, store_url, object_key, base, under, type, sha256, parameter, kind_name;
+static int64_t modified = -1, due = -1, due_after = -1;
+static uint64_t size = UINT64_MAX;
+static bool any_host, in_place;
+
+static const struct command_option options[] = {
+    {"token-keys", 0, OPTION_TEXT, &keys, "KEYS", "kid:base64,…, the first one signs; or PAKHUS_TOKEN_KEYS"},
+    {"business", 0, OPTION_TEXT, &business, "ID", "whose resource it is; or PAKHUS_TOKEN_BUSINESS"},
+    {"modified", 0, OPTION_TIME, &modified, "TIME", "when the resource was changed; or from the store"},
+    {"size", 0, OPTION_SIZE, &size, "BYTES", "its size; or from the store"},
+    {"type", 0, OPTION_TEXT, &type, "TYPE", "its media type"},
+    {"sha256", 0, OPTION_TEXT, &sha256, "HEX", "the digest of its content"},
+    STORED_OPTION(&store_url),
+    {"key", 0, OPTION_TEXT, &object_key, "KEY", "the resource's key in the store; unless said, the URL's path behind --under"},
+    {"under", 0, OPTION_TEXT, &under, "URL", "what in front of a key makes its URL; the URL's host unless said"},
+    {"base", 0, OPTION_TEXT, &base, "URL", "of FILE: its own URL, from which its references start"},
+    {"kind", 0, OPTION_TEXT, &kind_name, "KIND", "of FILE: html, css, json, xml or lines; by its name unless said"},
+    {"in-place", 0, OPTION_FLAG, &in_place, NULL, "write FILE anew instead of printing it"},
+    {"due", 0, OPTION_TIME, &due, "TIME", "when caches update; the time of the change unless said"},
+    {"due-after", 0, OPTION_SPAN, &due_after, "SPAN", "so long after the change: the cache lifetime and a day, say"},
+    {"any-host", 0, OPTION_FLAG, &any_host, NULL, "good for the same path on any host"},
+    {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter; pkt unless said"},
+};
+static const struct command command = {
+    .name = "token sign",
+    .arguments = "URL|FILE",
+    .summary = "Puts a token into a URL, or into every reference of a page, a style sheet or a manifest whose resource is in the store.",
+    .example = "pakhus token sign index.html --base https://cdn.example/ --store file:///var/www --in-place",
+    COMMAND_OPTIONS(options),
+    .least = 1,
+    .most = 1,
+};
+
+/* What all references of one run share. */
+struct signer {
+    struct keyring ring;
+    struct store *store; /* NULL: the attributes are given */
+    struct str parameter, under;
+};
+
+struct str token_setting(struct str given, const char *variable)
+{
+    return given.data ? given : str_of(getenv(variable));
+}
+
+enum status token_ring(struct arena *arena, struct str given, struct keyring *ring, struct error *error)
+{
+    if (keyring_parse(arena, token_setting(given, "PAKHUS_TOKEN_KEYS"), TOKEN_SECRET_LENGTH, ring, error) != STATUS_OK)
+        return error_context(error, "PAKHUS_TOKEN_KEYS");
+    ENSURE(ring->count > 0, error, STATUS_INVALID, "no keys: set PAKHUS_TOKEN_KEYS (`pakhus token keygen` makes one)");
+    return STATUS_OK;
+}
+
+enum status token_parameter(struct str given, struct str *out, struct error *error)
+{
+    *out = given.data ? given : TOKEN_PARAMETER;
+    ENSURE(token_is_parameter(*out), error, STATUS_INVALID, "--param must be 1 to 32 letters, digits, '_' or '-'");
+    return STATUS_OK;
+}
+
+/* --- a resource's attributes */
+
+static enum status given_fields(struct arena *arena, struct token_fields *fields, struct error *error)
+{
+    struct str digest;
+    if (modified >= 0) fields->modified = modified;
+    if (size != UINT64_MAX) fields->size = size, fields->has_size = true;
+    fields->type = type;
+    if (!sha256.data) return STATUS_OK;
+    ENSURE(sha256.length == 64 && hex_decode(arena, sha256, &digest), error, STATUS_INVALID, "--sha256 must be 64 hexadecimal digits");
+    memcpy(fields->digest, digest.data, sizeof fields->digest);
+    fields->has_digest = true;
+    return STATUS_OK;
+}
+
+/* STATUS_NOT_FOUND where the URL is not below --under. */
+static enum status key_of_url(struct arena *arena, const struct signer *signer, struct str url, struct str *key, struct error *error)
+{
+    struct str plain = str_first(url, str_find(url, '#'));
+    plain = str_first(plain, str_find(plain, '?'));
+    ENSURE(str_starts(plain, signer->under) && plain.length > signer->under.length, error, STATUS_NOT_FOUND,
+           STR_FMT " is not below " STR_FMT, STR_ARG(plain), STR_ARG(signer->under));
+    ENSURE(percent_decode(arena, str_from(plain, signer->under.length), key), error, STATUS_NOT_FOUND, "the URL is malformed");
+    return STATUS_OK;
+}
+
+static enum status stored_fields(struct arena *arena, const struct signer *signer, struct str url, struct token_fields *fields,
+                                 struct error *error)
+{
+    struct store_object object;
+    struct str key = object_key;
+    if (!key.data) TRY(key_of_url(arena, signer, url, &key, error));
+    enum status status = store_head(signer->store, command_io(arena), key, &object, error);
+    TRY(status == STATUS_INVALID ? STATUS_NOT_FOUND : status);        /* a name that no object can have */
+    fields->modified = object.modified / CLOCK_SECOND * CLOCK_SECOND; /* as HTTP tells it */
+    fields->size = object.size;
+    fields->has_size = true;
+    return STATUS_OK;
+}
+
+static int64_t due_time(const struct token_fields *fields)
+{
+    if (due >= 0) return due;
+    if (due_after < 0) return fields->modified;
+    return fields->modified > INT64_MAX - due_after ? INT64_MAX : fields->modified + due_after;
+}
+
+static enum status sign_url(struct arena *arena, const struct signer *signer, struct str url, struct str *token, struct error *error)
+{
+    char host[TOKEN_HOST_MAXIMUM + 1];
+    struct token_target target;
+    struct token_fields fields = {.modified = -1, .business = token_setting(business, "PAKHUS_TOKEN_BUSINESS")};
+    struct str plain = token_detach(arena, url, signer->parameter);
+    ENSURE(token_target_parse(plain, S(""), signer->parameter, &target) == TOKEN_TARGET_OK, error, STATUS_INVALID,
+           "the URL is malformed or too long");
+    if (!any_host) fields.host = token_host(target.host, host);
+    ENSURE(any_host || fields.host.data, error, STATUS_INVALID, "the URL has no host: write it whole, or say --any-host");
+    if (signer->store) TRY(stored_fields(arena, signer, plain, &fields, error));
+    TRY(given_fields(arena, &fields, error));
+    ENSURE(fields.modified >= 0, error, STATUS_INVALID, "say when the resource was changed: --modified TIME, or --store");
+    fields.due = due_time(&fields);
+    ENSURE(token_key_of(&target, fields.business, any_host, &fields.key), error, STATUS_INTERNAL, "SHA-256 is not to be had");
+    return token_sign(arena, keyring_newest(&signer->ring), &fields, token, error);
+}
+
+/* --- a document */
+
+static enum status sign_reference(void *context, struct arena *arena, struct str url, struct str *token, struct error *error)
+{
+    const struct signer *signer = context;
+    struct str key;
+    if (key_of_url(arena, signer, url, &key, error) != STATUS_OK) return STATUS_OK;
+    enum status status = sign_url(arena, signer, url, token, error);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status read_file(struct arena *arena, const char *path, struct str *text, struct error *error)
+{
+    struct buf all = buf_in(arena, 64 << 20);
+    char chunk[65536];
+    struct stat stat;
+    ssize_t count;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return error_errno(error, errno, "%s", path);
+    arena_defer_close(arena, fd);
+    if (fstat(fd, &stat) != 0) return error_errno(error, errno, "%s", path);
+    ENSURE(S_ISREG(stat.st_mode), error, STATUS_INVALID, "%s: neither a URL (http://…, https://…) nor a regular file", path);
+    while ((count = read(fd, chunk, sizeof chunk)) > 0) buf_add(&all, str_make(chunk, (size_t)count));
+    if (count < 0) return error_errno(error, errno, "%s", path);
+    ENSURE(!all.overflow, error, STATUS_TOO_LARGE, "%s: over 64 MiB", path);
+    *text = buf_str(&all);
+    return STATUS_OK;
+}
+
+static enum status replace_file(struct arena *arena, const char *path, struct str text, struct error *error)
+{
+    struct output *output;
+    TRY(output_open(arena, path, &output, error));
+    TRY(output_write(output, text.data, text.length, error));
+    return output_commit(output, error);
+}
+
+static enum status choose_kind(struct str file, enum rewrite_kind *kind, struct error *error)
+{
+    static const char *const names[] = {"html", "css", "json", "xml", "lines"};
+    for (int i = 0; kind_name.data && i < 5; i++)
+        if (str_equal(kind_name, str_of(names[i]))) return *kind = (enum rewrite_kind)i, STATUS_OK;
+    ENSURE(!kind_name.data, error, STATUS_INVALID, "--kind must be html, css, json, xml or lines");
+    ENSURE(rewrite_kind_of(file, kind), error, STATUS_INVALID, STR_FMT ": its name does not tell what it is: say --kind", STR_ARG(file));
+    return STATUS_OK;
+}
+
+static enum status sign_document(struct arena *arena, struct signer *signer, struct str file, struct error *error)
+{
+    struct str text, out;
+    size_t count;
+    struct rewrite rewrite = {.base = base, .parameter = signer->parameter, .token_of = sign_reference, .context = signer};
+    ENSURE(base.data, error, STATUS_INVALID, "a document's references start from its own URL: say --base URL");
+    ENSURE(!object_key.data, error, STATUS_INVALID, "--key goes with one URL, not with a document");
+    TRY(choose_kind(file, &rewrite.kind, error));
+    TRY(read_file(arena, file.data, &text, error));
+    if (rewrite_document(arena, &rewrite, text, &out, &count, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(file));
+    if (in_place && !str_equal(text, out)) TRY(replace_file(arena, file.data, out, error));
+    if (!in_place) fwrite(out.data, 1, out.length, stdout);
+    fprintf(stderr, STR_FMT ": %zu references have a token\n", STR_ARG(file), count);
+    return STATUS_OK;
+}
+
+/* --- the command */
+
+static bool is_url(struct str word)
+{
+    return str_equal_nocase(str_first(word, 7), S("http://")) || str_equal_nocase(str_first(word, 8), S("https://"));
+}
+
+static enum status choose_under(struct arena *arena, struct str url, struct signer *signer, struct error *error)
+{
+    ENSURE(!base.data || is_url(base), error, STATUS_INVALID, "--base must be an http(s) URL");
+    ENSURE(!under.data || is_url(under), error, STATUS_INVALID, "--under must be an http(s) URL");
+    if (!under.data && is_url(url) && !token_resolve(arena, url, S("/"), &under)) under = (struct str){NULL, 0};
+    signer->under = str_ends(under, S("/")) ? under : arena_printf(arena, STR_FMT "/", STR_ARG(under));
+    return STATUS_OK;
+}
+
+static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct signer signer = {0};
+    struct str token;
+    bool one = is_url(words[0]) || (str_starts(words[0], S("/")) && any_host && !base.data);
+    (void)count;
+    ENSURE(due < 0 || due_after < 0, error, STATUS_INVALID, "say either --due or --due-after");
+    ENSURE(!one || (!base.data && !in_place && !kind_name.data), error, STATUS_INVALID, "--base, --kind and --in-place go with a FILE");
+    TRY(token_ring(arena, keys, &signer.ring, error));
+    TRY(token_parameter(parameter, &signer.parameter, error));
+    TRY(choose_under(arena, one ? words[0] : base, &signer, error));
+    bool all_given = one && modified >= 0 && !store_url.data && !object_key.data;
+    if (!all_given) TRY(stored_open(arena, store_url, &signer.store, error));
+    if (!one) return sign_document(arena, &signer, words[0], error);
+    TRY(sign_url(arena, &signer, words[0], &token, error));
+    struct str url = token_attach(arena, words[0], signer.parameter, token);
+    printf(STR_FMT "\n", STR_ARG(url));
+    return STATUS_OK;
+}
+
+int cmd_token_sign(int argc, char **argv)
+{
+    return command_main(&command, argc, argv, run);
+}

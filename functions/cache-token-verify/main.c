@@ -1,0 +1,6 @@
+#include "functions/cache-token-verify/handler.h"
+
+int main(void)
+{
+    return lc_run(&cache_token_verify);
+}

@@ -1,0 +1,225 @@
+/* The hit table: T7, T8. */
+#include "tests/unit/unit.h"
+
+#include "base/clock.h"
+#include "lib/token/hits.h"
+
+static const int64_t DAY = CLOCK_DAY;
+
+static struct hits *table(struct arena *arena, uint32_t capacity)
+{
+    return hits_init(arena_buffer(arena, hits_size(capacity)), capacity);
+}
+
+static struct hits_token token(uint32_t resource, uint32_t tag, int64_t modified)
+{
+    struct hits_token token = {.modified = modified};
+    memcpy(token.key.bytes, &resource, sizeof resource);
+    memcpy(token.tag, &tag, sizeof tag);
+    return token;
+}
+
+static enum token_reason ask(struct hits *hits, struct hits_token token, int64_t now)
+{
+    return hits_ask(hits, &HITS_RULES, &token, now);
+}
+
+static void report(struct hits *hits, struct hits_token token, bool succeeded, int64_t now)
+{
+    hits_report(hits, &HITS_RULES, &token, succeeded, now);
+}
+
+static void processed_once(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    struct hits_token a = token(1, 1, 100);
+    assert_int_equal(ask(hits, a, 1000), TOKEN_DUE);
+    assert_int_equal(ask(hits, a, 1001), TOKEN_PROCESSING);
+    report(hits, a, true, 1002);
+    assert_int_equal(ask(hits, a, 1003), TOKEN_DONE);
+    assert_int_equal(ask(hits, a, 1003 + 365 * DAY), TOKEN_DONE);
+    report(hits, a, false, 1004); /* an equal request that failed later undoes nothing */
+    assert_int_equal(ask(hits, a, 1005), TOKEN_DONE);
+}
+
+static void without_a_report(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    struct hits_token a = token(1, 1, 100);
+    assert_int_equal(ask(hits, a, 1000), TOKEN_DUE);
+    assert_int_equal(ask(hits, a, 5999), TOKEN_PROCESSING);
+    assert_int_equal(ask(hits, a, 6000), TOKEN_DONE);
+    report(hits, a, false, 6001); /* it was only assumed */
+    assert_int_equal(ask(hits, a, 6002), TOKEN_BACK_OFF);
+    const struct hits_rules only_reports = {.window = INT64_MAX, .back_off = 1, .back_off_most = 1};
+    struct hits_token b = token(2, 1, 100);
+    assert_int_equal(hits_ask(hits, &only_reports, &b, 1000), TOKEN_DUE);
+    assert_int_equal(hits_ask(hits, &only_reports, &b, 1000 * DAY), TOKEN_PROCESSING);
+}
+
+static void failures_back_off(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    struct hits_token a = token(1, 1, 100);
+    int64_t now = 0, wait = 1000;
+    assert_int_equal(ask(hits, a, now), TOKEN_DUE);
+    for (int i = 0; i < 20; i++, wait *= 2) {
+        if (wait > CLOCK_HOUR) wait = CLOCK_HOUR;
+        report(hits, a, false, now);
+        assert_int_equal(ask(hits, a, now + wait - 1), TOKEN_BACK_OFF);
+        now += wait;
+        assert_int_equal(ask(hits, a, now), TOKEN_RETRY);
+    }
+    report(hits, a, true, now);
+    assert_int_equal(ask(hits, a, now), TOKEN_DONE);
+}
+
+static void older_tokens_fetch_nothing(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    struct hits_token yesterday = token(1, 1, 100), today = token(1, 2, 200), other = token(2, 1, 100);
+    assert_int_equal(ask(hits, today, 1000), TOKEN_DUE);
+    report(hits, today, true, 1000);
+    assert_int_equal(ask(hits, yesterday, 1001), TOKEN_OLDER);
+    assert_int_equal(ask(hits, other, 1001), TOKEN_DUE);
+    struct hits_token twin = token(1, 3, 200); /* the same version, signed with another due time */
+    assert_int_equal(ask(hits, twin, 1002), TOKEN_DUE);
+    report(hits, twin, true, 1002);
+    assert_int_equal(ask(hits, twin, 1003), TOKEN_DONE);
+    assert_int_equal(ask(hits, today, 1003), TOKEN_DONE);
+}
+
+static void failed_ones_go_first(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    for (uint32_t i = 0; i < 16; i++) ask(hits, token(i, 1, 100), 1000);
+    report(hits, token(9, 1, 100), false, 1000);
+    report(hits, token(7, 1, 100), false, 1000);
+    assert_int_equal(ask(hits, token(100, 1, 100), 1000), TOKEN_DUE);
+    assert_int_equal(ask(hits, token(101, 1, 100), 1000), TOKEN_DUE);
+    assert_int_equal(hits_count(hits), 16);
+    for (uint32_t i = 0; i < 16; i++)
+        if (i != 9 && i != 7) assert_int_equal(ask(hits, token(i, 1, 100), 1000), TOKEN_PROCESSING);
+    assert_int_equal(ask(hits, token(9, 1, 100), 1000), TOKEN_DUE); /* pushes out what was used longest ago */
+    assert_int_equal(ask(hits, token(101, 1, 100), 1000), TOKEN_PROCESSING);
+    assert_int_equal(ask(hits, token(100, 1, 100), 1000), TOKEN_DUE);
+}
+
+static void a_full_table_works_on(void **state)
+{
+    struct hits *hits = table(*state, HITS_LEAST);
+    for (uint32_t i = 0; i < 100000; i++) {
+        struct hits_token one = token(i * 2654435761u, i, i);
+        assert_int_equal(ask(hits, one, i), TOKEN_DUE);
+        report(hits, one, i % 3 != 0, i);
+        enum token_reason after = ask(hits, one, i);
+        assert_int_equal(after, i % 3 != 0 ? TOKEN_DONE : TOKEN_BACK_OFF);
+        assert_true(hits_count(hits) <= HITS_LEAST);
+    }
+}
+
+static void count_stale(void *context, const struct hits_resource *resource)
+{
+    struct hits_resource *last = context;
+    double count = last->frequency + 1;
+    *last = *resource;
+    last->frequency = count; /* how many were listed, for the test */
+}
+
+static void stale_below_once_a_month(void **state)
+{
+    struct hits *hits = table(*state, 64);
+    report(hits, token(1, 1, 1), true, 1 * DAY);
+    for (uint32_t i = 0; i < 4; i++) report(hits, token(2, i, 1), true, (1 + i) * 10 * DAY);
+    struct hits_resource found = {0};
+    hits_stale(hits, 1, 30 * DAY, false, count_stale, &found);
+    assert_true(found.frequency == 0);
+    hits_stale(hits, 1, 32 * DAY, false, count_stale, &found);
+    assert_true(found.frequency == 1 && found.key.bytes[0] == 1 && found.updated == DAY);
+    found = (struct hits_resource){0};
+    hits_stale(hits, 1, 1000 * DAY, true, count_stale, &found);
+    assert_true(found.frequency == 2);
+    found = (struct hits_resource){0};
+    hits_stale(hits, 1, 1000 * DAY, true, count_stale, &found);
+    assert_true(found.frequency == 0);
+}
+
+static struct str saved(struct arena *arena, const struct hits *hits)
+{
+    void *buffer = arena_buffer(arena, hits_saved_size(hits));
+    return str_make(buffer, hits_save(hits, buffer));
+}
+
+static void saved_and_loaded(void **state)
+{
+    struct hits *hits = table(*state, 64), *other = table(*state, 64);
+    for (uint32_t i = 0; i < 20; i++) {
+        ask(hits, token(i, 1, 100), 1000);
+        if (i % 3 != 2) report(hits, token(i, 1, 100), i % 3 == 0, 1000);
+    }
+    struct str bytes = saved(*state, hits);
+    assert_int_equal(bytes.length, hits_saved_size(hits));
+    assert_true(hits_load(other, bytes));
+    assert_str(saved(*state, other), bytes);
+    assert_true(hits_load(other, bytes)); /* twice is once */
+    assert_str(saved(*state, other), bytes);
+    assert_int_equal(ask(other, token(0, 1, 100), 1001), TOKEN_DONE);
+    assert_int_equal(ask(other, token(1, 1, 100), 1001), TOKEN_BACK_OFF);
+    assert_int_equal(ask(other, token(2, 1, 100), 1001), TOKEN_PROCESSING);
+    assert_int_equal(ask(other, token(0, 9, 99), 1001), TOKEN_OLDER);
+}
+
+/* Two instances of one node: a success of either is a success. */
+static void instances_merge(void **state)
+{
+    struct hits *one = table(*state, 64), *other = table(*state, 64);
+    ask(one, token(1, 1, 100), 1000);
+    report(one, token(1, 1, 100), true, 1000);
+    ask(other, token(1, 1, 100), 2000);
+    report(other, token(1, 1, 100), false, 2000);
+    assert_true(hits_load(other, saved(*state, one)));
+    assert_int_equal(ask(other, token(1, 1, 100), 2001), TOKEN_DONE);
+    assert_true(hits_load(one, saved(*state, other)));
+    assert_int_equal(ask(one, token(1, 1, 100), 2001), TOKEN_DONE);
+}
+
+static void what_is_no_table(void **state)
+{
+    struct hits *hits = table(*state, 64);
+    ask(hits, token(1, 1, 100), 1000);
+    struct str bytes = saved(*state, hits);
+    for (size_t length = 0; length < bytes.length; length++)
+        assert_true(hits_load(hits, str_first(bytes, length)) == (length == HITS_HEAD));
+    for (size_t at = 0; at < 10; at++) {
+        char *altered = arena_buffer(*state, bytes.length);
+        memcpy(altered, bytes.data, bytes.length);
+        altered[at] = (char)(altered[at] ^ 0x80);
+        assert_false(hits_load(hits, str_make(altered, bytes.length)));
+    }
+}
+
+static void capacities(void **state)
+{
+    (void)state;
+    assert_int_equal(hits_capacity_in(0), 0);
+    assert_int_equal(hits_capacity_in(hits_size(HITS_LEAST) - 1), 0);
+    for (uint32_t i = HITS_LEAST; i < 1000; i++) assert_int_equal(hits_capacity_in(hits_size(i)), i);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        test_with_arena(processed_once),
+        test_with_arena(without_a_report),
+        test_with_arena(failures_back_off),
+        test_with_arena(older_tokens_fetch_nothing),
+        test_with_arena(failed_ones_go_first),
+        test_with_arena(a_full_table_works_on),
+        test_with_arena(stale_below_once_a_month),
+        test_with_arena(saved_and_loaded),
+        test_with_arena(instances_merge),
+        test_with_arena(what_is_no_table),
+        test_with_arena(capacities),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
