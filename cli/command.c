@@ -63,7 +63,8 @@ enum status command_read(struct arena *arena, const char *path, size_t limit, st
 
 static void print_help(const struct command *command)
 {
-    printf("%s\n\nusage: pakhus %s %s%s\n", command->summary, command->name, command->arguments, command->option_count ? " [options]" : "");
+    printf("%s\n\nusage: pakhus %s%s%s%s\n", command->summary, command->name, *command->arguments ? " " : "", command->arguments,
+           command->option_count ? " [options]" : "");
     for (size_t i = 0; i < command->option_count; i++) {
         const struct command_option *option = &command->options[i];
         char left[64];
