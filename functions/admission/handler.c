@@ -134,7 +134,7 @@ static enum status init(void **state, struct error *error)
 static void metrics(void *state, struct buf *out)
 {
     struct admitting *admitting = state;
-    app_metrics(admitting->app, out);
+    app_metrics(admitting->app, state, out);
 }
 
 const struct lc_function admission = {

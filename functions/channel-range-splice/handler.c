@@ -422,7 +422,7 @@ static enum status init(void **state, struct error *error)
 static void metrics(void *state, struct buf *out)
 {
     struct splice *splice = state;
-    app_metrics(splice->app, out);
+    app_metrics(splice->app, state, out);
 }
 
 const struct lc_function channel_range_splice = {

@@ -209,8 +209,10 @@ static void cache_lines(struct buf *out, const char *name, struct cache *cache)
     buf_printf(out, "pakhus_cache_bytes{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.bytes);
 }
 
-void app_metrics(struct app *app, struct buf *out)
+void app_metrics(struct app *app, const void *reporter, struct buf *out)
 {
+    const void *nobody = NULL;
+    if (!atomic_compare_exchange_strong(&app->reporter, &nobody, reporter) && nobody != reporter) return;
     struct store_counts counts = store_counts(app->store);
     buf_printf(out, "pakhus_store_requests_total %llu\n", (unsigned long long)counts.requests);
     buf_printf(out, "pakhus_store_retries_total %llu\n", (unsigned long long)counts.retries);

@@ -25,6 +25,7 @@ struct app {
     struct cache *packages;   /* "app/version" → struct package */
     struct cache *channels;   /* "app" → struct channels */
     struct app_refresh *refresh;
+    _Atomic(const void *) reporter; /* of what all share, in /metrics: the first function that was asked */
 };
 
 /* One per process, opened by the first caller, and there for as long as the process is: a function that has nothing to flush needs no
@@ -46,7 +47,8 @@ enum status app_channel(struct app *, struct io, struct str app, struct str id, 
 /* The store says that what we knew of a package is no longer so. */
 void app_forget_package(struct app *, struct io, const struct package *);
 
-/* Prometheus lines of the store and the caches. */
-void app_metrics(struct app *, struct buf *out);
+/* Prometheus lines of the store and the caches, once however many functions share them: `reporter` is the state of the one that is asked.
+ */
+void app_metrics(struct app *, const void *reporter, struct buf *out);
 
 #endif
