@@ -111,15 +111,10 @@ double day_highest_product(const struct day *day, int64_t from, int64_t to)
     struct local now = local_of(day, to);
     int64_t midnight = to - now.time;
     for (size_t i = 0; i < day->count; i++) {
-        int64_t start = midnight + day->start[i], end = midnight + day->start[i + 1];
-        if (start > to) {
-            start -= CLOCK_DAY;
-            end -= CLOCK_DAY;
-        }
+        bool later = midnight + day->start[i] > to; /* then it is yesterday's that counts */
+        int64_t end = midnight + day->start[i + 1] - (later ? CLOCK_DAY : 0);
         int64_t last = end < to ? end : to;
         if (last > from) highest = fmax(highest, day->rate[i] * (double)(last - from));
-        /* the step that we are in: of yesterday all of it has passed */
-        if (end > to && end - CLOCK_DAY > from) highest = fmax(highest, day->rate[i] * (double)(end - CLOCK_DAY - from));
     }
     return highest;
 }
