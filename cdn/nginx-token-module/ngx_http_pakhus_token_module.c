@@ -94,6 +94,71 @@ static void log_refusal(ngx_http_request_t *r, const verdict_t *verdict)
                   token_reason_detail(verdict->answer.reason));
 }
 
+/* --- tokens that this worker has verified lately, by the very bytes of the request: a page's resources are asked for again and again */
+
+enum { REMEMBERED = 256, URI_MOST = 768, HOST_MOST = 128 };
+
+static struct remembered {
+    const location_t *location; /* keys and business; NULL: free */
+    size_t uri_length, host_length;
+    u_char uri[URI_MOST], host[HOST_MOST];
+    struct token_key key;
+    unsigned char tag[16];
+    int64_t due, modified;
+} remembered[REMEMBERED];
+
+/* A token's last bytes are as good as random. */
+static struct remembered *place_of(struct str uri)
+{
+    size_t tail = uri.length < 16 ? uri.length : 16;
+    return &remembered[ngx_murmur_hash2((u_char *)(uintptr_t)uri.data + uri.length - tail, tail) % REMEMBERED];
+}
+
+static void remember(const location_t *location, const struct token_question *question, const struct token_answer *answer)
+{
+    struct remembered *place = place_of(question->uri);
+    if (question->uri.length > URI_MOST || question->host.length > HOST_MOST) return;
+    place->location = location;
+    place->uri_length = question->uri.length;
+    place->host_length = question->host.length;
+    memcpy(place->uri, question->uri.data, question->uri.length);
+    memcpy(place->host, question->host.data, question->host.length);
+    place->key = answer->key;
+    memcpy(place->tag, answer->token.tag, sizeof place->tag);
+    place->due = answer->token.fields.due;
+    place->modified = answer->token.fields.modified;
+}
+
+/* As token_verify, but for the attributes, which only an update needs. */
+static bool recall(const location_t *location, const struct token_question *question, struct token_answer *answer)
+{
+    const struct remembered *place = place_of(question->uri);
+    bool same = place->location == location && str_equal(question->uri, str_make(place->uri, place->uri_length)) &&
+                str_equal(question->host, str_make(place->host, place->host_length));
+    if (!same || token_target_parse(question->uri, question->host, question->parameter, &answer->target) != TOKEN_TARGET_OK) return false;
+    answer->has_key = true;
+    answer->key = place->key;
+    memcpy(answer->token.tag, place->tag, sizeof place->tag);
+    answer->token.fields = (struct token_fields){.due = place->due, .modified = place->modified};
+    answer->reason = question->now < place->due ? TOKEN_EARLY : TOKEN_DUE;
+    return true;
+}
+
+static void decide(ngx_http_request_t *r, const location_t *location, const struct token_question *question, verdict_t *verdict)
+{
+    struct token_answer *answer = &verdict->answer;
+    bool reads = r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD), recalled = recall(location, question, answer);
+    if (!recalled) token_verify(location->keys, question, answer);
+    bool good = answer->reason == TOKEN_EARLY || answer->reason == TOKEN_DUE;
+    if (good && !recalled) remember(location, question, answer);
+    if (answer->reason != TOKEN_DUE) return;
+    answer->reason = TOKEN_NONE;
+    if (reads) ask_table(verdict);
+    enum token_reason reason = answer->reason;
+    if (verdict->pending && recalled) token_verify(location->keys, question, answer); /* the attributes */
+    answer->reason = reason;
+}
+
 static verdict_t *new_verdict(ngx_http_request_t *r, const location_t *location)
 {
     ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(r->pool, sizeof(verdict_t));
@@ -111,11 +176,8 @@ static verdict_t *new_verdict(ngx_http_request_t *r, const location_t *location)
         .parameter = str_from_ngx(location->parameter),
         .now = now_ms(),
     };
-    enum token_reason reason = token_verify(location->keys, &question, &verdict->answer);
-    bool reads = r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD);
-    if (reason == TOKEN_DUE && reads) ask_table(verdict);
-    if (reason == TOKEN_DUE && !reads) verdict->answer.reason = TOKEN_NONE;
-    if (token_action_of(reason) == TOKEN_REFUSE) log_refusal(r, verdict);
+    decide(r, location, &question, verdict);
+    if (token_action_of(verdict->answer.reason) == TOKEN_REFUSE) log_refusal(r, verdict);
     verdict->key[0] = 0;
     if (verdict->answer.has_key) token_key_hex(&verdict->answer.key, (char *)verdict->key);
     return verdict;
@@ -284,6 +346,7 @@ static ngx_int_t add_handlers(ngx_conf_t *cf)
     ngx_http_handler_pt *access = ngx_array_push(&core->phases[NGX_HTTP_ACCESS_PHASE].handlers);
     ngx_http_handler_pt *log = ngx_array_push(&core->phases[NGX_HTTP_LOG_PHASE].handlers);
     if (!access || !log) return NGX_ERROR;
+    memset(remembered, 0, sizeof remembered); /* the keys may be others now */
     *access = access_handler;
     *log = log_handler;
     return NGX_OK;

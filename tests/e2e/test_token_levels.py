@@ -274,3 +274,23 @@ def test_a_restart_and_a_reload(levels: Levels) -> None:
             answer = ask(node, target)
             assert (answer.status, answer.cache) == (200, "HIT"), target
         assert levels.fetched() == []
+
+
+def test_clean_up(levels: Levels, pakhus: Path, file_store: str) -> None:
+    if levels.how == "module":
+        pytest.skip("its hit table stays in nginx")
+    filled(levels)
+    url = levels.sign("a.txt")
+    node = levels.nodes[0]
+    assert ask(node, url).body == b"two!"
+    time.sleep(0.5)
+    before = sorted(path.name for path in (node.prefix / "first").rglob("*") if path.is_file())
+    command = [ROOT / "cdn/nginx/token-clean-up", node.prefix / "first", "edge-1", "--now"]
+    env = {**os.environ, "PAKHUS_BIN": str(pakhus), "PAKHUS_STORE": file_store}
+    for now, gone in ((in_an_hour(), 0), ("2036-01-01T00:00:00Z", 1)):
+        subprocess.run([*command, now], check=True, env=env)
+        after = [path.name for path in (node.prefix / "first").rglob("*") if path.is_file()]
+        assert len(before) - len(after) == gone
+    assert ask(node, "/b.txt").cache == "HIT"
+    assert ask(node, "/a.txt").cache == "MISS"
+    assert ask(node, "/a.txt").body == b"two!"
