@@ -165,7 +165,8 @@ static void add_encoded(struct feed *feed, unsigned char c)
     add_byte(feed, digits[c & 15]);
 }
 
-/* RFC 3986 §6.2.2: what need not be encoded is decoded, digits are upper case, and what must not stand raw is encoded, as browsers do on their way out. */
+/* RFC 3986 §6.2.2: what need not be encoded is decoded, digits are upper case, and what must not stand raw is encoded, as browsers do on
+ * their way out. */
 static void add_normalised(struct feed *feed, struct str s)
 {
     for (size_t i = 0; i < s.length; i++) {
