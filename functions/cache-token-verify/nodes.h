@@ -1,5 +1,6 @@
-/* The hit tables of the nodes that ask here, each kept under `tokens/<node>/<instance>`: an instance writes only its own object, and reads all of them,
- * so that none contend and a lost one leaves its table behind. Thread-safe; no lock is held over I/O but a node's own for I/O. */
+/* The hit tables of the nodes that ask here, each kept under `tokens/<node>/<instance>`: an instance writes only its own object, and reads
+ * all of them, so that none contend and a lost one leaves its table behind. Thread-safe; no lock is held over I/O but a node's own for I/O.
+ */
 #ifndef FUNCTIONS_CACHE_TOKEN_VERIFY_NODES_H
 #define FUNCTIONS_CACHE_TOKEN_VERIFY_NODES_H
 
@@ -22,8 +23,9 @@ size_t nodes_count(struct nodes *);
 /* Writes every table that has changed. What can't be written is logged. */
 void nodes_flush(struct nodes *, struct io, struct log);
 
-/* The table of a node, read from the store when it is new here (STATUS_WOULD_BLOCK with io.no_wait). It is held until nodes_release. A store that
- * can't be reached is logged, and the table starts empty. When there are too many the one that was asked longest ago makes room. */
+/* The table of a node, read from the store when it is new here (STATUS_WOULD_BLOCK with io.no_wait). It is held until nodes_release. A
+ * store that can't be reached is logged, and the table starts empty. When there are too many the one that was asked longest ago makes room.
+ */
 enum status nodes_hold(struct nodes *, struct io, struct log, struct str name, struct node **, struct error *);
 void nodes_release(struct nodes *, struct node *);
 

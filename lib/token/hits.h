@@ -1,8 +1,8 @@
 /* A node's hit table (T7, T8): what became of each token, and which version of each resource was fetched last.
  *
- * It lives in memory that its caller hands in, and holds no pointers, so that it works in memory shared by processes. Its caller also locks: every
- * function here but the two about sizes wants the table to itself. Each costs O(1) but those that walk it. When it is full, tokens that failed are
- * forgotten first, then whatever was used longest ago. Moments in ms. */
+ * It lives in memory that its caller hands in, and holds no pointers, so that it works in memory shared by processes. Its caller also
+ * locks: every function here but the two about sizes wants the table to itself. Each costs O(1) but those that walk it. When it is full,
+ * tokens that failed are forgotten first, then whatever was used longest ago. Moments in ms. */
 #ifndef TOKEN_HITS_H
 #define TOKEN_HITS_H
 
@@ -35,7 +35,8 @@ struct hits_token {
 };
 struct hits_token hits_token_of(const struct token_answer *);
 
-/* A verified token that is due asks: TOKEN_DUE, TOKEN_PROCESSING or TOKEN_RETRY (update), TOKEN_DONE, TOKEN_OLDER or TOKEN_BACK_OFF (serve). */
+/* A verified token that is due asks: TOKEN_DUE, TOKEN_PROCESSING or TOKEN_RETRY (update), TOKEN_DONE, TOKEN_OLDER or TOKEN_BACK_OFF
+ * (serve). */
 enum token_reason hits_ask(struct hits *, const struct hits_rules *, const struct hits_token *, int64_t now);
 /* Whether hits_ask would answer from what it remembers. Changes nothing. */
 bool hits_knows(struct hits *, const struct hits_token *);

@@ -25,12 +25,13 @@ struct token_target {
 
 enum token_target_fault { TOKEN_TARGET_OK, TOKEN_TARGET_TOO_LONG, TOKEN_TARGET_MALFORMED, TOKEN_TARGET_TWICE };
 
-/* Takes apart what a node was asked: `uri` is the request's target ("/a?b", as sent) or a whole http(s) URL; a fragment is passed over. `host` (the
- * Host header, may be empty) counts where the URI names none. The token is the argument named `parameter`, spelt just so; a second one is a fault. */
+/* Takes apart what a node was asked: `uri` is the request's target ("/a?b", as sent) or a whole http(s) URL; a fragment is passed over.
+ * `host` (the Host header, may be empty) counts where the URI names none. The token is the argument named `parameter`, spelt just so; a
+ * second one is a fault. */
 enum token_target_fault token_target_parse(struct str uri, struct str host, struct str parameter, struct token_target *);
 
-/* T1, see FORMAT.md: SHA-256 of business, host and normalised path and query. The same for a URL with a token and without. `any_host` leaves the
- * host out. False only where OpenSSL fails. */
+/* T1, see FORMAT.md: SHA-256 of business, host and normalised path and query. The same for a URL with a token and without. `any_host`
+ * leaves the host out. False only where OpenSSL fails. */
 bool token_key_of(const struct token_target *, struct str business, bool any_host, struct token_key *);
 
 /* The host as it is compared: {NULL, 0} where it is none. Lower case, without the root's dot; `buffer` holds it. */

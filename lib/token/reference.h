@@ -4,7 +4,8 @@
 
 #include "base/arena.h"
 
-/* `base` is an absolute http(s) URL. False for what leads to no http(s) URL: other schemes, "#part", nothing at all, over TOKEN_URL_MAXIMUM. */
+/* `base` is an absolute http(s) URL. False for what leads to no http(s) URL: other schemes, "#part", nothing at all, over
+ * TOKEN_URL_MAXIMUM. */
 bool token_resolve(struct arena *, struct str base, struct str reference, struct str *url);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include <openssl/evp.h>
 
-/* A context that has its key and its associated data, ready to open one message after the other: setting a key costs more than opening a token. */
+/* A context that has its key and its associated data, ready to open one message after the other: setting a key costs more than opening a
+ * token. */
 enum { TOKEN_PRIMED_KEY = 64, TOKEN_PRIMED_DATA = 32 };
 struct token_primed {
     EVP_CIPHER_CTX *cipher;
