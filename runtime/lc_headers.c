@@ -80,7 +80,7 @@ void lc_headers_join_cookies(struct arena *arena, struct lc_headers *headers)
         kept++;
     }
     headers->count = kept;
-    joined->value = buf_str(&all);
+    if (joined) joined->value = buf_str(&all);
 }
 
 bool lc_header_is_hosts(struct str name)
