@@ -258,7 +258,11 @@ static void *serve(void *context)
     loop->arena = arena_new();
     for (;;) {
         if (function->before_idle) function->before_idle(aws->instance.state);
-        if (!next(loop) || !lc_instance_enter(&aws->instance)) break;
+        if (!next(loop)) break;
+        if (!lc_instance_enter(&aws->instance)) {
+            lc_aws_deliver_error(&loop->client, &loop->call, S("Runtime.Stopped"), "the function has been stopped");
+            break;
+        }
         answer(loop);
         lc_instance_leave(&aws->instance);
     }

@@ -8,7 +8,9 @@ enum {
     RESPONSE_LIMIT = 6 * 1024 * 1024,
     ALB_LIMIT = 1024 * 1024,
     ENVELOPE = 64 * 1024, /* status, headers and cookies */
-    ALWAYS_TEXT = 512 * 1024
+    ALWAYS_TEXT = 512 * 1024,
+    ANSWER_LIMIT = 16 * 1024 * 1024,
+    PRELUDE_LIMIT = 1024 * 1024
 };
 
 uint64_t lc_aws_body_limit(enum lc_aws_form form)
@@ -140,7 +142,7 @@ struct lc_aws_answer lc_aws_answer_make(struct arena *arena, enum lc_aws_form fo
                                         const struct lc_response *response)
 {
     struct str body = is_head(request) ? (struct str){0} : response->body;
-    struct buf out = buf_in(arena, 16 * 1024 * 1024);
+    struct buf out = buf_in(arena, ANSWER_LIMIT);
     bool text = goes_as_text(body);
     buf_room(&out, 1024 + (text ? body.length : 0));
     add_envelope(&out, form, request, response);
@@ -153,7 +155,7 @@ struct lc_aws_answer lc_aws_answer_make(struct arena *arena, enum lc_aws_form fo
 
 struct str lc_aws_prelude(struct arena *arena, const struct lc_request *request, const struct lc_response *response)
 {
-    struct buf out = buf_in(arena, 1024 * 1024);
+    struct buf out = buf_in(arena, PRELUDE_LIMIT);
     add_envelope(&out, LC_AWS_V2, request, response);
     buf_add(&out, S("}\0\0\0\0\0\0\0\0"));
     return buf_str(&out);

@@ -171,7 +171,7 @@ static enum status receive_some(const struct input *in, char *into, size_t capac
 static enum status more(struct input *in, struct error *error)
 {
     size_t count;
-    if (in->at > 0 && in->buffer.data) {
+    if (in->buffer.data && in->at > 0) {
         in->buffer.length = unread(in).length;
         memmove(in->buffer.data, in->buffer.data + in->at, in->buffer.length);
         in->at = 0;

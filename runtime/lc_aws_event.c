@@ -6,6 +6,8 @@
 #include "lc_address.h"
 #include "lc_headers.h"
 
+enum { QUERY_LIMIT = 256 * 1024 };
+
 static void release_json(void *root)
 {
     json_decref(root);
@@ -112,7 +114,7 @@ static void add_to_query(void *context, struct str name, struct str value)
 
 static struct str query_of(struct arena *arena, const json_t *event, enum lc_aws_form form)
 {
-    struct query_target target = {buf_in(arena, 256 * 1024), form};
+    struct query_target target = {buf_in(arena, QUERY_LIMIT), form};
     const json_t *several = at(event, "multiValueQueryStringParameters");
     each(json_is_object(several) ? several : at(event, "queryStringParameters"), add_to_query, &target);
     return buf_str(&target.out);

@@ -77,7 +77,7 @@ void lc_aws_extension_await(struct lc_aws_extension *extension)
 
 void lc_aws_extension_end(struct lc_aws_extension *extension)
 {
-    pthread_kill(extension->thread, SIGTERM);
+    pthread_kill(extension->thread, SIGINT);
     pthread_join(extension->thread, NULL);
     lc_aws_client_close(&extension->client);
     sem_destroy(&extension->registered);

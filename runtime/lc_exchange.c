@@ -28,25 +28,19 @@ void lc_exchange_free(struct lc_exchange *x)
     free(x);
 }
 
-void lc_exchange_free_spare(void)
+static void free_spare(void *unused)
 {
+    (void)unused;
     while (spare.first) {
         struct lc_exchange *x = spare.first;
         spare.first = x->next;
         lc_exchange_free(x);
     }
-    spare.count = 0;
-}
-
-static void free_at_thread_end(void *unused)
-{
-    (void)unused;
-    lc_exchange_free_spare();
 }
 
 static void make_key(void)
 {
-    pthread_key_create(&at_thread_end, free_at_thread_end);
+    pthread_key_create(&at_thread_end, free_spare);
 }
 
 static struct lc_exchange *take_spare(void)
@@ -109,7 +103,7 @@ static void split_target(struct lc_exchange *x, struct str target)
     if (!str_starts(x->request.path, S("/"))) x->refusal = 400;
 }
 
-struct lc_exchange *lc_exchange_begin(struct lc_server *server, struct MHD_Connection *connection, const struct lc_peer *peer,
+struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connection *connection, const struct lc_peer *peer,
                                       const char *target)
 {
     struct lc_exchange *x = take_spare();
@@ -117,12 +111,13 @@ struct lc_exchange *lc_exchange_begin(struct lc_server *server, struct MHD_Conne
     *x = (struct lc_exchange){
         .call = {.arena = arena, .deadline = deadline_in(CALL_TIME), .body_limit = UINT64_MAX},
         .local = peer->is_loopback,
-        .server = server,
+        .server = loop->server,
+        .loop = loop,
         .connection = connection,
         .body = buf_in(arena, LC_REQUEST_BODY_LIMIT),
         .started = lc_microseconds(),
     };
-    x->call.request_id = x->call.log.request_id = next_request_id(server, arena);
+    x->call.request_id = x->call.log.request_id = next_request_id(loop->server, arena);
     memcpy(x->peer, peer->text, sizeof x->peer);
     x->request.client_address = str_of(x->peer);
     split_target(x, arena_copy(arena, str_of(target)));

@@ -60,7 +60,7 @@ static void publish(struct lc_flow *flow, size_t count, bool ended, bool failed)
     bool wake = flow->waiting;
     flow->waiting = false;
     pthread_mutex_unlock(&flow->lock);
-    if (wake) MHD_resume_connection(flow->exchange->connection);
+    if (wake) lc_loop_resume(flow->exchange);
 }
 
 static void read_some(struct lc_flow *flow, char *into, size_t room)

@@ -162,7 +162,10 @@ static enum status start(struct port *port, const struct lc_port_options *option
     int listening;
     TRY(lc_settings_read(options->prefix, &port->settings, error));
     TRY(lc_server_listen(str_of(options->listen ? options->listen : port->settings.listen), &listening, error));
-    enum status status = init_all(port, error);
+    if (init_all(port, error) != STATUS_OK) {
+        close(listening);
+        return error->status;
+    }
     struct lc_server_options server = {
         .socket = listening,
         .threads = options->threads > 0 ? options->threads : port->settings.threads,
@@ -175,12 +178,9 @@ static enum status start(struct port *port, const struct lc_port_options *option
         .instance_count = port->instance_count,
         .metrics_secret = port->settings.metrics_secret,
     };
-    if (status == STATUS_OK) status = lc_server_start(&port->server, &server, error);
-    if (status == STATUS_OK)
-        announce(listening);
-    else
-        close(listening);
-    return status;
+    TRY(lc_server_start(&port->server, &server, error));
+    announce(listening);
+    return STATUS_OK;
 }
 
 static int serve(const struct lc_port_options *options, const struct lc_mount *mounts, size_t count, bool single)

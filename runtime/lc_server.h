@@ -1,6 +1,6 @@
 /* HTTP on a socket, by libmicrohttpd: what the port and Function Compute have in common.
  *
- * One or more loops read and write; they never wait for anything else. A host's `route` says, on the loop, who answers a request. What may
+ * One or more loops, each a thread, read and write; they never wait for anything else. A host's `route` says, on the loop, who answers a request. What may
  * wait is worked on by a pool of threads, while its connection is suspended; a `quick` function is tried on the loop first.
  *
  *   loop:    headers → body → route ─┬─ answered at once ──────────────────→ send
@@ -38,6 +38,7 @@ struct lc_exchange {
     struct lc_server *server;
 
     /* the server's */
+    struct lc_loop *loop;
     struct lc_job job;
     struct MHD_Connection *connection;
     struct MHD_Response *reply;
@@ -54,7 +55,7 @@ struct lc_exchange {
 };
 
 struct lc_server_options {
-    int socket;         /* listening; the server closes it */
+    int socket;         /* listening; the server closes it, also where it cannot start */
     int threads;        /* workers */
     size_t head_memory; /* bytes for a request's head and its answer's, together; libmicrohttpd clears all of it for each request */
     int idle_timeout;   /* seconds until a connection on which nothing happens is closed */
@@ -67,9 +68,18 @@ struct lc_server_options {
     struct str metrics_secret; /* empty: /metrics is for this machine only */
 };
 
+struct lc_loop {
+    struct lc_server *server;
+    struct MHD_Daemon *daemon;
+    pthread_t thread;
+    int wake_fd; /* an eventfd: a connection was resumed, or there is news in `draining` or `ending` */
+    bool quiesced;
+};
+
 struct lc_server {
     struct lc_server_options options;
-    struct MHD_Daemon *daemon;
+    struct lc_loop *loops;
+    int loop_count;
     struct lc_workers workers;
     struct arena *arena;
     uint64_t id_prefix;
@@ -77,8 +87,10 @@ struct lc_server {
     _Atomic uint64_t body_bytes; /* of requests, in memory now */
     _Atomic int answering;       /* requests that have come whole and are not answered whole */
     _Atomic int suspended;       /* connections that wait for a worker */
+    _Atomic int accepting;       /* loops that still take connections */
     _Atomic bool draining;       /* connections are closed after their answer */
     _Atomic bool aborting;       /* streams are cut off */
+    _Atomic bool ending;         /* loops end */
 };
 
 enum status lc_server_listen(struct str address, int *socket, struct error *);
@@ -109,10 +121,19 @@ struct lc_peer {
     bool is_loopback;
 };
 
+/* lc_loop.c */
+enum status lc_loop_start(struct lc_loop *, struct lc_server *, unsigned connection_limit, struct error *);
+void lc_loop_wake(struct lc_loop *);
+void lc_loop_resume(struct lc_exchange *); /* from here on the exchange is the loop's again */
+void lc_loop_join(struct lc_loop *);
+
+/* lc_dispatch.c */
+enum MHD_Result lc_exchange_dispatch(struct lc_exchange *);
+enum MHD_Result lc_exchange_send(struct lc_exchange *); /* hands the reply to libmicrohttpd */
+
 /* lc_exchange.c */
-struct lc_exchange *lc_exchange_begin(struct lc_server *, struct MHD_Connection *, const struct lc_peer *, const char *target);
+struct lc_exchange *lc_exchange_begin(struct lc_loop *, struct MHD_Connection *, const struct lc_peer *, const char *target);
 void lc_exchange_free(struct lc_exchange *);
-void lc_exchange_free_spare(void); /* those that this thread keeps */
 enum MHD_Result lc_exchange_read_head(struct lc_exchange *, const char *method);
 enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, size_t *length);
 void lc_exchange_reply(struct lc_exchange *); /* makes `reply` out of `response` */

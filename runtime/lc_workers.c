@@ -39,7 +39,6 @@ enum status lc_workers_start(struct lc_workers *workers, struct arena *arena, in
     }
     pthread_attr_destroy(&attributes);
     if (number == 0) return STATUS_OK;
-    lc_workers_end(workers);
     return error_errno(error, number, "cannot start %d threads", count);
 }
 

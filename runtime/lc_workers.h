@@ -23,6 +23,7 @@ struct lc_workers {
     pthread_t *threads;
 };
 
+/* After a failure those that did start wait for lc_workers_end. */
 enum status lc_workers_start(struct lc_workers *, struct arena *, int count, struct error *);
 void lc_workers_push(struct lc_workers *, struct lc_job *);
 /* Runs what is queued, and joins the threads. */

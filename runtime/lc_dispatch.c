@@ -1,0 +1,74 @@
+/* Who answers a request: the loop, at once, or a worker, while the connection is suspended. */
+#include "lc_problem.h"
+#include "lc_server.h"
+
+enum { MOST_WAITING = 1024 };
+
+enum MHD_Result lc_exchange_send(struct lc_exchange *x)
+{
+    if (!x->reply) return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->response.status, x->reply);
+    MHD_destroy_response(x->reply);
+    x->reply = NULL;
+    return result;
+}
+
+static enum MHD_Result answer(struct lc_exchange *x)
+{
+    lc_exchange_reply(x);
+    return lc_exchange_send(x);
+}
+
+static void run_work(struct lc_job *job)
+{
+    struct lc_exchange *x = (struct lc_exchange *)((char *)job - offsetof(struct lc_exchange, job));
+    x->work(x);
+    lc_exchange_reply(x);
+    x->worked = true;
+    lc_loop_resume(x);
+}
+
+static enum MHD_Result ask_to_come_back(struct lc_exchange *x, const char *why)
+{
+    lc_problem(&x->call, &x->response, 503, why);
+    lc_header_add(x->call.arena, &x->response.headers, S("Retry-After"), S("1"));
+    return answer(x);
+}
+
+static enum MHD_Result hand_to_worker(struct lc_exchange *x)
+{
+    struct lc_server *server = x->server;
+    if (atomic_load(&server->workers.waiting) >= MOST_WAITING) return ask_to_come_back(x, "too many requests are waiting");
+    x->job.run = run_work;
+    x->suspended = true;
+    atomic_fetch_add(&server->suspended, 1);
+    MHD_suspend_connection(x->connection);
+    lc_workers_push(&server->workers, &x->job);
+    return MHD_YES;
+}
+
+static bool done_on_loop(struct lc_exchange *x)
+{
+    x->call.no_wait = true;
+    bool done = x->work(x) == STATUS_OK;
+    x->call.no_wait = false;
+    return done;
+}
+
+enum MHD_Result lc_exchange_dispatch(struct lc_exchange *x)
+{
+    x->dispatched = true;
+    atomic_fetch_add(&x->server->answering, 1);
+    if (x->refusal == 503) return ask_to_come_back(x, "too many large requests at once");
+    if (x->refusal)
+        lc_problem(&x->call, &x->response, x->refusal, NULL);
+    else
+        x->server->options.route(x);
+    if (x->instance && !lc_instance_enter(x->instance)) {
+        x->instance = NULL;
+        x->work = NULL;
+        lc_problem(&x->call, &x->response, 503, "the function has been stopped");
+    }
+    if (!x->work || (x->quick && done_on_loop(x))) return answer(x);
+    return hand_to_worker(x);
+}

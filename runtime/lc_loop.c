@@ -1,0 +1,178 @@
+/* A thread that drives one libmicrohttpd daemon, and all that libmicrohttpd calls, which is on that thread.
+ *
+ * The daemon does not wait by itself: 0.9.75 asks epoll again, with the same patience, when it was given as many events as it has room
+ * for, and so may sleep on 128 requests until a 129th comes. Here it is asked to run only when there is something to do. A resumed
+ * connection is something to do that its epoll descriptor need not show (it may have been read away in the round before): so whoever
+ * resumes one also writes to `wake_fd`. */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "lc_server.h"
+
+enum { STACK = 1024 * 1024 };
+
+static const struct log no_request;
+
+static struct lc_peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    struct lc_peer *peer = calloc(1, sizeof *peer);
+    if (!peer || !address || !address->client_addr) return peer;
+    lc_address_host(address->client_addr, peer->text);
+    peer->is_loopback = lc_address_is_loopback(address->client_addr);
+    return peer;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **peer, enum MHD_ConnectionNotificationCode what)
+{
+    (void)context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *peer = peer_of(connection);
+        return;
+    }
+    free(*peer);
+    *peer = NULL;
+}
+
+static void *on_request_line(void *context, const char *target, struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info && info->socket_context ? lc_exchange_begin(context, connection, info->socket_context, target) : NULL;
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *length, void **exchange)
+{
+    (void)context;
+    (void)connection;
+    (void)url;
+    (void)version;
+    struct lc_exchange *x = *exchange;
+    if (!x) return MHD_NO;
+    if (!x->head_seen) {
+        enum MHD_Result result = lc_exchange_read_head(x, method);
+        return x->refusal ? lc_exchange_dispatch(x) : result;
+    }
+    if (*length > 0) return lc_exchange_read_body(x, data, length);
+    if (!x->worked) return lc_exchange_dispatch(x);
+    x->suspended = false;
+    atomic_fetch_sub(&x->server->suspended, 1);
+    return lc_exchange_send(x);
+}
+
+static void on_completed(void *context, struct MHD_Connection *connection, void **exchange, enum MHD_RequestTerminationCode how)
+{
+    (void)context;
+    (void)connection;
+    if (*exchange) lc_exchange_end(*exchange, how != MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    *exchange = NULL;
+}
+
+/* Paths and queries are handed on as they were sent. */
+static size_t leave_encoded(void *context, struct MHD_Connection *connection, char *text)
+{
+    (void)context;
+    (void)connection;
+    return strlen(text);
+}
+
+static void on_message(void *context, const char *format, va_list arguments)
+{
+    (void)context;
+    char text[512];
+    if (!log_enabled(LOG_DEBUG)) return;
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    log_debug(no_request, "libmicrohttpd: " STR_FMT, STR_ARG(str_trim(str_make(text, length < 0 ? 0 : strlen(text)))));
+}
+
+/* --- the thread */
+
+static struct MHD_Daemon *start_daemon(struct lc_loop *loop, unsigned connection_limit)
+{
+    const struct lc_server_options *options = &loop->server->options;
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, NULL,
+                            MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,                   /* first, for what the others say */
+                            MHD_OPTION_LISTEN_SOCKET, options->socket,                      /**/
+                            MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop,             /**/
+                            MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,              /**/
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,                /**/
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,              /**/
+                            MHD_OPTION_CONNECTION_LIMIT, connection_limit,                  /**/
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout, /**/
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->head_memory,       /**/
+                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+}
+
+/* Milliseconds until a connection times out; -1: none will. */
+static int patience(struct MHD_Daemon *daemon)
+{
+    MHD_UNSIGNED_LONG_LONG milliseconds;
+    if (MHD_get_timeout(daemon, &milliseconds) != MHD_YES) return -1;
+    return milliseconds < INT_MAX ? (int)milliseconds : INT_MAX;
+}
+
+/* False when the loop is to end. */
+static bool read_news(struct lc_loop *loop)
+{
+    eventfd_t unused;
+    struct lc_server *server = loop->server;
+    eventfd_read(loop->wake_fd, &unused);
+    if (server->draining && !loop->quiesced) {
+        loop->quiesced = true;
+        MHD_quiesce_daemon(loop->daemon);
+        atomic_fetch_sub(&server->accepting, 1);
+    }
+    return !server->ending;
+}
+
+static void *run(void *context)
+{
+    struct lc_loop *loop = context;
+    struct pollfd pollers[] = {{.fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN},
+                               {.fd = loop->wake_fd, .events = POLLIN}};
+    do {
+        poll(pollers, 2, patience(loop->daemon));
+        if (pollers[1].revents && !read_news(loop)) break;
+    } while (MHD_run(loop->daemon) == MHD_YES);
+    MHD_stop_daemon(loop->daemon);
+    return NULL;
+}
+
+enum status lc_loop_start(struct lc_loop *loop, struct lc_server *server, unsigned connection_limit, struct error *error)
+{
+    pthread_attr_t attributes;
+    *loop = (struct lc_loop){.server = server, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (loop->wake_fd < 0) return error_errno(error, errno, "eventfd");
+    loop->daemon = start_daemon(loop, connection_limit);
+    ENSURE(loop->daemon, error, STATUS_UNAVAILABLE, "the HTTP server could not be started");
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK);
+    int number = pthread_create(&loop->thread, &attributes, run, loop);
+    pthread_attr_destroy(&attributes);
+    if (number != 0) return error_errno(error, number, "cannot start a thread");
+    atomic_fetch_add(&server->accepting, 1);
+    return STATUS_OK;
+}
+
+void lc_loop_wake(struct lc_loop *loop)
+{
+    eventfd_write(loop->wake_fd, 1);
+}
+
+void lc_loop_resume(struct lc_exchange *x)
+{
+    struct lc_loop *loop = x->loop;
+    MHD_resume_connection(x->connection);
+    lc_loop_wake(loop);
+}
+
+void lc_loop_join(struct lc_loop *loop)
+{
+    pthread_join(loop->thread, NULL);
+    close(loop->wake_fd);
+}
