@@ -31,10 +31,10 @@ static enum status parse_path(struct arena *arena, struct str path, struct link 
 
 static enum status optional(struct arena *arena, struct str query, struct str name, struct str *value, struct error *error)
 {
-    enum status status = url_argument(arena, query, name, value, error);
-    if (status != STATUS_NOT_FOUND) return status;
     *value = (struct str){NULL, 0};
-    return STATUS_OK;
+    if (query.length == 0) return STATUS_OK; /* the usual case: no words are made about what is missing */
+    enum status status = url_argument(arena, query, name, value, error);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status parse_info(struct arena *arena, struct str text, struct link *link, struct error *error)
