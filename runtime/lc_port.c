@@ -10,7 +10,7 @@
 #include "lc_settings.h"
 #include "lc_signals.h"
 
-/* A head of 8 KiB, and what is answered to it. With 32 KiB redirects would come at three quarters of the speed. */
+/* A head of 12 KiB, and what is answered to it. With 32 KiB redirects would come at three quarters of the speed. */
 enum { IDLE_TIMEOUT = 75, HEAD_MEMORY = 16 * 1024 };
 
 static const struct log no_request;

@@ -1,7 +1,8 @@
 /* HTTP on a socket, by libmicrohttpd: what the port and Function Compute have in common.
  *
- * One or more loops, each a thread, read and write; they never wait for anything else. A host's `route` says, on the loop, who answers a request. What may
- * wait is worked on by a pool of threads, while its connection is suspended; a `quick` function is tried on the loop first.
+ * One or more loops, each a thread, read and write; they never wait for anything else. A host's `route` says, on the loop, who answers a
+ * request. What may wait is worked on by a pool of threads, while its connection is suspended; a `quick` function is tried on the loop
+ * first.
  *
  *   loop:    headers → body → route ─┬─ answered at once ──────────────────→ send
  *                                    └─ suspend → queue          resume ─→ send
