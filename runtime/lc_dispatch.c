@@ -13,12 +13,6 @@ enum MHD_Result lc_exchange_send(struct lc_exchange *x)
     return result;
 }
 
-static enum MHD_Result answer(struct lc_exchange *x)
-{
-    lc_exchange_reply(x);
-    return lc_exchange_send(x);
-}
-
 static void run_work(struct lc_job *job)
 {
     struct lc_exchange *x = (struct lc_exchange *)((char *)job - offsetof(struct lc_exchange, job));
@@ -32,7 +26,7 @@ static enum MHD_Result ask_to_come_back(struct lc_exchange *x, const char *why)
 {
     lc_problem(&x->call, &x->response, 503, why);
     lc_header_add(x->call.arena, &x->response.headers, S("Retry-After"), S("1"));
-    return answer(x);
+    return lc_shared_send(x);
 }
 
 static enum MHD_Result hand_to_worker(struct lc_exchange *x)
@@ -69,6 +63,6 @@ enum MHD_Result lc_exchange_dispatch(struct lc_exchange *x)
         x->work = NULL;
         lc_problem(&x->call, &x->response, 503, "the function has been stopped");
     }
-    if (!x->work || (x->quick && done_on_loop(x))) return answer(x);
+    if (!x->work || (x->quick && done_on_loop(x))) return lc_shared_send(x);
     return hand_to_worker(x);
 }

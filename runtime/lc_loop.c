@@ -174,5 +174,6 @@ void lc_loop_resume(struct lc_exchange *x)
 void lc_loop_join(struct lc_loop *loop)
 {
     pthread_join(loop->thread, NULL);
+    lc_shared_free(loop);
     close(loop->wake_fd);
 }

@@ -69,12 +69,14 @@ struct lc_server_options {
     struct str metrics_secret; /* empty: /metrics is for this machine only */
 };
 
+enum { LC_SHARED_COUNT = 64 };
 struct lc_loop {
     struct lc_server *server;
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int wake_fd; /* an eventfd: a connection was resumed, or there is news in `draining` or `ending` */
     bool quiesced;
+    struct lc_shared *shared[LC_SHARED_COUNT]; /* lc_shared.c */
 };
 
 struct lc_server {
@@ -131,6 +133,10 @@ void lc_loop_join(struct lc_loop *);
 /* lc_dispatch.c */
 enum MHD_Result lc_exchange_dispatch(struct lc_exchange *);
 enum MHD_Result lc_exchange_send(struct lc_exchange *); /* hands the reply to libmicrohttpd */
+
+/* lc_shared.c: on the loop, with an answer that is there */
+enum MHD_Result lc_shared_send(struct lc_exchange *);
+void lc_shared_free(struct lc_loop *);
 
 /* lc_exchange.c */
 struct lc_exchange *lc_exchange_begin(struct lc_loop *, struct MHD_Connection *, const struct lc_peer *, const char *target);
