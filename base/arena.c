@@ -155,6 +155,20 @@ struct str arena_copy(struct arena *arena, struct str s)
     return (struct str){copy, s.length};
 }
 
+struct str arena_join_parts(struct arena *arena, const struct str *parts, size_t count)
+{
+    size_t length = 0, used = 0;
+    for (size_t i = 0; i < count; i++)
+        if (__builtin_add_overflow(length, parts[i].length, &length)) too_large();
+    char *text = arena_buffer(arena, length + 1);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].length > 0) memcpy(text + used, parts[i].data, parts[i].length);
+        used += parts[i].length;
+    }
+    text[length] = 0;
+    return (struct str){text, length};
+}
+
 char *arena_cstr(struct arena *arena, struct str s)
 {
     return (char *)(uintptr_t)arena_copy(arena, s).data;

@@ -34,6 +34,12 @@ char *arena_cstr(struct arena *, struct str);      /* NUL-terminated; a NUL insi
 struct str arena_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct str arena_vprintf(struct arena *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
 
+/* The parts behind one another: arena_join(arena, S("a/"), b, S("/c")). What is made for every request is joined, not printed: it costs a
+ * fifth. */
+#define arena_join(arena, ...)                                                                                                             \
+    arena_join_parts((arena), (const struct str[]){__VA_ARGS__}, sizeof((const struct str[]){__VA_ARGS__}) / sizeof(struct str))
+struct str arena_join_parts(struct arena *, const struct str *parts, size_t count);
+
 /* Calls `function(context)` when the arena is freed or reset. */
 void arena_defer(struct arena *, void (*function)(void *context), void *context);
 /* Closes the descriptor when the arena is freed or reset. */

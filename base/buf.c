@@ -41,11 +41,8 @@ void buf_add_byte(struct buf *buf, char byte)
 
 void buf_add_u64(struct buf *buf, uint64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    do digits[--at] = (char)('0' + value % 10);
-    while ((value /= 10) > 0);
-    buf_add(buf, (struct str){digits + at, sizeof digits - at});
+    char digits[U64_DIGITS];
+    buf_add(buf, str_of_u64(digits, value));
 }
 
 void buf_printf(struct buf *buf, const char *format, ...)

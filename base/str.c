@@ -141,6 +141,14 @@ bool str_to_double(struct str s, double *value)
     return true;
 }
 
+struct str str_of_u64(char digits[U64_DIGITS], uint64_t value)
+{
+    size_t at = U64_DIGITS;
+    do digits[--at] = (char)('0' + value % 10);
+    while ((value /= 10) > 0);
+    return (struct str){digits + at, U64_DIGITS - at};
+}
+
 bool str_equal_secret(struct str a, struct str b)
 {
     if (a.length != b.length) return false;

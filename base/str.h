@@ -75,6 +75,10 @@ bool str_hex_to_u64(struct str s, uint64_t *value);
 /* Decimal fraction such as 0.25 or 1e-3, whole string, finite, independent of the locale. */
 bool str_to_double(struct str s, double *value);
 
+/* A number in decimal, written into `digits`. */
+enum { U64_DIGITS = 20 };
+struct str str_of_u64(char digits[U64_DIGITS], uint64_t value);
+
 /* Takes the same time wherever the bytes differ. The length is not secret. */
 bool str_equal_secret(struct str a, struct str b);
 

@@ -111,9 +111,9 @@ static enum status filled_channel(struct task *task, const struct package *packa
                                   const struct channel *channel, struct filled *filled, struct error *error)
 {
     const void *value;
-    struct str key =
-        arena_printf(task->io.arena, STR_FMT "/" STR_FMT "/" STR_FMT "@%llu." STR_FMT, STR_ARG(package->app), STR_ARG(package->version),
-                     STR_ARG(channel->id), (unsigned long long)channels->generation, STR_ARG(str_first(package->sha256, 16)));
+    char digits[U64_DIGITS];
+    struct str key = arena_join(task->io.arena, package->app, S("/"), package->version, S("/"), channel->id, S("@"),
+                                str_of_u64(digits, channels->generation), S("."), str_first(package->sha256, 16));
     TRY(cache_get(task->splice->filled, task->io, key, &value, error));
     *filled = *(const struct filled *)value;
     return STATUS_OK;
@@ -141,7 +141,7 @@ static int64_t life_of(const struct link *link)
     int64_t life = link->channel.length == 0 ? BASE_LIFE : link->info.data ? INFO_LIFE : CHANNEL_LIFE, expires;
     if (!link->expires.data || !clock_parse_time(link->expires, &expires)) return life;
     int64_t left = (expires - clock_now()) / CLOCK_SECOND;
-    return left < life ? left : life;
+    return left < 0 ? 0 : left < life ? left : life;
 }
 
 static struct http_validators validators_of(const struct package *package, const struct channels *channels, const struct channel *channel,
@@ -208,9 +208,10 @@ static void add_header(struct task *task, struct str name, struct str value)
 static void add_common_headers(struct task *task, int64_t life)
 {
     struct arena *arena = task->io.arena;
+    char digits[U64_DIGITS];
     add_header(task, S("ETag"), task->variant.validators.etag);
     add_header(task, S("Last-Modified"), http_date(arena, task->variant.validators.modified));
-    add_header(task, S("Cache-Control"), arena_printf(arena, "public, max-age=%lld", (long long)life));
+    add_header(task, S("Cache-Control"), arena_join(arena, S("public, max-age="), str_of_u64(digits, (uint64_t)life)));
     add_header(task, S("Accept-Ranges"), S("bytes"));
     add_header(task, S("Content-Disposition"), task->variant.filled.disposition);
 }
@@ -227,7 +228,7 @@ static enum status redirect(struct task *task, struct error *error)
         int64_t left = (valid_until - clock_now()) / CLOCK_SECOND - PRESIGN_MARGIN;
         if (left < life) life = left > 0 ? left : 0;
     } else {
-        url = arena_printf(task->io.arena, STR_FMT STR_FMT, STR_ARG(app->redirect_url), STR_ARG(key));
+        url = arena_join(task->io.arena, app->redirect_url, key);
     }
     task->response->status = 302;
     add_header(task, S("Location"), url);

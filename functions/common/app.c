@@ -31,7 +31,7 @@ static struct str setting(const char *name)
 
 static struct str package_key(struct arena *arena, struct str id, struct str version)
 {
-    return arena_printf(arena, STR_FMT "/" STR_FMT, STR_ARG(id), STR_ARG(version));
+    return arena_join(arena, id, S("/"), version);
 }
 
 static enum status load_package(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)

@@ -6,12 +6,12 @@
 
 struct str package_base_key(struct arena *arena, struct str app, struct str version)
 {
-    return arena_printf(arena, "packages/" STR_FMT "/" STR_FMT "/base.apk", STR_ARG(app), STR_ARG(version));
+    return arena_join(arena, S("packages/"), app, S("/"), version, S("/base.apk"));
 }
 
 struct str package_json_key(struct arena *arena, struct str app, struct str version)
 {
-    return arena_printf(arena, "packages/" STR_FMT "/" STR_FMT "/package.json", STR_ARG(app), STR_ARG(version));
+    return arena_join(arena, S("packages/"), app, S("/"), version, S("/package.json"));
 }
 
 static enum status parse_region(struct config *config, struct package *package, struct error *error)

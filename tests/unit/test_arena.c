@@ -197,9 +197,17 @@ static void takes_no_new_block_while_there_is_room(void **state)
     assert_int_equal(arena_size(arena), size);
 }
 
+static void joins(void **state)
+{
+    assert_str(arena_join(*state, S("a/"), S(""), ((struct str){NULL, 0}), S("b"), S("/c")), S("a/b/c"));
+    assert_str(arena_join(*state, S("")), S(""));
+    assert_int_equal(arena_join(*state, S("x"), S("y")).data[2], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        test_with_arena(joins),
         test_with_arena(gives_zeroed_aligned_memory),
         test_with_arena(gives_pieces_that_do_not_overlap),
         test_with_arena(allows_nothing),

@@ -295,9 +295,19 @@ static void reads_no_further(void **state)
     }
 }
 
+static void numbers_are_written(void **state)
+{
+    char digits[U64_DIGITS];
+    (void)state;
+    assert_str(str_of_u64(digits, 0), S("0"));
+    assert_str(str_of_u64(digits, 1234567890), S("1234567890"));
+    assert_str(str_of_u64(digits, UINT64_MAX), S("18446744073709551615"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_written),
         cmocka_unit_test(makes_strings),
         cmocka_unit_test(compares),
         cmocka_unit_test(compares_secrets),
