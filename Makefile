@@ -132,7 +132,7 @@ fuzz: ## fuzzes every parser for FUZZ_SECONDS each (60)
 	@scripts/install build check
 	@scripts/run-fuzz $(or $(FUZZ_SECONDS),60)
 
-bench: deps-test all ## measures side by side, prints ratios
+bench: deps-test all nginx-module ## measures side by side, prints ratios
 	@scripts/run-bench $(BUILD)
 
 # --- what a reviewer would say
