@@ -127,12 +127,6 @@ static enum status read_redirect(struct app *app, struct error *error)
     return STATUS_OK;
 }
 
-static struct str without_slash(struct arena *arena, struct str url)
-{
-    while (str_ends(url, S("/"))) url.length--;
-    return arena_copy(arena, url);
-}
-
 static void open_caches(struct app *app)
 {
     bool directory = app->directory;
@@ -155,7 +149,6 @@ static enum status read_settings(struct app *app, struct error *error)
         return error_context(error, "PAKHUS_URL_KEYS");
     app->directory = str_starts(store_url, S("file://"));
     TRY(read_redirect(app, error));
-    app->public_url = without_slash(app->arena, setting("PAKHUS_PUBLIC_URL"));
     app->origin_secret = arena_copy(app->arena, setting("PAKHUS_ORIGIN_SECRET"));
     app->refresh = arena_new_of(app->arena, struct app_refresh);
     *app->refresh = (struct app_refresh){.tokens = REFRESH_BURST, .since = clock_monotonic()};

@@ -19,7 +19,6 @@ struct app {
     bool directory; /* the store is file://: asking it costs nothing, and whoever works with one wants to see changes at once */
     enum app_redirect redirect;
     struct str redirect_url;  /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
-    struct str public_url;    /* where devices and CDN reach us, without a '/' at the end; may be empty */
     struct keyring url_keys;  /* PAKHUS_URL_KEYS */
     struct str origin_secret; /* empty: anyone may ask */
     struct cache *packages;   /* "app/version" → struct package */
