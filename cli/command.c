@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -59,6 +60,11 @@ enum status command_read(struct arena *arena, const char *path, size_t limit, st
     }
     *text = buf_str(&all);
     return STATUS_OK;
+}
+
+struct str command_setting(struct str given, const char *variable)
+{
+    return given.data ? given : str_of(getenv(variable));
 }
 
 static void print_help(const struct command *command)

@@ -49,6 +49,9 @@ int command_main(const struct command *, int argc, char **argv, command_fn *);
 int command_fail(const struct command *, const struct error *);
 int command_usage(const struct command *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What an option says or, where it was not given, a variable of the environment; {NULL, 0}: neither. */
+struct str command_setting(struct str given, const char *variable);
+
 /* One of several: `pakhus channel set …` finds "set" in the table and runs it with argv moved on. */
 struct command_entry {
     const char *name;

@@ -1,5 +1,4 @@
 #include <jansson.h>
-#include <openssl/rand.h>
 #include <stdio.h>
 
 #include "base/encode.h"
@@ -35,14 +34,10 @@ static const struct command keygen = {
 
 static enum status run_keygen(struct arena *arena, const struct str *words, int count, struct error *error)
 {
-    unsigned char secret[TOKEN_SECRET_LENGTH];
-    struct keyring ring;
+    struct str entry;
     (void)words;
     (void)count;
-    ENSURE(RAND_bytes(secret, sizeof secret) == 1, error, STATUS_INTERNAL, "no random numbers are to be had");
-    struct str text = base64_encode(arena, str_make(secret, sizeof secret));
-    struct str entry = arena_printf(arena, STR_FMT ":" STR_FMT, STR_ARG(kid), STR_ARG(text));
-    TRY(keyring_parse(arena, entry, TOKEN_SECRET_LENGTH, &ring, error));
+    TRY(keyring_generate(arena, kid, TOKEN_SECRET_LENGTH, &entry, error));
     printf(STR_FMT "\n", STR_ARG(entry));
     return STATUS_OK;
 }
@@ -110,7 +105,7 @@ static enum status run_verify(struct arena *arena, const struct str *words, int 
     struct keyring ring;
     struct token_answer answer;
     struct token_question question = {
-        .uri = words[0], .host = host, .business = token_setting(business, "PAKHUS_TOKEN_BUSINESS"), .now = moment()};
+        .uri = words[0], .host = host, .business = command_setting(business, "PAKHUS_TOKEN_BUSINESS"), .now = moment()};
     char key[2 * TOKEN_KEY_LENGTH + 1];
     (void)count;
     TRY(token_ring(arena, keys, &ring, error));

@@ -5,8 +5,6 @@
 #include "cli/command.h"
 #include "lib/token/token.h"
 
-/* Given, or else the environment's. */
-struct str token_setting(struct str given, const char *variable);
 enum status token_ring(struct arena *, struct str keys, struct keyring *, struct error *);
 /* `parameter` as an option: pkt unless said. */
 enum status token_parameter(struct str given, struct str *parameter, struct error *);

@@ -1,8 +1,5 @@
-#include <openssl/rand.h>
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/encode.h"
 #include "cli/stored.h"
 #include "lib/apk/info.h"
 #include "lib/catalog/link.h"
@@ -28,11 +25,6 @@ static const struct command sign = {
     .least = 3,
     .most = 3,
 };
-
-static struct str setting(struct str given, const char *variable)
-{
-    return given.data ? given : str_of(getenv(variable));
-}
 
 static enum status parse_expiry(struct arena *arena, struct str *out, struct error *error)
 {
@@ -61,14 +53,14 @@ static enum status run_sign(struct arena *arena, const struct str *words, int co
     struct link link = {.app = words[0], .version = words[1], .channel = words[2], .filename = filename};
     for (int i = 0; i < 3; i++) TRY(stored_check_id(words[i], names[i], error));
     (void)count;
-    if (keyring_parse(arena, setting(keys, "PAKHUS_URL_KEYS"), 0, &ring, error) != STATUS_OK)
+    if (keyring_parse(arena, command_setting(keys, "PAKHUS_URL_KEYS"), 0, &ring, error) != STATUS_OK)
         return error_context(error, "PAKHUS_URL_KEYS");
     ENSURE(ring.count > 0, error, STATUS_INVALID, "no key to sign with: set PAKHUS_URL_KEYS (`pakhus url keygen` makes one)");
     ENSURE(!filename.data || http_is_filename(filename, S(".apk")), error, STATUS_INVALID,
            "--filename must end in .apk and be a plain file name");
     TRY(check_info(arena, &link.info, error));
     TRY(parse_expiry(arena, &link.expires, error));
-    struct str prefix = setting(public_url, "PAKHUS_PUBLIC_URL");
+    struct str prefix = command_setting(public_url, "PAKHUS_PUBLIC_URL");
     while (str_ends(prefix, S("/"))) prefix.length--;
     printf(STR_FMT STR_FMT "\n", STR_ARG(prefix), STR_ARG(link_format(arena, &link, keyring_newest(&ring))));
     return STATUS_OK;
@@ -80,6 +72,8 @@ static int cmd_sign(int argc, char **argv)
 }
 
 /* --- keygen */
+
+enum { URL_SECRET_LENGTH = 32 };
 
 static const struct command_option keygen_options[] = {
     {"kid", 0, OPTION_TEXT, &kid, "ID", "the key's id; k1 unless said"},
@@ -95,14 +89,10 @@ static const struct command keygen = {
 
 static enum status run_keygen(struct arena *arena, const struct str *words, int count, struct error *error)
 {
-    unsigned char secret[32];
-    struct keyring ring = {0};
+    struct str entry;
     (void)words;
     (void)count;
-    ENSURE(RAND_bytes(secret, sizeof secret) == 1, error, STATUS_INTERNAL, "no random numbers are to be had");
-    struct str text = base64_encode(arena, str_make(secret, sizeof secret));
-    struct str entry = arena_printf(arena, STR_FMT ":" STR_FMT, STR_ARG(kid), STR_ARG(text));
-    TRY(keyring_parse(arena, entry, 0, &ring, error));
+    TRY(keyring_generate(arena, kid, URL_SECRET_LENGTH, &entry, error));
     printf(STR_FMT "\n", STR_ARG(entry));
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 #include "base/encode.h"
 
@@ -37,6 +38,15 @@ enum status keyring_parse(struct arena *arena, struct str text, size_t length, s
     }
     *out = ring;
     return STATUS_OK;
+}
+
+enum status keyring_generate(struct arena *arena, struct str kid, size_t length, struct str *entry, struct error *error)
+{
+    struct keyring ring = {0};
+    unsigned char *secret = arena_alloc(arena, length);
+    ENSURE(RAND_bytes(secret, (int)length) == 1, error, STATUS_INTERNAL, "no random numbers are to be had");
+    *entry = arena_join(arena, kid, S(":"), base64_encode(arena, str_make(secret, length)));
+    return keyring_parse(arena, *entry, length, &ring, error);
 }
 
 const struct key *keyring_newest(const struct keyring *ring)

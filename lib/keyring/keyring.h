@@ -18,6 +18,9 @@ struct keyring {
  * least 16. Empty text: an empty ring. Errors never show a secret. */
 enum status keyring_parse(struct arena *, struct str text, size_t length, struct keyring *, struct error *);
 
+/* A new key, written as keyring_parse reads it: `kid:base64`, of `length` random bytes. */
+enum status keyring_generate(struct arena *, struct str kid, size_t length, struct str *entry, struct error *);
+
 const struct key *keyring_newest(const struct keyring *);              /* NULL where there is none */
 const struct key *keyring_find(const struct keyring *, struct str id); /* likewise */
 
