@@ -14,7 +14,8 @@ struct package_name {
 /* Slices of the text. STATUS_INVALID. */
 enum status package_name_parse(struct str text, struct package_name *, struct error *);
 struct str package_name_format(struct arena *, const struct package_name *);
-/* APP_2.0.apk, APP_2.0_huawei.apk, APP_1.0_2.0.diff. An '_' inside an id is doubled, so that no two packages get one file. */
+/* APP_2.0.apk, APP_2.0_huawei.apk, APP_1.0_2.0.diff. An '_' inside an id becomes "_.", which no separator
+ * is followed by, so that no two packages get one file. */
 struct str package_name_file(struct arena *, const struct package_name *);
 
 #endif

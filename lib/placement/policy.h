@@ -68,7 +68,8 @@ unsigned policy_evict_spans(const struct policy *, int64_t now, struct span span
 int64_t policy_horizon(const struct policy *, int64_t now);
 
 enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM };
-const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as wanted.json has them */
+const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
+bool policy_rule_parse(struct str, enum policy_rule *);
 
 /* P9–P11. `counts` as policy_place_spans orders them. RULE_NONE: not wanted. */
 enum policy_rule policy_places(const struct policy_place *, const uint64_t *counts);
