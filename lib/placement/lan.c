@@ -22,8 +22,8 @@ static void unmap(struct address *address)
 static bool parse_unmapped(struct str text, struct address *address)
 {
     char z[INET6_ADDRSTRLEN];
-    struct address parsed = {.v6 = memchr(text.data ? text.data : "", ':', text.length) != NULL};
-    if (text.length == 0 || text.length >= sizeof z || memchr(text.data, 0, text.length)) return false;
+    struct address parsed = {.v6 = str_find(text, ':') < text.length};
+    if (text.length == 0 || text.length >= sizeof z || str_find(text, 0) < text.length) return false;
     memcpy(z, text.data, text.length);
     z[text.length] = 0;
     if (inet_pton(parsed.v6 ? AF_INET6 : AF_INET, z, parsed.bytes) != 1) return false;
