@@ -27,7 +27,7 @@ struct edge {
     size_t egress_count;
     uint64_t quota;         /* bytes; UINT64_MAX: no limit; 0: nothing is placed here */
     struct str store;       /* URL; empty: the edge pulls */
-    struct str credentials; /* name: PAKHUS_CREDENTIALS_<NAME>=id:secret[:token]; empty: the environment's own */
+    struct str credentials; /* of its store, as in a store's URL: <NAME>_ACCESS_KEY_ID and its kin; empty: the environment's own */
     bool splices;           /* runs `pakhus serve`: its base serves every channel */
 };
 

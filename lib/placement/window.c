@@ -71,7 +71,7 @@ unsigned policy_evict_spans(const struct policy *policy, int64_t now, struct spa
 
 int64_t policy_horizon(const struct policy *policy, int64_t now)
 {
-    struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
+    struct span spans[POLICY_WINDOWS_MAXIMUM + 1] = {0};
     int64_t place = spans[policy_place_spans(policy, now, spans) - 1].from;
     int64_t evict = spans[policy_evict_spans(policy, now, spans) - 1].from;
     return place < evict ? place : evict;
