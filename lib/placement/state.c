@@ -188,14 +188,20 @@ static int by_held_name(const void *a, const void *b)
     return str_compare(((const struct held_package *)a)->package, ((const struct held_package *)b)->package);
 }
 
+static const char *const held_states[] = {"held", "copying", "leaving", NULL};
+
 static enum status read_held(void *context, struct str name, struct config *member, struct error *error)
 {
     struct held *held = context;
     struct held_package *package = &held->items[held->count];
+    int state = HELD_HERE;
     TRY(read_name(member, name, &package->package, error));
     TRY(config_time(member, "since", CONFIG_REQUIRED, &package->since, error));
     TRY(config_whole(member, "size", CONFIG_REQUIRED, 0, SIZE_MOST, &package->size, error));
     TRY(read_digest(member, &package->sha256, error));
+    TRY(config_choice(member, "state", CONFIG_OPTIONAL, held_states, &state, error));
+    package->state = (enum held_state)state;
+    TRY(config_time(member, "until", package->state == HELD_LEAVING ? CONFIG_REQUIRED : CONFIG_OPTIONAL, &package->until, error));
     held->count++;
     return STATUS_OK;
 }
@@ -219,8 +225,14 @@ struct str held_format(struct arena *arena, const struct held *held)
     struct buf out = buf_in(arena, STATE_LIMIT);
     write_head(&out, held->edge);
     for (size_t i = 0; i < held->count; i++) {
-        write_member(&out, i == 0, held->items[i].package, held->items[i].since);
-        write_facts(&out, held->items[i].size, held->items[i].sha256);
+        const struct held_package *package = &held->items[i];
+        write_member(&out, i == 0, package->package, package->since);
+        if (package->state != HELD_HERE) buf_printf(&out, ",\"state\":\"%s\"", held_states[package->state]);
+        if (package->state == HELD_LEAVING) {
+            buf_add(&out, S(",\"until\":"));
+            buf_add_json(&out, clock_format_time(arena, package->until));
+        }
+        write_facts(&out, package->size, package->sha256);
     }
     buf_add(&out, S("}}\n"));
     return buf_str(&out);
@@ -242,21 +254,27 @@ enum status held_load(struct store *store, struct io io, struct str edge, uint64
     return held_of_row(io.arena, edge, &row, held, error);
 }
 
-const struct held_package *held_find(const struct held *held, struct str package)
+const struct held_package *held_find_any(const struct held *held, struct str package)
 {
     const struct held_package sought = {.package = package};
     return held->count > 0 ? bsearch(&sought, held->items, held->count, sizeof sought, by_held_name) : NULL;
 }
 
-/* One package that is there, with its facts, or is not there any more. */
+const struct held_package *held_find(const struct held *held, struct str package)
+{
+    const struct held_package *found = held_find_any(held, package);
+    return found && found->state == HELD_HERE ? found : NULL;
+}
+
+/* What the row is to say of a package. */
 struct held_change {
     struct str edge, package;
-    const struct held_package *facts; /* NULL: it is not */
+    const struct held_package *facts; /* NULL: nothing */
 };
 
 static bool same_facts(const struct held_package *a, const struct held_package *b)
 {
-    return a->size == b->size && str_equal(a->sha256, b->sha256);
+    return a->size == b->size && str_equal(a->sha256, b->sha256) && a->state == b->state && a->until == b->until;
 }
 
 static enum status change_held(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)
@@ -264,7 +282,7 @@ static enum status change_held(void *context, struct arena *arena, const struct 
     const struct held_change *change = context;
     struct held held;
     TRY(held_of_row(arena, change->edge, newest, &held, error));
-    const struct held_package *known = held_find(&held, change->package);
+    const struct held_package *known = held_find_any(&held, change->package);
     bool right = change->facts ? known && same_facts(known, change->facts) : !known;
     if (right) return error_set(error, STATUS_NOT_MODIFIED, "it stands so already");
     struct held_package *items = arena_array(arena, held.count + 1, sizeof *items);
@@ -286,7 +304,7 @@ static enum status update_held(struct store *store, struct io io, struct held_ch
     return generation_update(store, io, row_of(io.arena, "held", change->edge), change_held, change, &row, error);
 }
 
-enum status held_add(struct store *store, struct io io, struct str edge, const struct held_package *package, struct error *error)
+enum status held_set(struct store *store, struct io io, struct str edge, const struct held_package *package, struct error *error)
 {
     return update_held(store, io, &(struct held_change){edge, package->package, package}, error);
 }

@@ -20,11 +20,19 @@ struct wanted {
     uint64_t generation; /* 0: no row */
 };
 
+/* A package on its way in or out is in the row too, so that a copier that was cut off leaves nothing behind that nobody knows of. */
+enum held_state {
+    HELD_HERE,    /* verified: devices are sent to it */
+    HELD_COPYING, /* some of it may be there */
+    HELD_LEAVING, /* no device is sent to it any more; deleted from `until` on */
+};
 struct held_package {
     struct str package;
     int64_t since;
     uint64_t size;
     struct str sha256;
+    enum held_state state;
+    int64_t until; /* ms; HELD_LEAVING */
 };
 struct held {
     struct str edge;
@@ -46,9 +54,11 @@ enum status wanted_update(struct store *, struct io, struct str edge, wanted_cha
 enum status held_parse(struct arena *, struct str json, struct held *, struct error *);
 struct str held_format(struct arena *, const struct held *);
 enum status held_load(struct store *, struct io, struct str edge, uint64_t known, struct held *, struct error *);
+/* NULL where it is not here whole. */
 const struct held_package *held_find(const struct held *, struct str package);
-/* One package more, or no more: what a copier says after it has verified, and before it deletes. */
-enum status held_add(struct store *, struct io, struct str edge, const struct held_package *, struct error *);
+const struct held_package *held_find_any(const struct held *, struct str package); /* in whatever state */
+/* Puts one package into the row, or changes what the row says of it; takes it out. */
+enum status held_set(struct store *, struct io, struct str edge, const struct held_package *, struct error *);
 enum status held_drop(struct store *, struct io, struct str edge, struct str package, struct error *);
 
 #endif

@@ -41,9 +41,9 @@ static void what_is_held_is_added_and_dropped(void **state)
     struct held_package two = {.package = S("APP1/2.0"), .since = 1000, .size = 5}, one = two;
     one.package = S("APP1/1.0");
     assert_held(*state, store, "");
-    assert_ok(held_add(store, io_in(*state), S("shop-1"), &two, &error), &error);
-    assert_ok(held_add(store, io_in(*state), S("shop-1"), &one, &error), &error);
-    assert_ok(held_add(store, io_in(*state), S("shop-1"), &one, &error), &error);
+    assert_ok(held_set(store, io_in(*state), S("shop-1"), &two, &error), &error);
+    assert_ok(held_set(store, io_in(*state), S("shop-1"), &one, &error), &error);
+    assert_ok(held_set(store, io_in(*state), S("shop-1"), &one, &error), &error);
     assert_held(*state, store, " APP1/1.0 APP1/2.0");
     assert_ok(held_drop(store, io_in(*state), S("shop-1"), S("APP1/2.0"), &error), &error);
     assert_ok(held_drop(store, io_in(*state), S("shop-1"), S("APP1/2.0"), &error), &error);
@@ -54,6 +54,26 @@ static void what_is_held_is_added_and_dropped(void **state)
     assert_null(held_find(&held, S("APP1/2.0")));
     assert_int_equal(held_find(&held, S("APP1/1.0"))->size, 5);
     assert_int_equal(held_load(store, io_in(*state), S("shop-1"), 3, &held, &error), STATUS_NOT_MODIFIED);
+    store_close(store);
+}
+
+static void what_is_on_its_way_is_not_held(void **state)
+{
+    struct store *store = store_in(*state);
+    struct error error;
+    struct held held;
+    struct held_package package = {.package = S("APP1/2.0"), .since = 1000, .size = 5, .state = HELD_COPYING};
+    assert_ok(held_set(store, io_in(*state), S("shop-1"), &package, &error), &error);
+    assert_ok(held_load(store, io_in(*state), S("shop-1"), 0, &held, &error), &error);
+    assert_null(held_find(&held, S("APP1/2.0")));
+    assert_int_equal(held_find_any(&held, S("APP1/2.0"))->state, HELD_COPYING);
+    package.state = HELD_LEAVING;
+    package.until = 60000;
+    assert_ok(held_set(store, io_in(*state), S("shop-1"), &package, &error), &error);
+    assert_ok(held_load(store, io_in(*state), S("shop-1"), 0, &held, &error), &error);
+    assert_null(held_find(&held, S("APP1/2.0")));
+    assert_str(held_format(*state, &held), S("{\"edge\":\"shop-1\",\"packages\":{\n\"APP1/2.0\":{\"since\":\"1970-01-01T00:00:01Z\","
+                                             "\"state\":\"leaving\",\"until\":\"1970-01-01T00:01:00Z\",\"size\":5}}}\n"));
     store_close(store);
 }
 
@@ -107,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(what_is_held_is_added_and_dropped),
+        test_with_arena(what_is_on_its_way_is_not_held),
         test_with_arena(what_is_wanted_is_written_as_it_is_read),
         test_with_arena(rows_that_somebody_spoilt_are_said_to_be),
     };
