@@ -202,13 +202,6 @@ static bool is_fetchable(struct str text)
     return str_equal_nocase(url.scheme, S("http")) || str_equal_nocase(url.scheme, S("https"));
 }
 
-static bool is_sha256(struct str text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (!memchr("0123456789abcdef", text.data[i], 16)) return false;
-    return text.length == 64;
-}
-
 static enum status parse_resource(struct config *config, struct admission_profile *profile, struct error *error)
 {
     TRY(config_id(config, "resource", CONFIG_REQUIRED, &profile->resource, error));
@@ -216,10 +209,7 @@ static enum status parse_resource(struct config *config, struct admission_profil
     for (size_t i = 0; i < profile->url_count; i++)
         if (!is_fetchable(profile->urls[i])) return config_refuse(config, "urls", error, "number %zu is not an http or https URL", i);
     TRY(config_whole(config, "size", CONFIG_OPTIONAL, 1, AMOUNT_MOST, &profile->size, error));
-    TRY(config_text(config, "sha256", CONFIG_OPTIONAL, &profile->sha256, error));
-    if (profile->sha256.data && !is_sha256(profile->sha256))
-        return config_refuse(config, "sha256", error, "must be 64 lower-case hexadecimal digits");
-    return STATUS_OK;
+    return config_sha256(config, "sha256", CONFIG_OPTIONAL, &profile->sha256, error);
 }
 
 static enum status parse_audience(struct config *config, struct admission_profile *profile, struct error *error)
