@@ -89,12 +89,23 @@ static bool facts_differ(struct str a, struct str b)
     return a.length > 0 && b.length > 0 && !str_equal(a, b);
 }
 
-/* Whether what is there will do. What is on its way out, or was looked at by nobody since it came, is looked at first. */
+/* A channel package whose channel has changed since is another one. */
+static bool has_changed(const struct run *run, struct io io, const struct package_name *name, const struct held_package *held)
+{
+    struct error ignored;
+    struct package_source source = {0};
+    const struct package_maker *maker = run->how->maker;
+    if (name->channel.length == 0 || maker->find(maker->context, io, name, &source, &ignored) != STATUS_OK) return false;
+    return !str_equal(source.validator, held->validator);
+}
+
+/* Whether what is there will do. */
 static bool is_there(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted)
 {
     struct error error;
     const struct held_package *held = held_find_any(&run->held, wanted->package);
     if (!held || held->state == HELD_COPYING || facts_differ(held->sha256, wanted->sha256)) return false;
+    if (has_changed(run, io, name, held)) return false;
     enum status status = target_check(&run->target, io, name, held, &error);
     if (status == STATUS_OK) return true;
     if (status != STATUS_NOT_FOUND && status != STATUS_CORRUPT) return true; /* the edge can't be asked: nothing says it is not */
@@ -119,6 +130,7 @@ static enum status copy(struct run *run, struct io io, const struct package_name
     TRY(maker->find(maker->context, io, name, &source, error));
     struct held_package held = {
         .package = package, .since = run->how->now, .size = source.size, .sha256 = source.sha256, .state = HELD_COPYING};
+    if (name->channel.length > 0) held.validator = source.validator;
     TRY(held_set(run->how->origin, io, run->edge->id, &held, error));
     TRY(target_put(&run->target, io, name, &source, &sha256, error));
     TRY(say_held(run, io, &held, sha256, error));

@@ -199,6 +199,7 @@ static enum status read_held(void *context, struct str name, struct config *memb
     TRY(config_time(member, "since", CONFIG_REQUIRED, &package->since, error));
     TRY(config_whole(member, "size", CONFIG_REQUIRED, 0, SIZE_MOST, &package->size, error));
     TRY(read_digest(member, &package->sha256, error));
+    TRY(config_text(member, "validator", CONFIG_OPTIONAL, &package->validator, error));
     TRY(config_choice(member, "state", CONFIG_OPTIONAL, held_states, &state, error));
     package->state = (enum held_state)state;
     TRY(config_time(member, "until", package->state == HELD_LEAVING ? CONFIG_REQUIRED : CONFIG_OPTIONAL, &package->until, error));
@@ -231,6 +232,10 @@ struct str held_format(struct arena *arena, const struct held *held)
         if (package->state == HELD_LEAVING) {
             buf_add(&out, S(",\"until\":"));
             buf_add_json(&out, clock_format_time(arena, package->until));
+        }
+        if (package->validator.length > 0) {
+            buf_add(&out, S(",\"validator\":"));
+            buf_add_json(&out, package->validator);
         }
         write_facts(&out, package->size, package->sha256);
     }
@@ -274,7 +279,8 @@ struct held_change {
 
 static bool same_facts(const struct held_package *a, const struct held_package *b)
 {
-    return a->size == b->size && str_equal(a->sha256, b->sha256) && a->state == b->state && a->until == b->until;
+    return a->size == b->size && str_equal(a->sha256, b->sha256) && str_equal(a->validator, b->validator) && a->state == b->state &&
+           a->until == b->until;
 }
 
 static enum status change_held(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)

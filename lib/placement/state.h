@@ -31,6 +31,7 @@ struct held_package {
     int64_t since;
     uint64_t size;
     struct str sha256;
+    struct str validator; /* of what it was made from: empty, or another one where a channel's info has changed since */
     enum held_state state;
     int64_t until; /* ms; HELD_LEAVING */
 };
