@@ -179,6 +179,7 @@ static const struct store_backend backend = {
     .head = s3_head,
     .put = s3_put,
     .upload = s3_upload,
+    .compose = s3_compose,
     .remove = s3_remove,
     .list = s3_list,
     .presign = s3_presign,

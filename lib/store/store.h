@@ -64,6 +64,26 @@ enum status store_put(struct store *, struct io, struct str key, struct str body
  * stream. io.deadline bounds each part, not the whole. */
 enum status store_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
                          struct store_object *, struct error *);
+
+/* A run of what an object is made of: bytes of our own, or a part of an object in the same store. */
+struct store_piece {
+    struct str bytes; /* where `key` is empty */
+    struct str key;
+    uint64_t offset, length; /* of that object; length 0: to its end */
+    struct str if_match;     /* its ETag, as in store_get; empty: any, but one and the same from beginning to end */
+};
+/* Makes an object of pieces, one behind the other; one piece is a copy. What is in the store already is copied there and does not pass
+ * through here: by the server, in parts (s3://), or by the file system (file://); only what is smaller than a part is read and sent.
+ * Atomic, conditional and without remains as store_upload is. STATUS_NOT_FOUND or STATUS_INVALID for a piece that is not there,
+ * STATUS_CORRUPT for an object that is another version than was asked for or changes meanwhile, so that STATUS_PRECONDITION always speaks
+ * of `key`. io.deadline bounds each part, not the whole. */
+enum status store_compose(struct store *, struct io, struct str key, const struct store_piece *, size_t count, const struct store_put *,
+                          struct store_object *, struct error *);
+/* What store_compose would make, as a stream. The pieces' texts must outlive it; else as store_stream. `size` tells how many bytes it will
+ * yield. */
+enum status store_stream_pieces(struct store *, struct io, const struct store_piece *, size_t count, struct stream *, uint64_t *size,
+                                struct error *);
+
 /* An object that is not there is removed already: STATUS_OK. */
 enum status store_remove(struct store *, struct io, struct str key, struct error *);
 
