@@ -75,7 +75,7 @@ static enum status upload(const struct target *target, struct io io, const struc
                           struct stream stream, struct error *error)
 {
     const struct package_maker *maker = target->how->maker;
-    const struct store_put put = {.content_type = name->from.length > 0 ? NULL : "application/vnd.android.package-archive"};
+    const struct store_put put = {.content_type = name->from.length > 0 ? NULL : "application/vnd.android.package-archive", .resume = true};
     if (target->edge->splices) return maker->install(maker->context, io, target->store, name, stream, error);
     return store_upload(target->store, io, edge_key(io.arena, name), stream, source->size, &put, NULL, error);
 }

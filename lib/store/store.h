@@ -54,6 +54,10 @@ enum store_condition { STORE_ANY, STORE_IF_ABSENT };
 struct store_put {
     enum store_condition condition; /* STORE_IF_ABSENT: STATUS_PRECONDITION where the key exists */
     const char *content_type;       /* NULL: application/octet-stream */
+    /* store_upload to s3://: what an upload of this key that was cut off had sent is not sent again where its bytes are the same, and a
+     * failure leaves what was sent for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken
+     * up.) */
+    bool resume;
 };
 /* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
  * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
