@@ -108,6 +108,16 @@ static enum status parse_confidence(struct config *config, double *confidence, s
     return config_refuse(config, "confidence", error, "must be above 0");
 }
 
+static enum status parse_small(struct config *config, struct policy_place *place, struct error *error)
+{
+    struct config child;
+    TRY(config_object(config, "small", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_whole(&child, "size", CONFIG_REQUIRED, 1, COUNT_MOST, &place->small_size, error));
+    TRY(config_whole(&child, "t1", CONFIG_REQUIRED, 0, COUNT_MOST, &place->small_t1, error));
+    return config_end(&child, error);
+}
+
 static enum status parse_place(struct config *config, struct policy_place *place, struct error *error)
 {
     struct config child;
@@ -117,6 +127,7 @@ static enum status parse_place(struct config *config, struct policy_place *place
     if (place->t2 >= place->t1) place->t2 = place->t1 / 5;
     TRY(config_whole(&child, "t2", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t2, error));
     if (place->t2 >= place->t1 && place->t1 > 0) return config_refuse(&child, "t2", error, "must be below t1");
+    TRY(parse_small(&child, place, error));
     TRY(parse_share(&child, "m", &place->m, &place->of, error));
     TRY(parse_confidence(&child, &place->confidence, error));
     TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &place->include_current, error));
@@ -184,6 +195,9 @@ struct str policy_format(struct arena *arena, const struct policy *policy)
     struct buf out = buf_in(arena, POLICY_TEXT_LIMIT);
     buf_printf(&out, "{\"place\":{\"t1\":%llu,\"t2\":%llu,\"m\":%u,\"of\":%u,", (unsigned long long)place->t1,
                (unsigned long long)place->t2, place->m, place->of);
+    if (place->small_size > 0)
+        buf_printf(&out, "\"small\":{\"size\":%llu,\"t1\":%llu},", (unsigned long long)place->small_size,
+                   (unsigned long long)place->small_t1);
     add_rest(&out, place->confidence, place->include_current, &place->window);
     buf_printf(&out, ",\"evict\":{\"t3\":%llu,\"n\":%u,\"of\":%u,", (unsigned long long)evict->t3, evict->n, evict->of);
     add_rest(&out, evict->confidence, evict->include_current, &evict->window);

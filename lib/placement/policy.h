@@ -4,6 +4,9 @@
  *      "evict":{"t3":300,"n":3,"of":5,"confidence":null,"include_current":true,"window":{"slot":"06:00-24:00"}},
  *      "trigger":"immediate|background|pending","missing_patch":"generate|full","timezone":"+08:00"}
  *
+ * "place" may have "small":{"size":65536,"t1":0} besides: packages of at most so many bytes have a T1 of their own. What is small, patches
+ * above all, costs little to place, so it may come sooner.
+ *
  * Pure but for policy_load and policy_publish. */
 #ifndef PLACEMENT_POLICY_H
 #define PLACEMENT_POLICY_H
@@ -21,6 +24,7 @@ struct window {
 
 struct policy_place {
     uint64_t t1, t2;
+    uint64_t small_size, small_t1; /* bytes; 0: no package is small */
     unsigned m, of;
     double confidence; /* C1; 0: the rule is m of M */
     bool include_current;
@@ -71,8 +75,8 @@ enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGE
 const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
 bool policy_rule_parse(struct str, enum policy_rule *);
 
-/* P9–P11. `counts` as policy_place_spans orders them. RULE_NONE: not wanted. */
-enum policy_rule policy_places(const struct policy_place *, const uint64_t *counts);
+/* P9–P11, of a package of `size` bytes. `counts` as policy_place_spans orders them. RULE_NONE: not wanted. */
+enum policy_rule policy_places(const struct policy_place *, uint64_t size, const uint64_t *counts);
 /* P14, P15. Windows that began before the package was there say nothing about it: `since` ms, spans as policy_evict_spans gave them. */
 enum policy_rule policy_evicts(const struct policy_evict *, const uint64_t *counts, const struct span *spans, int64_t since);
 

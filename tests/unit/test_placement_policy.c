@@ -80,7 +80,7 @@ static enum policy_rule places(struct arena *arena, const char *rest, const uint
 {
     struct str json = arena_printf(arena, "{\"place\":{\"t1\":5000,\"t2\":1000,\"of\":5%s}}", rest);
     struct policy policy = policy_of(arena, json.data);
-    return policy_places(&policy.place, counts);
+    return policy_places(&policy.place, 1000, counts);
 }
 
 static void p9_above_t1(void **state)
@@ -97,6 +97,17 @@ static void p10_three_of_five_days_above_t2(void **state)
     assert_int_equal(places(*state, rest, (uint64_t[]){1001, 900, 1500, 0, 1000}), RULE_NONE);
     assert_int_equal(places(*state, ",\"m\":3,\"include_current\":false", (uint64_t[]){0, 1001, 1001, 0, 0, 1001}), RULE_M_OF_M);
     assert_int_equal(places(*state, ",\"m\":3,\"include_current\":false", (uint64_t[]){1001, 1001, 1001, 0, 0, 0}), RULE_NONE);
+}
+
+static void what_is_small_has_a_t1_of_its_own(void **state)
+{
+    const char *rest = ",\"small\":{\"size\":1000,\"t1\":7}";
+    assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_T1);
+    assert_int_equal(places(*state, rest, (uint64_t[]){7, 0, 0, 0, 0}), RULE_NONE);
+    rest = ",\"small\":{\"size\":999,\"t1\":7}";
+    assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_NONE);
+    struct policy policy = policy_of(*state, "{\"place\":{\"small\":{\"size\":999,\"t1\":7}}}");
+    assert_non_null(strstr(policy_format(*state, &policy).data, "\"small\":{\"size\":999,\"t1\":7},"));
 }
 
 static void counts_above_t2(uint64_t counts[5], unsigned above)
@@ -191,6 +202,8 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"of\":0}}", "policy.place.of"},
         {"{\"place\":{\"confidence\":1.1}}", "policy.place.confidence"},
         {"{\"place\":{\"confidence\":0}}", "policy.place.confidence"},
+        {"{\"place\":{\"small\":{\"size\":0,\"t1\":1}}}", "policy.place.small.size"},
+        {"{\"place\":{\"small\":{\"size\":9}}}", "policy.place.small.t1"},
         {"{\"place\":{\"t9\":1}}", "policy.place.t9"},
         {"{\"place\":{\"window\":{}}}", "policy.place.window"},
         {"{\"place\":{\"window\":{\"last\":\"1h\",\"since\":\"00:00\"}}}", "policy.place.window"},
@@ -225,6 +238,7 @@ int main(void)
         test_with_arena(p10_with_or_without_the_current_window),
         test_with_arena(p9_above_t1),
         test_with_arena(p10_three_of_five_days_above_t2),
+        test_with_arena(what_is_small_has_a_t1_of_its_own),
         test_with_arena(p11_confidence),
         test_with_arena(p14_three_of_five_days_under_t3),
         test_with_arena(p15_confidence),
