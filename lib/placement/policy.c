@@ -28,8 +28,8 @@ void policy_default(struct policy *policy)
     const struct window day = {.kind = WINDOW_LAST, .last = CLOCK_DAY};
     const struct window slot = {.kind = WINDOW_SLOT, .from = 6 * (int64_t)CLOCK_HOUR, .to = CLOCK_DAY};
     *policy = (struct policy){
-        .place = {.t1 = 5000, .t2 = 1000, .m = 3, .of = 5, .include_current = true, .window = day},
-        .evict = {.t3 = 300, .n = 3, .of = 5, .include_current = true, .window = slot},
+        .place = {.t1 = 5000, .t2 = 1000, .displace = 1, .m = 3, .of = 5, .include_current = true, .window = day},
+        .evict = {.t3 = 300, .n = 3, .of = 5, .include_current = true, .window = slot, .grace = CLOCK_HOUR},
         .trigger = TRIGGER_BACKGROUND,
         .generate_patches = true,
     };
@@ -118,6 +118,16 @@ static enum status parse_small(struct config *config, struct policy_place *place
     return config_end(&child, error);
 }
 
+static enum status parse_room(struct config *config, struct policy_place *place, struct error *error)
+{
+    struct config child;
+    TRY(config_object(config, "room", CONFIG_OPTIONAL, &child, error));
+    place->has_room_t1 = child.object != NULL;
+    if (!child.object) return STATUS_OK;
+    TRY(config_whole(&child, "t1", CONFIG_REQUIRED, 0, COUNT_MOST, &place->room_t1, error));
+    return config_end(&child, error);
+}
+
 static enum status parse_place(struct config *config, struct policy_place *place, struct error *error)
 {
     struct config child;
@@ -128,6 +138,8 @@ static enum status parse_place(struct config *config, struct policy_place *place
     TRY(config_whole(&child, "t2", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t2, error));
     if (place->t2 >= place->t1 && place->t1 > 0) return config_refuse(&child, "t2", error, "must be below t1");
     TRY(parse_small(&child, place, error));
+    TRY(parse_room(&child, place, error));
+    TRY(config_number(&child, "displace", CONFIG_OPTIONAL, 0, 100, &place->displace, error));
     TRY(parse_share(&child, "m", &place->m, &place->of, error));
     TRY(parse_confidence(&child, &place->confidence, error));
     TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &place->include_current, error));
@@ -144,6 +156,7 @@ static enum status parse_evict(struct config *config, struct policy_evict *evict
     TRY(parse_share(&child, "n", &evict->n, &evict->of, error));
     TRY(parse_confidence(&child, &evict->confidence, error));
     TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &evict->include_current, error));
+    TRY(config_span(&child, "grace", CONFIG_OPTIONAL, &evict->grace, error));
     TRY(parse_window(&child, &evict->window, error));
     return config_end(&child, error);
 }
@@ -198,8 +211,12 @@ struct str policy_format(struct arena *arena, const struct policy *policy)
     if (place->small_size > 0)
         buf_printf(&out, "\"small\":{\"size\":%llu,\"t1\":%llu},", (unsigned long long)place->small_size,
                    (unsigned long long)place->small_t1);
+    if (place->has_room_t1) buf_printf(&out, "\"room\":{\"t1\":%llu},", (unsigned long long)place->room_t1);
+    buf_printf(&out, "\"displace\":%.9g,", place->displace);
     add_rest(&out, place->confidence, place->include_current, &place->window);
-    buf_printf(&out, ",\"evict\":{\"t3\":%llu,\"n\":%u,\"of\":%u,", (unsigned long long)evict->t3, evict->n, evict->of);
+    buf_printf(&out, ",\"evict\":{\"t3\":%llu,\"n\":%u,\"of\":%u,\"grace\":\"", (unsigned long long)evict->t3, evict->n, evict->of);
+    buf_add(&out, clock_format_span(arena, evict->grace));
+    buf_add(&out, S("\","));
     add_rest(&out, evict->confidence, evict->include_current, &evict->window);
     buf_printf(&out, ",\"trigger\":\"%s\",\"missing_patch\":\"%s\",\"timezone\":\"", trigger_names[policy->trigger],
                patch_names[policy->generate_patches ? 0 : 1]);

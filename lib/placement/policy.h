@@ -4,8 +4,11 @@
  *      "evict":{"t3":300,"n":3,"of":5,"confidence":null,"include_current":true,"window":{"slot":"06:00-24:00"}},
  *      "trigger":"immediate|background|pending","missing_patch":"generate|full","timezone":"+08:00"}
  *
- * "place" may have "small":{"size":65536,"t1":0} besides: packages of at most so many bytes have a T1 of their own. What is small, patches
- * above all, costs little to place, so it may come sooner.
+ * "place" may have besides:
+ *     "small":{"size":65536,"t1":0}   packages of at most so many bytes have a T1 of their own: patches above all cost little to place
+ *     "room":{"t1":0}                 T1 while the edge has room for the package, so that none has to go
+ *     "displace":1                    for whose sake others have to go must serve more than so many times the bytes that they do
+ * and "evict" "grace":"1h", how long what was just placed stays whatever asks for its room.
  *
  * Pure but for policy_load and policy_publish. */
 #ifndef PLACEMENT_POLICY_H
@@ -25,6 +28,9 @@ struct window {
 struct policy_place {
     uint64_t t1, t2;
     uint64_t small_size, small_t1; /* bytes; 0: no package is small */
+    bool has_room_t1;
+    uint64_t room_t1;
+    double displace;
     unsigned m, of;
     double confidence; /* C1; 0: the rule is m of M */
     bool include_current;
@@ -36,6 +42,7 @@ struct policy_evict {
     double confidence; /* C2; 0: the rule is n of N */
     bool include_current;
     struct window window;
+    int64_t grace; /* ms */
 };
 enum policy_trigger { TRIGGER_IMMEDIATE, TRIGGER_BACKGROUND, TRIGGER_PENDING };
 struct policy {
@@ -75,8 +82,10 @@ enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGE
 const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
 bool policy_rule_parse(struct str, enum policy_rule *);
 
-/* P9–P11, of a package of `size` bytes. `counts` as policy_place_spans orders them. RULE_NONE: not wanted. */
-enum policy_rule policy_places(const struct policy_place *, uint64_t size, const uint64_t *counts);
+/* P9–P11, of a package of `size` bytes; `room`: the edge has room for it. `counts` as policy_place_spans orders them. RULE_NONE: not
+ * wanted.
+ */
+enum policy_rule policy_places(const struct policy_place *, uint64_t size, bool room, const uint64_t *counts);
 /* P14, P15. Windows that began before the package was there say nothing about it: `since` ms, spans as policy_evict_spans gave them. */
 enum policy_rule policy_evicts(const struct policy_evict *, const uint64_t *counts, const struct span *spans, int64_t since);
 

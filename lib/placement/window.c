@@ -83,9 +83,15 @@ static bool is_confident(unsigned windows, unsigned of, double confidence)
     return windows / (double)of >= confidence - 1e-9;
 }
 
-enum policy_rule policy_places(const struct policy_place *place, uint64_t size, const uint64_t *counts)
+static uint64_t t1_of(const struct policy_place *place, uint64_t size, bool room)
 {
-    if (counts[0] > (size <= place->small_size ? place->small_t1 : place->t1)) return RULE_T1;
+    uint64_t t1 = size <= place->small_size && place->small_t1 < place->t1 ? place->small_t1 : place->t1;
+    return room && place->has_room_t1 && place->room_t1 < t1 ? place->room_t1 : t1;
+}
+
+enum policy_rule policy_places(const struct policy_place *place, uint64_t size, bool room, const uint64_t *counts)
+{
+    if (counts[0] > t1_of(place, size, room)) return RULE_T1;
     const uint64_t *windows = counts + (place->include_current ? 0 : 1);
     unsigned above = 0;
     for (unsigned i = 0; i < place->of; i++) above += windows[i] > place->t2;

@@ -80,7 +80,7 @@ static enum policy_rule places(struct arena *arena, const char *rest, const uint
 {
     struct str json = arena_printf(arena, "{\"place\":{\"t1\":5000,\"t2\":1000,\"of\":5%s}}", rest);
     struct policy policy = policy_of(arena, json.data);
-    return policy_places(&policy.place, 1000, counts);
+    return policy_places(&policy.place, 1000, false, counts);
 }
 
 static void p9_above_t1(void **state)
@@ -104,10 +104,14 @@ static void what_is_small_has_a_t1_of_its_own(void **state)
     const char *rest = ",\"small\":{\"size\":1000,\"t1\":7}";
     assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_T1);
     assert_int_equal(places(*state, rest, (uint64_t[]){7, 0, 0, 0, 0}), RULE_NONE);
+    struct policy roomy = policy_of(*state, "{\"place\":{\"room\":{\"t1\":0}}}");
+    assert_int_equal(policy_places(&roomy.place, 1000, true, (uint64_t[]){1, 0, 0, 0, 0}), RULE_T1);
+    assert_int_equal(policy_places(&roomy.place, 1000, true, (uint64_t[]){0, 0, 0, 0, 0}), RULE_NONE);
+    assert_int_equal(policy_places(&roomy.place, 1000, false, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE);
     rest = ",\"small\":{\"size\":999,\"t1\":7}";
     assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_NONE);
     struct policy policy = policy_of(*state, "{\"place\":{\"small\":{\"size\":999,\"t1\":7}}}");
-    assert_non_null(strstr(policy_format(*state, &policy).data, "\"small\":{\"size\":999,\"t1\":7},"));
+    assert_non_null(strstr(arena_cstr(*state, policy_format(*state, &policy)), "\"small\":{\"size\":999,\"t1\":7},"));
 }
 
 static void counts_above_t2(uint64_t counts[5], unsigned above)
@@ -168,17 +172,18 @@ static void windows_before_a_package_was_there_say_nothing(void **state)
 
 static void a_policy_is_written_as_it_is_read(void **state)
 {
-    static const char text[] = "{\"place\":{\"t1\":5000,\"t2\":1000,\"m\":3,\"of\":5,\"confidence\":null,\"include_current\":true,"
-                               "\"window\":{\"last\":\"1d\"}},\"evict\":{\"t3\":300,\"n\":3,\"of\":5,\"confidence\":0.6,"
-                               "\"include_current\":false,\"window\":{\"slot\":\"06:00-24:00\"}},\"trigger\":\"immediate\","
-                               "\"missing_patch\":\"full\",\"timezone\":\"+08:00\"}\n";
+    static const char text[] =
+        "{\"place\":{\"t1\":5000,\"t2\":1000,\"m\":3,\"of\":5,\"displace\":1,\"confidence\":null,\"include_current\":true,"
+        "\"window\":{\"last\":\"1d\"}},\"evict\":{\"t3\":300,\"n\":3,\"of\":5,\"grace\":\"1h\",\"confidence\":0.6,"
+        "\"include_current\":false,\"window\":{\"slot\":\"06:00-24:00\"}},\"trigger\":\"immediate\","
+        "\"missing_patch\":\"full\",\"timezone\":\"+08:00\"}\n";
     struct policy policy = policy_of(*state, text);
     assert_int_equal(policy.trigger, TRIGGER_IMMEDIATE);
     assert_int_equal(policy.zone, 8 * CLOCK_HOUR);
     assert_false(policy.generate_patches);
     assert_str(policy_format(*state, &policy), str_of(text));
     struct policy since = policy_of(*state, "{\"place\":{\"window\":{\"since\":\"07:30\"}}}");
-    struct policy again = policy_of(*state, policy_format(*state, &since).data);
+    struct policy again = policy_of(*state, arena_cstr(*state, policy_format(*state, &since)));
     assert_int_equal(again.place.window.kind, WINDOW_SINCE);
     assert_int_equal(again.place.window.from, 7 * CLOCK_HOUR + 30 * CLOCK_MINUTE);
 }
