@@ -20,10 +20,11 @@ struct view {
 static double rate_of(const uint64_t *counts, const struct span *spans, unsigned count, int64_t now)
 {
     double requests = 0, time = 0, weight = 1;
-    for (unsigned i = 0; i < count; i++, weight /= 2) {
+    for (unsigned i = 0; i < count; i++) {
         int64_t end = spans[i].to < now + BUCKET ? spans[i].to : now + BUCKET;
         requests += weight * (double)counts[i];
         time += weight * (double)(end - spans[i].from);
+        weight /= 2;
     }
     return time > 0 ? requests / time : 0;
 }

@@ -37,6 +37,8 @@ struct lan_entry { /* {"code":"SHOP-7","site":"shop-7","network":"192.168.0.0/24
     struct location location;
 };
 
+enum status lan_entry_parse(struct arena *, struct str json, struct lan_entry *, struct error *);
+
 struct registry {
     struct edge *edges; /* by id */
     size_t edge_count;
@@ -46,12 +48,16 @@ struct registry {
 
 enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);
 struct str edge_format(struct arena *, const struct edge *);
+/* The first part of the texts of its LANs: its site or, where it has none, the address that its shop is seen with. */
+struct str edge_identity(struct arena *, const struct edge *);
 /* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
 enum status registry_load(struct store *, struct io, struct registry *, struct error *);
 /* Registers or changes an edge. STATUS_INVALID, naming both, where another edge serves the same LAN (equal site and network, unless their
  * egress lists tell them apart). */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
+enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);
+enum status registry_remove_lan(struct store *, struct io, struct str code, struct error *);
 
 const struct edge *registry_edge(const struct registry *, struct str id); /* NULL: unknown */
 const struct edge *registry_edge_of(const struct registry *, struct str lan);
@@ -76,8 +82,8 @@ enum status registry_find(const struct registry *, struct arena *, const struct 
 
 /* Kilometres on a great circle. */
 double location_distance(const struct location *, const struct location *);
-/* The edges but `except`, nearest first: by distance where both locations are known, then those of the same region, then the others in no
- * order that means anything; at most `most`. Returns the count. */
-size_t registry_nearest(const struct registry *, const struct place *, const struct edge **edges, size_t most);
+/* The edges but the place's own, nearest first: by distance where both locations are known, then those of the same region; at most `most`.
+ * Those of which neither is known are not near. Returns the count. */
+size_t registry_nearest(const struct registry *, struct arena *, const struct place *, const struct edge **edges, size_t most);
 
 #endif

@@ -175,7 +175,8 @@ static void carry_out(struct run *run, struct shop *shop, struct pair **pairs, c
 
 static void decide(struct run *run, struct shop *shop, struct moment *moment, struct pair **pairs, size_t count, bool evict)
 {
-    const struct decide how = {.policy = run->policy, .now = moment->now, .quota = shop->quota, .place = true, .evict = evict, .asked = !evict};
+    const struct decide how = {
+        .policy = run->policy, .now = moment->now, .quota = shop->quota, .place = true, .evict = evict, .asked = !evict};
     struct candidate *candidates = arena_array(moment->arena, count, sizeof *candidates);
     for (size_t i = 0; i < count; i++) candidates[i] = candidate_of(run, moment, pairs[i]);
     decide_edge(&how, moment->arena, candidates, count);
