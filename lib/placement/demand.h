@@ -4,7 +4,7 @@
  *     demand/live/<day>/<hour>/<part>/<instance>    this instance's counts of that hour (UTC), cumulative, rewritten at each flush
  *     demand/days/<day>/<part>                      the day folded, with the list of the live objects that were folded in
  *
- * Both are text that a person can read (demand.c says how a line looks). An hour's object is not written later than an hour after its end:
+ * Both are text that a person can read (demand_text.h says how a line looks). An hour's object is not written later than an hour after its end:
  * what comes later is counted when it comes. So a day that is over for two hours can be folded, and a live object that a day's list names
  * counts no more. */
 #ifndef PLACEMENT_DEMAND_H
@@ -29,8 +29,8 @@ void demand_count(struct demand *, struct str lan, bool registered, struct str p
  * store. What can't be written stays for the next time. */
 enum status demand_flush(struct demand *, struct store *, struct io, struct error *);
 bool demand_is_dirty(struct demand *);
-/* What this instance counted for the pair since `from`, whether flushed or not: for a trigger (P7), on top of what others wrote. */
-uint64_t demand_own_misses(struct demand *, struct str lan, struct str package, int64_t from);
+/* Misses of the pair that are counted and not yet in the store: for a trigger (P7), on top of what is. */
+uint64_t demand_unflushed(struct demand *, struct str lan, struct str package);
 struct str demand_instance(const struct demand *);
 struct demand_counts {
     uint64_t counted, pairs, others, displaced, flushes;
@@ -47,9 +47,8 @@ struct demand_row {
 typedef enum status demand_row_fn(void *context, const struct demand_row *, struct error *);
 struct demand_question {
     unsigned part;
-    const struct span *spans; /* may overlap */
+    const struct span *spans; /* may overlap; whole buckets */
     unsigned span_count;
-    struct str without; /* an instance whose live objects are left out; empty: none */
 };
 /* Memory: a few hundred bytes per pair of the part; objects are read as streams. An object that can't be read whole is an error; one whose
  * lines make no sense is logged and left out. */
