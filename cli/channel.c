@@ -237,7 +237,7 @@ static enum status apply_config(void *context, struct arena *arena, struct chann
 
 static void print_config(struct arena *arena, struct channels channels)
 {
-    channels.count = 0;
+    channels.count = channels.removed_count = 0;
     json_t *whole = json_loads(arena_cstr(arena, channels_format(arena, &channels)), 0, NULL);
     json_object_del(whole, "channels");
     json_object_del(whole, "changed");

@@ -144,3 +144,34 @@ def test_with_the_stores_validator_published_info_stays(directory: Place) -> Non
     store.channel("APP", "xiaomi", {"campaign": "2"})
     listed = json.loads(store.run("channel", "list", "APP", "--json").stdout)
     assert listed["channels"] == {"huawei": {"channel": "huawei", "campaign": "1"}, "xiaomi": {"channel": "xiaomi", "campaign": "2"}}
+
+
+def test_with_the_stores_validator_a_removed_channel_does_not_come_back_changed(directory: Place) -> None:
+    """Caches may still hold its slices, under the same ETag."""
+    store = directory.store
+    store.publish(apks.made("v2"))
+    store.config("APP", "--validator", "store")
+    for channel in ("huawei", "xiaomi"):
+        store.channel("APP", channel, {"campaign": "1"})
+    before = client.request(directory.package("APP")).body
+    store.run("channel", "remove", "APP", "huawei")
+    store.run("channel", "remove", "APP", "xiaomi")
+    assert client.request(directory.package("APP")).status == 404
+    for refused in (["set", "APP", "huawei", "--info", '{"campaign":"2"}'], ["set", "APP", "huawei"], ["config", "APP", "--formats", "vasdolly"],
+                    ["config", "APP", "--validator", "package"]):
+        done = store.run("channel", *refused, check=False)
+        assert done.returncode == 1, refused
+        assert "validator" in done.stderr
+    assert "removed" not in json.loads(store.run("channel", "config", "APP", "--json").stdout)
+    store.channel("APP", "huawei", {"campaign": "1"})
+    assert client.request(directory.package("APP")).body == before
+    listed = json.loads(store.run("channel", "list", "APP", "--json").stdout)
+    assert (set(listed["channels"]), set(listed["removed"])) == ({"huawei"}, {"xiaomi"})
+
+
+def test_with_a_validator_of_its_own_a_removed_channel_is_forgotten(directory: Place) -> None:
+    store = directory.store
+    store.channel("APP", "huawei", {"campaign": "1"})
+    store.run("channel", "remove", "APP", "huawei")
+    store.channel("APP", "huawei", {"campaign": "2"})
+    assert "removed" not in json.loads(store.run("channel", "list", "APP", "--json").stdout)
