@@ -363,15 +363,21 @@ static struct http_conditions conditions_of(const struct lc_request *request)
     };
 }
 
-/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there
- * brings the whole base, unspliced. S3 knows no If-Range; a public URL may, and then by the base's ETag, not by ours. */
+/* If-Range and If-Match go along with a redirect too, and are compared with the base's own ETag where it leads. */
+static bool is_for_us(const struct task *task, struct str name)
+{
+    struct str value = lc_header_get(&task->request->headers, name);
+    bool holds_there = task->splice->app->redirect == APP_REDIRECT_PRESIGNED && str_equal(value, task->variant.package->etag);
+    return value.data && !holds_there;
+}
+
+/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there, or
+ * not applied for the sake of If-Range, brings the whole base, unspliced. */
 static bool is_read_alike(const struct task *task)
 {
-    const struct lc_headers *headers = &task->request->headers;
-    struct str range = lc_header_get(headers, S("range"));
-    if (!range.data) return true;
-    if (task->splice->app->redirect == APP_REDIRECT_PUBLIC && lc_header_get(headers, S("if-range")).data) return false;
-    return task->partial && http_range_is_plain(range);
+    struct str range = lc_header_get(&task->request->headers, S("range"));
+    if (is_for_us(task, S("if-range")) || is_for_us(task, S("if-match"))) return false;
+    return !range.data || (task->partial && http_range_is_plain(range));
 }
 
 /* Only a GET follows a redirect to where it leads: a signature is good for one method. */

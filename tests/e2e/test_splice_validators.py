@@ -58,6 +58,23 @@ def test_all_slices_say_the_same(name: str, kind: str, place: Place) -> None:
     assert (validators(head) == (etag, modified)) == (kind == "store")
 
 
+@pytest.mark.parametrize("kind", ["package", "store"])
+@pytest.mark.parametrize("condition", ["If-Range", "If-Match"])
+def test_conditions_are_not_left_to_a_store_that_reads_them_otherwise(condition: str, kind: str, place: Place) -> None:
+    """S3 answers an If-Range that names our ETag with the whole base, and an If-Match with 412; MinIO does the latter."""
+    app = f"{condition}-{kind}"
+    place.store.publish(apks.made("v2"), app)
+    place.store.config(app, "--validator", kind)
+    place.store.channel(app, "huawei")
+    url = place.package(app)
+    etag, modified = of(url)
+    for value in (etag, modified) if condition == "If-Range" else (etag, f'"x", {etag}', "*"):
+        answer = client.request(url, headers={condition: value or ""}, range="bytes=10-19")
+        assert answer.status == (302 if (kind, value) == ("store", etag) else 206)
+        followed = client.request(url, headers={condition: value or ""}, range="bytes=10-19", follow=True)
+        assert (followed.status, followed.body) == (206, apks.made("v2").read_bytes()[10:20])
+
+
 def test_channels_differ_and_so_do_bases(place: Place) -> None:
     store = place.store
     store.publish(apks.made("v2"), "many", "1.0")
