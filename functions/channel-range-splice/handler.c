@@ -376,8 +376,8 @@ static bool is_for_us(const struct task *task, struct str name)
 static bool is_read_alike(const struct task *task)
 {
     struct str range = lc_header_get(&task->request->headers, S("range"));
-    if (is_for_us(task, S("if-range")) || is_for_us(task, S("if-match"))) return false;
-    return !range.data || (task->partial && http_range_is_plain(range));
+    if (is_for_us(task, S("if-match"))) return false;
+    return !range.data || (task->partial && http_range_is_plain(range) && !is_for_us(task, S("if-range")));
 }
 
 /* Only a GET follows a redirect to where it leads: a signature is good for one method. */

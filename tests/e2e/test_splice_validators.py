@@ -73,6 +73,8 @@ def test_conditions_are_not_left_to_a_store_that_reads_them_otherwise(condition:
         assert answer.status == (302 if (kind, value) == ("store", etag) else 206)
         followed = client.request(url, headers={condition: value or ""}, range="bytes=10-19", follow=True)
         assert (followed.status, followed.body) == (206, apks.made("v2").read_bytes()[10:20])
+    base = client.request(f"{place.url}/packages/{app}/1.0.apk", headers={"If-Range": etag or ""})
+    assert base.status == 302  # without a Range it says nothing
 
 
 def test_channels_differ_and_so_do_bases(place: Place) -> None:
