@@ -21,7 +21,7 @@ from support.servers import Minio, Program, Servers, pakhus_binary
 from support.shop import Shop
 
 # AddressSanitizer shadows all memory, and keeps for a while what was freed.
-MEMORY = 4 if "address" in pakhus_binary().parent.parent.name else 1
+MEMORY = 8 if "address" in pakhus_binary().parent.parent.name else 1
 
 INFO = json.dumps({"channel": "huawei"})
 P = "/packages/APP/1.0/huawei.apk"
