@@ -2,6 +2,7 @@
 
 enum { STACK = 1024 * 1024 };
 
+/* A worker that waits, on its stack. */
 struct lc_idle {
     struct lc_idle *next;
     pthread_cond_t wake;

@@ -6,7 +6,7 @@
 #include "functions/common/app.h"
 #include "lib/http/range.h"
 
-/* Longer ranges are not kept: no cache slices so coarsely. */
+/* Bytes; longer ranges are not kept: hardly a cache slices so coarsely. */
 enum { SLICES_LONGEST = 2 << 20 };
 
 struct cache *slices_new(struct app *);
