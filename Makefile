@@ -138,6 +138,8 @@ unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
+	+@$(MAKE) -s package SANITIZE= ARCH=x86_64
+	+@$(MAKE) -s package SANITIZE= ARCH=arm64
 	@scripts/run-e2e-tests $(BUILD)
 
 # One after the other: the end-to-end tests have clocks to keep.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 
-from support.servers import Minio, Program, Servers
 from support.fc import FunctionCompute
+from support.servers import Minio, Program, Servers
 from support.shop import Shop
 
 KEY = "uploads/GAME/2.0.apk"
