@@ -87,10 +87,10 @@ $(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 
 # Sanitizers want the shared C library; everything that is deployed is static and not relocated, which halves its start-up.
 # ld warns that static programs can't look up names by glibc: c-ares does it for us (-w).
-$(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) | static-libs
+$(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts/static-libs | static-libs
 	@mkdir -p $(@D)
 	$(call say,link $@)
-	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $(filter %.o %.a,$^) $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $(filter %.o %.a,$^) $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
 
 # One zip a function, for Lambda and for Function Compute: the same bytes from the same sources, wherever and whenever it is made.
 PACKAGES := $(FUNCTIONS:%=build/package/$(ARCH)/%.zip)
@@ -139,6 +139,8 @@ unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
+	+@$(MAKE) -s package SANITIZE= ARCH=x86_64
+	+@$(MAKE) -s package SANITIZE= ARCH=arm64
 	@scripts/run-e2e-tests $(BUILD)
 
 # One after the other: the end-to-end tests have clocks to keep.

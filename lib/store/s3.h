@@ -11,8 +11,7 @@
 
 struct s3 {
     struct store store;
-    struct str bucket, prefix; /* prefix: empty, or with its '/' */
-    struct str region;
+    struct str bucket, region;
     struct str origin;           /* "https://bucket.s3.eu-west-1.amazonaws.com" */
     struct str host;             /* of the Host header: the origin's authority */
     struct str root;             /* what stands before a key in a path: "/prefix/", "/bucket/prefix/"; encoded */

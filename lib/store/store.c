@@ -36,6 +36,13 @@ void store_offer_credentials(struct store *store, struct str id, struct str secr
     if (store->backend->offer_credentials) store->backend->offer_credentials(store, id, secret, token);
 }
 
+bool store_key_of(struct store *store, struct str name, struct str *key)
+{
+    if (!str_starts(name, store->prefix)) return false;
+    *key = str_from(name, store->prefix.length);
+    return store_is_key(*key);
+}
+
 /* What an operator wants to see a number of; answers such as "not found" are none. */
 static enum status counted(struct store *store, enum status status)
 {

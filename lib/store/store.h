@@ -24,6 +24,10 @@ void store_close(struct store *);
  * replace those offered before. Thread-safe; copied. */
 void store_offer_credentials(struct store *, struct str id, struct str secret, struct str token);
 
+/* The key of what the bucket calls `name`, as its notifications have it: what stands behind the store's prefix. False where that is another
+ * one, or what stands there is no key. */
+bool store_key_of(struct store *, struct str name, struct str *key);
+
 struct store_object {
     struct str key;
     struct str etag;  /* as the store says it, with its quotes; opaque */

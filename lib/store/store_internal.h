@@ -40,6 +40,7 @@ struct store {
     const struct store_backend *backend;
     struct arena *arena; /* holds the store itself */
     struct str name;     /* for words: "s3://bucket at host" or "file:///var/pakhus" */
+    struct str prefix;   /* before its keys in the bucket: empty, or with its '/' */
     struct store_counters counters;
     atomic_bool probed;
 };
