@@ -31,7 +31,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all nginx-module run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
+.PHONY: all nginx-module run localstack invoke test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -106,6 +106,12 @@ $(NGINX_MODULE): cdn/nginx-token-module/ngx_http_pakhus_token_module.c cdn/nginx
 run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data
 	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
+
+localstack: deps-test all ## deploys template.yaml into a LocalStack without Docker, prints its URLs; STORE=minio keeps packages in a MinIO
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions exec "$$(scripts/fetch venv)/bin/python" localstack/run.py $(STORE)
+
+invoke: deps-test all ## FUNCTION=name EVENT=events/….json: sends one event to one function, under Lambda's runtime emulator
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions "$$(scripts/fetch venv)/bin/python" events/invoke.py $(FUNCTION) $(EVENT)
 
 # --- tests
 

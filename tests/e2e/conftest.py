@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support import apks
+from support import localstack as localstacks
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
 
 RunPakhus = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -37,6 +38,11 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def minio(session_servers: Servers) -> Minio:
     return session_servers.minio()
+
+
+@pytest.fixture(scope="session")
+def localstack(session_servers: Servers) -> localstacks.LocalStack:
+    return localstacks.start(session_servers)
 
 
 @pytest.fixture

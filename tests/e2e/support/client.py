@@ -84,7 +84,8 @@ def _exchange(url: str, method: str, headers: Mapping[str, str], timeout: float)
 def _once(connections: dict[str, http.client.HTTPConnection], server: str, connection: http.client.HTTPConnection,
           target: str, method: str, headers: Mapping[str, str]) -> Answer:
     try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
+        named = any(name.lower() == "host" for name in headers)
+        connection.putrequest(method, target, skip_host=named, skip_accept_encoding=True)
         for name, value in headers.items():
             connection.putheader(name, value)
         connection.endheaders()
