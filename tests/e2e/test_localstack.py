@@ -3,8 +3,9 @@ notifications, with packages in LocalStack's S3 and in a MinIO. What is not buil
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,11 +30,23 @@ class Deployed:
     size: int  # of GAME 2.0
     kind: str  # of the store: "s3" or "minio"
     objects: Any  # boto3's client of the store
+    calls: Counter[str] = field(default_factory=Counter)  # of functions by event: ours
 
     def needs(self, *functions: str) -> None:
         missing = [function for function in functions if not self.stack.built(function)]
         if missing:
             pytest.skip(f"not built: {', '.join(missing)}")
+
+    def invoke(self, function: str, platform: str) -> Any:
+        """Directly, with a sample; an error is a failure."""
+        self.calls[function] += 1
+        told = self.stack.invoke(function, samples.load(function, platform))
+        assert not (isinstance(told, dict) and "errorType" in told), told
+        return told
+
+    def events(self, function: str) -> int:
+        """How many the function has taken, by its log."""
+        return self.log(function).count("method=EVENT")
 
     def client(self, service: str) -> Any:
         return self.stack.localstack.client(service)
@@ -48,17 +61,23 @@ class Deployed:
         return "\n".join(event["message"] for page in pages for event in page["events"])
 
 
-@pytest.fixture(scope="module", params=["s3", "minio"])
-def deployed(request: pytest.FixtureRequest, localstack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    return deploy(request.param, localstack, tmp_path_factory.mktemp("deploy"), lambda: request.getfixturevalue("minio"))
+@pytest.fixture(scope="module")
+def stacks(localstack: LocalStack, minio: Minio, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed]:
+    """Both at once, so that their clocks run while the tests do other things."""
+    return {kind: deploy(kind, localstack, tmp_path_factory.mktemp("deploy"), minio) for kind in ("s3", "minio")}
 
 
-def deploy(kind: str, running: LocalStack, folder: Path, minio: Callable[[], Minio]) -> Deployed:
+@pytest.fixture(params=["s3", "minio"])
+def deployed(request: pytest.FixtureRequest, stacks: dict[str, Deployed]) -> Deployed:
+    return stacks[request.param]
+
+
+def deploy(kind: str, running: LocalStack, folder: Path, minio: Minio) -> Deployed:
     name = f"pakhus-{kind}"
     if kind == "s3":
         objects, where = running.client("s3"), localstacks.own_store(running, name)
     else:
-        objects, where = minio().client(), localstacks.minio_store(minio(), minio().bucket(name))
+        objects, where = minio.client(), localstacks.minio_store(minio, minio.bucket(name))
     every_minute = {f"{job}Every": "rate(1 minute)" for job in ("Evict", "Calibrate", "Reconcile")}
     stack = localstacks.deploy(running, folder, name, {
         **where.parameters, **every_minute, "TokenKeys": samples.TOKENS["PAKHUS_TOKEN_KEYS"],
@@ -114,15 +133,14 @@ def test_hit_tables_outlive_the_instance(deployed: Deployed) -> None:
     deployed.stack.http("cache-token-verify", target, method, dict(headers))
     reported = deployed.stack.http("cache-token-verify", "/token/result", "POST", {**dict(headers), "Pakhus-Outcome": "succeeded"})
     assert reported.status == 204
-    told = deployed.stack.invoke("cache-token-verify", samples.load("cache-token-verify", "schedule"))
+    told = deployed.invoke("cache-token-verify", "schedule")
     assert [node["node"] for node in told["nodes"]] == ["edge-1"]
 
 
 @pytest.mark.parametrize("function", ["evaluate-cron", *SCHEDULED])
 def test_a_direct_invoke_does_the_job(function: str, deployed: Deployed) -> None:
     deployed.needs(function)
-    told = deployed.stack.invoke(function, samples.load(function, "schedule"))
-    assert not (isinstance(told, dict) and "errorType" in told), told
+    deployed.invoke(function, "schedule")
 
 
 def test_an_upload_becomes_a_package(deployed: Deployed) -> None:
@@ -131,8 +149,7 @@ def test_an_upload_becomes_a_package(deployed: Deployed) -> None:
     bucket, key = urlsplit(deployed.store.store).netloc, "uploads/GAME/2.1.apk"
     deployed.objects.put_object(Bucket=bucket, Key=key, Body=apks.made("v1+v2").read_bytes())
     if deployed.kind == "minio":
-        told = deployed.stack.invoke("prepare-upload", samples.load("prepare-upload", "s3"))
-        assert not (isinstance(told, dict) and "errorType" in told), told
+        deployed.invoke("prepare-upload", "s3")
     until(lambda: ask(deployed, "/packages/GAME/2.1/huawei.apk", "bytes=0-0").status in (206, 302), 60, "package.json")
 
 
@@ -144,18 +161,17 @@ def test_evaluation_is_a_map_over_parts(deployed: Deployed) -> None:
     until(lambda: states.describe_execution(executionArn=run)["status"] != "RUNNING", 120, "the state machine")
     done = states.describe_execution(executionArn=run)
     assert done["status"] == "SUCCEEDED", done
-    # each part's call leaves its line in the log
-    until(lambda: deployed.log("evaluate-cron").count("method=EVENT") >= PARTS, 30, "16 lines in the log")
-
-
-@pytest.mark.parametrize("function", SCHEDULED)
-def test_the_clock_calls(function: str, deployed: Deployed) -> None:
-    """At the next full minute. The other tests have called by hand: a call more is the clock's."""
-    deployed.needs(function)
-    before = deployed.log(function).count("method=EVENT")
-    until(lambda: deployed.log(function).count("method=EVENT") > before, 100, f"{function}'s schedule")
+    until(lambda: deployed.events("evaluate-cron") >= PARTS, 30, "a line in the log for each part")
+    deployed.calls["reconcile"] += 1
 
 
 def test_what_a_function_does_not_take_is_an_error(deployed: Deployed) -> None:
     deployed.needs("admission")
     assert deployed.stack.invoke("admission", {"pakhus": "evaluate"})["errorType"] == "Function.Unsupported"
+
+
+@pytest.mark.parametrize("function", SCHEDULED)
+def test_the_clock_calls(function: str, deployed: Deployed) -> None:
+    """Every full minute; last of all, when most of one is over."""
+    deployed.needs(function)
+    until(lambda: deployed.events(function) > deployed.calls[function], 100, f"{function}'s schedule")
