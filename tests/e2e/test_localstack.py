@@ -3,87 +3,22 @@ notifications, with packages in LocalStack's S3 and in a MinIO. What is not buil
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from support import apks, client, samples, shop
-from support import localstack as localstacks
+from support.deployed import ORIGIN_SECRET, Deployed
 from support.gateway import Answer
-from support.localstack import LocalStack, Stack
-from support.servers import Minio
-from support.shop import Shop
 
 PARTS = 16
 SCHEDULED = ["evict-cron", "calibrate-cron", "reconcile"]
 
 
-@dataclass(frozen=True)
-class Deployed:
-    stack: Stack
-    store: Shop
-    size: int  # of GAME 2.0
-    kind: str  # of the store: "s3" or "minio"
-    objects: Any  # boto3's client of the store
-    calls: Counter[str] = field(default_factory=Counter)  # of functions by event: ours
-
-    def needs(self, *functions: str) -> None:
-        missing = [function for function in functions if not self.stack.built(function)]
-        if missing:
-            pytest.skip(f"not built: {', '.join(missing)}")
-
-    def invoke(self, function: str, platform: str) -> Any:
-        """Directly, with a sample; an error is a failure."""
-        self.calls[function] += 1
-        told = self.stack.invoke(function, samples.load(function, platform))
-        assert not (isinstance(told, dict) and "errorType" in told), told
-        return told
-
-    def events(self, function: str) -> int:
-        """How many the function has taken, by its log."""
-        return self.log(function).count("method=EVENT")
-
-    def client(self, service: str) -> Any:
-        return self.stack.localstack.client(service)
-
-    def log(self, function: str) -> str:
-        """What a function wrote, all of its instances together."""
-        logs = self.client("logs")
-        group = f"/aws/lambda/{self.stack.functions[function]}"
-        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
-            return ""
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        return "\n".join(event["message"] for page in pages for event in page["events"])
-
-
-@pytest.fixture(scope="module")
-def stacks(localstack: LocalStack, minio: Minio, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed]:
-    """Both at once, so that their clocks run while the tests do other things."""
-    return {kind: deploy(kind, localstack, tmp_path_factory.mktemp("deploy"), minio) for kind in ("s3", "minio")}
-
-
 @pytest.fixture(params=["s3", "minio"])
 def deployed(request: pytest.FixtureRequest, stacks: dict[str, Deployed]) -> Deployed:
     return stacks[request.param]
-
-
-def deploy(kind: str, running: LocalStack, folder: Path, minio: Minio) -> Deployed:
-    name = f"pakhus-{kind}"
-    if kind == "s3":
-        objects, where = running.client("s3"), localstacks.own_store(running, name)
-    else:
-        objects, where = minio.client(), localstacks.minio_store(minio, minio.bucket(name))
-    every_minute = {f"{job}Every": "rate(1 minute)" for job in ("Evict", "Calibrate", "Reconcile")}
-    stack = localstacks.deploy(running, folder, name, {
-        **where.parameters, **every_minute, "TokenKeys": samples.TOKENS["PAKHUS_TOKEN_KEYS"],
-        "TokenBusiness": samples.TOKENS["PAKHUS_TOKEN_BUSINESS"], "OriginSecret": "only-the-cdn", "Flush": "sync"})
-    store = Shop(where.url, where.credentials)
-    return Deployed(stack, store, samples.fill(store, folder), kind, objects)
 
 
 def until(what: Callable[[], bool], seconds: float, name: str) -> None:
@@ -96,7 +31,7 @@ def until(what: Callable[[], bool], seconds: float, name: str) -> None:
 def ask(deployed: Deployed, target: str, range: str | None = None, **headers: str) -> Answer:
     """The splice function, as the CDN would."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return deployed.stack.http("channel-range-splice", target, headers={"Pakhus-Origin-Secret": "only-the-cdn", **given}, range=range)
+    return deployed.stack.http("channel-range-splice", target, headers={"Pakhus-Origin-Secret": ORIGIN_SECRET, **given}, range=range)
 
 
 def test_a_channel_package_is_downloaded(deployed: Deployed) -> None:
@@ -123,7 +58,7 @@ def test_the_function_is_the_cdns_alone(deployed: Deployed) -> None:
 def test_a_function_answers_by_its_url(function: str, deployed: Deployed) -> None:
     deployed.needs(function)
     method, target, headers = samples.http(function)
-    samples.check(function, deployed.stack.http(function, target, method, {**dict(headers), "Pakhus-Origin-Secret": "only-the-cdn"}))
+    samples.check(function, deployed.stack.http(function, target, method, {**dict(headers), "Pakhus-Origin-Secret": ORIGIN_SECRET}))
 
 
 def test_hit_tables_outlive_the_instance(deployed: Deployed) -> None:
