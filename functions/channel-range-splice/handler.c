@@ -348,7 +348,8 @@ static bool is_read_alike(const struct task *task)
     struct str range = lc_header_get(headers, S("range"));
     if (!range.data) return true;
     if (task->splice->app->redirect == APP_REDIRECT_PUBLIC && lc_header_get(headers, S("if-range")).data) return false;
-    return task->partial && http_range_is_plain(range);
+    if (!task->partial || !http_range_is_plain(range)) return false;
+    return store_clamps_ranges(task->splice->app->store) || http_range_is_within(range, task->variant.package->size);
 }
 
 /* Only a GET follows a redirect to where it leads: a signature is good for one method. */

@@ -38,6 +38,7 @@ struct store {
     struct str name;     /* for words: "s3://bucket at host" or "file:///var/pakhus" */
     struct store_counters counters;
     atomic_bool probed;
+    bool spoils_ranges; /* the opposite of store_clamps_ranges */
 };
 
 static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
