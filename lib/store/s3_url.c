@@ -114,7 +114,7 @@ static enum status read_endpoint(struct s3 *s3, struct arena *arena, const struc
 
 /* OSS and COS have the condition under names of their own, and know no If-None-Match on PUT. To OSS a range that ends past the object's end
  * is none, and the whole object comes, unless a header says how it is meant. */
-static enum status read_if_absent(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
+static enum status read_dialect(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
 {
     static const struct {
         struct str name, domain;
@@ -143,7 +143,7 @@ enum status s3_configure(struct s3 *s3, struct arena *arena, const struct url *u
     TRY(read_names(s3, arena, url, error));
     TRY(read_region(s3, arena, url, error));
     TRY(read_endpoint(s3, arena, url, error));
-    TRY(read_if_absent(s3, arena, url, error));
+    TRY(read_dialect(s3, arena, url, error));
     TRY(parameter(arena, url, S("credentials"), S(""), credentials, error));
     ENSURE(str_empty(*credentials) || str_is_id(*credentials), error, STATUS_INVALID,
            "credentials=NAME names the variables NAME_ACCESS_KEY_ID and NAME_SECRET_ACCESS_KEY");
