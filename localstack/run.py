@@ -1,5 +1,7 @@
 """make localstack: LocalStack with template.yaml deployed in it, until it is interrupted. `run.py minio` keeps packages in a MinIO instead."""
 
+import base64
+import secrets
 import signal
 import sys
 import tempfile
@@ -36,9 +38,11 @@ def tell(stack: localstack.Stack, store: localstack.Store) -> None:
 def main(kind: str) -> None:
     with tempfile.TemporaryDirectory(prefix="pakhus-localstack-") as folder, Servers(Path(folder) / "logs") as servers:
         print("starting LocalStack, and deploying template.yaml into it (half a minute)", flush=True)
-        running = localstack.start(servers, PORT)
+        running = localstack.start(servers, Path(folder) / "localstack", PORT)
         store = store_of(servers, running, kind)
-        tell(localstack.deploy(running, Path(folder) / "deploy", STACK, {"ReconcileEvery": "rate(1 minute)", **store.parameters}), store)
+        key = "k1:" + base64.b64encode(secrets.token_bytes(64)).decode()
+        given = {"ReconcileEvery": "rate(1 minute)", "TokenKeys": key, **store.parameters}
+        tell(localstack.deploy(running, Path(folder) / "deploy", STACK, given), store)
         print(f"\nLocalStack's log: {running.log}. Ctrl-C ends it.", flush=True)
         signal.sigwait({signal.SIGINT, signal.SIGTERM})
 

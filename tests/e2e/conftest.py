@@ -42,8 +42,8 @@ def minio(session_servers: Servers) -> Minio:
 
 
 @pytest.fixture(scope="session")
-def localstack(session_servers: Servers) -> localstacks.LocalStack:
-    return localstacks.start(session_servers)
+def localstack(session_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> localstacks.LocalStack:
+    return localstacks.start(session_servers, tmp_path_factory.mktemp("localstack"))
 
 
 @pytest.fixture(scope="session")

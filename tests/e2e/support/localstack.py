@@ -35,18 +35,18 @@ class LocalStack(Program):
                             aws_secret_access_key="test", config=config)
 
 
-def start(servers: Servers, port: int = 0) -> LocalStack:
-    """Lambda functions run as processes: localstack/executor. Ready in about ten seconds."""
+def start(servers: Servers, folder: Path, port: int = 0) -> LocalStack:
+    """Lambda functions run as processes: localstack/executor. Ready in about ten seconds; what it writes is in `folder`."""
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
-    folder = servers.scratch()
+    folder.mkdir(parents=True, exist_ok=True)
     env = {"GATEWAY_LISTEN": f"127.0.0.1:{port}", "SERVICES": SERVICES, "EAGER_SERVICE_LOADING": "0", "LAMBDA_RUNTIME_EXECUTOR": "process",
            "PYTHONPATH": str(ROOT / "localstack/executor"), "PAKHUS_EMULATOR": str(fetched("rie")), "TMPDIR": str(folder),
            "LAMBDA_KEEPALIVE_MS": "60000", "DNS_ADDRESS": "0", "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1",
            "PYTHONDONTWRITEBYTECODE": "1"}
     command: list[str | Path] = [fetched("localstack"), "-m", "localstack.runtime.main"]
     program = servers.start("localstack", command, lambda: answers(f"{url}/_localstack/health", 200), url, env, seconds=90, cwd=folder)
-    return servers.replace(program, LocalStack(**vars(program)))
+    return LocalStack(**vars(program))
 
 
 @dataclass(frozen=True)

@@ -245,19 +245,19 @@ class Servers:
 
     def minio(self) -> Minio:
         port, access, secret = free_port(), "pakhus-test", "pakhus-test-secret"
-        home = self.scratch()
+        home = self._folder()
         env = {"MINIO_ROOT_USER": access, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off",
                "MINIO_UPDATE": "off", "HOME": str(home)}
         command: Command = [fetched("minio"), "server", home / "data", "--address", f"127.0.0.1:{port}", "--quiet"]
         url = f"http://127.0.0.1:{port}"
         program = self.start("minio", command, lambda: answers(f"{url}/minio/health/ready", 200), url, env)
-        return self.replace(program, Minio(**vars(program), access_key=access, secret_key=secret))
+        return self._replace(program, Minio(**vars(program), access_key=access, secret_key=secret))
 
     def nginx(self, http: str, values: Mapping[str, object] | None = None, workers: int = 1,
               modules: Sequence[Path] = ()) -> Nginx:
         """nginx with `http` as its http block. {{port}}, {{prefix}} and {{<a key of values>}} are filled in; relative
         paths are below the prefix. Requests are logged to access.log there, see `Nginx.requests`."""
-        port, prefix = free_port(), self.scratch()
+        port, prefix = free_port(), self._folder()
         filled = fill(http, {"port": port, "prefix": prefix, **(values or {})})
         user = "user root;" if os.geteuid() == 0 else ""
         load = "".join(f"load_module {module};" for module in modules)
@@ -265,7 +265,7 @@ class Servers:
         (prefix / "nginx.conf").write_text(_NGINX.format(load=load, user=user, workers=workers, http=filled))
         command: Command = ["nginx", "-p", prefix, "-c", prefix / "nginx.conf", "-e", "stderr"]
         program = self.start("nginx", command, lambda: accepts(port), f"http://127.0.0.1:{port}")
-        return self.replace(program, Nginx(**vars(program), prefix=prefix))
+        return self._replace(program, Nginx(**vars(program), prefix=prefix))
 
     def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1,
             replaced: Mapping[str, str] | None = None) -> Nginx:
@@ -303,11 +303,11 @@ class Servers:
                 raise RuntimeError(f"{program.name} did not come up; its log ends:\n{program.output()[-3000:]}")
             time.sleep(0.02)
 
-    def replace(self, program: Program, by: Kind) -> Kind:
+    def _replace(self, program: Program, by: Kind) -> Kind:
         self.running[self.running.index(program)] = by
         return by
 
-    def scratch(self) -> Path:
+    def _folder(self) -> Path:
         """Short, since the path of a unix socket has room for 107 bytes only."""
         folder = Path(tempfile.mkdtemp(prefix="pakhus-"))
         self._temporary.append(folder)
