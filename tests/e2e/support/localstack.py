@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import botocore.client
 from support.cache import ROOT, fetched
 from support.client import request
 from support.gateway import Answer
-from support.servers import REGION, Minio, Program, Servers, answers, bootstrap, clean_environment, free_port
+from support.servers import REGION, Minio, Servers, answers, bootstrap, clean_environment, free_port
 
 SERVICES = "s3,lambda,events,cloudformation,iam,sts,logs,stepfunctions,sqs"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
@@ -27,8 +28,10 @@ ARTIFACTS = "artifacts"
 _PACKAGE = re.compile(r"build/package/arm64/([a-z-]+)\.zip")
 
 
-@dataclass
-class LocalStack(Program):
+@dataclass(frozen=True)
+class LocalStack:
+    url: str
+
     def client(self, service: str) -> Any:
         config = botocore.client.Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}, read_timeout=120)
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, aws_access_key_id="test",
@@ -45,8 +48,33 @@ def start(servers: Servers, folder: Path, port: int = 0) -> LocalStack:
            "LAMBDA_KEEPALIVE_MS": "60000", "DNS_ADDRESS": "0", "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1",
            "PYTHONDONTWRITEBYTECODE": "1"}
     command: list[str | Path] = [fetched("localstack"), "-m", "localstack.runtime.main"]
-    program = servers.start("localstack", command, lambda: answers(f"{url}/_localstack/health", 200), url, env, seconds=90, cwd=folder)
-    return LocalStack(**vars(program))
+    servers.start("localstack", command, lambda: answers(f"{url}/_localstack/health", 200), url, env, seconds=90, cwd=folder)
+    return LocalStack(url)
+
+
+class DockerMissing(Exception):
+    """Why there can be no LocalStack in a container here."""
+
+
+@contextmanager
+def composed(port: int, minio_port: int) -> Iterator[LocalStack]:
+    """LocalStack and a MinIO in containers: localstack/compose.yaml."""
+    env = {**clean_environment(), "LOCALSTACK_PORT": str(port), "MINIO_PORT": str(minio_port)}
+
+    def compose(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(["docker", "compose", "-f", ROOT / "localstack/compose.yaml", *words], env=env, capture_output=True, text=True,
+                              timeout=600)
+
+    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode != 0:
+        raise DockerMissing("no Docker daemon runs here")
+    if compose("pull", "--quiet").returncode != 0:
+        raise DockerMissing("Docker runs, but the images can't be pulled")
+    try:
+        done = compose("up", "--detach", "--wait")
+        assert done.returncode == 0, done.stderr
+        yield LocalStack(f"http://127.0.0.1:{port}")
+    finally:
+        compose("down", "--volumes", "--timeout", "5")
 
 
 @dataclass(frozen=True)
@@ -58,10 +86,10 @@ class Store:
     parameters: Mapping[str, str]
 
 
-def own_store(localstack: LocalStack, stack: str) -> Store:
-    """The bucket that the stack makes; only its endpoint is not the usual one."""
-    url = f"s3://{stack}-{ACCOUNT}-{REGION}/?endpoint={localstack.url}&region={REGION}&path-style=1"
-    return Store(url, CREDENTIALS, {"StoreUrl": url})
+def own_store(localstack: LocalStack, stack: str, inside: str = "") -> Store:
+    """The bucket that the stack makes; only its endpoint is not the usual one. `inside`: LocalStack's URL as functions in containers reach it."""
+    outer, inner = (f"s3://{stack}-{ACCOUNT}-{REGION}/?endpoint={url}&region={REGION}&path-style=1" for url in (localstack.url, inside or localstack.url))
+    return Store(outer, CREDENTIALS, {"StoreUrl": inner})
 
 
 def minio_store(minio: Minio, bucket: str) -> Store:
@@ -141,7 +169,3 @@ def described(localstack: LocalStack, name: str, skipped: frozenset[str]) -> Sta
 def _dashed(logical: str) -> str:
     """ChannelRangeSplice → channel-range-splice"""
     return re.sub(r"(?<!^)([A-Z])", r"-\1", logical).lower()
-
-
-def docker_runs() -> bool:
-    return shutil.which("docker") is not None and subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode == 0
