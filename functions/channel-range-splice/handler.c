@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 
 #include "base/encode.h"
+#include "functions/channel-range-splice/slices.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "lib/apk/channel.h"
@@ -26,6 +27,7 @@ enum { FILLED_BYTES = 64 << 20 };
 struct splice {
     struct app *app;
     struct cache *filled; /* "app/version/channel@generation" → struct filled */
+    struct cache *slices;
 };
 
 /* A region as a channel has it, and what follows from it. */
@@ -291,13 +293,34 @@ static enum status send_buffer(struct task *task, struct str key, const struct s
     return STATUS_OK;
 }
 
-static enum status send_base_bytes(struct task *task, struct error *error)
+static enum status send_kept(struct task *task, struct error *error)
+{
+    struct str base;
+    const struct variant *variant = &task->variant;
+    TRY(slices_get(task->splice->slices, task->io, variant->package, task->range, &base, error));
+    char *bytes = arena_buffer(task->io.arena, base.length);
+    memcpy(bytes, base.data, base.length);
+    overlay_bytes(&variant->package->region, variant->filled.bytes.data, task->range.offset, bytes, base.length);
+    task->response->body = str_make(bytes, base.length);
+    return STATUS_OK;
+}
+
+/* Reading a directory costs no more than asking it. */
+static bool is_kept(const struct task *task, const struct splice_plan *plan)
+{
+    bool touches_region = plan->count > 1 || plan->part[0].kind == SPLICE_INFO;
+    return touches_region && task->range.length <= SLICES_LONGEST && !task->splice->app->directory;
+}
+
+static enum status send_base_bytes(struct task *task, const struct splice_plan *plan, struct error *error)
 {
     const struct package *package = task->variant.package;
     struct str key = package_base_key(task->io.arena, package->app, package->version);
     const struct store_get get = {
         .offset = task->range.offset, .length = task->range.length, .if_match = package->etag, .limit = BUFFER_LIMIT};
-    enum status status = get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error) : send_buffer(task, key, &get, error);
+    enum status status = is_kept(task, plan)         ? send_kept(task, error)
+                         : get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error)
+                                                     : send_buffer(task, key, &get, error);
     if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return app_store_fault(status, error);
     app_forget_package(task->splice->app, task->io, package); /* unpublished, or published anew, behind our back */
     return error_set(error, STATUS_UNAVAILABLE, STR_FMT " is not the object that was published: no byte of it is sent", STR_ARG(key));
@@ -316,7 +339,7 @@ static enum status send_body(struct task *task, const struct splice_plan *plan, 
         task->response->body = str_make(variant->filled.bytes.data + plan->part[0].offset, (size_t)plan->part[0].length);
         return STATUS_OK;
     }
-    return send_base_bytes(task, error);
+    return send_base_bytes(task, plan, error);
 }
 
 static enum status send_content(struct task *task, const struct splice_plan *plan, struct error *error)
@@ -340,15 +363,22 @@ static struct http_conditions conditions_of(const struct lc_request *request)
     };
 }
 
-/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there
- * brings the whole base, unspliced. S3 knows no If-Range; a public URL may, and then by the base's ETag, not by ours. */
+/* If-Range and If-Match go along with a redirect too, and are compared with the base's own ETag where it leads. */
+static bool is_for_us(const struct task *task, struct str name)
+{
+    struct str value = lc_header_get(&task->request->headers, name);
+    bool holds_there = task->splice->app->redirect == APP_REDIRECT_PRESIGNED && str_equal(value, task->variant.package->etag);
+    return value.data && !holds_there;
+}
+
+/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there, or
+ * not applied for the sake of If-Range or for an end past the end, brings the whole base, unspliced. */
 static bool is_read_alike(const struct task *task)
 {
-    const struct lc_headers *headers = &task->request->headers;
-    struct str range = lc_header_get(headers, S("range"));
+    struct str range = lc_header_get(&task->request->headers, S("range"));
+    if (is_for_us(task, S("if-match"))) return false;
     if (!range.data) return true;
-    if (task->splice->app->redirect == APP_REDIRECT_PUBLIC && lc_header_get(headers, S("if-range")).data) return false;
-    if (!task->partial || !http_range_is_plain(range)) return false;
+    if (!task->partial || !http_range_is_plain(range) || is_for_us(task, S("if-range"))) return false;
     return store_clamps_ranges(task->splice->app->store) || http_range_is_within(range, task->variant.package->size);
 }
 
@@ -417,7 +447,7 @@ static enum status init(void **state, struct error *error)
     TRY(app_open(&app, error));
     struct splice *splice = arena_new_of(app->arena, struct splice);
     const struct cache_options options = {.life = INT64_MAX, .bytes = FILLED_BYTES, .load = load_filled, .context = app};
-    *splice = (struct splice){.app = app, .filled = cache_new(&options)};
+    *splice = (struct splice){.app = app, .filled = cache_new(&options), .slices = slices_new(app)};
     *state = splice;
     return STATUS_OK;
 }
