@@ -4,11 +4,9 @@ LocalStack finds it by the entry point beside this file, where PYTHONPATH names 
 PAKHUS_EMULATOR says where the emulator is. The architecture that a function names is passed over: what is deployed must run here.
 """
 
-import ctypes
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -23,8 +21,6 @@ from localstack.services.lambda_.invocation.runtime_executor import LambdaRuntim
 
 ADDRESS = "127.0.0.1"
 START_SECONDS = 10
-_libc = ctypes.CDLL(None)
-_PR_SET_PDEATHSIG = 1
 
 
 class ProcessExecutor(RuntimeExecutor):
@@ -45,8 +41,8 @@ class ProcessExecutor(RuntimeExecutor):
                    "--runtime-api-address", f"{ADDRESS}:{runtime}", str(Path(code) / "bootstrap")]
         env = {"PATH": os.environ["PATH"], **{name: str(value) for name, value in env_vars.items()}}
         with open(self._log, "wb") as log:
-            self._process = subprocess.Popen(command, cwd=code, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                             start_new_session=True, preexec_fn=_die_with_parent)
+            # In LocalStack's own process group, so that who kills that kills these, too.
+            self._process = subprocess.Popen(command, cwd=code, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self._wait()
 
     def _wait(self) -> None:
@@ -59,13 +55,12 @@ class ProcessExecutor(RuntimeExecutor):
         raise LambdaRuntimeException(f"the emulator did not start: {self.get_logs()[-2000:]}")
 
     def stop(self) -> None:
-        """SIGTERM first: the emulator hands it on to functions that have something to flush."""
+        """At SIGTERM the emulator ends its function first."""
         if self._process:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -122,7 +117,3 @@ def _free_ports() -> tuple[int, int]:
         one.bind((ADDRESS, 0))
         other.bind((ADDRESS, 0))
         return one.getsockname()[1], other.getsockname()[1]
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
