@@ -108,6 +108,10 @@ enum status store_list(struct store *, struct io, struct str prefix, size_t limi
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
 
+/* Whether a presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it.
+ * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
+bool store_clamps_ranges(const struct store *);
+
 /* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED with
  * what to do where it is not. */
 enum status store_probe(struct store *, struct io, struct error *);
