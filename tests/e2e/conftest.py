@@ -10,6 +10,8 @@ import pytest
 from support import apks
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
 
+pytest_plugins = ["support.token_levels"]
+
 RunPakhus = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
