@@ -354,11 +354,11 @@ static ngx_int_t add_handlers(ngx_conf_t *cf)
 
 /* --- directives */
 
-/* A table of what fits: the slab allocator keeps some pages for itself. A reload finds the old one. */
+/* A table of what fits: the slab allocator keeps some pages for itself. A reload finds the old one, and hands it on to the next. */
 static ngx_int_t init_zone(ngx_shm_zone_t *zone, void *old)
 {
     ngx_slab_pool_t *pool = (ngx_slab_pool_t *)zone->shm.addr;
-    if (old || zone->shm.exists) return NGX_OK;
+    if (old || zone->shm.exists) return zone->data = pool->data, NGX_OK;
     uint32_t capacity = hits_capacity_in(zone->shm.size);
     void *memory = NULL;
     pool->log_nomem = 0;

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import boto3
@@ -37,6 +37,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 80
 
 
 def answers(url: str, status: int | None = None) -> bool:
@@ -277,6 +281,13 @@ class Servers:
         command: Command = ["nginx", "-p", prefix, "-c", prefix / "nginx.conf", "-e", "stderr"]
         program = self.start("nginx", command, lambda: accepts(port), f"http://127.0.0.1:{port}")
         return self._replace(program, Nginx(**vars(program), prefix=prefix))
+
+    def restart(self, program: Kind) -> Kind:
+        """The same program again, where it was: on its port, with what it left on the disk."""
+        program.stop()
+        self.running.remove(program)
+        again = self.start(program.name, cast(Command, program.process.args), lambda: accepts(port_of(program.url)), program.url, seconds=60)
+        return self._replace(again, type(program)(**{**vars(program), **vars(again)}))
 
     def varnish(self, vcl: str) -> Varnish:
         """varnishd as cdn/varnish/token.vcl.template says that it is to be started; {{port}} and {{prefix}} as for nginx."""

@@ -109,7 +109,8 @@ class Levels:
     run_pakhus: Callable[..., Any]
     recorder: Nginx
     function: Program | None
-    start_function: Callable[[int], Program]
+    start_function: Callable[[int, Mapping[str, str]], Program]
+    start_node: Callable[..., Nginx | Varnish]
     env: dict[str, str]
     second: Nginx | Varnish
     nodes: list[Nginx | Varnish]
@@ -137,10 +138,10 @@ def policy(bucket: str) -> str:
                       "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{bucket}/*"]}]})
 
 
-def started(servers: Servers, how: str, level: str, values: Mapping[str, str], module: Path) -> "Nginx | Varnish":
-    """One node; `values` are what its template wants to be filled in."""
+def started(servers: Servers, how: str, level: str, values: Mapping[str, str], module: Path, zone: str) -> "Nginx | Varnish":
+    """One node; `values` are what its template wants to be filled in, `zone` is the module's for its hit table."""
     name = "varnish/token.vcl" if how == "varnish" else f"nginx/token-{level}-{how}.conf"
-    template = (ROOT / f"cdn/{name}.template").read_text()
+    template = (ROOT / f"cdn/{name}.template").read_text().replace("pakhus_hits:16m", f"pakhus_hits:{zone}")
     filled = re.sub(r"\$\{PAKHUS_(?:NGINX|VARNISH)_(\w+)\}", lambda match: values[match.group(1)], template)
     if how == "varnish":
         return servers.varnish(filled)
@@ -171,17 +172,20 @@ def levels(request: pytest.FixtureRequest, servers: Servers, minio: Minio, bucke
               "ORIGIN": f"{recorder.url}/{bucket}", "HOST": address, "SECRET": "s3cret", "BUSINESS": "shop", "KEYS": str(tmp_path / "keys"),
               "NEXT": address, "TOKEN": "strip", "PREFIX": f"/{bucket}"}
 
-    def start_function(port: int) -> Program:
-        return servers.pakhus(file_store, env=env, port=port)
+    def start_function(port: int, more: Mapping[str, str]) -> Program:
+        return servers.pakhus(file_store, env={**env, **more}, port=port)
 
-    function = start_function(free_port()) if how != "module" else None
+    def start_node(name: str, zone: str = "16m") -> Nginx | Varnish:
+        return started(servers, how, "first", {**values, "NODE": name}, module, zone)
+
+    function = start_function(free_port(), {}) if how != "module" else None
     if function:
         values["FUNCTION"] = function.url.removeprefix("http://")
-    second = started(servers, how, "second", {**values, "NODE": "centre"}, module)
+    second = started(servers, how, "second", {**values, "NODE": "centre"}, module, "16m")
     address = second.url.removeprefix("http://")
     values |= {"SECOND": address, "NEXT": address, "TOKEN": "pass", "PREFIX": "", "HOST": ""}
-    nodes = [started(servers, how, "first", {**values, "NODE": name}, module) for name in ("edge-1", "edge-2")]
-    yield Levels(how, servers, minio, bucket, run_pakhus, recorder, function, start_function, env, second, nodes, tmp_path / "keys")
+    nodes = [start_node(name) for name in ("edge-1", "edge-2")]
+    yield Levels(how, servers, minio, bucket, run_pakhus, recorder, function, start_function, start_node, env, second, nodes, tmp_path / "keys")
 
 
 def in_an_hour() -> str:
