@@ -1,11 +1,15 @@
 """Two levels of caches while something goes: the function, nginx itself, its hit table, the keys."""
 
+import concurrent.futures
+import contextlib
+import http.client
+import socket
 import time
 
 import pytest
 
-from support.servers import Nginx, port_of
-from support.token_levels import HOST, Levels, ask, filled
+from support.servers import Nginx, Program, port_of
+from support.token_levels import HOST, Levels, ask, filled, send
 
 with_function = pytest.mark.parametrize("levels", ["function", "varnish"], indirect=True)
 with_module = pytest.mark.parametrize("levels", ["module"], indirect=True)
@@ -144,3 +148,77 @@ def test_a_full_hit_table(levels: Levels) -> None:
     time.sleep(0.3)
     # Varnish still holds what it fetched for it a minute ago: then nobody fetches, and nobody reports.
     assert ask(node, good[0]).reason == ("processing" if levels.how == "varnish" else "succeeded")
+
+
+def test_what_clients_cannot_spoil(levels: Levels) -> None:
+    """Other methods, headers of our own, a client that goes away: the update is made all the same."""
+    filled(levels)
+    url = levels.sign("a.txt")
+    node = levels.nodes[0]
+    for method in ("POST", "PUT", "DELETE"):
+        status, _, headers = send(node, method, url, b"x")
+        assert (status, headers["allow"]) == (405, "GET, HEAD")
+    assert levels.fetched() == []
+    leave(node, url)
+    end = time.monotonic() + 10
+    while ask(node, "/a.txt").body != b"two!" and time.monotonic() < end:
+        time.sleep(0.05)
+    assert ask(node, "/a.txt").body == b"two!"
+    time.sleep(1.1)
+    levels.put("a.txt", b"three")
+    url = levels.sign("a.txt")
+    spoilt = {"Pakhus_Outcome": "failed", "Pakhus_Size": "9", "Pakhus_Digest": "00" * 32, "Pakhus_Modified": "Thu, 20 Aug 2026 10:00:00 GMT",
+              "Pakhus_Node": "edge-2", "Pakhus_Business": "bank", "Pakhus_Node_Secret": "x", "X_Original_URI": "/b.txt", "Range": "bytes=0-0",
+              "If_None_Match": "*", "Pakhus_Retry": "1"}
+    send(node, "GET", url, **spoilt)
+    time.sleep(0.3)
+    answer = ask(node, url)
+    assert (answer.body, answer.reason, answer.cache) == (b"three", "succeeded", "HIT")
+    assert levels.fetched() == ["/a.txt"] * 2
+
+
+def leave(node: Program, target: str) -> None:
+    with socket.create_connection(("127.0.0.1", port_of(node.url))) as connection:
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+
+
+def test_an_update_that_is_cut_short(levels: Levels) -> None:
+    """The old copy stays, and the update is made when the origin is well again."""
+    node = levels.nodes[0]
+    levels.put("cut.txt", b"one")
+    assert ask(node, "/cut.txt").body == b"one"
+    time.sleep(1.1)
+    levels.put("cut.txt", b"two" * 1000000)
+    url = levels.sign("cut.txt")
+    levels.cut.on = True
+    broken(node, url)
+    assert (ask(node, "/cut.txt").body, ask(node, "/cut.txt").cache) == (b"one", "HIT")
+    levels.cut.on = False
+    end = time.monotonic() + 20
+    while ask(node, url).action != "update" and time.monotonic() < end:
+        time.sleep(0.3)
+    time.sleep(0.3)
+    assert (ask(node, "/cut.txt").body, ask(node, "/cut.txt").cache) == (b"two" * 1000000, "HIT")
+    assert ask(node, url).reason == "succeeded"
+
+
+def broken(node: Program, target: str) -> None:
+    with contextlib.suppress(http.client.IncompleteRead, ConnectionError):
+        ask(node, target)
+
+
+def test_many_ask_for_what_is_not_there(levels: Levels) -> None:
+    """The update fails for all of them, by one fetch, and counts as one failure: it is tried again after a second, not after an hour."""
+    filled(levels)
+    url = levels.sign("a.txt")
+    levels.minio.client().delete_object(Bucket=levels.bucket, Key="a.txt")
+    node = levels.nodes[0]
+    with concurrent.futures.ThreadPoolExecutor(30) as pool:
+        answers = list(pool.map(lambda number: ask(node, url), range(60)))
+    assert {answer.status for answer in answers} <= {200, 404}
+    assert len(levels.fetched()) <= 3
+    assert ask(node, "/a.txt").body == b"one"
+    end = time.monotonic() + 10
+    while ask(node, url).reason != "retry" and time.monotonic() < end:
+        time.sleep(0.2)
+    assert 1 <= len(levels.fetched()) <= 3

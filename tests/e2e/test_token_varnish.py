@@ -1,23 +1,13 @@
 """What is Varnish's own: its rounds, its socket, what clients may not send."""
 
-import http.client
 import time
 
 import pytest
 
 from support.servers import Varnish
-from support.token_levels import HOST, Levels, ask
+from support.token_levels import Levels, ask, send
 
 pytestmark = pytest.mark.parametrize("levels", ["varnish"], indirect=True)
-
-
-def send(node: Varnish, method: str, target: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
-    connection = http.client.HTTPConnection(node.url.removeprefix("http://"), timeout=20)
-    connection.request(method, target, body, {"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}})
-    response = connection.getresponse()
-    answer = response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
-    connection.close()
-    return answer
 
 
 def changed(levels: Levels, key: str = "a.txt") -> Varnish:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from support.cache import ROOT
+from support.cut import Cut
 from support.servers import Minio, Nginx, Program, Servers, Varnish, free_port
 
 HOST = "cdn.example"
@@ -100,6 +101,15 @@ def ask(node: Program, target: str, method: str = "GET", host: str = HOST) -> An
     return answer
 
 
+def send(node: Program, method: str, target: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    connection = http.client.HTTPConnection(node.url.removeprefix("http://"), timeout=20)
+    connection.request(method, target, body, {"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}})
+    response = connection.getresponse()
+    answer = response.status, response.read(), {name.lower(): value for name, value in response.getheaders()}
+    connection.close()
+    return answer
+
+
 @dataclass
 class Levels:
     how: str
@@ -108,6 +118,7 @@ class Levels:
     bucket: str
     run_pakhus: Callable[..., Any]
     recorder: Nginx
+    cut: Cut  # between the second level and the recorder
     function: Program | None
     start_function: Callable[[int, Mapping[str, str]], Program]
     start_node: Callable[..., Nginx | Varnish]
@@ -166,11 +177,12 @@ def levels(request: pytest.FixtureRequest, servers: Servers, minio: Minio, bucke
     (tmp_path / "keys").write_text(f"# the newest first\n{keys}\n")
     env = {"PAKHUS_TOKEN_KEYS": keys, "PAKHUS_TOKEN_BUSINESS": "shop", "PAKHUS_NODE_SECRET": "s3cret"}
     recorder = servers.recorder(minio.url, _ORIGIN)
+    cut = Cut(recorder.url, 200000)
     address = recorder.url.removeprefix("http://")
     module = Path(os.environ.get("PAKHUS_BIN", "build/bin/pakhus")).absolute().parents[1] / "nginx/ngx_http_pakhus_token_module.so"
     values = {"LISTEN": "127.0.0.1:{{port}}", "RUN": "{{prefix}}", "CACHE": "{{prefix}}", "SIZE": "1g", "RESOLVER": "127.0.0.1",
-              "ORIGIN": f"{recorder.url}/{bucket}", "HOST": address, "SECRET": "s3cret", "BUSINESS": "shop", "KEYS": str(tmp_path / "keys"),
-              "NEXT": address, "TOKEN": "strip", "PREFIX": f"/{bucket}"}
+              "ORIGIN": f"{cut.url}/{bucket}", "HOST": address, "SECRET": "s3cret", "BUSINESS": "shop", "KEYS": str(tmp_path / "keys"),
+              "NEXT": cut.url.removeprefix("http://"), "TOKEN": "strip", "PREFIX": f"/{bucket}"}
 
     def start_function(port: int, more: Mapping[str, str]) -> Program:
         return servers.pakhus(file_store, env={**env, **more}, port=port)
@@ -185,7 +197,8 @@ def levels(request: pytest.FixtureRequest, servers: Servers, minio: Minio, bucke
     address = second.url.removeprefix("http://")
     values |= {"SECOND": address, "NEXT": address, "TOKEN": "pass", "PREFIX": "", "HOST": ""}
     nodes = [start_node(name) for name in ("edge-1", "edge-2")]
-    yield Levels(how, servers, minio, bucket, run_pakhus, recorder, function, start_function, start_node, env, second, nodes, tmp_path / "keys")
+    with cut:
+        yield Levels(how, servers, minio, bucket, run_pakhus, recorder, cut, function, start_function, start_node, env, second, nodes, tmp_path / "keys")
 
 
 def in_an_hour() -> str:
