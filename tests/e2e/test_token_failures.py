@@ -137,7 +137,7 @@ def test_a_full_hit_table(levels: Levels) -> None:
     levels.fetched()
     time.sleep(0.3)
     assert [ask(node, url).reason for url in good] == ["succeeded"] * 5
-    more = small // 2
+    more = small * 3 // 4
     for number in range(5, 5 + more):
         levels.put(f"{number}.txt", b"now")
         assert ask(node, levels.sign(f"{number}.txt")).body == b"now"
