@@ -12,6 +12,8 @@ static const struct command_entry commands[] = {
     {"url", cmd_url, "signed URLs with channel info of their own"},
     {"admission", cmd_admission, "who may download when, ahead of a deadline"},
     {"fetch", cmd_fetch, "download a resource ahead of its deadline"},
+    {"policy", cmd_policy, "when packages are placed on edges, and when they go"},
+    {"edge", cmd_edge, "storage inside LANs: registered, looked at, filled"},
     {"simulate", cmd_simulate, "what would happen to origin and edges"},
     {"token", cmd_token, "cache updates that travel with the URL"},
     {"splice", cmd_splice, "make a channel package offline"},
