@@ -42,9 +42,12 @@ static enum status absolute(struct arena *arena, struct str path, const char **o
     return STATUS_OK;
 }
 
-/* The functions' settings, which the maker needs, are the environment's. */
-static enum status open_app(struct app **app, struct error *error)
+/* A store that is not there is told of at once. The functions' settings, which the maker needs, are the environment's. */
+static enum status open_app(struct arena *arena, struct edge *edge, struct app **app, struct error *error)
 {
+    struct store *store;
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(registry_get_edge(store, command_io(arena), edge_id, edge, error));
     if (store_url.data) setenv("PAKHUS_STORE", store_url.data, 1);
     return app_open(app, error);
 }
@@ -68,8 +71,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     (void)count;
     TRY(stored_check_id(edge_id, "EDGE", error));
     TRY(absolute(arena, directory, &path, error));
-    TRY(open_app(&app, error));
-    TRY(registry_get_edge(app->store, command_io(arena), edge_id, &edge, error)); /* a store that is not there is told of at once */
+    TRY(open_app(arena, &edge, &app, error));
     const struct package_maker maker = maker_of(app);
     const struct reconciliation how = {
         .origin = app->store, .maker = &maker, .now = now < 0 ? clock_now() : now, .grace = grace, .verify = verify, .visible = true};

@@ -143,14 +143,14 @@ enum status registry_get_edge(struct store *store, struct io io, struct str id, 
     return edge_parse(io.arena, text, edge, error);
 }
 
-/* Whoever mistypes an id is told so. */
+/* Whoever mistypes an id is told so. (A GET, since the answer to a HEAD does not say what is wrong with the store.) */
 static enum status remove_entry(struct store *store, struct io io, const char *what, struct str id, struct str key, struct error *error)
 {
-    struct store_object object;
+    struct str text;
+    bool found;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is the id of no %s", STR_ARG(str_first(id, 200)), what);
-    enum status status = store_head(store, io, key, &object, error);
-    if (status == STATUS_NOT_FOUND) return error_set(error, status, "there is no %s '" STR_FMT "'", what, STR_ARG(id));
-    TRY(status);
+    TRY(get_entry(store, io, key, &text, &found, error));
+    ENSURE(found, error, STATUS_NOT_FOUND, "there is no %s '" STR_FMT "'", what, STR_ARG(id));
     return store_remove(store, io, key, error);
 }
 
