@@ -55,6 +55,9 @@ enum status registry_load(struct store *, struct io, struct registry *, struct e
 /* Registers or changes an edge. STATUS_INVALID, naming both, where another edge serves the same LAN (equal site and network, unless their
  * egress lists tell them apart). */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
+/* One, without the others. STATUS_NOT_FOUND. */
+enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
+/* STATUS_NOT_FOUND where there is none. */
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
 enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);
 enum status registry_remove_lan(struct store *, struct io, struct str code, struct error *);
