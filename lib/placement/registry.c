@@ -12,11 +12,6 @@ enum { ENTRIES_MOST = 200000, ENTRY_LIMIT = 1 << 20 };
 struct registry_source {
     struct str key, etag, text;
 };
-struct registry_served {
-    struct str lan;
-    const struct edge *edge;
-};
-
 struct sources {
     struct arena *arena;
     struct registry_source *items;
@@ -188,15 +183,35 @@ static bool serves(const struct edge *edge, struct str lan)
     return false;
 }
 
-static enum status check_overlap(const struct registry *registry, const struct edge *edge, struct error *error)
+static bool overlap(const struct network *a, const struct network *b)
+{
+    const struct network *wide = a->prefix <= b->prefix ? a : b, *narrow = wide == a ? b : a;
+    return network_contains(wide, &narrow->address);
+}
+
+/* One device can't be in two LANs of one shop. */
+static enum status check_networks(struct arena *arena, const struct edge *edge, const struct edge *other, struct error *error)
+{
+    if (!str_equal(edge_identity(arena, edge), edge_identity(arena, other))) return STATUS_OK;
+    for (size_t i = 0; i < edge->network_count; i++)
+        for (size_t j = 0; j < other->network_count; j++)
+            ENSURE(!overlap(&edge->networks[i], &other->networks[j]), error, STATUS_INVALID,
+                   "edge " STR_FMT " and edge " STR_FMT " overlap: " STR_FMT " and " STR_FMT
+                   "; give one of the two a site or an egress of its own",
+                   STR_ARG(edge->id), STR_ARG(other->id), STR_ARG(network_format(arena, &edge->networks[i])),
+                   STR_ARG(network_format(arena, &other->networks[j])));
+    return STATUS_OK;
+}
+
+static enum status check_overlap(struct arena *arena, const struct registry *registry, const struct edge *edge, struct error *error)
 {
     for (size_t e = 0; e < registry->edge_count; e++) {
         const struct edge *other = &registry->edges[e];
         if (str_equal(other->id, edge->id)) continue;
+        TRY(check_networks(arena, edge, other, error));
         for (size_t i = 0; i < edge->lan_count; i++)
-            ENSURE(!serves(other, edge->lans[i]), error, STATUS_INVALID,
-                   "edge " STR_FMT " serves the LAN " STR_FMT " already: give one of the two a site or an egress of its own",
-                   STR_ARG(other->id), STR_ARG(edge->lans[i]));
+            ENSURE(!serves(other, edge->lans[i]), error, STATUS_INVALID, "edge " STR_FMT " and edge " STR_FMT " both list the LAN " STR_FMT,
+                   STR_ARG(edge->id), STR_ARG(other->id), STR_ARG(edge->lans[i]));
     }
     return STATUS_OK;
 }
@@ -205,29 +220,34 @@ enum status registry_put_edge(struct store *store, struct io io, const struct ed
 {
     struct registry registry;
     TRY(registry_load(store, io, &registry, error));
-    TRY(check_overlap(&registry, edge, error));
+    TRY(check_overlap(io.arena, &registry, edge, error));
     return store_put(store, io, edge_entry_key(io.arena, edge->id), edge_format(io.arena, edge),
                      &(struct store_put){.content_type = "application/json"}, NULL, error);
 }
 
+static enum status no_edge(struct str id, struct error *error)
+{
+    return error_set(error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'", STR_ARG(id));
+}
+
 enum status registry_get_edge(struct store *store, struct io io, struct str id, struct edge *edge, struct error *error)
 {
-    struct str text;
-    bool found;
+    struct store_object object;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is no edge's id", STR_ARG(str_first(id, 200)));
-    TRY(get_entry(store, io, edge_entry_key(io.arena, id), &text, &found, error));
-    ENSURE(found, error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'", STR_ARG(id));
-    return edge_parse(io.arena, text, edge, error);
+    enum status status = store_get(store, io, edge_entry_key(io.arena, id), &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    if (status == STATUS_NOT_FOUND) return no_edge(id, error);
+    TRY(status);
+    return edge_parse(io.arena, object.body, edge, error);
 }
 
 /* Whoever mistypes an id is told so. (A GET, since the answer to a HEAD does not say what is wrong with the store.) */
 static enum status remove_entry(struct store *store, struct io io, const char *what, struct str id, struct str key, struct error *error)
 {
-    struct str text;
-    bool found;
+    struct store_object object;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is the id of no %s", STR_ARG(str_first(id, 200)), what);
-    TRY(get_entry(store, io, key, &text, &found, error));
-    ENSURE(found, error, STATUS_NOT_FOUND, "there is no %s '" STR_FMT "'", what, STR_ARG(id));
+    enum status status = store_get(store, io, key, &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    ENSURE(status != STATUS_NOT_FOUND, error, STATUS_NOT_FOUND, "there is no %s '" STR_FMT "'", what, STR_ARG(id));
+    TRY(status);
     return store_remove(store, io, key, error);
 }
 
@@ -236,21 +256,16 @@ enum status registry_remove_edge(struct store *store, struct io io, struct str i
     return remove_entry(store, io, "edge", id, edge_entry_key(io.arena, id), error);
 }
 
-static struct str lan_entry_key(struct arena *arena, struct str code)
-{
-    return arena_join(arena, S("lans/"), code, S(".json"));
-}
-
 enum status registry_put_lan(struct store *store, struct io io, struct str json, struct lan_entry *entry, struct error *error)
 {
     TRY(lan_entry_parse(io.arena, json, entry, error));
-    return store_put(store, io, lan_entry_key(io.arena, entry->code), json, &(struct store_put){.content_type = "application/json"}, NULL,
-                     error);
+    return store_put(store, io, arena_join(io.arena, S("lans/"), entry->code, S(".json")), json,
+                     &(struct store_put){.content_type = "application/json"}, NULL, error);
 }
 
 enum status registry_remove_lan(struct store *store, struct io io, struct str code, struct error *error)
 {
-    return remove_entry(store, io, "LAN", code, lan_entry_key(io.arena, code), error);
+    return remove_entry(store, io, "LAN", code, arena_join(io.arena, S("lans/"), code, S(".json")), error);
 }
 
 /* --- finding */
