@@ -58,10 +58,25 @@ class Site:
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
 
-    def start(self, store: Shop) -> "subprocess.Popen[bytes]":
-        """One that can be killed."""
+    def start(self, store: Shop, size: int) -> tuple["subprocess.Popen[bytes]", int]:
+        """One that runs; so much of a package has come by it, or a little more, which is returned."""
         command: list[str | Path] = [pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", store.store, "--dir", self.folder]
-        return subprocess.Popen(command, env={**clean_environment(), **store.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(command, env={**clean_environment(), **store.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and running.poll() is None:
+            there = max((part.stat().st_size for part in self.folder.glob("*.part")), default=0)
+            if there >= size:
+                return running, there
+            time.sleep(0.02)
+        running.kill()
+        running.wait()
+        raise AssertionError("it never came so far")
+
+    def kill(self, store: Shop, size: int) -> int:
+        running, there = self.start(store, size)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        return there
 
 
 @pytest.fixture(params=["file", "minio"])
@@ -208,28 +223,13 @@ def test_a_digest_that_is_another_is_no_copy(local: Site) -> None:
     assert "APP_1.0.apk" not in local.files() and placed.states(local.store) in ({"APP/1.0": "copying"}, {"APP/1.0": "wanted"})
 
 
-def wait_for_part(site: Site, size: int, running: "subprocess.Popen[bytes]") -> int:
-    """Until so much of a package has come."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end and running.poll() is None:
-        for part in site.folder.glob("*.part") if site.folder.exists() else []:
-            there = part.stat().st_size
-            if there >= size:
-                return there
-        time.sleep(0.02)
-    raise AssertionError("it never came so far")
-
-
 def test_a_copy_that_was_killed_goes_on(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:
     remote.publish(BIG, "2.0")
     size = remote.packages["APP/2.0"]["size"]
     remote.want("APP/2.0")
     slow = servers.recorder(minio.url, "limit_rate 2m;")
     for enough in size // 4, size // 2:
-        running = remote.start(shop.minio_shop(minio, bucket, endpoint=slow.url))
-        there = wait_for_part(remote, enough, running)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        there = remote.kill(shop.minio_shop(minio, bucket, endpoint=slow.url), enough)
         assert placed.states(remote.store) == {"APP/2.0": "copying"} and "APP_2.0.apk" not in remote.files()
     seen = servers.recorder(minio.url)
     result = remote.sync(store=shop.minio_shop(minio, bucket, endpoint=seen.url))
@@ -245,10 +245,7 @@ def test_what_came_of_another_package_is_not_used(remote: Site, servers: Servers
     remote.publish(BIG, "2.0")
     remote.want("APP/2.0")
     slow = servers.recorder(minio.url, "limit_rate 2m;")
-    running = remote.start(shop.minio_shop(minio, bucket, endpoint=slow.url))
-    wait_for_part(remote, 1 << 20, running)
-    running.kill()
-    running.wait()
+    remote.kill(shop.minio_shop(minio, bucket, endpoint=slow.url), 1 << 20)
     remote.store.run("unpublish", "APP", "2.0")
     remote.publish("page-aligned", "2.0")
     remote.want("APP/2.0")
@@ -260,8 +257,7 @@ def test_two_at_once_do_not_mix(remote: Site, servers: Servers, minio: Minio, bu
     remote.publish(BIG, "2.0")
     remote.want("APP/2.0")
     slow = servers.recorder(minio.url, "limit_rate 4m;")
-    running = remote.start(shop.minio_shop(minio, bucket, endpoint=slow.url))
-    wait_for_part(remote, 1 << 20, running)
+    running, _ = remote.start(shop.minio_shop(minio, bucket, endpoint=slow.url), 1 << 20)
     done = remote.store.run("edge", "sync", "--edge", "shop-1", "--dir", remote.folder, check=False)
     assert done.returncode == 1 and "another process" in done.stderr
     assert running.wait(60) == 0
