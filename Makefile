@@ -42,7 +42,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-package deps-test static-libs
+.PHONY: all package nginx-module run localstack invoke test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-package deps-test static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -127,6 +127,12 @@ $(NGINX_MODULE): cdn/nginx-token-module/ngx_http_pakhus_token_module.c cdn/nginx
 run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data
 	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
+
+localstack: deps-test all ## deploys template.yaml into a LocalStack and prints its URLs; STORE=minio keeps packages in a MinIO, DOCKER=1 uses containers
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions STORE=$(STORE) DOCKER=$(DOCKER) exec "$$(scripts/fetch venv)/bin/python" localstack/run.py
+
+invoke: deps-test all ## FUNCTION=name EVENT=events/….json: sends one event to one function, under Lambda's runtime emulator
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions "$$(scripts/fetch venv)/bin/python" events/invoke.py $(FUNCTION) $(EVENT)
 
 # --- tests
 

@@ -1,6 +1,7 @@
 #include "lib/catalog/package.h"
 
 #include "base/buf.h"
+#include "lib/catalog/record.h"
 #include "lib/config/config.h"
 #include "lib/transfer/watch.h"
 
@@ -32,7 +33,7 @@ enum status package_parse(struct arena *arena, struct str json, struct package *
     TRY(config_id(&config, "app", CONFIG_REQUIRED, &package.app, error));
     TRY(config_id(&config, "version", CONFIG_REQUIRED, &package.version, error));
     TRY(config_whole(&config, "size", CONFIG_REQUIRED, 1, INT64_MAX, &package.size, error));
-    TRY(config_text(&config, "sha256", CONFIG_REQUIRED, &package.sha256, error));
+    TRY(config_sha256(&config, "sha256", CONFIG_REQUIRED, &package.sha256, error));
     TRY(config_text(&config, "scheme", CONFIG_REQUIRED, &scheme, error));
     if (!apk_schemes_parse(scheme, &package.schemes)) return config_refuse(&config, "scheme", error, "must be like v1 or v2+v3");
     TRY(parse_region(&config, &package, error));
@@ -66,14 +67,12 @@ struct str package_format(struct arena *arena, const struct package *package)
 enum status package_load(struct store *store, struct io io, struct str app, struct str version, struct package *package,
                          struct error *error)
 {
-    struct store_object object;
-    const struct store_get all = {.limit = 65536};
-    enum status status = store_get(store, io, package_json_key(io.arena, app, version), &all, &object, error);
+    struct str text;
+    enum status status = record_read(store, io, package_json_key(io.arena, app, version), &text, error);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(app), STR_ARG(version));
-    if (status == STATUS_TOO_LARGE) return error->status = STATUS_CORRUPT;
     TRY(status);
-    if (package_parse(io.arena, object.body, package, error) != STATUS_OK) {
+    if (package_parse(io.arena, text, package, error) != STATUS_OK) {
         error_context(error, "packages/" STR_FMT "/" STR_FMT, STR_ARG(app), STR_ARG(version));
         return error->status = STATUS_CORRUPT;
     }

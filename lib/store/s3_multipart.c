@@ -8,6 +8,7 @@
 #include "lib/store/pieces.h"
 #include "lib/store/s3_checksum.h"
 #include "lib/store/s3_errors.h"
+#include "lib/store/s3_resume.h"
 #include "lib/store/s3_xml.h"
 
 enum { ID_LIMIT = 2048, ANSWER_LIMIT = 16 * 1024, PART_XML = 512, CLEAN_UP_TIMEOUT = 10 * CLOCK_SECOND };
@@ -90,6 +91,8 @@ static void *send_part(void *context)
     struct s3_upload *upload = lane->upload;
     struct s3_request request = {.method = "PUT", .key = upload->key};
     struct s3_answer answer;
+    lane->status = STATUS_OK;
+    if (s3_resume_has(lane)) return NULL;
     (lane->is_copy ? ask_for_copy : ask_to_take)(lane, &request);
     s3_add_argument(&request, S("partNumber"), arena_printf(lane->arena, "%u", lane->number));
     s3_add_argument(&request, S("uploadId"), upload->id);
@@ -208,7 +211,7 @@ static bool completed_before(struct s3_upload *upload, struct store_object *obje
     struct io io = {.arena = upload->io.arena, .deadline = deadline_in(CLEAN_UP_TIMEOUT)};
     if (s3_call(upload->s3, io, &request, &answer, &ignored) != STATUS_OK) return false;
     *object = s3_describe(io, upload->key, &answer.wire);
-    return str_equal(wire_header(&answer.wire, S("x-amz-meta-upload")), upload->mark);
+    return !str_empty(upload->mark) && str_equal(wire_header(&answer.wire, S("x-amz-meta-upload")), upload->mark);
 }
 
 static enum status complete_upload(struct s3_upload *upload, struct store_object *object, struct error *error)
@@ -247,11 +250,13 @@ static enum status in_parts(struct s3_upload *upload, struct store_object *objec
 {
     struct error ignored;
     TRY(check_absent(upload, error));
-    TRY(begin_upload(upload, error));
+    if (upload->put->resume) s3_resume(upload, io_of_request(upload, upload->io.arena));
+    if (str_empty(upload->id)) TRY(begin_upload(upload, error));
     enum status status = send_parts(upload, error);
     for (size_t i = 0; i < S3_LANES; i++) finish_part(upload, &upload->lanes[i], &ignored);
+    bool may_go_on = status != STATUS_OK && upload->put->resume; /* what can't be completed now can't be later */
     if (status == STATUS_OK) status = complete_upload(upload, object, error);
-    if (status != STATUS_OK) abort_upload(upload);
+    if (status != STATUS_OK && !may_go_on) abort_upload(upload);
     return status;
 }
 

@@ -38,6 +38,8 @@ struct s3_upload {
     uint64_t size, sent;
     struct s3_lane lanes[S3_LANES];
     struct str etags[S3_PARTS];
+    struct str *known; /* what an upload that was cut off left, by part; NULL: nothing (s3_resume.h) */
+    unsigned last_known;
     unsigned parts;
     /* Makes part `number` (1 is the first) ready in the lane, s3_part_size of it but for the last; length 0: there is none any more. */
     enum status (*next)(struct s3_upload *, struct s3_lane *, unsigned number, struct error *);

@@ -58,6 +58,10 @@ enum store_condition { STORE_ANY, STORE_IF_ABSENT };
 struct store_put {
     enum store_condition condition; /* STORE_IF_ABSENT: STATUS_PRECONDITION where the key exists */
     const char *content_type;       /* NULL: application/octet-stream */
+    /* store_upload to s3://: what an upload of this key that was cut off had sent is not sent again where its bytes are the same, and a
+     * failure leaves what was sent for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken
+     * up.) */
+    bool resume;
 };
 /* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
  * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
@@ -103,6 +107,10 @@ enum status store_list(struct store *, struct io, struct str prefix, size_t limi
  * STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
+
+/* Whether a presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it.
+ * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
+bool store_clamps_ranges(const struct store *);
 
 /* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED with
  * what to do where it is not. */

@@ -43,6 +43,7 @@ struct store {
     struct str prefix;   /* before its keys in the bucket: empty, or with its '/' */
     struct store_counters counters;
     atomic_bool probed;
+    bool spoils_ranges; /* the opposite of store_clamps_ranges */
 };
 
 static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)

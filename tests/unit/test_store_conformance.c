@@ -535,6 +535,35 @@ static void a_failed_upload_leaves_nothing(void **state)
     assert_int_equal(list(key("broken"), 0, 0).count, 0);
 }
 
+/* Where parts are sent at all: three of them came, and only the rest is sent the next time. */
+static void an_upload_that_was_cut_off_is_taken_up(void **state)
+{
+    (void)state;
+    const uint64_t PART = 8 << 20, size = 4 * PART + 77;
+    const struct store_put resume = {.resume = true};
+    struct source broken = {.size = size, .fail_at = 3 * PART + 5, .piece = 500000}, whole = {.size = size},
+                  other = {.at = 1, .size = size + 1};
+    struct store_object object;
+    struct stream stream;
+    assert_error(store_upload(store, io(), key("resumed"), stream_from(&broken), size, &resume, NULL, &failure), STATUS_UNAVAILABLE,
+                 &failure, "broke");
+    assert_error(store_head(store, io(), key("resumed"), &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    uint64_t before = store_counts(store).bytes_out;
+    assert_ok(store_upload(store, io(), key("resumed"), stream_from(&whole), size, &resume, &object, &failure), &failure);
+    const char *url = getenv("PAKHUS_TEST_STORE");
+    if (url && str_starts(str_of(url), S("s3://"))) assert_true(store_counts(store).bytes_out - before < 2 * PART);
+    assert_ok(store_stream(store, io(), key("resumed"), NULL, &stream, &object, &failure), &failure);
+    assert_stream(stream, 0, size);
+    stream_close(&stream);
+    broken = (struct source){.size = size, .fail_at = 3 * PART + 5};
+    store_upload(store, io(), key("resumed"), stream_from(&broken), size, &resume, NULL, &failure);
+    assert_ok(store_upload(store, io(), key("resumed"), stream_from(&other), size, &resume, &object, &failure), &failure);
+    char first;
+    assert_ok(store_get(store, io(), key("resumed"), &(struct store_get){.length = 1}, &object, &failure), &failure);
+    first = object.body.data[0];
+    assert_int_equal(first, byte_at(1)); /* other bytes are other parts */
+}
+
 static void an_upload_if_absent_keeps_what_is_there(void **state)
 {
     (void)state;
@@ -897,6 +926,7 @@ int main(void)
         TEST(uploads_of_every_size_come_back),
         TEST(an_upload_of_60_mebibytes_comes_back),
         TEST(a_failed_upload_leaves_nothing),
+        TEST(an_upload_that_was_cut_off_is_taken_up),
         TEST(an_upload_if_absent_keeps_what_is_there),
         TEST(pieces_are_joined),
         TEST(large_objects_are_joined_in_the_store),

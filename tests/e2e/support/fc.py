@@ -92,3 +92,19 @@ def filtered(answer: Answer) -> Answer:
 def _dropped(name: str, value: str) -> bool:
     attachment = name == "content-disposition" and value.lower().startswith("attachment")
     return name in _IGNORED or name.startswith("x-fc-") or attachment
+
+
+class CustomDomain(Gateway):
+    """A name of one's own for several functions, by the request's path: what a route says without '*' goes before, then the longest one."""
+
+    def __init__(self, routes: Mapping[str, FunctionCompute]):
+        super().__init__()
+        self.routes = dict(routes)
+
+    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Answer:
+        path = target.partition("?")[0]
+        matching = [route for route in self.routes if route == path or (route.endswith("*") and path.startswith(route[:-1]))]
+        if not matching:
+            return Answer(404)
+        chosen = max(matching, key=lambda route: (not route.endswith("*"), len(route)))
+        return self.routes[chosen].answer(method, target, headers, body)
