@@ -117,8 +117,8 @@ struct listing {
 static bool list_entry(void *context, const struct s3_xml_entry *entry)
 {
     struct listing *listing = context;
-    if (!str_starts(entry->key, listing->s3->prefix)) return true;
-    struct store_object object = {str_from(entry->key, listing->s3->prefix.length), entry->etag, entry->size, entry->modified, {0}};
+    if (!str_starts(entry->key, listing->s3->store.prefix)) return true;
+    struct store_object object = {str_from(entry->key, listing->s3->store.prefix.length), entry->etag, entry->size, entry->modified, {0}};
     if (!store_is_key(object.key) || !str_starts(object.key, listing->prefix)) return true;
     listing->disordered = str_compare(str_make(listing->last, listing->last_length), object.key) >= 0;
     if (listing->disordered) return false;
@@ -138,7 +138,7 @@ static enum status list_page(struct listing *listing, struct io io, struct s3_xm
     s3_add_argument(&request, S("list-type"), S("2"));
     s3_add_argument(&request, S("encoding-type"), S("url"));
     s3_add_argument(&request, S("max-keys"), arena_printf(io.arena, "%zu", count));
-    s3_add_argument(&request, S("prefix"), arena_printf(io.arena, STR_FMT STR_FMT, STR_ARG(s3->prefix), STR_ARG(listing->prefix)));
+    s3_add_argument(&request, S("prefix"), arena_printf(io.arena, STR_FMT STR_FMT, STR_ARG(s3->store.prefix), STR_ARG(listing->prefix)));
     if (!str_empty(page->next)) s3_add_argument(&request, S("continuation-token"), arena_copy(io.arena, page->next));
     TRY(s3_call(s3, io, &request, &answer, error));
     ENSURE(s3_xml_list(buf_str(&answer.body), list_entry, listing, page), error, STATUS_CORRUPT,
@@ -182,6 +182,7 @@ static const struct store_backend backend = {
     .head = s3_head,
     .put = s3_put,
     .upload = s3_upload,
+    .compose = s3_compose,
     .remove = s3_remove,
     .list = s3_list,
     .presign = s3_presign,

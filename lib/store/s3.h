@@ -11,8 +11,7 @@
 
 struct s3 {
     struct store store;
-    struct str bucket, prefix; /* prefix: empty, or with its '/' */
-    struct str region;
+    struct str bucket, region;
     struct str origin;           /* "https://bucket.s3.eu-west-1.amazonaws.com" */
     struct str host;             /* of the Host header: the origin's authority */
     struct str root;             /* what stands before a key in a path: "/prefix/", "/bucket/prefix/"; encoded */
@@ -83,6 +82,8 @@ enum status s3_put(struct store *, struct io, struct str key, struct str body, c
                    struct error *);
 enum status s3_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
                       struct store_object *, struct error *);
+enum status s3_compose(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
+                       struct store_object *, struct error *);
 enum status s3_stream(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
                       struct error *);
 enum status s3_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until, struct error *);

@@ -52,7 +52,7 @@ static ssize_t stream_next(void *context, void *buffer, size_t capacity, struct 
         if (str_empty(stream->etag) || tries == FRUITLESS_TRIES || !s3_pause(tries, deadline)) break;
     }
     error_context(error, STR_FMT ": " STR_FMT STR_FMT ": broke off at byte %llu", STR_ARG(stream->s3->store.name),
-                  STR_ARG(stream->s3->prefix), STR_ARG(stream->key), (unsigned long long)stream->offset);
+                  STR_ARG(stream->s3->store.prefix), STR_ARG(stream->key), (unsigned long long)stream->offset);
     return -1;
 }
 

@@ -48,7 +48,7 @@ static enum status read_names(struct s3 *s3, struct arena *arena, const struct u
            "'" STR_FMT "' is not a prefix: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/', at most %d bytes", STR_ARG(prefix),
            STORE_PREFIX_LENGTH - 1);
     s3->bucket = arena_copy(arena, url->authority);
-    s3->prefix = str_empty(prefix) ? S("") : arena_printf(arena, STR_FMT "/", STR_ARG(prefix));
+    s3->store.prefix = str_empty(prefix) ? S("") : arena_printf(arena, STR_FMT "/", STR_ARG(prefix));
     return STATUS_OK;
 }
 
@@ -108,7 +108,7 @@ static enum status read_endpoint(struct s3 *s3, struct arena *arena, const struc
     s3->origin = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(s3->host));
     s3->bucket_path = path_style ? arena_printf(arena, "/" STR_FMT, STR_ARG(s3->bucket)) : S("/");
     s3->root = arena_printf(arena, STR_FMT "%s" STR_FMT, STR_ARG(s3->bucket_path), path_style ? "/" : "",
-                            STR_ARG(percent_encode(arena, s3->prefix, true)));
+                            STR_ARG(percent_encode(arena, s3->store.prefix, true)));
     return STATUS_OK;
 }
 

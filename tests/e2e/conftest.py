@@ -12,6 +12,8 @@ from support import localstack as localstacks
 from support.deployed import Deployed, deploy
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
 
+pytest_plugins = ["support.token_levels"]
+
 RunPakhus = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
