@@ -119,7 +119,7 @@ static enum status read_redirect(struct app *app, struct error *error)
         ENSURE(!directory, error, STATUS_INVALID, "PAKHUS_REDIRECT: a file:// store has no presigned URLs; say 'never' or a public URL");
         return STATUS_OK;
     }
-    bool web = url_parse(value, &url, error) == STATUS_OK && (str_equal(url.scheme, S("http")) || str_equal(url.scheme, S("https")));
+    bool web = url_parse(value, &url, error) == STATUS_OK && url_is_web(&url);
     ENSURE(web && !url.has_query && !url.fragment.data, error, STATUS_INVALID,
            "PAKHUS_REDIRECT must be 'presigned', 'never' or an http(s) URL");
     app->redirect = APP_REDIRECT_PUBLIC;

@@ -86,6 +86,17 @@ enum status config_id(struct config *config, const char *name, enum config_prese
     return STATUS_OK;
 }
 
+enum status config_sha256(struct config *config, const char *name, enum config_presence presence, struct str *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data) return STATUS_OK;
+    if (text.length != 64 || strspn(text.data, "0123456789abcdef") != 64)
+        return config_refuse(config, name, error, "must be 64 lower-case hexadecimal digits");
+    *out = text;
+    return STATUS_OK;
+}
+
 enum status config_whole(struct config *config, const char *name, enum config_presence presence, uint64_t least, uint64_t most,
                          uint64_t *out, struct error *error)
 {
@@ -196,6 +207,20 @@ enum status config_item_text(struct config *array, size_t index, struct str *out
     struct config item = item_of(array, index);
     ENSURE(json_is_string(item.object), error, STATUS_INVALID, STR_FMT ": must be a string", STR_ARG(item.path));
     *out = text_of(&item, item.object);
+    return STATUS_OK;
+}
+
+enum status config_texts(struct config *config, const char *name, enum config_presence presence, size_t most, struct str **out,
+                         size_t *out_count, struct error *error)
+{
+    struct config array;
+    size_t count;
+    TRY(config_array(config, name, presence, &array, &count, error));
+    if (count > most) return config_refuse(config, name, error, "more than %zu", most);
+    struct str *items = arena_array(config->arena, count, sizeof *items);
+    for (size_t i = 0; i < count; i++) TRY(config_item_text(&array, i, &items[i], error));
+    *out = items;
+    *out_count = count;
     return STATUS_OK;
 }
 
