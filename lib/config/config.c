@@ -213,8 +213,8 @@ enum status config_item_text(struct config *array, size_t index, struct str *out
 enum status config_texts(struct config *config, const char *name, enum config_presence presence, size_t most, struct str **out,
                          size_t *out_count, struct error *error)
 {
-    struct config array;
-    size_t count;
+    struct config array = {0};
+    size_t count = 0;
     TRY(config_array(config, name, presence, &array, &count, error));
     if (count > most) return config_refuse(config, name, error, "more than %zu", most);
     struct str *items = arena_array(config->arena, count, sizeof *items);

@@ -44,16 +44,9 @@ static enum status counted(struct store *store, enum status status)
     return status;
 }
 
-static enum status check_key(struct str key, struct error *error)
-{
-    ENSURE(store_is_key(key), error, STATUS_INVALID, "'" STR_FMT "' is not a key: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/'",
-           STR_ARG(str_first(key, 128)));
-    return STATUS_OK;
-}
-
 static enum status check(struct io io, struct str key, struct error *error)
 {
-    TRY(check_key(key, error));
+    TRY(store_check_key(key, error));
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' needs the store", STR_ARG(key));
     return STATUS_OK;
 }
@@ -128,7 +121,7 @@ enum status store_list(struct store *store, struct io io, struct str prefix, siz
 enum status store_presign(struct store *store, struct io io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *error)
 {
-    TRY(check_key(key, error));
+    TRY(store_check_key(key, error));
     ENSURE(store->backend->presign, error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
            STR_ARG(store->name));
     return store->backend->presign(store, io, key, lifetime, url, valid_until, error);

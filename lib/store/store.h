@@ -24,6 +24,10 @@ void store_close(struct store *);
  * replace those offered before. Thread-safe; copied. */
 void store_offer_credentials(struct store *, struct str id, struct str secret, struct str token);
 
+/* The key of the object that `address` names in the store of that URL: s3://bucket/prefix/key, or file:///directory/key. A slice of it.
+ * STATUS_INVALID where it is in another store, or no key. */
+enum status store_locate(const char *store_url, struct str address, struct str *key, struct error *);
+
 struct store_object {
     struct str key;
     struct str etag;  /* as the store says it, with its quotes; opaque */
