@@ -5,6 +5,7 @@
 #include "functions/admission/handler.h"
 #include "functions/cache-token-verify/handler.h"
 #include "functions/channel-range-splice/handler.h"
+#include "functions/gather/handler.h"
 
 /* The settings that the functions read, each an option too, which wins over the environment. */
 static struct setting {
@@ -20,6 +21,8 @@ static struct setting {
     {"PAKHUS_TOKEN_KEYS", "token-keys", "KEYS", "kid:base64,… for cache tokens"},
     {"PAKHUS_TOKEN_BUSINESS", "token-business", "ID", "whose resources they are"},
     {"PAKHUS_NODE_SECRET", "node-secret", "SECRET", "what cache nodes must send"},
+    {"PAKHUS_GATHER_ALLOW", "gather-allow", "HOSTS", "hosts that gather may ask: lists in requests, addresses that are not public"},
+    {"PAKHUS_GATHER_WORKERS", "gather-workers", "COUNT", "processes that gather, at most"},
     {"PAKHUS_FLUSH", "flush", "SPAN", "how long counts and tables may stay unwritten, or sync"},
 };
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
@@ -58,6 +61,7 @@ int cmd_serve(int argc, char **argv)
         {"/packages", &channel_range_splice},
         {"/admission", &admission},
         {"/token", &cache_token_verify},
+        {"/gather", &gather},
     };
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
     return lc_serve(&port, mounts, sizeof mounts / sizeof *mounts);

@@ -6,7 +6,7 @@
 #include "base/url.h"
 
 /* How long a fact is good before the store is asked whether it still is; on a directory, no time at all. */
-enum { CHANNELS_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
+enum { PUBLISHED_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };
 enum { PACKAGES_BYTES = 32 << 20, CHANNELS_BYTES = 64 << 20 };
@@ -127,6 +127,12 @@ static enum status read_redirect(struct app *app, struct error *error)
     return STATUS_OK;
 }
 
+struct cache_options app_published_options(const struct app *app)
+{
+    return (struct cache_options){
+        .life = app->directory ? 0 : PUBLISHED_LIFE, .stale = STALE_LIFE, .missing = app->directory ? 0 : MISSING_LIFE};
+}
+
 static void open_caches(struct app *app)
 {
     bool directory = app->directory;
@@ -137,7 +143,7 @@ static void open_caches(struct app *app)
                                                       .load = load_package,
                                                       .context = app});
     app->channels = cache_new(&(struct cache_options){
-        .life = directory ? 0 : CHANNELS_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
+        .life = directory ? 0 : PUBLISHED_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
 }
 
 static enum status read_settings(struct app *app, struct error *error)
@@ -147,6 +153,7 @@ static enum status read_settings(struct app *app, struct error *error)
            "PAKHUS_STORE is not set: say where the packages are, such as s3://bucket or file:///var/pakhus");
     if (keyring_parse(app->arena, setting("PAKHUS_URL_KEYS"), 0, &app->url_keys, error) != STATUS_OK)
         return error_context(error, "PAKHUS_URL_KEYS");
+    app->store_url = arena_cstr(app->arena, store_url);
     app->directory = str_starts(store_url, S("file://"));
     TRY(read_redirect(app, error));
     app->origin_secret = arena_copy(app->arena, setting("PAKHUS_ORIGIN_SECRET"));

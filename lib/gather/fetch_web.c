@@ -267,11 +267,11 @@ static struct str next_url(struct fetch_web *web)
 }
 
 /* GATHER_COMPLETE: this host may be asked. A host that is not allowed by its name may have an address that is. */
-static enum gather_reason check_url(struct fetch_web *web, struct str text)
+static enum gather_reason check_url(struct fetch_web *web, struct str text, int hop)
 {
     struct url url;
     struct error error;
-    if (url_parse(text, &url, &error) != STATUS_OK || !url_is_web(&url)) return GATHER_REDIRECT;
+    if (url_parse(text, &url, &error) != STATUS_OK || !url_is_web(&url)) return hop == 0 ? GATHER_REFUSED : GATHER_REDIRECT;
     web->named = web->order->named || allow_names(&web->allow, &url);
     return web->named || web->allow.has_addresses ? GATHER_COMPLETE : GATHER_REFUSED;
 }
@@ -280,7 +280,7 @@ static enum gather_reason follow(struct fetch_web *web)
 {
     struct str url = web->order->address;
     for (int hop = 0; hop <= REDIRECTS; hop++) {
-        enum gather_reason reason = check_url(web, url);
+        enum gather_reason reason = check_url(web, url, hop);
         if (reason == GATHER_COMPLETE) reason = fetch_hop(web, arena_cstr(web->arena, url));
         if (reason != GATHER_STATUS) return reason;
         url = next_url(web);

@@ -6,6 +6,8 @@
 #include "lib/gather/body.h"
 #include "lib/store/common.h"
 
+enum { TEXTS_LONGEST = 48 << 10 };
+
 /* --- the table of requests */
 
 static struct gathering **bucket_of(struct gather_pool *pool, const unsigned char id[REQUEST_ID])
@@ -63,9 +65,21 @@ static void add_fetch(struct gather_pool *pool, struct gathering *gathering, uin
     queue_add(&pool->queue, &fetch->waiting, fetch->origin_hash);
 }
 
+/* So that every order fits into a packet. */
+static bool is_fit(const struct gather_request *request)
+{
+    return request->allow.length + request->access_key_id.length + request->secret_access_key.length + request->session_token.length <=
+           TEXTS_LONGEST;
+}
+
 void gathering_admit(struct gather_pool *pool, struct gathering *gathering)
 {
-    const struct gather_request *request = gathering->request;
+    struct gather_request *request = gathering->request;
+    if (!is_fit(request) || request->count == 0) {
+        for (size_t i = 0; i < request->count; i++) request->outcomes[i].reason = GATHER_REFUSED;
+        request->done(request);
+        return;
+    }
     enter(pool, gathering);
     for (uint32_t i = 0; i < request->count; i++) add_fetch(pool, gathering, i);
     gathering_be_due(pool, request->deadline.at);

@@ -13,7 +13,7 @@
 #include "lib/gather/gathering.h"
 #include "lib/store/common.h"
 
-enum { EVENTS = 64, STACK = 256 << 10, WAIT_MOST = CLOCK_MINUTE, PACKETS_AT_ONCE = 4, TEXTS_LONGEST = 48 << 10 };
+enum { EVENTS = 64, STACK = 256 << 10, WAIT_MOST = CLOCK_MINUTE, PACKETS_AT_ONCE = 4 };
 /* Second requests: at most a tenth of the first ones in the long run, and so many at once. */
 enum { HEDGE_COST = 10, SAVINGS_MOST = 32 * HEDGE_COST };
 
@@ -295,19 +295,8 @@ void gather_pool_close(struct gather_pool *pool)
     free_pool(pool);
 }
 
-/* So that every order fits into a packet. */
-static enum status check_texts(const struct gather_request *request, struct error *error)
+void gather_pool_submit(struct gather_pool *pool, struct arena *arena, struct gather_request *request)
 {
-    size_t length =
-        request->allow.length + request->access_key_id.length + request->secret_access_key.length + request->session_token.length;
-    ENSURE(length <= TEXTS_LONGEST, error, STATUS_TOO_LARGE, "hosts and credentials of %zu bytes, where %d are allowed", length,
-           TEXTS_LONGEST);
-    return STATUS_OK;
-}
-
-enum status gather_pool_submit(struct gather_pool *pool, struct arena *arena, struct gather_request *request, struct error *error)
-{
-    TRY(check_texts(request, error));
     struct gathering *gathering = arena_new_of(arena, struct gathering);
     gathering->request = request;
     gathering->arena = arena;
@@ -323,7 +312,6 @@ enum status gather_pool_submit(struct gather_pool *pool, struct arena *arena, st
     pool->inbox = gathering;
     pthread_mutex_unlock(&pool->lock);
     eventfd_write(pool->wake_fd, 1);
-    return STATUS_OK;
 }
 
 void gather_pool_metrics(struct gather_pool *pool, struct buf *out)

@@ -39,8 +39,8 @@ struct gather_request {
 };
 
 /* From many threads at once. The request, and all that it points to, stays as it is until it is done; the arena, which the outcomes live
- * in, is the pool's until then. STATUS_TOO_LARGE: `allow` and the credentials have more than 48 KiB. */
-enum status gather_pool_submit(struct gather_pool *, struct arena *, struct gather_request *, struct error *);
+ * in, is the pool's until then. `allow` and the credentials have at most 48 KiB, or all is refused. */
+void gather_pool_submit(struct gather_pool *, struct arena *, struct gather_request *);
 
 /* Prometheus lines. */
 void gather_pool_metrics(struct gather_pool *, struct buf *out);

@@ -11,7 +11,7 @@
 
 #include "lib/gather/fetch.h"
 
-enum { CHANNEL = STDIN_FILENO, MEMORY = 96 << 20 };
+enum { CHANNEL = STDIN_FILENO, MEMORY = 64 << 20 };
 
 bool gather_worker_is_called(int argc, char **argv)
 {
