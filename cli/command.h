@@ -78,6 +78,7 @@ int cmd_release(int argc, char **argv);
 int cmd_channel(int argc, char **argv);
 int cmd_url(int argc, char **argv);
 int cmd_admission(int argc, char **argv);
+int cmd_scene(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
