@@ -60,7 +60,7 @@ static void name_neighbours(struct output *output)
 /* What has no name goes by itself, however the process ends. It gets its name through /proc. */
 static int open_nameless(const char *folder)
 {
-    return access(descriptors, X_OK) == 0 ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE) : -1;
+    return access(descriptors, X_OK) == 0 ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, MODE) : -1;
 }
 
 enum status output_open(struct arena *arena, const char *path, struct output **opened, struct error *error)
@@ -71,7 +71,7 @@ enum status output_open(struct arena *arena, const char *path, struct output **o
     name_neighbours(output);
     output->fd = open_nameless(output->folder);
     if (output->fd < 0) {
-        output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, MODE);
+        output->fd = open(output->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, MODE);
         if (output->fd < 0) return error_errno(error, errno, "%s", path);
         output->named = true;
     }
@@ -101,6 +101,19 @@ enum status output_write(struct output *output, const void *bytes, size_t length
     TRY(write_all(output, output->length, bytes, length, error));
     output->length += length;
     return STATUS_OK;
+}
+
+enum status output_stream(struct output *output, struct stream stream, struct error *error)
+{
+    char buffer[BUFFER_SIZE];
+    ssize_t count;
+    while ((count = stream_read(stream, buffer, sizeof buffer, error)) > 0) TRY(output_write(output, buffer, (size_t)count, error));
+    return count < 0 ? error->status : STATUS_OK;
+}
+
+int output_descriptor(const struct output *output)
+{
+    return output->fd;
 }
 
 enum status output_write_at(struct output *output, uint64_t offset, const void *bytes, size_t length, struct error *error)
