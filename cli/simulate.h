@@ -5,6 +5,8 @@
 #include "cli/command.h"
 
 int simulate_admission(int argc, char **argv);
+int simulate_placement(int argc, char **argv);
+int simulate_token(int argc, char **argv);
 
 /* Replaces the file by the text. */
 enum status simulate_write(struct str path, struct str text, struct error *);

@@ -39,24 +39,6 @@ int64_t admission_profile_end(const struct admission_profile *profile)
 
 /* --- slots (A3) */
 
-static bool parse_day_time(struct str text, int64_t *time)
-{
-    uint64_t hours, minutes;
-    if (text.length != 5 || text.data[2] != ':') return false;
-    if (!str_to_u64(str_first(text, 2), &hours) || !str_to_u64(str_from(text, 3), &minutes)) return false;
-    if (hours > DAY_HOURS || minutes > 59 || (hours == DAY_HOURS && minutes > 0)) return false;
-    *time = (int64_t)hours * CLOCK_HOUR + (int64_t)minutes * CLOCK_MINUTE;
-    return true;
-}
-
-static enum status config_day_time(struct config *config, const char *name, int64_t *time, struct error *error)
-{
-    struct str text = {0};
-    TRY(config_text(config, name, CONFIG_REQUIRED, &text, error));
-    if (parse_day_time(text, time)) return STATUS_OK;
-    return config_refuse(config, name, error, "must be a time of day from 00:00 to 24:00");
-}
-
 static bool covers(const struct day_slot *slot, int64_t time)
 {
     if (slot->from > slot->to) return time >= slot->from || time < slot->to;
@@ -68,8 +50,8 @@ static enum status parse_slot(struct config *array, size_t index, struct day_slo
     struct config item;
     struct day_slot *slot = &slots->items[index];
     TRY(config_item_object(array, index, &item, error));
-    TRY(config_day_time(&item, "from", &slot->from, error));
-    TRY(config_day_time(&item, "to", &slot->to, error));
+    TRY(config_day_time(&item, "from", CONFIG_REQUIRED, &slot->from, error));
+    TRY(config_day_time(&item, "to", CONFIG_REQUIRED, &slot->to, error));
     TRY(config_number(&item, "coefficient", CONFIG_REQUIRED, 0, COEFFICIENT_MOST, &slot->coefficient, error));
     TRY(config_end(&item, error));
     if (slot->from == CLOCK_DAY) return config_refuse(&item, "from", error, "a slot begins before 24:00");
@@ -282,10 +264,8 @@ static enum status parse_mode(struct config *config, struct admission_profile *p
 static enum status parse_day(struct config *config, struct admission_profile *profile, struct error *error)
 {
     struct day_slots slots = {0}, pacing = {0};
-    struct str zone = {0};
-    int64_t offset, end = admission_profile_end(profile);
-    TRY(config_text(config, "timezone", CONFIG_OPTIONAL, &zone, error));
-    if (!clock_parse_zone(zone, &offset)) return config_refuse(config, "timezone", error, "must be an offset such as +08:00");
+    int64_t offset = 0, end = admission_profile_end(profile);
+    TRY(config_zone(config, "timezone", CONFIG_OPTIONAL, &offset, error));
     TRY(parse_slots(config, "slots", &slots, error));
     TRY(parse_slots(config, "pacing", &pacing, error));
     day_build(&profile->clock, offset, NULL, NULL);

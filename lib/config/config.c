@@ -150,6 +150,22 @@ enum status config_time(struct config *config, const char *name, enum config_pre
     return config_refuse(config, name, error, "must be a time such as 2026-08-20T10:00:00Z");
 }
 
+enum status config_day_time(struct config *config, const char *name, enum config_presence presence, int64_t *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data || clock_parse_day_time(text, out)) return STATUS_OK;
+    return config_refuse(config, name, error, "must be a time of day from 00:00 to 24:00");
+}
+
+enum status config_zone(struct config *config, const char *name, enum config_presence presence, int64_t *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data || clock_parse_zone(text, out)) return STATUS_OK;
+    return config_refuse(config, name, error, "must be an offset such as +08:00");
+}
+
 enum status config_choice(struct config *config, const char *name, enum config_presence presence, const char *const *choices, int *out,
                           struct error *error)
 {

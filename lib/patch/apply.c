@@ -38,7 +38,7 @@ enum status patch_apply(struct arena *arena, const struct patch_header *header, 
     char *refilled = arena_buffer(arena, (size_t)to->region.length);
     TRY(apk_carry(arena, from->schemes, filled, to->schemes, refilled, (size_t)to->region.length, error));
     struct stream base = restore_stream(arena, diff, str_make(map.bytes, map.length), to, progress);
-    *result = overlay_stream(arena, base, to->region, refilled, 0);
+    *result = apk_overlay_stream(arena, base, 0, to->region, refilled);
     return STATUS_OK;
 }
 

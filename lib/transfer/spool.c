@@ -24,23 +24,16 @@ static enum status open_nameless(struct arena *arena, int *fd, struct error *err
     return STATUS_OK;
 }
 
-static enum status write_all(int fd, const char *bytes, size_t length, struct error *error)
-{
-    while (length > 0) {
-        ssize_t count = write(fd, bytes, length);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return error_errno(error, errno, "writing to a file in %s (TMPDIR says where)", folder());
-        bytes += count;
-        length -= (size_t)count;
-    }
-    return STATUS_OK;
-}
-
 enum status spool_stream(struct arena *arena, struct stream stream, int *fd, struct error *error)
 {
     char *chunk = arena_buffer(arena, CHUNK);
+    uint64_t length = 0;
     ssize_t count;
     TRY(open_nameless(arena, fd, error));
-    while ((count = stream_read(stream, chunk, CHUNK, error)) > 0) TRY(write_all(*fd, chunk, (size_t)count, error));
+    while ((count = stream_read(stream, chunk, CHUNK, error)) > 0) {
+        if (io_write_at(*fd, length, str_make(chunk, (size_t)count), error) != STATUS_OK)
+            return error_context(error, "a file in %s (TMPDIR says where)", folder());
+        length += (uint64_t)count;
+    }
     return count < 0 ? error->status : STATUS_OK;
 }
