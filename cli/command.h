@@ -71,6 +71,8 @@ enum status command_read(struct arena *, const char *path, size_t limit, struct 
 int cmd_serve(int argc, char **argv);
 int cmd_prepare(int argc, char **argv);
 int cmd_splice(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_patch(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_unpublish(int argc, char **argv);

@@ -23,6 +23,8 @@ static const struct command_entry commands[] = {
     {"simulate", cmd_simulate, "what would happen to origin and edges"},
     {"token", cmd_token, "cache updates that travel with the URL"},
     {"splice", cmd_splice, "make a channel package offline"},
+    {"diff", cmd_diff, "make a patch from one version to another"},
+    {"patch", cmd_patch, "apply a patch to an installed package"},
     {"inspect", cmd_inspect, "what is in an APK's signing block"},
 };
 
