@@ -95,7 +95,7 @@ $(BUILD)/libpakhus-token.a: $(TOKEN_ROOMS)
 	$(call say,ar $@)
 	$(Q)ar rcs $@ $^
 
-$(NGINX_MODULE): cdn/nginx-token-module/ngx_http_pakhus_token_module.c cdn/nginx-token-module/config $(BUILD)/libpakhus-token.a
+$(NGINX_MODULE): $(wildcard cdn/nginx-token-module/*) $(BUILD)/libpakhus-token.a
 	$(call say,nginx module $@)
 	@mkdir -p $(@D)
 	$(Q)cd $(NGINX_SOURCE) && . ./conf_flags && PAKHUS_TOKEN_LIBRARY=$(CURDIR)/$(BUILD)/libpakhus-token.a ./configure "$${NGX_CONF_FLAGS[@]}" \
