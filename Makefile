@@ -1,16 +1,27 @@
 # Pakhus. `make help` lists what there is to make.
 #
-# SANITIZE=address,undefined builds apart, into build/address-undefined.
+# SANITIZE=address,undefined builds apart, into build/address-undefined; so does ARCH=arm64 on another machine, into build/arm64.
 
 SHELL := /bin/bash
 CACHE := $(or $(PAKHUS_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pakhus)
 comma := ,
-BUILD := build$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
+
+# x86_64 or arm64, this machine's unless said. The compiler calls the latter aarch64.
+HOST := $(shell uname -m)
+ARCH ?= $(HOST:aarch64=arm64)
+MACHINE := $(ARCH:arm64=aarch64)
+FOREIGN := $(filter-out $(HOST),$(MACHINE))
+ifneq ($(FOREIGN),)
+CC := $(MACHINE)-linux-gnu-gcc
+AR := $(MACHINE)-linux-gnu-ar
+endif
+
+BUILD := build$(if $(FOREIGN),/$(ARCH))$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
 LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd zlib
 
 CFLAGS ?= -O2 -g
 # Fields that an initialiser does not name are zero: that is how optional ones are written here.
-PROJECT_CFLAGS := -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Iruntime/include -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror \
+PROJECT_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Iruntime/include $(if $(FOREIGN),-I$(STATIC)/include) -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror \
 	-fstack-protector-strong -ffunction-sections -fdata-sections -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
 LINK := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now
 LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm
@@ -31,7 +42,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all nginx-module run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-test static-libs
+.PHONY: all package nginx-module run localstack invoke test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-package deps-test static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -43,15 +54,17 @@ help: ## this list
 
 deps:
 	@scripts/install build
+deps-package:
+	@scripts/install build package
 deps-test:
 	@scripts/install build test
 
-# The bootstraps are single static files: their libraries are built once, into the cache.
-STATIC = $(shell scripts/fetch --where static-libs)
+# The bootstraps are single static files: their libraries are built once, into the cache. Where they are is known when they are there.
+STATIC = $(eval STATIC := $(shell scripts/static-libs --where $(MACHINE)))$(STATIC)
 static-libs:
-	@$(if $(SANITIZE),:,scripts/fetch static-libs >/dev/null)
+	@$(if $(SANITIZE),:,scripts/static-libs $(MACHINE) >/dev/null)
 
-$(BUILD)/o/%.o: %.c | deps
+$(BUILD)/o/%.o: %.c | deps $(if $(FOREIGN),static-libs)
 	@mkdir -p $(@D)
 	$(call say,cc $<)
 	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -59,13 +72,13 @@ $(BUILD)/o/%.o: %.c | deps
 $(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c $(HANDLERS))
 	@rm -f $@
 	$(call say,ar $@)
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 # The commands apart, so that the bootstraps and lambda-c never see them.
 $(COMMANDS): $(filter-out %/main.o,$(call rooms,cli/*.c))
 	@rm -f $@
 	$(call say,ar $@)
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 	@mkdir -p $(@D)
@@ -74,12 +87,20 @@ $(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 
 # Sanitizers want the shared C library; everything that is deployed is static and not relocated, which halves its start-up.
 # ld warns that static programs can't look up names by glibc: c-ares does it for us (-w).
-$(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) | static-libs
+$(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts/static-libs | static-libs
 	@mkdir -p $(@D)
 	$(call say,link $@)
-	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $(filter %.o %.a,$^) $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $(filter %.o %.a,$^) $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
 
-# The nginx module is made of the very objects of lib/token, in position-independent form, by nginx's own configure.
+# One zip a function, for Lambda and for Function Compute: the same bytes from the same sources, wherever and whenever it is made.
+PACKAGES := $(FUNCTIONS:%=build/package/$(ARCH)/%.zip)
+package: deps-package $(PACKAGES) ## build/package/ARCH/*.zip: a static bootstrap each (ARCH=x86_64, ARCH=arm64)
+
+build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap scripts/package | deps-package
+	@scripts/package $< $@
+
+# The nginx module is made of the very objects of lib/token, in position-independent form, by nginx's own configure. Debian's nginx knows no
+# sanitizers, and so loads no module that has them.
 NGINX_MODULE := $(BUILD)/nginx/ngx_http_pakhus_token_module.so
 NGINX_SOURCE := /usr/share/nginx/src
 TOKEN_ROOMS := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard lib/token/*.c lib/keyring/*.c base/*.c))
@@ -88,12 +109,12 @@ nginx-module: deps-test $(NGINX_MODULE) ## build/nginx/ngx_http_pakhus_token_mod
 $(BUILD)/pic/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(call say,cc -fPIC $<)
-	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(PROJECT_CFLAGS)) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c $< -o $@
 
 $(BUILD)/libpakhus-token.a: $(TOKEN_ROOMS)
 	@rm -f $@
 	$(call say,ar $@)
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(NGINX_MODULE): $(wildcard cdn/nginx-token-module/*) $(BUILD)/libpakhus-token.a
 	$(call say,nginx module $@)
@@ -107,6 +128,12 @@ run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data
 	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
 
+localstack: deps-test all ## deploys template.yaml into a LocalStack and prints its URLs; STORE=minio keeps packages in a MinIO, DOCKER=1 uses containers
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions STORE=$(STORE) DOCKER=$(DOCKER) exec "$$(scripts/fetch venv)/bin/python" localstack/run.py
+
+invoke: deps-test all ## FUNCTION=name EVENT=events/….json: sends one event to one function, under Lambda's runtime emulator
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions "$$(scripts/fetch venv)/bin/python" events/invoke.py $(FUNCTION) $(EVENT)
+
 # --- tests
 
 $(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(COMMANDS) $(ARCHIVE)
@@ -118,6 +145,8 @@ unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
+	+@$(MAKE) -s package SANITIZE= ARCH=x86_64
+	+@$(MAKE) -s package SANITIZE= ARCH=arm64
 	@scripts/run-e2e-tests $(BUILD)
 
 # One after the other: the end-to-end tests have clocks to keep.

@@ -174,6 +174,15 @@ bool clock_parse_zone(struct str s, int64_t *offset)
     return true;
 }
 
+bool clock_parse_day_time(struct str s, int64_t *time)
+{
+    int hours, minutes;
+    if (!take_number(&s, 2, ':', &hours) || !take_number(&s, 2, 0, &minutes) || s.length > 0) return false;
+    if (hours > 24 || minutes > 59 || (hours == 24 && minutes > 0)) return false;
+    *time = hours * (int64_t)CLOCK_HOUR + minutes * (int64_t)CLOCK_MINUTE;
+    return true;
+}
+
 bool clock_parse_time(struct str s, int64_t *moment)
 {
     struct calendar c = {0};
@@ -189,6 +198,18 @@ bool clock_parse_time(struct str s, int64_t *moment)
     if (c.year < 1970 || year < 1970 || year > 9999) return false;
     *moment = at;
     return true;
+}
+
+struct str clock_format_day_time(struct arena *arena, int64_t time)
+{
+    return arena_printf(arena, "%02d:%02d", (int)(time / CLOCK_HOUR), (int)(time % CLOCK_HOUR / CLOCK_MINUTE));
+}
+
+struct str clock_format_zone(struct arena *arena, int64_t offset)
+{
+    if (offset == 0) return S("Z");
+    struct str time = clock_format_day_time(arena, offset < 0 ? -offset : offset);
+    return arena_printf(arena, "%c" STR_FMT, offset < 0 ? '-' : '+', STR_ARG(time));
 }
 
 struct str clock_format_time(struct arena *arena, int64_t moment)

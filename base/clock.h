@@ -32,8 +32,12 @@ bool clock_parse_span(struct str, int64_t *milliseconds);
 bool clock_parse_time(struct str, int64_t *moment);
 /* `Z`, `+08:00` or `-03:30`, as milliseconds to add to UTC; empty is UTC. */
 bool clock_parse_zone(struct str, int64_t *offset);
-struct str clock_format_time(struct arena *, int64_t moment); /* `2026-08-20T10:00:00Z`, with .mmm where not 0 */
-struct str clock_format_span(struct arena *, int64_t span);   /* the shortest form that clock_parse_span reads */
+/* A time of day from `00:00` to `24:00`, as milliseconds since midnight. */
+bool clock_parse_day_time(struct str, int64_t *time);
+struct str clock_format_time(struct arena *, int64_t moment);   /* `2026-08-20T10:00:00Z`, with .mmm where not 0 */
+struct str clock_format_span(struct arena *, int64_t span);     /* the shortest form that clock_parse_span reads */
+struct str clock_format_zone(struct arena *, int64_t offset);   /* `Z` or `+08:00`, as clock_parse_zone reads it */
+struct str clock_format_day_time(struct arena *, int64_t time); /* `06:00` */
 
 /* A moment in calendar terms, UTC. */
 struct calendar {

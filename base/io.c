@@ -1,6 +1,11 @@
 #include "base/io.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "base/buf.h"
+
+enum { COPY_STEP = 16 << 20, COPY_BUFFER = 256 * 1024 };
 
 enum status stream_read_exact(struct stream stream, void *buffer, size_t length, struct error *error)
 {
@@ -44,4 +49,54 @@ struct stream stream_of(struct arena *arena, struct str bytes)
     struct str *rest = arena_new_of(arena, struct str);
     *rest = bytes;
     return (struct stream){.read = read_memory, .context = rest};
+}
+
+enum status io_write_at(int fd, uint64_t at, struct str bytes, struct error *error)
+{
+    while (bytes.length > 0) {
+        ssize_t count = pwrite(fd, bytes.data, bytes.length, (off_t)at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return error_errno(error, errno, "writing");
+        bytes = str_from(bytes, (size_t)count);
+        at += (uint64_t)count;
+    }
+    return STATUS_OK;
+}
+
+static bool cannot_copy_by_itself(int number)
+{
+    return number == EXDEV || number == ENOSYS || number == EOPNOTSUPP || number == EINVAL;
+}
+
+/* Between file systems that know no other way. */
+static enum status copy_through_memory(int from, uint64_t offset, int to, uint64_t at, size_t length, size_t *done, struct error *error)
+{
+    char buffer[COPY_BUFFER];
+    ssize_t count = pread(from, buffer, length < sizeof buffer ? length : sizeof buffer, (off_t)offset);
+    if (count < 0) return error_errno(error, errno, "reading");
+    *done = (size_t)count;
+    return io_write_at(to, at, str_make(buffer, *done), error);
+}
+
+static enum status copy_some(int from, uint64_t offset, int to, uint64_t at, size_t length, size_t *done, struct error *error)
+{
+    off_t in = (off_t)offset, out = (off_t)at;
+    ssize_t count = copy_file_range(from, &in, to, &out, length, 0);
+    if (count < 0 && cannot_copy_by_itself(errno)) return copy_through_memory(from, offset, to, at, length, done, error);
+    if (count < 0) return error_errno(error, errno, "copying");
+    *done = (size_t)count;
+    return STATUS_OK;
+}
+
+enum status io_copy_range(int from, uint64_t offset, int to, uint64_t at, uint64_t length, struct error *error)
+{
+    while (length > 0) {
+        size_t done = 0;
+        TRY(copy_some(from, offset, to, at, length < COPY_STEP ? (size_t)length : COPY_STEP, &done, error));
+        ENSURE(done > 0, error, STATUS_CORRUPT, "what is copied became shorter meanwhile");
+        offset += done;
+        at += done;
+        length -= done;
+    }
+    return STATUS_OK;
 }

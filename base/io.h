@@ -41,4 +41,10 @@ enum status stream_read_all(struct stream, struct arena *, size_t limit, struct 
 /* A stream over bytes that outlive it; its state is kept in the arena. */
 struct stream stream_of(struct arena *, struct str);
 
+/* Open files. Writes all the bytes at `at`. */
+enum status io_write_at(int fd, uint64_t at, struct str bytes, struct error *);
+/* Copies `length` bytes from `offset` of one file to `at` of another: left to the file system where it can share blocks or copy by itself.
+ * STATUS_CORRUPT where the first one ends before. */
+enum status io_copy_range(int from, uint64_t offset, int to, uint64_t at, uint64_t length, struct error *);
+
 #endif

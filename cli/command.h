@@ -80,6 +80,9 @@ int cmd_url(int argc, char **argv);
 int cmd_admission(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
+int cmd_evaluate(int argc, char **argv);
+int cmd_evict(int argc, char **argv);
+int cmd_reconcile(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 
 #endif

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { COPY_STEP = 16 << 20, BUFFER_SIZE = 256 * 1024, MODE = 0666 };
+#include "base/io.h"
+
+enum { COPY_STEP = 16 << 20, MODE = 0666 }; /* a step: before progress is shown again */
 
 static const char descriptors[] = "/proc/self/fd";
 
@@ -83,22 +85,14 @@ enum status output_open(struct arena *arena, const char *path, struct output **o
 
 /* --- writing */
 
-static enum status write_all(const struct output *output, uint64_t offset, const char *bytes, size_t length, struct error *error)
+static enum status written(const struct output *output, enum status status, struct error *error)
 {
-    while (length > 0) {
-        ssize_t count = pwrite(output->fd, bytes, length, (off_t)offset);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return error_errno(error, errno, "writing %s", output->path);
-        bytes += count;
-        length -= (size_t)count;
-        offset += (uint64_t)count;
-    }
-    return STATUS_OK;
+    return status == STATUS_OK ? STATUS_OK : error_context(error, "%s", output->path);
 }
 
 enum status output_write(struct output *output, const void *bytes, size_t length, struct error *error)
 {
-    TRY(write_all(output, output->length, bytes, length, error));
+    TRY(written(output, io_write_at(output->fd, output->length, str_make(bytes, length), error), error));
     output->length += length;
     return STATUS_OK;
 }
@@ -107,45 +101,18 @@ enum status output_write_at(struct output *output, uint64_t offset, const void *
 {
     ENSURE(offset <= output->length && length <= output->length - offset, error, STATUS_INTERNAL, "%s: writing beyond the end",
            output->path);
-    return write_all(output, offset, bytes, length, error);
-}
-
-static bool cannot_copy_by_itself(int number)
-{
-    return number == EXDEV || number == ENOSYS || number == EOPNOTSUPP || number == EINVAL;
-}
-
-/* Through memory: between file systems that know no other way. */
-static enum status copy_through_memory(const struct output *output, int from, uint64_t offset, size_t length, size_t *done,
-                                       struct error *error)
-{
-    char buffer[BUFFER_SIZE];
-    ssize_t count = pread(from, buffer, length < sizeof buffer ? length : sizeof buffer, (off_t)offset);
-    if (count < 0) return error_errno(error, errno, "reading");
-    *done = (size_t)count;
-    return write_all(output, output->length, buffer, *done, error);
-}
-
-static enum status copy_some(const struct output *output, int from, uint64_t offset, size_t length, size_t *done, struct error *error)
-{
-    off_t in = (off_t)offset, out = (off_t)output->length;
-    ssize_t count = copy_file_range(from, &in, output->fd, &out, length, 0);
-    if (count < 0 && cannot_copy_by_itself(errno)) return copy_through_memory(output, from, offset, length, done, error);
-    if (count < 0) return error_errno(error, errno, "copying to %s", output->path);
-    *done = (size_t)count;
-    return STATUS_OK;
+    return written(output, io_write_at(output->fd, offset, str_make(bytes, length), error), error);
 }
 
 enum status output_copy(struct output *output, int from, uint64_t offset, uint64_t length, struct progress *progress, struct error *error)
 {
     while (length > 0) {
-        size_t done = 0;
-        TRY(copy_some(output, from, offset, length < COPY_STEP ? (size_t)length : COPY_STEP, &done, error));
-        ENSURE(done > 0, error, STATUS_CORRUPT, "the file became shorter while it was read");
-        offset += done;
-        length -= done;
-        output->length += done;
-        progress_add(progress, done);
+        uint64_t step = length < COPY_STEP ? length : COPY_STEP;
+        TRY(written(output, io_copy_range(from, offset, output->fd, output->length, step, error), error));
+        offset += step;
+        length -= step;
+        output->length += step;
+        progress_add(progress, step);
     }
     return STATUS_OK;
 }

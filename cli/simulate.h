@@ -5,6 +5,7 @@
 #include "cli/command.h"
 
 int simulate_admission(int argc, char **argv);
+int simulate_placement(int argc, char **argv);
 int simulate_token(int argc, char **argv);
 
 /* Replaces the file by the text. */

@@ -9,7 +9,7 @@
 enum { CHANNELS_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };
-enum { PACKAGES_BYTES = 32 << 20, CHANNELS_BYTES = 64 << 20 };
+enum { PACKAGES_BYTES = 32 << 20, PATCHES_BYTES = 16 << 20, CHANNELS_BYTES = 64 << 20 };
 
 /* Unknown channels may be new ones: so many looks into the store at once, and then one a second (a token bucket). */
 enum { REFRESH_BURST = 32 };
@@ -45,6 +45,23 @@ static enum status load_package(void *context, struct io io, struct str key, con
     return STATUS_OK;
 }
 
+static struct str patch_key(struct arena *arena, struct str id, struct str from, struct str to)
+{
+    return arena_join(arena, id, S("/"), from, S(".."), to);
+}
+
+static enum status load_patch(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct app *app = context;
+    struct patch *patch = arena_new_of(io.arena, struct patch);
+    struct str name = arena_copy(io.arena, key), id = str_cut(&name, '/'), from, to;
+    (void)previous;
+    ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
+    TRY(app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error));
+    *value = patch;
+    return STATUS_OK;
+}
+
 static enum status load_channels(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
     struct app *app = context;
@@ -67,6 +84,20 @@ enum status app_package(struct app *app, struct io io, struct str id, struct str
 void app_forget_package(struct app *app, struct io io, const struct package *package)
 {
     cache_drop(app->packages, package_key(io.arena, package->app, package->version));
+}
+
+enum status app_patch(struct app *app, struct io io, struct str id, struct str from, struct str to, const struct patch **patch,
+                      struct error *error)
+{
+    const void *value;
+    TRY(cache_get(app->patches, io, patch_key(io.arena, id, from, to), &value, error));
+    *patch = value;
+    return STATUS_OK;
+}
+
+void app_forget_patch(struct app *app, struct io io, const struct patch *patch)
+{
+    cache_drop(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
 }
 
 enum status app_channels(struct app *app, struct io io, struct str id, const struct channels **channels, struct error *error)
@@ -127,15 +158,23 @@ static enum status read_redirect(struct app *app, struct error *error)
     return STATUS_OK;
 }
 
+/* Of facts that do not change once they are there. */
+static struct cache_options of_facts(struct app *app)
+{
+    return (struct cache_options){
+        .life = app->directory ? 0 : PACKAGE_LIFE, .stale = STALE_LIFE, .missing = app->directory ? 0 : MISSING_LIFE, .context = app};
+}
+
 static void open_caches(struct app *app)
 {
     bool directory = app->directory;
-    app->packages = cache_new(&(struct cache_options){.life = directory ? 0 : PACKAGE_LIFE,
-                                                      .stale = STALE_LIFE,
-                                                      .missing = directory ? 0 : MISSING_LIFE,
-                                                      .bytes = PACKAGES_BYTES,
-                                                      .load = load_package,
-                                                      .context = app});
+    struct cache_options packages = of_facts(app), patches = of_facts(app);
+    packages.bytes = PACKAGES_BYTES;
+    packages.load = load_package;
+    app->packages = cache_new(&packages);
+    patches.bytes = PATCHES_BYTES;
+    patches.load = load_patch;
+    app->patches = cache_new(&patches);
     app->channels = cache_new(&(struct cache_options){
         .life = directory ? 0 : CHANNELS_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
 }
@@ -189,8 +228,9 @@ struct io app_io(struct app *app, const struct lc_call *call)
 
 enum status app_store_fault(enum status status, struct error *error)
 {
-    if (status != STATUS_INVALID) return status;
-    return error->status = STATUS_DENIED;
+    if (status == STATUS_INVALID) return error->status = STATUS_DENIED;
+    if (status == STATUS_TOO_LARGE) return error->status = STATUS_CORRUPT;
+    return status;
 }
 
 static void cache_lines(struct buf *out, const char *name, struct cache *cache)
@@ -214,4 +254,5 @@ void app_metrics(struct app *app, const void *reporter, struct buf *out)
     buf_printf(out, "pakhus_store_sent_bytes_total %llu\n", (unsigned long long)counts.bytes_out);
     cache_lines(out, "packages", app->packages);
     cache_lines(out, "channels", app->channels);
+    cache_lines(out, "patches", app->patches);
 }

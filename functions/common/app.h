@@ -7,6 +7,7 @@
 #include "lambda-c/lambda.h"
 #include "lib/catalog/channels.h"
 #include "lib/catalog/package.h"
+#include "lib/catalog/patch.h"
 #include "lib/keyring/keyring.h"
 #include "lib/store/cache.h"
 #include "lib/store/store.h"
@@ -23,6 +24,7 @@ struct app {
     struct str origin_secret; /* empty: anyone may ask */
     struct cache *packages;   /* "app/version" → struct package */
     struct cache *channels;   /* "app" → struct channels */
+    struct cache *patches;    /* "app/from..to" → struct patch */
     struct app_refresh *refresh;
     _Atomic(const void *) reporter; /* of what all share, in /metrics: the first function that was asked */
 };
@@ -33,18 +35,20 @@ enum status app_open(struct app **, struct error *);
 
 /* The io of a call, with Function Compute's credentials offered to the store, and the time that the store is given. */
 struct io app_io(struct app *, const struct lc_call *);
-/* What the store finds wrong with a question of ours (no such bucket, another region) is not the client's fault: STATUS_INVALID becomes
- * STATUS_DENIED. */
+/* What the store finds wrong with a question of ours (no such bucket, another region), or we with its answer, is not the client's fault:
+ * STATUS_INVALID becomes STATUS_DENIED, STATUS_TOO_LARGE STATUS_CORRUPT. */
 enum status app_store_fault(enum status, struct error *);
 
 /* Facts, from memory where they are there. They live as long as the call. */
 enum status app_package(struct app *, struct io, struct str app, struct str version, const struct package **, struct error *);
+enum status app_patch(struct app *, struct io, struct str app, struct str from, struct str to, const struct patch **, struct error *);
 enum status app_channels(struct app *, struct io, struct str app, const struct channels **, struct error *);
 /* A channel; one that is not known is looked for again in the store, but not more often than the store likes. */
 enum status app_channel(struct app *, struct io, struct str app, struct str id, const struct channels **, const struct channel **,
                         struct error *);
-/* The store says that what we knew of a package is no longer so. */
+/* The store says that what we knew of a package or a patch is no longer so. */
 void app_forget_package(struct app *, struct io, const struct package *);
+void app_forget_patch(struct app *, struct io, const struct patch *);
 
 /* Prometheus lines of the store and the caches, once however many functions share them: `reporter` is the state of the one that is asked.
  */

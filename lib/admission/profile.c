@@ -39,24 +39,6 @@ int64_t admission_profile_end(const struct admission_profile *profile)
 
 /* --- slots (A3) */
 
-static bool parse_day_time(struct str text, int64_t *time)
-{
-    uint64_t hours, minutes;
-    if (text.length != 5 || text.data[2] != ':') return false;
-    if (!str_to_u64(str_first(text, 2), &hours) || !str_to_u64(str_from(text, 3), &minutes)) return false;
-    if (hours > DAY_HOURS || minutes > 59 || (hours == DAY_HOURS && minutes > 0)) return false;
-    *time = (int64_t)hours * CLOCK_HOUR + (int64_t)minutes * CLOCK_MINUTE;
-    return true;
-}
-
-static enum status config_day_time(struct config *config, const char *name, int64_t *time, struct error *error)
-{
-    struct str text = {0};
-    TRY(config_text(config, name, CONFIG_REQUIRED, &text, error));
-    if (parse_day_time(text, time)) return STATUS_OK;
-    return config_refuse(config, name, error, "must be a time of day from 00:00 to 24:00");
-}
-
 static bool covers(const struct day_slot *slot, int64_t time)
 {
     if (slot->from > slot->to) return time >= slot->from || time < slot->to;
@@ -68,8 +50,8 @@ static enum status parse_slot(struct config *array, size_t index, struct day_slo
     struct config item;
     struct day_slot *slot = &slots->items[index];
     TRY(config_item_object(array, index, &item, error));
-    TRY(config_day_time(&item, "from", &slot->from, error));
-    TRY(config_day_time(&item, "to", &slot->to, error));
+    TRY(config_day_time(&item, "from", CONFIG_REQUIRED, &slot->from, error));
+    TRY(config_day_time(&item, "to", CONFIG_REQUIRED, &slot->to, error));
     TRY(config_number(&item, "coefficient", CONFIG_REQUIRED, 0, COEFFICIENT_MOST, &slot->coefficient, error));
     TRY(config_end(&item, error));
     if (slot->from == CLOCK_DAY) return config_refuse(&item, "from", error, "a slot begins before 24:00");
@@ -220,13 +202,6 @@ static bool is_fetchable(struct str text)
     return str_equal_nocase(url.scheme, S("http")) || str_equal_nocase(url.scheme, S("https"));
 }
 
-static bool is_sha256(struct str text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (!memchr("0123456789abcdef", text.data[i], 16)) return false;
-    return text.length == 64;
-}
-
 static enum status parse_resource(struct config *config, struct admission_profile *profile, struct error *error)
 {
     TRY(config_id(config, "resource", CONFIG_REQUIRED, &profile->resource, error));
@@ -234,10 +209,7 @@ static enum status parse_resource(struct config *config, struct admission_profil
     for (size_t i = 0; i < profile->url_count; i++)
         if (!is_fetchable(profile->urls[i])) return config_refuse(config, "urls", error, "number %zu is not an http or https URL", i);
     TRY(config_whole(config, "size", CONFIG_OPTIONAL, 1, AMOUNT_MOST, &profile->size, error));
-    TRY(config_text(config, "sha256", CONFIG_OPTIONAL, &profile->sha256, error));
-    if (profile->sha256.data && !is_sha256(profile->sha256))
-        return config_refuse(config, "sha256", error, "must be 64 lower-case hexadecimal digits");
-    return STATUS_OK;
+    return config_sha256(config, "sha256", CONFIG_OPTIONAL, &profile->sha256, error);
 }
 
 static enum status parse_audience(struct config *config, struct admission_profile *profile, struct error *error)
@@ -292,10 +264,8 @@ static enum status parse_mode(struct config *config, struct admission_profile *p
 static enum status parse_day(struct config *config, struct admission_profile *profile, struct error *error)
 {
     struct day_slots slots = {0}, pacing = {0};
-    struct str zone = {0};
-    int64_t offset, end = admission_profile_end(profile);
-    TRY(config_text(config, "timezone", CONFIG_OPTIONAL, &zone, error));
-    if (!clock_parse_zone(zone, &offset)) return config_refuse(config, "timezone", error, "must be an offset such as +08:00");
+    int64_t offset = 0, end = admission_profile_end(profile);
+    TRY(config_zone(config, "timezone", CONFIG_OPTIONAL, &offset, error));
     TRY(parse_slots(config, "slots", &slots, error));
     TRY(parse_slots(config, "pacing", &pacing, error));
     day_build(&profile->clock, offset, NULL, NULL);

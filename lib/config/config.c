@@ -86,6 +86,17 @@ enum status config_id(struct config *config, const char *name, enum config_prese
     return STATUS_OK;
 }
 
+enum status config_sha256(struct config *config, const char *name, enum config_presence presence, struct str *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data) return STATUS_OK;
+    if (text.length != 64 || strspn(text.data, "0123456789abcdef") != 64)
+        return config_refuse(config, name, error, "must be 64 lower-case hexadecimal digits");
+    *out = text;
+    return STATUS_OK;
+}
+
 enum status config_whole(struct config *config, const char *name, enum config_presence presence, uint64_t least, uint64_t most,
                          uint64_t *out, struct error *error)
 {
@@ -137,6 +148,22 @@ enum status config_time(struct config *config, const char *name, enum config_pre
     TRY(config_text(config, name, presence, &text, error));
     if (!text.data || clock_parse_time(text, out)) return STATUS_OK;
     return config_refuse(config, name, error, "must be a time such as 2026-08-20T10:00:00Z");
+}
+
+enum status config_day_time(struct config *config, const char *name, enum config_presence presence, int64_t *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data || clock_parse_day_time(text, out)) return STATUS_OK;
+    return config_refuse(config, name, error, "must be a time of day from 00:00 to 24:00");
+}
+
+enum status config_zone(struct config *config, const char *name, enum config_presence presence, int64_t *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data || clock_parse_zone(text, out)) return STATUS_OK;
+    return config_refuse(config, name, error, "must be an offset such as +08:00");
 }
 
 enum status config_choice(struct config *config, const char *name, enum config_presence presence, const char *const *choices, int *out,

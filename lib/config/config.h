@@ -32,12 +32,16 @@ enum status config_end(struct config *, struct error *);
 
 enum status config_text(struct config *, const char *name, enum config_presence, struct str *out, struct error *);
 enum status config_id(struct config *, const char *name, enum config_presence, struct str *out, struct error *);
+enum status config_sha256(struct config *, const char *name, enum config_presence, struct str *out, struct error *); /* hexadecimal */
 enum status config_whole(struct config *, const char *name, enum config_presence, uint64_t least, uint64_t most, uint64_t *out,
                          struct error *);
 enum status config_number(struct config *, const char *name, enum config_presence, double least, double most, double *out, struct error *);
 enum status config_flag(struct config *, const char *name, enum config_presence, bool *out, struct error *);
 enum status config_span(struct config *, const char *name, enum config_presence, int64_t *out, struct error *);
 enum status config_time(struct config *, const char *name, enum config_presence, int64_t *out, struct error *);
+/* A time of day, `00:00` to `24:00`; a time zone, `+08:00`. Both in ms. */
+enum status config_day_time(struct config *, const char *name, enum config_presence, int64_t *out, struct error *);
+enum status config_zone(struct config *, const char *name, enum config_presence, int64_t *out, struct error *);
 /* One of `choices`, ended by NULL; *out is its index. */
 enum status config_choice(struct config *, const char *name, enum config_presence, const char *const *choices, int *out, struct error *);
 /* A nested object; child->object NULL where it is absent. End it on its own. */

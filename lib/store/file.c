@@ -58,14 +58,8 @@ struct store_object file_describe(struct str key, const struct stat *st, char *e
     };
 }
 
-/* A file that is open for reading, and the part of it that is wanted. */
-struct opened {
-    int fd;
-    uint64_t offset, length;
-};
-
-static enum status open_object(struct file_store *file, struct io io, struct str key, struct opened *opened, struct store_object *object,
-                               struct error *error)
+static enum status open_file(struct file_store *file, struct io io, struct str key, struct file_opened *opened, struct store_object *object,
+                             struct error *error)
 {
     char name[STORE_KEY_LENGTH + 1];
     struct stat st;
@@ -86,7 +80,7 @@ static enum status open_object(struct file_store *file, struct io io, struct str
     return STATUS_OK;
 }
 
-static enum status resolve(const struct store_get *get, const struct store_object *object, struct opened *opened, struct error *error)
+static enum status resolve(const struct store_get *get, const struct store_object *object, struct file_opened *opened, struct error *error)
 {
     ENSURE(str_empty(get->if_match) || str_equal(get->if_match, object->etag), error, STATUS_PRECONDITION,
            "'" STR_FMT "' is not the version that was asked for", STR_ARG(object->key));
@@ -102,7 +96,17 @@ static enum status resolve(const struct store_get *get, const struct store_objec
     return STATUS_OK;
 }
 
-static enum status read_part(struct opened *opened, char *buffer, size_t length, const struct store_object *object, struct error *error)
+enum status file_open_object(struct file_store *file, struct io io, struct str key, const struct store_get *get, struct file_opened *opened,
+                             struct store_object *object, struct error *error)
+{
+    TRY(open_file(file, io, key, opened, object, error));
+    enum status status = resolve(get, object, opened, error);
+    if (status != STATUS_OK) close(opened->fd);
+    return status;
+}
+
+static enum status read_part(struct file_opened *opened, char *buffer, size_t length, const struct store_object *object,
+                             struct error *error)
 {
     while (length > 0) {
         ssize_t count = pread(opened->fd, buffer, length, (off_t)opened->offset);
@@ -117,10 +121,9 @@ static enum status read_part(struct opened *opened, char *buffer, size_t length,
     return STATUS_OK;
 }
 
-static enum status read_whole(struct io io, const struct store_get *get, struct opened *opened, struct store_object *object,
+static enum status read_whole(struct io io, const struct store_get *get, struct file_opened *opened, struct store_object *object,
                               struct error *error)
 {
-    TRY(resolve(get, object, opened, error));
     ENSURE(opened->length <= get->limit, error, STATUS_TOO_LARGE, "'" STR_FMT "' has %llu bytes where %zu are allowed",
            STR_ARG(object->key), (unsigned long long)opened->length, get->limit);
     size_t length = (size_t)opened->length;
@@ -133,8 +136,8 @@ static enum status read_whole(struct io io, const struct store_get *get, struct 
 static enum status file_get(struct store *store, struct io io, struct str key, const struct store_get *get, struct store_object *object,
                             struct error *error)
 {
-    struct opened opened;
-    TRY(open_object((struct file_store *)store, io, key, &opened, object, error));
+    struct file_opened opened;
+    TRY(file_open_object((struct file_store *)store, io, key, get, &opened, object, error));
     enum status status = read_whole(io, get, &opened, object, error);
     close(opened.fd);
     if (status == STATUS_OK) store_count(&store->counters.bytes_in, object->body.length);
@@ -143,8 +146,8 @@ static enum status file_get(struct store *store, struct io io, struct str key, c
 
 static enum status file_head(struct store *store, struct io io, struct str key, struct store_object *object, struct error *error)
 {
-    struct opened opened;
-    TRY(open_object((struct file_store *)store, io, key, &opened, object, error));
+    struct file_opened opened;
+    TRY(open_file((struct file_store *)store, io, key, &opened, object, error));
     close(opened.fd);
     return STATUS_OK;
 }
@@ -152,7 +155,7 @@ static enum status file_head(struct store *store, struct io io, struct str key, 
 struct file_stream {
     struct arena *arena; /* its own, since it may outlive the call that opened it */
     struct store *store;
-    struct opened opened;
+    struct file_opened opened;
     struct store_object object;
 };
 
@@ -175,13 +178,8 @@ static void stream_end(void *context)
 static enum status file_stream(struct store *store, struct io io, struct str key, const struct store_get *get, struct stream *out,
                                struct store_object *object, struct error *error)
 {
-    struct opened opened;
-    TRY(open_object((struct file_store *)store, io, key, &opened, object, error));
-    enum status status = resolve(get, object, &opened, error);
-    if (status != STATUS_OK) {
-        close(opened.fd);
-        return status;
-    }
+    struct file_opened opened;
+    TRY(file_open_object((struct file_store *)store, io, key, get, &opened, object, error));
     struct arena *arena = arena_new();
     struct file_stream *stream = arena_new_of(arena, struct file_stream);
     *stream = (struct file_stream){arena, store, opened, {.key = arena_copy(arena, key)}};
@@ -195,6 +193,7 @@ static const struct store_backend backend = {
     .head = file_head,
     .put = file_put,
     .upload = file_upload,
+    .compose = file_compose,
     .remove = file_remove,
     .list = file_list,
 };

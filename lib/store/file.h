@@ -26,11 +26,22 @@ int file_open_parent(const struct file_store *, struct str key, bool create, cha
 enum { FILE_ETAG = 64 };
 struct store_object file_describe(struct str key, const struct stat *, char *etag);
 
+/* A file that is open for reading, and the part of it that is wanted. */
+struct file_opened {
+    int fd; /* the caller's */
+    uint64_t offset, length;
+};
+/* An object whose version and range are as `get` has them. */
+enum status file_open_object(struct file_store *, struct io, struct str key, const struct store_get *, struct file_opened *,
+                             struct store_object *, struct error *);
+
 /* For file_write.c and file_list.c, which file.c puts into its table. */
 enum status file_put(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
                      struct error *);
 enum status file_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
                         struct store_object *, struct error *);
+enum status file_compose(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
+                         struct store_object *, struct error *);
 enum status file_remove(struct store *, struct io, struct str key, struct error *);
 enum status file_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
 

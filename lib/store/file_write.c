@@ -7,6 +7,7 @@
 
 #include "lib/store/common.h"
 #include "lib/store/file.h"
+#include "lib/store/pieces.h"
 
 static const char new_directory[] = "~new";
 
@@ -15,6 +16,7 @@ enum { CHUNK = 64 * 1024, ABANDONED_AFTER = CLOCK_DAY };
 /* A file that is being written. */
 struct draft {
     int directory, fd;
+    uint64_t length;
     char name[48];
 };
 
@@ -46,6 +48,7 @@ static void sweep(int directory)
 static enum status draft_start(struct file_store *file, struct draft *draft, struct error *error)
 {
     char name[STORE_KEY_LENGTH + 1];
+    draft->length = 0;
     snprintf(draft->name, sizeof draft->name, "%ld-%016llx", (long)getpid(), (unsigned long long)store_random());
     draft->directory = file_open_parent(file, S("~new/x"), true, name);
     if (draft->directory < 0) return error_errno(error, errno, STR_FMT "/%s", STR_ARG(file->store.name), new_directory);
@@ -59,13 +62,9 @@ static enum status draft_start(struct file_store *file, struct draft *draft, str
 
 static enum status draft_write(struct file_store *file, struct draft *draft, struct str bytes, struct error *error)
 {
-    while (bytes.length > 0) {
-        ssize_t count = write(draft->fd, bytes.data, bytes.length);
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return error_errno(error, errno, STR_FMT ": writing", STR_ARG(file->store.name));
-        store_count(&file->store.counters.bytes_out, (uint64_t)count);
-        bytes = str_from(bytes, (size_t)count);
-    }
+    if (io_write_at(draft->fd, draft->length, bytes, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(file->store.name));
+    draft->length += bytes.length;
+    store_count(&file->store.counters.bytes_out, bytes.length);
     return STATUS_OK;
 }
 
@@ -122,46 +121,89 @@ static enum status draft_finish(struct file_store *file, struct io io, struct dr
     return STATUS_OK;
 }
 
-static enum status copy_stream(struct file_store *file, struct draft *draft, struct stream stream, uint64_t size, struct error *error)
+/* What is to be written: one of them. */
+struct content {
+    struct str bytes;
+    const struct stream *stream;
+    uint64_t size; /* of the stream */
+    const struct store_pieces *pieces;
+};
+
+static enum status copy_stream(struct file_store *file, struct draft *draft, const struct content *content, struct error *error)
 {
     char chunk[CHUNK];
-    uint64_t written = 0;
     for (;;) {
-        ssize_t count = stream_read(stream, chunk, sizeof chunk, error);
+        ssize_t count = stream_read(*content->stream, chunk, sizeof chunk, error);
         if (count < 0) return error->status;
         if (count == 0) break;
-        written += (uint64_t)count;
         TRY(draft_write(file, draft, str_make(chunk, (size_t)count), error));
     }
-    ENSURE(size == UINT64_MAX || size == written, error, STATUS_CORRUPT, "what was to be stored has %llu bytes, not the %llu announced",
-           (unsigned long long)written, (unsigned long long)size);
+    ENSURE(content->size == UINT64_MAX || content->size == draft->length, error, STATUS_CORRUPT,
+           "what was to be stored has %llu bytes, not the %llu announced", (unsigned long long)draft->length,
+           (unsigned long long)content->size);
     return STATUS_OK;
+}
+
+static enum status copy_object(struct file_store *file, struct io io, struct draft *draft, const struct store_piece *piece,
+                               struct error *error)
+{
+    const struct store_get get = {.offset = piece->offset, .length = piece->length, .if_match = piece->if_match};
+    struct file_opened opened;
+    struct store_object object;
+    TRY(pieces_fault(file_open_object(file, io, piece->key, &get, &opened, &object, error), error));
+    enum status status = io_copy_range(opened.fd, piece->offset, draft->fd, draft->length, piece->length, error);
+    close(opened.fd);
+    if (status != STATUS_OK) return error_context(error, STR_FMT "/" STR_FMT, STR_ARG(file->store.name), STR_ARG(piece->key));
+    draft->length += piece->length;
+    return STATUS_OK;
+}
+
+static enum status copy_pieces(struct file_store *file, struct io io, struct draft *draft, const struct store_pieces *pieces,
+                               struct error *error)
+{
+    for (size_t i = 0; i < pieces->count; i++) {
+        const struct store_piece *piece = &pieces->items[i];
+        TRY(str_empty(piece->key) ? draft_write(file, draft, piece->bytes, error) : copy_object(file, io, draft, piece, error));
+    }
+    return STATUS_OK;
+}
+
+static enum status fill(struct file_store *file, struct io io, struct draft *draft, const struct content *content, struct error *error)
+{
+    if (content->stream) return copy_stream(file, draft, content, error);
+    if (content->pieces) return copy_pieces(file, io, draft, content->pieces, error);
+    return draft_write(file, draft, content->bytes, error);
+}
+
+static enum status write_object(struct store *store, struct io io, struct str key, const struct content *content,
+                                const struct store_put *put, struct store_object *object, struct error *error)
+{
+    struct file_store *file = (struct file_store *)store;
+    struct draft draft;
+    store_count(&store->counters.requests, 1);
+    TRY(draft_start(file, &draft, error));
+    enum status status = fill(file, io, &draft, content, error);
+    if (status == STATUS_OK) status = draft_finish(file, io, &draft, key, put, object, error);
+    draft_discard(&draft);
+    return status;
 }
 
 enum status file_put(struct store *store, struct io io, struct str key, struct str body, const struct store_put *put,
                      struct store_object *object, struct error *error)
 {
-    struct file_store *file = (struct file_store *)store;
-    struct draft draft;
-    store_count(&store->counters.requests, 1);
-    TRY(draft_start(file, &draft, error));
-    enum status status = draft_write(file, &draft, body, error);
-    if (status == STATUS_OK) status = draft_finish(file, io, &draft, key, put, object, error);
-    draft_discard(&draft);
-    return status;
+    return write_object(store, io, key, &(struct content){.bytes = body}, put, object, error);
 }
 
 enum status file_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size, const struct store_put *put,
                         struct store_object *object, struct error *error)
 {
-    struct file_store *file = (struct file_store *)store;
-    struct draft draft;
-    store_count(&store->counters.requests, 1);
-    TRY(draft_start(file, &draft, error));
-    enum status status = copy_stream(file, &draft, stream, size, error);
-    if (status == STATUS_OK) status = draft_finish(file, io, &draft, key, put, object, error);
-    draft_discard(&draft);
-    return status;
+    return write_object(store, io, key, &(struct content){.stream = &stream, .size = size}, put, object, error);
+}
+
+enum status file_compose(struct store *store, struct io io, struct str key, const struct store_pieces *pieces, const struct store_put *put,
+                         struct store_object *object, struct error *error)
+{
+    return write_object(store, io, key, &(struct content){.pieces = pieces}, put, object, error);
 }
 
 /* Removes the directories above `key` that hold nothing more; rmdir refuses the others. */

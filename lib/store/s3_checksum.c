@@ -19,6 +19,12 @@ struct str s3_content_md5(struct arena *arena, struct str bytes)
     return md5(bytes, digest) ? base64_encode(arena, str_make(digest, sizeof digest)) : S("");
 }
 
+struct str s3_hex_md5(struct arena *arena, struct str bytes)
+{
+    unsigned char digest[MD5_SIZE];
+    return md5(bytes, digest) ? hex_encode(arena, str_make(digest, sizeof digest)) : S("");
+}
+
 static bool is_sha256(struct arena *arena, struct str expected, struct str body)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];

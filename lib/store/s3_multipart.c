@@ -1,109 +1,109 @@
-#include <pthread.h>
+#include "lib/store/s3_multipart.h"
+
 #include <stdlib.h>
 
+#include "base/encode.h"
 #include "lib/http/date.h"
 #include "lib/store/common.h"
-#include "lib/store/s3.h"
+#include "lib/store/pieces.h"
 #include "lib/store/s3_checksum.h"
 #include "lib/store/s3_errors.h"
+#include "lib/store/s3_resume.h"
 #include "lib/store/s3_xml.h"
 
-/* Parts are of one size where the size of the whole is known (R2 asks for that), else they grow after each thousand: 10,000 parts
- * are allowed, and two of them are in memory at a time. */
-enum {
-    MEBIBYTE = 1024 * 1024,
-    SMALLEST_PART = 8 * MEBIBYTE,
-    LARGEST_PART = 32 * MEBIBYTE,
-    PARTS = 10000,
-    LANES = 2,
-    ID_LIMIT = 2048,
-    ANSWER_LIMIT = 16 * 1024,
-    PART_XML = 512,
-    CLEAN_UP_TIMEOUT = 10 * CLOCK_SECOND
-};
+enum { ID_LIMIT = 2048, ANSWER_LIMIT = 16 * 1024, PART_XML = 512, CLEAN_UP_TIMEOUT = 10 * CLOCK_SECOND };
 
-/* A part on its way, on a thread and with memory of its own. */
-struct lane {
-    struct upload *upload;
-    pthread_t thread;
-    bool busy;
-    unsigned number;
-    char *buffer;
-    size_t capacity, length;
-    enum status status;
-    struct error error;
-    struct arena *arena;
-    struct str etag;
-};
-
-struct upload {
-    struct s3 *s3;
-    struct io io;
-    struct str key, id;
-    struct str mark; /* random, kept with the object: tells ours from another's when an answer was lost */
-    const struct store_put *put;
-    int64_t span; /* ms that each request may take */
-    uint64_t size, sent;
-    struct lane lanes[LANES];
-    struct str etags[PARTS];
-    unsigned parts;
-};
-
-static struct io io_of_request(const struct upload *upload, struct arena *arena)
+static struct io io_of_request(const struct s3_upload *upload, struct arena *arena)
 {
     return (struct io){.arena = arena, .deadline = deadline_in(upload->span)};
 }
 
-static size_t part_size(uint64_t size, unsigned number)
+size_t s3_part_size(uint64_t size, unsigned number)
 {
     if (size == UINT64_MAX) {
-        if (number <= PARTS / 10) return SMALLEST_PART;
-        return number <= PARTS / 5 ? LARGEST_PART / 2 : LARGEST_PART;
+        if (number <= S3_PARTS / 10) return S3_SMALLEST_PART;
+        return number <= S3_PARTS / 5 ? S3_LARGEST_PART / 2 : S3_LARGEST_PART;
     }
-    uint64_t each = (size / PARTS / MEBIBYTE + 1) * MEBIBYTE;
-    return each < SMALLEST_PART ? SMALLEST_PART : (size_t)each;
+    uint64_t each = (size / S3_PARTS / S3_MEBIBYTE + 1) * S3_MEBIBYTE;
+    return each < S3_SMALLEST_PART ? S3_SMALLEST_PART : (size_t)each;
 }
 
-static enum status read_part(struct upload *upload, struct stream stream, struct lane *lane, unsigned number, struct error *error)
+void s3_lane_clear(struct s3_lane *lane, size_t size)
 {
-    size_t wanted = part_size(upload->size, number);
-    if (lane->capacity < wanted) {
-        free(lane->buffer);
-        lane->buffer = malloc(wanted);
-        if (!lane->buffer) abort();
-        lane->capacity = wanted;
-    }
-    for (lane->length = 0; lane->length < wanted;) {
-        ssize_t count = stream_read(stream, lane->buffer + lane->length, wanted - lane->length, error);
-        if (count < 0) return error->status;
-        if (count == 0) break;
-        lane->length += (size_t)count;
-    }
-    lane->number = number;
-    upload->sent += lane->length;
-    bool is_end = lane->length < wanted;
-    ENSURE(upload->size == UINT64_MAX || (is_end ? upload->sent == upload->size : upload->sent <= upload->size), error, STATUS_CORRUPT,
-           "what was to be stored has not the %llu bytes announced", (unsigned long long)upload->size);
-    return STATUS_OK;
+    lane->length = 0;
+    lane->is_copy = false;
+    if (lane->capacity >= size) return;
+    free(lane->buffer);
+    lane->buffer = malloc(size);
+    if (!lane->buffer) abort();
+    lane->capacity = size;
+}
+
+/* <Error> may come with status 200, since that was sent before parts were joined or copied. */
+static enum status check_result(const struct s3_answer *answer, struct str root, struct error *error)
+{
+    char etag[ID_LIMIT];
+    struct str text, body = buf_str(&answer->body);
+    struct s3_xml_error xml = {0};
+    if (s3_xml_result(body, root, S("ETag"), etag, sizeof etag, &text)) return STATUS_OK;
+    ENSURE(s3_xml_error(body, &xml), error, STATUS_CORRUPT, "its answer cannot be read as a " STR_FMT, STR_ARG(root));
+    return s3_failure_named(xml.code, xml.message, answer->wire.status, xml.region, error).status;
+}
+
+static enum status check_copy(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
+{
+    (void)request;
+    return check_result(answer, S("CopyPartResult"), error);
+}
+
+/* "/bucket/prefix/key" and "bytes=0-8388607" */
+static void ask_for_copy(struct s3_lane *lane, struct s3_request *request)
+{
+    const struct s3 *s3 = lane->upload->s3;
+    const struct store_piece *piece = &lane->copied;
+    struct str from = arena_join(lane->arena, s3->bucket, S("/"), s3->store.prefix, piece->key);
+    unsigned long long first = piece->offset, last = piece->offset + piece->length - 1;
+    s3_add_header(request, S("x-amz-copy-source"), arena_join(lane->arena, S("/"), percent_encode(lane->arena, from, true)));
+    s3_add_header(request, S("x-amz-copy-source-range"), arena_printf(lane->arena, "bytes=%llu-%llu", first, last));
+    if (!str_empty(piece->if_match)) s3_add_header(request, S("x-amz-copy-source-if-match"), piece->if_match);
+    request->limit = ANSWER_LIMIT;
+    request->check = check_copy;
+}
+
+static void ask_to_take(struct s3_lane *lane, struct s3_request *request)
+{
+    request->body = str_make(lane->buffer, lane->length);
+    struct str md5 = s3_content_md5(lane->arena, request->body);
+    if (!str_empty(md5)) s3_add_header(request, S("content-md5"), md5);
+}
+
+static struct str etag_of_copy(struct arena *arena, const struct s3_answer *answer)
+{
+    char *buffer = arena_buffer(arena, ID_LIMIT);
+    struct str etag = {0};
+    s3_xml_result(buf_str(&answer->body), S("CopyPartResult"), S("ETag"), buffer, ID_LIMIT, &etag);
+    return etag;
 }
 
 static void *send_part(void *context)
 {
-    struct lane *lane = context;
-    struct upload *upload = lane->upload;
-    struct str body = str_make(lane->buffer, lane->length);
-    struct s3_request request = {.method = "PUT", .key = upload->key, .body = body};
+    struct s3_lane *lane = context;
+    struct s3_upload *upload = lane->upload;
+    struct s3_request request = {.method = "PUT", .key = upload->key};
     struct s3_answer answer;
-    struct str md5 = s3_content_md5(lane->arena, body);
-    if (!str_empty(md5)) s3_add_header(&request, S("content-md5"), md5);
+    lane->status = STATUS_OK;
+    if (s3_resume_has(lane)) return NULL;
+    (lane->is_copy ? ask_for_copy : ask_to_take)(lane, &request);
     s3_add_argument(&request, S("partNumber"), arena_printf(lane->arena, "%u", lane->number));
     s3_add_argument(&request, S("uploadId"), upload->id);
     lane->status = s3_call(upload->s3, io_of_request(upload, lane->arena), &request, &answer, &lane->error);
-    if (lane->status == STATUS_OK) lane->etag = wire_header(&answer.wire, S("etag"));
+    if (lane->is_copy) lane->status = pieces_fault(lane->status, &lane->error);
+    if (lane->status != STATUS_OK) return NULL;
+    lane->etag = lane->is_copy ? etag_of_copy(lane->arena, &answer) : wire_header(&answer.wire, S("etag"));
     return NULL;
 }
 
-static enum status start_part(struct lane *lane, struct error *error)
+static enum status start_part(struct s3_lane *lane, struct error *error)
 {
     lane->arena = arena_new();
     int number = pthread_create(&lane->thread, NULL, send_part, lane);
@@ -116,7 +116,7 @@ static enum status start_part(struct lane *lane, struct error *error)
 }
 
 /* Waits for the lane's part, if it has one, and takes over its ETag. */
-static enum status finish_part(struct upload *upload, struct lane *lane, struct error *error)
+static enum status finish_part(struct s3_upload *upload, struct s3_lane *lane, struct error *error)
 {
     if (!lane->busy) return STATUS_OK;
     pthread_join(lane->thread, NULL);
@@ -131,7 +131,7 @@ static enum status finish_part(struct upload *upload, struct lane *lane, struct 
     return STATUS_OK;
 }
 
-static enum status begin_upload(struct upload *upload, struct error *error)
+static enum status begin_upload(struct s3_upload *upload, struct error *error)
 {
     char id[ID_LIMIT];
     struct s3_request request = {.method = "POST", .key = upload->key, .limit = ANSWER_LIMIT};
@@ -149,7 +149,7 @@ static enum status begin_upload(struct upload *upload, struct error *error)
     return STATUS_OK;
 }
 
-static void abort_upload(struct upload *upload)
+static void abort_upload(struct s3_upload *upload)
 {
     struct s3_request request = {.method = "DELETE", .key = upload->key};
     struct s3_answer answer;
@@ -159,40 +159,42 @@ static void abort_upload(struct upload *upload)
     s3_call(upload->s3, io, &request, &answer, &ignored);
 }
 
-/* The first part is in lane 0 already. */
-static enum status send_parts(struct upload *upload, struct stream stream, struct error *error)
+static enum status prepare_part(struct s3_upload *upload, struct s3_lane *lane, unsigned number, struct error *error)
 {
-    struct lane *lane = &upload->lanes[0];
+    TRY(upload->next(upload, lane, number, error));
+    lane->number = number;
+    upload->sent += lane->length;
+    return STATUS_OK;
+}
+
+/* The first part is in lane 0 already. */
+static enum status send_parts(struct s3_upload *upload, struct error *error)
+{
+    struct s3_lane *lane = &upload->lanes[0];
     while (lane->length > 0) {
-        ENSURE(lane->number <= PARTS, error, STATUS_TOO_LARGE, "more than %d parts", PARTS);
-        bool is_last = lane->length < part_size(upload->size, lane->number);
+        ENSURE(lane->number <= S3_PARTS, error, STATUS_TOO_LARGE, "more than %d parts", S3_PARTS);
+        bool is_last = lane->length < s3_part_size(upload->size, lane->number);
         upload->parts = lane->number;
         TRY(start_part(lane, error));
         if (is_last) break;
         unsigned next = lane->number + 1;
-        lane = &upload->lanes[(next - 1) % LANES];
+        lane = &upload->lanes[(next - 1) % S3_LANES];
         TRY(finish_part(upload, lane, error));
-        TRY(read_part(upload, stream, lane, next, error));
+        TRY(prepare_part(upload, lane, next, error));
     }
-    for (size_t i = 0; i < LANES; i++) TRY(finish_part(upload, &upload->lanes[i], error));
+    for (size_t i = 0; i < S3_LANES; i++) TRY(finish_part(upload, &upload->lanes[i], error));
     return STATUS_OK;
 }
 
-/* <Error> may come with status 200, since that was sent before the parts were joined. */
 static enum status check_completion(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
 {
     (void)request;
-    char etag[ID_LIMIT];
-    struct str text, body = buf_str(&answer->body);
-    struct s3_xml_error xml = {0};
-    if (s3_xml_result(body, S("CompleteMultipartUploadResult"), S("ETag"), etag, sizeof etag, &text)) return STATUS_OK;
-    ENSURE(s3_xml_error(body, &xml), error, STATUS_CORRUPT, "its answer to the completed upload cannot be read");
-    return s3_failure_named(xml.code, xml.message, answer->wire.status, xml.region, error).status;
+    return check_result(answer, S("CompleteMultipartUploadResult"), error);
 }
 
-static struct str completion_of(const struct upload *upload)
+static struct str completion_of(const struct s3_upload *upload)
 {
-    struct buf out = buf_in(upload->io.arena, (size_t)PARTS * PART_XML);
+    struct buf out = buf_in(upload->io.arena, (size_t)S3_PARTS * PART_XML);
     buf_add(&out, S("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"));
     for (unsigned i = 0; i < upload->parts; i++)
         buf_printf(&out, "<Part><PartNumber>%u</PartNumber><ETag>" STR_FMT "</ETag></Part>", i + 1, STR_ARG(upload->etags[i]));
@@ -201,7 +203,7 @@ static struct str completion_of(const struct upload *upload)
 }
 
 /* After an answer that was lost: the mark tells whether the object that stands there is this upload's. */
-static bool completed_before(struct upload *upload, struct store_object *object)
+static bool completed_before(struct s3_upload *upload, struct store_object *object)
 {
     struct s3_request request = {.method = "HEAD", .key = upload->key};
     struct s3_answer answer;
@@ -209,10 +211,10 @@ static bool completed_before(struct upload *upload, struct store_object *object)
     struct io io = {.arena = upload->io.arena, .deadline = deadline_in(CLEAN_UP_TIMEOUT)};
     if (s3_call(upload->s3, io, &request, &answer, &ignored) != STATUS_OK) return false;
     *object = s3_describe(io, upload->key, &answer.wire);
-    return str_equal(wire_header(&answer.wire, S("x-amz-meta-upload")), upload->mark);
+    return !str_empty(upload->mark) && str_equal(wire_header(&answer.wire, S("x-amz-meta-upload")), upload->mark);
 }
 
-static enum status complete_upload(struct upload *upload, struct store_object *object, struct error *error)
+static enum status complete_upload(struct s3_upload *upload, struct store_object *object, struct error *error)
 {
     char buffer[ID_LIMIT];
     struct str etag;
@@ -233,7 +235,7 @@ static enum status complete_upload(struct upload *upload, struct store_object *o
 }
 
 /* Told before anything is sent, where it can be: the condition itself is on the completion. */
-static enum status check_absent(struct upload *upload, struct error *error)
+static enum status check_absent(struct s3_upload *upload, struct error *error)
 {
     struct store_object object;
     struct error ignored;
@@ -244,40 +246,70 @@ static enum status check_absent(struct upload *upload, struct error *error)
     return STATUS_OK;
 }
 
-static enum status upload_parts(struct upload *upload, struct stream stream, struct store_object *object, struct error *error)
+static enum status in_parts(struct s3_upload *upload, struct store_object *object, struct error *error)
 {
     struct error ignored;
     TRY(check_absent(upload, error));
-    TRY(begin_upload(upload, error));
-    enum status status = send_parts(upload, stream, error);
-    for (size_t i = 0; i < LANES; i++) finish_part(upload, &upload->lanes[i], &ignored);
+    if (upload->put->resume) s3_resume(upload, io_of_request(upload, upload->io.arena));
+    if (str_empty(upload->id)) TRY(begin_upload(upload, error));
+    enum status status = send_parts(upload, error);
+    for (size_t i = 0; i < S3_LANES; i++) finish_part(upload, &upload->lanes[i], &ignored);
+    bool may_go_on = status != STATUS_OK && upload->put->resume; /* what can't be completed now can't be later */
     if (status == STATUS_OK) status = complete_upload(upload, object, error);
-    if (status != STATUS_OK) abort_upload(upload);
+    if (status != STATUS_OK && !may_go_on) abort_upload(upload);
     return status;
 }
 
-static enum status upload_from(struct upload *upload, struct stream stream, struct store_object *object, struct error *error)
+static enum status send_all(struct s3_upload *upload, struct store_object *object, struct error *error)
 {
-    struct lane *first = &upload->lanes[0];
-    TRY(read_part(upload, stream, first, 1, error));
-    if (first->length == part_size(upload->size, 1)) return upload_parts(upload, stream, object, error);
+    const struct s3_lane *first = &upload->lanes[0];
+    TRY(prepare_part(upload, &upload->lanes[0], 1, error));
+    if (first->length == s3_part_size(upload->size, 1)) return in_parts(upload, object, error);
     return s3_put(&upload->s3->store, upload->io, upload->key, str_make(first->buffer, first->length), upload->put, object, error);
 }
 
-enum status s3_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size, const struct store_put *put,
-                      struct store_object *object, struct error *error)
+enum status s3_upload_parts(struct s3_upload *upload, struct io io, struct str key, uint64_t size, const struct store_put *put,
+                            struct store_object *object, struct error *error)
 {
-    ENSURE(size == UINT64_MAX || size < (uint64_t)PARTS * (LARGEST_PART - MEBIBYTE), error, STATUS_TOO_LARGE,
-           "%llu bytes: more than %d parts of %d MiB", (unsigned long long)size, PARTS, LARGEST_PART / MEBIBYTE);
-    struct upload *upload = arena_new_of(io.arena, struct upload);
-    upload->s3 = (struct s3 *)store;
+    ENSURE(size == UINT64_MAX || size < (uint64_t)S3_PARTS * (S3_LARGEST_PART - S3_MEBIBYTE), error, STATUS_TOO_LARGE,
+           "%llu bytes: more than %d parts of %d MiB", (unsigned long long)size, S3_PARTS, S3_LARGEST_PART / S3_MEBIBYTE);
     upload->io = io;
     upload->key = key;
     upload->put = put;
     upload->span = deadline_left(io.deadline);
     upload->size = size;
-    for (size_t i = 0; i < LANES; i++) upload->lanes[i].upload = upload;
-    enum status status = upload_from(upload, stream, object, error);
-    for (size_t i = 0; i < LANES; i++) free(upload->lanes[i].buffer);
+    for (size_t i = 0; i < S3_LANES; i++) upload->lanes[i].upload = upload;
+    enum status status = send_all(upload, object, error);
+    for (size_t i = 0; i < S3_LANES; i++) free(upload->lanes[i].buffer);
     return status;
+}
+
+/* --- from a stream */
+
+static enum status next_from_stream(struct s3_upload *upload, struct s3_lane *lane, unsigned number, struct error *error)
+{
+    const struct stream *stream = upload->context;
+    size_t wanted = s3_part_size(upload->size, number);
+    s3_lane_clear(lane, wanted);
+    while (lane->length < wanted) {
+        ssize_t count = stream_read(*stream, lane->buffer + lane->length, wanted - lane->length, error);
+        if (count < 0) return error->status;
+        if (count == 0) break;
+        lane->length += (size_t)count;
+    }
+    uint64_t sent = upload->sent + lane->length;
+    bool is_end = lane->length < wanted;
+    ENSURE(upload->size == UINT64_MAX || (is_end ? sent == upload->size : sent <= upload->size), error, STATUS_CORRUPT,
+           "what was to be stored has not the %llu bytes announced", (unsigned long long)upload->size);
+    return STATUS_OK;
+}
+
+enum status s3_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size, const struct store_put *put,
+                      struct store_object *object, struct error *error)
+{
+    struct s3_upload *upload = arena_new_of(io.arena, struct s3_upload);
+    upload->s3 = (struct s3 *)store;
+    upload->next = next_from_stream;
+    upload->context = &stream;
+    return s3_upload_parts(upload, io, key, size, put, object, error);
 }

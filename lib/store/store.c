@@ -1,6 +1,7 @@
 #include "lib/store/store.h"
 
 #include "lib/store/common.h"
+#include "lib/store/pieces.h"
 #include "lib/store/store_internal.h"
 
 enum status store_open(const char *text, struct store **out, struct error *error)
@@ -35,6 +36,13 @@ void store_offer_credentials(struct store *store, struct str id, struct str secr
     if (store->backend->offer_credentials) store->backend->offer_credentials(store, id, secret, token);
 }
 
+bool store_key_of(struct store *store, struct str name, struct str *key)
+{
+    if (!str_starts(name, store->prefix)) return false;
+    *key = str_from(name, store->prefix.length);
+    return store_is_key(*key);
+}
+
 /* What an operator wants to see a number of; answers such as "not found" are none. */
 static enum status counted(struct store *store, enum status status)
 {
@@ -44,7 +52,7 @@ static enum status counted(struct store *store, enum status status)
     return status;
 }
 
-static enum status check_key(struct str key, struct error *error)
+enum status store_check_key(struct str key, struct error *error)
 {
     ENSURE(store_is_key(key), error, STATUS_INVALID, "'" STR_FMT "' is not a key: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/'",
            STR_ARG(str_first(key, 128)));
@@ -53,7 +61,7 @@ static enum status check_key(struct str key, struct error *error)
 
 static enum status check(struct io io, struct str key, struct error *error)
 {
-    TRY(check_key(key, error));
+    TRY(store_check_key(key, error));
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' needs the store", STR_ARG(key));
     return STATUS_OK;
 }
@@ -111,6 +119,27 @@ enum status store_upload(struct store *store, struct io io, struct str key, stru
     return counted(store, store->backend->upload(store, io, key, stream, size, put ? put : &plain, object ? object : &ignored, error));
 }
 
+enum status store_compose(struct store *store, struct io io, struct str key, const struct store_piece *pieces, size_t count,
+                          const struct store_put *put, struct store_object *object, struct error *error)
+{
+    struct store_object ignored;
+    struct store_pieces all;
+    TRY(check(io, key, error));
+    TRY(counted(store, pieces_resolve(store, io, pieces, count, &all, error)));
+    return counted(store, store->backend->compose(store, io, key, &all, put ? put : &plain, object ? object : &ignored, error));
+}
+
+enum status store_stream_pieces(struct store *store, struct io io, const struct store_piece *pieces, size_t count, struct stream *stream,
+                                uint64_t *size, struct error *error)
+{
+    struct store_pieces all;
+    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "pieces of objects need the store");
+    TRY(counted(store, pieces_resolve(store, io, pieces, count, &all, error)));
+    *stream = pieces_stream(store, io, &all);
+    *size = all.size;
+    return STATUS_OK;
+}
+
 enum status store_remove(struct store *store, struct io io, struct str key, struct error *error)
 {
     TRY(check(io, key, error));
@@ -128,22 +157,34 @@ enum status store_list(struct store *store, struct io io, struct str prefix, siz
 enum status store_presign(struct store *store, struct io io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *error)
 {
-    TRY(check_key(key, error));
+    TRY(store_check_key(key, error));
     ENSURE(store->backend->presign, error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
            STR_ARG(store->name));
     return store->backend->presign(store, io, key, lifetime, url, valid_until, error);
+}
+
+bool store_clamps_ranges(const struct store *store)
+{
+    return !store->spoils_ranges;
+}
+
+/* A store that has no put-if-absent, or not the one that it was asked for. */
+static enum status unconditional(const struct store *store, const char *how, struct error *error)
+{
+    return error_set(error, STATUS_UNSUPPORTED,
+                     STR_FMT " %s put-if-absent, and two writers would overwrite each other: use a store that honours If-None-Match: * on "
+                             "PUT, or name its own header with if-absent=oss or if-absent=cos",
+                     STR_ARG(store->name), how);
 }
 
 static enum status probe_key(struct store *store, struct io io, struct str key, struct error *error)
 {
     const struct store_put if_absent = {.condition = STORE_IF_ABSENT, .content_type = "text/plain"};
     enum status status = store_put(store, io, key, S("first"), &if_absent, NULL, error);
+    if (status == STATUS_UNSUPPORTED) return unconditional(store, "refuses", error);
     if (status != STATUS_OK) return error_context(error, "probing for put-if-absent");
     status = store_put(store, io, key, S("second"), &if_absent, NULL, error);
-    ENSURE(status != STATUS_OK, error, STATUS_UNSUPPORTED,
-           STR_FMT " ignores put-if-absent, and two writers would overwrite each other: use a store that honours If-None-Match: * on PUT, "
-                   "or name its own header with if-absent=oss or if-absent=cos",
-           STR_ARG(store->name));
+    if (status == STATUS_OK) return unconditional(store, "ignores", error);
     return status == STATUS_PRECONDITION ? STATUS_OK : error_context(error, "probing for put-if-absent");
 }
 

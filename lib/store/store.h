@@ -24,6 +24,10 @@ void store_close(struct store *);
  * replace those offered before. Thread-safe; copied. */
 void store_offer_credentials(struct store *, struct str id, struct str secret, struct str token);
 
+/* The key of what the bucket calls `name`, as its notifications have it: what stands behind the store's prefix. False where that is another
+ * one, or what stands there is no key. */
+bool store_key_of(struct store *, struct str name, struct str *key);
+
 struct store_object {
     struct str key;
     struct str etag;  /* as the store says it, with its quotes; opaque */
@@ -54,6 +58,10 @@ enum store_condition { STORE_ANY, STORE_IF_ABSENT };
 struct store_put {
     enum store_condition condition; /* STORE_IF_ABSENT: STATUS_PRECONDITION where the key exists */
     const char *content_type;       /* NULL: application/octet-stream */
+    /* store_upload to s3://: what an upload of this key that was cut off had sent is not sent again where its bytes are the same, and a
+     * failure leaves what was sent for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken
+     * up.) */
+    bool resume;
 };
 /* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
  * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
@@ -64,6 +72,26 @@ enum status store_put(struct store *, struct io, struct str key, struct str body
  * stream. io.deadline bounds each part, not the whole. */
 enum status store_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
                          struct store_object *, struct error *);
+
+/* A run of what an object is made of: bytes of our own, or a part of an object in the same store. */
+struct store_piece {
+    struct str bytes; /* where `key` is empty */
+    struct str key;
+    uint64_t offset, length; /* of that object; length 0: to its end */
+    struct str if_match;     /* its ETag, as in store_get; empty: any, but one and the same from beginning to end */
+};
+/* Makes an object of pieces, one behind the other; one piece is a copy. What is in the store already is copied there and does not pass
+ * through here: by the server, in parts (s3://), or by the file system (file://); only what is smaller than a part is read and sent.
+ * Atomic, conditional and without remains as store_upload is. STATUS_NOT_FOUND or STATUS_INVALID for a piece that is not there,
+ * STATUS_CORRUPT for an object that is another version than was asked for or changes meanwhile, so that STATUS_PRECONDITION always speaks
+ * of `key`. io.deadline bounds each part, not the whole. */
+enum status store_compose(struct store *, struct io, struct str key, const struct store_piece *, size_t count, const struct store_put *,
+                          struct store_object *, struct error *);
+/* What store_compose would make, as a stream. The pieces' texts must outlive it; else as store_stream. `size` tells how many bytes it will
+ * yield. */
+enum status store_stream_pieces(struct store *, struct io, const struct store_piece *, size_t count, struct stream *, uint64_t *size,
+                                struct error *);
+
 /* An object that is not there is removed already: STATUS_OK. */
 enum status store_remove(struct store *, struct io, struct str key, struct error *);
 
@@ -79,6 +107,10 @@ enum status store_list(struct store *, struct io, struct str prefix, size_t limi
  * STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
+
+/* Whether a presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it.
+ * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
+bool store_clamps_ranges(const struct store *);
 
 /* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED with
  * what to do where it is not. */

@@ -9,6 +9,8 @@
 
 enum { STORE_KEY_LENGTH = 900, STORE_PREFIX_LENGTH = 100, STORE_GET_LIMIT = 16 * 1024 * 1024 };
 
+struct store_pieces; /* pieces.h */
+
 /* The operations of store.h behind its checks: keys are well-formed, I/O is allowed, `get` and `put` are never NULL. */
 struct store_backend {
     enum status (*get)(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
@@ -19,6 +21,8 @@ struct store_backend {
                        struct error *);
     enum status (*upload)(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
                           struct store_object *, struct error *);
+    enum status (*compose)(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
+                           struct store_object *, struct error *);
     enum status (*remove)(struct store *, struct io, struct str key, struct error *);
     enum status (*list)(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
     /* May be called with io.no_wait. NULL: not offered. */
@@ -36,8 +40,10 @@ struct store {
     const struct store_backend *backend;
     struct arena *arena; /* holds the store itself */
     struct str name;     /* for words: "s3://bucket at host" or "file:///var/pakhus" */
+    struct str prefix;   /* before its keys in the bucket: empty, or with its '/' */
     struct store_counters counters;
     atomic_bool probed;
+    bool spoils_ranges; /* the opposite of store_clamps_ranges */
 };
 
 static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
@@ -46,6 +52,7 @@ static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
 }
 
 bool store_is_key(struct str key);
+enum status store_check_key(struct str key, struct error *); /* STATUS_INVALID, with words */
 /* A key, a key with '/' behind it, the start of one, or nothing. */
 bool store_is_prefix(struct str prefix);
 

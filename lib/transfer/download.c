@@ -1,15 +1,8 @@
 #include "lib/transfer/download.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <openssl/evp.h>
-#include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <time.h>
 
-#include "base/encode.h"
-#include "lib/transfer/resume.h"
+#include "lib/transfer/part.h"
 
 enum { RANGE_LEAST = 64 << 10, RANGE_FIRST = 256 << 10, RANGE_MOST = 16 << 20, LIMITED_RANGE_LEAST = 16 << 10 };
 enum { ROUNDS = 6, ROUND_WAIT = CLOCK_SECOND, ROUND_WAIT_MOST = 30 * CLOCK_SECOND, CHANGES_MOST = 3 };
@@ -18,12 +11,9 @@ struct job {
     struct io io;
     struct web *web;
     struct download *download;
-    const char *path, *part, *state;
-    int fd;
-    struct resume resume;
-    uint64_t offset; /* bytes in the part */
-    uint64_t skip;   /* of a body that begins at 0 though more was asked for */
-    EVP_MD_CTX *digest;
+    const char *path;
+    struct part *part;
+    uint64_t skip;                    /* of a body that begins at 0 though more was asked for */
     uint64_t range;                   /* of the next request */
     int64_t due;                      /* by the monotonic clock: when the next bytes may be asked for */
     struct str url;                   /* of the exchange under way */
@@ -37,10 +27,11 @@ struct job {
 
 /* --- the part */
 
-static enum status local_error(struct job *job, struct error *error, const char *path)
+/* What fails here is not the source's fault. */
+static enum status local_status(struct job *job, enum status status)
 {
-    job->local = true;
-    return error_errno(error, errno, "%s", path);
+    if (status != STATUS_OK) job->local = true;
+    return status;
 }
 
 static void wait_until(int64_t moment)
@@ -52,54 +43,8 @@ static void wait_until(int64_t moment)
 
 static enum status begin_again(struct job *job, struct error *error)
 {
-    if (ftruncate(job->fd, 0) != 0) return local_error(job, error, job->part);
-    EVP_DigestInit_ex(job->digest, EVP_sha256(), NULL);
-    job->offset = 0;
-    job->resume = (struct resume){.size = job->download->size, .sha256 = job->download->sha256};
     job->stale = job->foreign = false;
-    if (job->download->progress) job->download->progress->done = job->download->progress->before = 0;
-    return resume_save(job->io.arena, job->state, &job->resume, error);
-}
-
-/* What is there already is digested again. */
-static enum status take_up(struct job *job, uint64_t length, struct error *error)
-{
-    static const size_t chunk = 1 << 20;
-    char *bytes = arena_buffer(job->io.arena, chunk);
-    while (job->offset < length) {
-        ssize_t count = pread(job->fd, bytes, chunk, (off_t)job->offset);
-        if (count < 0) return local_error(job, error, job->part);
-        if (count == 0) break;
-        EVP_DigestUpdate(job->digest, bytes, (size_t)count);
-        job->offset += (uint64_t)count;
-    }
-    if (job->download->progress) job->download->progress->done = job->download->progress->before = job->offset;
-    return STATUS_OK;
-}
-
-static void free_digest(void *context)
-{
-    EVP_MD_CTX_free(context);
-}
-
-static enum status open_part(struct job *job, struct error *error)
-{
-    const struct download *download = job->download;
-    struct stat there;
-    job->fd = open(job->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (job->fd < 0) return local_error(job, error, job->part);
-    arena_defer_close(job->io.arena, job->fd);
-    ENSURE(flock(job->fd, LOCK_EX | LOCK_NB) == 0, error, STATUS_PRECONDITION, "%s: another process is loading it", job->part);
-    if (fstat(job->fd, &there) != 0) return local_error(job, error, job->part);
-    job->digest = EVP_MD_CTX_new();
-    arena_defer(job->io.arena, free_digest, job->digest);
-    EVP_DigestInit_ex(job->digest, EVP_sha256(), NULL);
-    bool same = resume_load(job->io.arena, job->state, &job->resume) && str_equal(job->resume.sha256, download->sha256) &&
-                (download->size == 0 || job->resume.size == 0 || job->resume.size == download->size) &&
-                (job->resume.size == 0 || (uint64_t)there.st_size <= job->resume.size);
-    if (!same) return begin_again(job, error);
-    if (job->resume.size == 0) job->resume.size = download->size;
-    return take_up(job, (uint64_t)there.st_size, error);
+    return local_status(job, part_begin_again(job->part, job->download->size, job->download->sha256, error));
 }
 
 /* --- one range */
@@ -107,32 +52,30 @@ static enum status open_part(struct job *job, struct error *error)
 /* Whether bytes of this source may stand behind those that are there. */
 static enum status check_source(struct job *job, const struct web_answer *answer, struct error *error)
 {
-    const struct resume_source *known = resume_find(&job->resume, resume_name(job->url));
-    uint64_t size = job->resume.size;
+    const struct resume_source *known = resume_find(&job->part->resume, resume_name(job->url));
+    uint64_t size = job->part->resume.size;
     bool other_size = size > 0 && answer->total != UINT64_MAX && answer->total != size;
     bool size_is_given = job->download->size > 0;
-    job->stale = job->offset > 0 && known && (!str_equal(known->validator, answer->validator) || (other_size && !size_is_given));
+    job->stale = job->part->offset > 0 && known && (!str_equal(known->validator, answer->validator) || (other_size && !size_is_given));
     ENSURE(!job->stale, error, STATUS_PRECONDITION, "it has changed there since the download began");
     job->foreign = job->foreign || (other_size && !size_is_given);
     ENSURE(!other_size, error, STATUS_CORRUPT, "it has %llu bytes there, not %llu", (unsigned long long)answer->total,
            (unsigned long long)size);
-    if (known || job->offset == 0 || job->download->sha256.length > 0) return STATUS_OK;
+    if (known || job->part->offset == 0 || job->download->sha256.length > 0) return STATUS_OK;
     job->foreign = true; /* be its validator the same: nginx makes them of time and size, so that two objects may share one */
     return error_set(error, STATUS_PRECONDITION, "it may be another object than the one that was begun");
 }
 
 static enum status remember_source(struct job *job, struct str validator, uint64_t total, struct error *error)
 {
-    struct resume *resume = &job->resume;
+    struct resume *resume = &job->part->resume;
     struct str name = resume_name(job->url);
     struct resume_source *known = resume_find(resume, name);
     if (known && str_equal(known->validator, validator) && (resume->size > 0 || total == UINT64_MAX)) return STATUS_OK;
     if (!known && resume->source_count < RESUME_SOURCES_MAXIMUM) known = &resume->sources[resume->source_count++];
     if (known) *known = (struct resume_source){arena_copy(job->io.arena, name), arena_copy(job->io.arena, validator)};
     if (total != UINT64_MAX) resume->size = total;
-    if (resume_save(job->io.arena, job->state, resume, error) == STATUS_OK) return STATUS_OK;
-    job->local = true;
-    return error->status;
+    return local_status(job, part_remember(job->part, error));
 }
 
 static enum status on_head(void *context, const struct web_answer *answer, struct error *error)
@@ -141,8 +84,8 @@ static enum status on_head(void *context, const struct web_answer *answer, struc
     TRY(check_source(job, answer, error));
     TRY(remember_source(job, answer->validator, answer->total, error));
     job->whole = answer->status == 200;
-    job->skip = job->whole ? job->offset : 0;
-    if (job->download->progress) job->download->progress->total = job->resume.size;
+    job->skip = job->whole ? job->part->offset : 0;
+    if (job->download->progress) job->download->progress->total = job->part->resume.size;
     return STATUS_OK;
 }
 
@@ -158,23 +101,15 @@ static void pace(struct job *job, size_t length)
 static enum status on_body(void *context, struct str bytes, struct error *error)
 {
     struct job *job = context;
-    uint64_t size = job->resume.size;
+    uint64_t size = job->part->resume.size;
     job->download->fetched += bytes.length;
     pace(job, bytes.length);
     size_t skipped = bytes.length < job->skip ? bytes.length : (size_t)job->skip;
     job->skip -= skipped;
     bytes = str_from(bytes, skipped);
-    ENSURE(size == 0 || bytes.length <= size - job->offset, error, STATUS_CORRUPT, "the server sends more than %llu bytes",
+    ENSURE(size == 0 || bytes.length <= size - job->part->offset, error, STATUS_CORRUPT, "the server sends more than %llu bytes",
            (unsigned long long)size);
-    while (bytes.length > 0) {
-        ssize_t count = pwrite(job->fd, bytes.data, bytes.length, (off_t)job->offset);
-        if (count <= 0) return local_error(job, error, job->part);
-        EVP_DigestUpdate(job->digest, bytes.data, (size_t)count);
-        job->offset += (uint64_t)count;
-        if (job->download->progress) progress_add(job->download->progress, (uint64_t)count);
-        bytes = str_from(bytes, (size_t)count);
-    }
-    return STATUS_OK;
+    return local_status(job, part_append(job->part, bytes, error));
 }
 
 /* A second's worth at the rate of the last one. */
@@ -189,13 +124,14 @@ static uint64_t next_range(const struct job *job)
 {
     uint64_t length = job->range, speed = job->download->speed;
     if (speed > 0 && speed / 4 < length) length = speed / 4 > LIMITED_RANGE_LEAST ? speed / 4 : LIMITED_RANGE_LEAST;
-    if (job->resume.size > 0 && length > job->resume.size - job->offset) length = job->resume.size - job->offset;
+    if (job->part->resume.size > 0 && length > job->part->resume.size - job->part->offset)
+        length = job->part->resume.size - job->part->offset;
     return length;
 }
 
 static bool is_complete(const struct job *job)
 {
-    return job->resume.size > 0 && job->offset == job->resume.size;
+    return job->part->resume.size > 0 && job->part->offset == job->part->resume.size;
 }
 
 static enum status get_range(struct job *job, struct web_answer *answer, struct error *error)
@@ -206,15 +142,16 @@ static enum status get_range(struct job *job, struct web_answer *answer, struct 
     }
     if (job->download->speed > 0) wait_until(job->due);
     const struct web_get get = {
-        .url = job->url, .offset = job->offset, .length = next_range(job), .head = on_head, .body = on_body, .context = job};
+        .url = job->url, .offset = job->part->offset, .length = next_range(job), .head = on_head, .body = on_body, .context = job};
     int64_t began = clock_monotonic();
-    uint64_t before = job->offset;
+    uint64_t before = job->part->offset;
     enum status status = web_get(job->web, &get, job->io.deadline, answer, error);
     job->stale = job->stale || (answer->status == 416 && before > 0); /* it has become shorter than what there is */
     TRY(status);
-    adapt_range(job, job->offset - before, clock_monotonic() - began);
-    if (job->whole && job->resume.size == 0) job->resume.size = job->offset; /* it did not say how long it is: now one knows */
-    ENSURE(job->offset > before, error, STATUS_UNAVAILABLE, "the server sends nothing");
+    adapt_range(job, job->part->offset - before, clock_monotonic() - began);
+    if (job->whole && job->part->resume.size == 0)
+        job->part->resume.size = job->part->offset; /* it did not say how long it is: now one knows */
+    ENSURE(job->part->offset > before, error, STATUS_UNAVAILABLE, "the server sends nothing");
     return STATUS_OK;
 }
 
@@ -272,15 +209,15 @@ static enum status load_all(struct job *job, struct error *error)
 {
     int64_t wait = ROUND_WAIT;
     for (int idle = 0;;) {
-        uint64_t before = job->offset;
+        uint64_t before = job->part->offset;
         int64_t retry_after = 0;
         enum status status = load_round(job, &retry_after, error);
         if (status == STATUS_OK || job->local) return status;
-        if (job->foreign && job->offset == before && job->offset > 0) {
+        if (job->foreign && job->part->offset == before && job->part->offset > 0) {
             TRY(begin_again(job, error)); /* what is there belongs to no source that answers */
             continue;
         }
-        idle = job->offset > before ? 0 : idle + 1;
+        idle = job->part->offset > before ? 0 : idle + 1;
         if (idle == ROUNDS || !any_left(job) || deadline_left(job->io.deadline) == 0) return status;
         wait = idle > 1 ? wait * 2 : ROUND_WAIT;
         if (wait > ROUND_WAIT_MOST) wait = ROUND_WAIT_MOST;
@@ -289,64 +226,34 @@ static enum status load_all(struct job *job, struct error *error)
     }
 }
 
-/* Of a file that is there; empty where it cannot be read. */
-static struct str file_digest(struct arena *arena, const char *path)
-{
-    struct job job = {.io = {.arena = arena}, .part = path, .download = &(struct download){0}, .fd = open(path, O_RDONLY | O_CLOEXEC)};
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    struct error error;
-    if (job.fd < 0) return (struct str){NULL, 0};
-    arena_defer_close(arena, job.fd);
-    job.digest = EVP_MD_CTX_new();
-    arena_defer(arena, free_digest, job.digest);
-    EVP_DigestInit_ex(job.digest, EVP_sha256(), NULL);
-    if (take_up(&job, UINT64_MAX, &error) != STATUS_OK) return (struct str){NULL, 0};
-    EVP_DigestFinal_ex(job.digest, digest, &length);
-    return hex_encode(arena, str_make(digest, length));
-}
-
 bool download_is_done(struct arena *arena, const char *path, struct str sha256)
 {
-    return sha256.length > 0 && str_equal(file_digest(arena, path), sha256);
+    return sha256.length > 0 && str_equal(part_file_sha256(arena, path), sha256);
 }
 
 static bool digest_is_right(struct job *job)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    if (job->download->sha256.length == 0) return true;
-    EVP_DigestFinal_ex(job->digest, digest, &length);
-    return str_equal(hex_encode(job->io.arena, str_make(digest, length)), job->download->sha256);
+    struct str wanted = job->download->sha256;
+    return wanted.length == 0 || str_equal(part_sha256(job->part), wanted);
 }
 
 /* Those that gave bytes are not asked again. */
 static void mark_bad(struct job *job)
 {
     for (size_t i = 0; i < job->download->url_count && i < RESUME_SOURCES_MAXIMUM; i++)
-        if (resume_find(&job->resume, resume_name(job->download->urls[i]))) job->bad[i] = true;
-}
-
-static enum status finish(struct job *job, struct error *error)
-{
-    if (fsync(job->fd) != 0) return local_error(job, error, job->part);
-    if (rename(job->part, job->path) != 0) return local_error(job, error, job->path);
-    unlink(job->state);
-    return STATUS_OK;
+        if (resume_find(&job->part->resume, resume_name(job->download->urls[i]))) job->bad[i] = true;
 }
 
 enum status download_to_file(struct io io, struct web *web, const char *path, struct download *download, struct error *error)
 {
     struct job *job = arena_new_of(io.arena, struct job);
     *job = (struct job){.io = io, .web = web, .download = download, .path = path, .range = RANGE_FIRST};
-    job->part = arena_printf(io.arena, "%s.part", path).data;
-    job->state = arena_printf(io.arena, "%s.part.json", path).data;
     ENSURE(download->url_count > 0, error, STATUS_INVALID, "there is no URL to load it from");
-    TRY(open_part(job, error));
-    if (download->progress) download->progress->total = job->resume.size;
+    TRY(part_open(io.arena, path, download->size, download->sha256, download->progress, &job->part, error));
+    if (download->progress) download->progress->total = job->part->resume.size;
     for (;;) {
         TRY(load_all(job, error));
-        if (digest_is_right(job)) return finish(job, error);
+        if (digest_is_right(job)) return part_finish(job->part, error);
         mark_bad(job);
         TRY(begin_again(job, error));
         ENSURE(any_left(job), error, STATUS_CORRUPT, "%s: what was loaded has not the SHA-256 " STR_FMT, path, STR_ARG(download->sha256));

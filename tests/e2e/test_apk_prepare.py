@@ -170,7 +170,7 @@ def test_nothing_half_written_is_left(survive: bool, apk: Apk, pakhus: Path, tmp
     done = limited(pakhus, tmp_path, apk("v2"), survive)
     assert done.returncode == 1 if survive else done.returncode < 0
     if survive:
-        assert done.stderr == "pakhus prepare: copying to base.apk: File too large\n"
+        assert done.stderr == "pakhus prepare: base.apk: copying: File too large\n"
     assert list(tmp_path.iterdir()) == []
 
 

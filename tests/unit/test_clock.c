@@ -237,6 +237,22 @@ static void refuses_what_no_calendar_has(void **state)
     assert_int_equal(moment, 42);
 }
 
+static void times_of_day_and_zones_are_written_as_they_are_read(void **state)
+{
+    static const char *const times[] = {"00:00", "06:05", "23:59", "24:00"}, *const zones[] = {"Z", "+08:00", "-03:30"};
+    static const char *const wrong[] = {"", "6:00", "06:60", "24:01", "25:00", "06:00:00", "06-00"};
+    int64_t value;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        assert_true(clock_parse_day_time(str_of(times[i]), &value));
+        assert_str(clock_format_day_time(*state, value), str_of(times[i]));
+    }
+    for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
+        assert_true(clock_parse_zone(str_of(zones[i]), &value));
+        assert_str(clock_format_zone(*state, value), str_of(zones[i]));
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_false(clock_parse_day_time(str_of(wrong[i]), &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +269,7 @@ int main(void)
         test_with_arena(bears_extreme_moments),
         cmocka_unit_test(refuses_what_no_calendar_has),
         cmocka_unit_test(stands_still_where_it_is_told),
+        test_with_arena(times_of_day_and_zones_are_written_as_they_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

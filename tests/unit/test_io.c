@@ -1,3 +1,5 @@
+#include <fcntl.h>
+
 #include "tests/unit/unit.h"
 
 #include "base/io.h"
@@ -120,11 +122,44 @@ static void streams_memory(void **state)
     assert_int_equal(stream_read(empty, buffer, 4, &error), 0);
 }
 
+/* A file in memory with these bytes; one on disk where `path` is given. */
+static int file_with(const char *path, struct str bytes)
+{
+    struct error error = {0};
+    int fd = path ? open(path, O_RDWR | O_CREAT | O_TRUNC, 0600) : memfd_create("from", 0);
+    assert_true(fd >= 0);
+    assert_ok(io_write_at(fd, 0, bytes, &error), &error);
+    return fd;
+}
+
+static void copies_ranges_of_files(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/test-io-XXXXXX", buffer[16] = {0};
+    struct error error = {0};
+    close(mkstemp(path));
+    int disk = file_with(path, S("0123456789")), memory = file_with(NULL, S("abcdefghij"));
+    unlink(path);
+    assert_ok(io_copy_range(memory, 2, disk, 8, 4, &error), &error); /* across file systems */
+    assert_ok(io_copy_range(disk, 0, disk, 12, 2, &error), &error);  /* within one file */
+    assert_ok(io_copy_range(disk, 0, memory, 0, 0, &error), &error);
+    assert_int_equal(pread(disk, buffer, sizeof buffer, 0), 14);
+    assert_string_equal(buffer, "01234567cdef01");
+    assert_error(io_copy_range(memory, 8, disk, 0, 3, &error), STATUS_CORRUPT, &error, "shorter");
+    close(disk);
+    disk = open("/dev/full", O_WRONLY);
+    assert_int_not_equal(io_copy_range(memory, 0, disk, 0, 3, &error), STATUS_OK);
+    assert_int_not_equal(io_write_at(disk, 0, S("x"), &error), STATUS_OK);
+    close(disk);
+    close(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fills_the_whole_buffer), test_with_arena(hands_on_what_failed), test_with_arena(reads_all_up_to_a_limit),
         test_with_arena(stops_at_the_limit),      cmocka_unit_test(closes_once),         test_with_arena(streams_memory),
+        cmocka_unit_test(copies_ranges_of_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -322,6 +322,7 @@ static void nothing_waits_where_it_must_not(void **state)
     assert_error(store_head(store, no_wait, key("a"), &object, &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_put(store, no_wait, key("a"), S("x"), NULL, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_upload(store, no_wait, key("a"), stream, 0, NULL, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_compose(store, no_wait, key("a"), NULL, 0, NULL, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_remove(store, no_wait, key("a"), &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_list(store, no_wait, key("a"), 0, remove_one, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_probe(store, no_wait, &failure), STATUS_WOULD_BLOCK, &failure, "");
@@ -534,6 +535,35 @@ static void a_failed_upload_leaves_nothing(void **state)
     assert_int_equal(list(key("broken"), 0, 0).count, 0);
 }
 
+/* Where parts are sent at all: three of them came, and only the rest is sent the next time. */
+static void an_upload_that_was_cut_off_is_taken_up(void **state)
+{
+    (void)state;
+    const uint64_t PART = 8 << 20, size = 4 * PART + 77;
+    const struct store_put resume = {.resume = true};
+    struct source broken = {.size = size, .fail_at = 3 * PART + 5, .piece = 500000}, whole = {.size = size},
+                  other = {.at = 1, .size = size + 1};
+    struct store_object object;
+    struct stream stream;
+    assert_error(store_upload(store, io(), key("resumed"), stream_from(&broken), size, &resume, NULL, &failure), STATUS_UNAVAILABLE,
+                 &failure, "broke");
+    assert_error(store_head(store, io(), key("resumed"), &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    uint64_t before = store_counts(store).bytes_out;
+    assert_ok(store_upload(store, io(), key("resumed"), stream_from(&whole), size, &resume, &object, &failure), &failure);
+    const char *url = getenv("PAKHUS_TEST_STORE");
+    if (url && str_starts(str_of(url), S("s3://"))) assert_true(store_counts(store).bytes_out - before < 2 * PART);
+    assert_ok(store_stream(store, io(), key("resumed"), NULL, &stream, &object, &failure), &failure);
+    assert_stream(stream, 0, size);
+    stream_close(&stream);
+    broken = (struct source){.size = size, .fail_at = 3 * PART + 5};
+    store_upload(store, io(), key("resumed"), stream_from(&broken), size, &resume, NULL, &failure);
+    assert_ok(store_upload(store, io(), key("resumed"), stream_from(&other), size, &resume, &object, &failure), &failure);
+    char first;
+    assert_ok(store_get(store, io(), key("resumed"), &(struct store_get){.length = 1}, &object, &failure), &failure);
+    first = object.body.data[0];
+    assert_int_equal(first, byte_at(1)); /* other bytes are other parts */
+}
+
 static void an_upload_if_absent_keeps_what_is_there(void **state)
 {
     (void)state;
@@ -550,6 +580,146 @@ static void an_upload_if_absent_keeps_what_is_there(void **state)
     }
     assert_ok(store_get(store, io(), key("kept"), NULL, &object, &failure), &failure);
     assert_str(object.body, S("kept"));
+}
+
+/* --- objects that are made of others */
+
+static struct store_piece piece_of(const char *name, uint64_t offset, uint64_t length)
+{
+    return (struct store_piece){.key = key(name), .offset = offset, .length = length};
+}
+
+static struct store_piece piece_with(struct str bytes)
+{
+    return (struct store_piece){.bytes = bytes};
+}
+
+static void assert_range(const char *name, uint64_t offset, uint64_t length, uint64_t pattern_at)
+{
+    struct store_get get = {.offset = offset, .length = length};
+    struct store_object object;
+    struct stream stream;
+    assert_ok(store_stream(store, io(), key(name), &get, &stream, &object, &failure), &failure);
+    assert_stream(stream, pattern_at, length);
+    stream_close(&stream);
+}
+
+static void pieces_are_joined(void **state)
+{
+    (void)state;
+    assert_ok(store_put(store, io(), key("from/one"), S("0123456789"), NULL, NULL, &failure), &failure);
+    assert_ok(store_put(store, io(), key("from/t+o"), S("abcdef"), NULL, NULL, &failure), &failure);
+    assert_ok(store_put(store, io(), key("from/none"), S(""), NULL, NULL, &failure), &failure);
+    const struct store_piece pieces[] = {piece_with(S("<")),         piece_of("from/one", 2, 3),  piece_with(S("")),
+                                         piece_of("from/t+o", 0, 0), piece_of("from/none", 0, 0), piece_of("from/one", 10, 0),
+                                         piece_of("from/t+o", 5, 0), piece_with(S(">"))};
+    struct store_object put, got;
+    struct stream stream;
+    struct str streamed;
+    uint64_t size;
+    const size_t count = sizeof pieces / sizeof *pieces;
+    assert_ok(store_compose(store, io(), key("joined"), pieces, count, NULL, &put, &failure), &failure);
+    assert_ok(store_get(store, io(), key("joined"), NULL, &got, &failure), &failure);
+    assert_str(got.body, S("<234abcdeff>"));
+    assert_int_equal(put.size, 12);
+    assert_str(put.etag, got.etag);
+    assert_ok(store_stream_pieces(store, io(), pieces, count, &stream, &size, &failure), &failure);
+    assert_ok(stream_read_all(stream, arena, 100, &streamed, &failure), &failure);
+    stream_close(&stream);
+    assert_str(streamed, S("<234abcdeff>"));
+    assert_int_equal(size, 12);
+    assert_ok(store_compose(store, io(), key("joined"), pieces, 0, NULL, &put, &failure), &failure);
+    assert_ok(store_get(store, io(), key("joined"), NULL, &got, &failure), &failure);
+    assert_int_equal(got.size, 0);
+}
+
+/* Seams at every place that matters to parts of 8 MiB: within one, at its border, close to the end. */
+static void large_objects_are_joined_in_the_store(void **state)
+{
+    (void)state;
+    const uint64_t PART = 8 << 20, whole = 5 * PART + 4321;
+    const struct {
+        uint64_t first, skipped;
+        size_t own;
+    } cases[] = {{12 << 20, 0, 5000}, {2 * PART, 100, 1}, {4 * PART - 1, PART, 4096}, {whole - 10, 0, 3 * PART}, {0, 1, 10}};
+    struct source source = {.size = whole};
+    assert_ok(store_upload(store, io(), key("large/from"), stream_from(&source), whole, NULL, NULL, &failure), &failure);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const uint64_t rest = cases[i].first + cases[i].skipped;
+        const struct store_piece pieces[] = {piece_of("large/from", 0, cases[i].first), piece_with(pattern(cases[i].own)),
+                                             piece_of("large/from", rest, 0), piece_with(S("the end"))};
+        const bool no_first = cases[i].first == 0; /* as a length it would mean all */
+        struct store_object object;
+        struct store_counts before = store_counts(store);
+        assert_ok(store_compose(store, io(), key("large/to"), pieces + no_first, 4 - no_first, NULL, &object, &failure), &failure);
+        struct store_counts after = store_counts(store);
+        assert_int_equal(object.size, cases[i].first + cases[i].own + whole - rest + 7);
+        assert_true(after.bytes_in - before.bytes_in <= 3 * PART);
+        assert_true(after.bytes_out - before.bytes_out <= cases[i].own + 3 * PART);
+        if (!no_first) assert_range("large/to", 0, cases[i].first, 0);
+        struct store_get own = {.offset = cases[i].first, .length = cases[i].own, .limit = SIZE_MAX};
+        assert_ok(store_get(store, io(), key("large/to"), &own, &object, &failure), &failure);
+        assert_str(object.body, pieces[1].bytes);
+        assert_range("large/to", cases[i].first + cases[i].own, whole - rest, rest);
+        struct store_get end = {.offset = object.size - 7};
+        assert_ok(store_get(store, io(), key("large/to"), &end, &object, &failure), &failure);
+        assert_str(object.body, S("the end"));
+        arena_reset(arena);
+    }
+}
+
+static void one_piece_is_a_copy(void **state)
+{
+    (void)state;
+    const uint64_t sizes[] = {0, 1, 9 << 20, 16 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct source source = {.size = sizes[i]};
+        struct store_object from, object;
+        assert_ok(store_upload(store, io(), key("copy/from"), stream_from(&source), sizes[i], NULL, &from, &failure), &failure);
+        struct store_piece all = piece_of("copy/from", 0, 0);
+        all.if_match = from.etag;
+        assert_ok(store_compose(store, io(), key("copy/to"), &all, 1, NULL, &object, &failure), &failure);
+        assert_int_equal(object.size, sizes[i]);
+        if (sizes[i] > 0) assert_range("copy/to", 0, sizes[i], 0);
+        assert_error(store_compose(store, io(), key("copy/to"), &all, 1, &if_absent, &object, &failure), STATUS_PRECONDITION, &failure, "");
+    }
+    const struct store_piece twice[] = {piece_of("copy/to", 0, 10), piece_of("copy/to", 0, 10)};
+    assert_ok(store_compose(store, io(), key("copy/to"), twice, 2, NULL, NULL, &failure),
+              &failure); /* an object may become part of itself */
+    assert_range("copy/to", 0, 10, 0);
+    assert_range("copy/to", 10, 10, 0);
+    assert_ok(store_compose(store, io(), key("copy/fresh"), twice, 1, &if_absent, NULL, &failure), &failure);
+    assert_range("copy/fresh", 0, 10, 0);
+}
+
+static void pieces_that_are_not_there_are_refused(void **state)
+{
+    (void)state;
+    struct store_object object;
+    struct stream stream;
+    uint64_t size;
+    assert_ok(store_put(store, io(), key("piece"), S("0123456789"), NULL, &object, &failure), &failure);
+    struct store_piece changed = piece_of("piece", 0, 0);
+    changed.if_match = object.etag;
+    assert_ok(store_put(store, io(), key("piece"), S("abcdefghij"), NULL, &object, &failure), &failure);
+    const struct {
+        struct store_piece piece;
+        enum status status;
+    } cases[] = {
+        {changed, STATUS_CORRUPT},
+        {piece_of("no-such", 0, 0), STATUS_NOT_FOUND},
+        {piece_of("piece", 11, 0), STATUS_INVALID},
+        {piece_of("piece", 0, 11), STATUS_INVALID},
+        {piece_of("piece", UINT64_MAX, 2), STATUS_INVALID},
+        {{.key = S("../x")}, STATUS_INVALID},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct store_piece pieces[] = {piece_with(S("x")), cases[i].piece};
+        assert_error(store_compose(store, io(), key("never"), pieces, 2, NULL, NULL, &failure), cases[i].status, &failure, "");
+        assert_error(store_stream_pieces(store, io(), pieces, 2, &stream, &size, &failure), cases[i].status, &failure, "");
+    }
+    assert_error(store_head(store, io(), key("never"), &object, &failure), STATUS_NOT_FOUND, &failure, "");
+    assert_error(store_compose(store, io(), S("/a"), NULL, 0, NULL, NULL, &failure), STATUS_INVALID, &failure, "");
 }
 
 static void a_stream_may_be_left_unread(void **state)
@@ -756,7 +926,12 @@ int main(void)
         TEST(uploads_of_every_size_come_back),
         TEST(an_upload_of_60_mebibytes_comes_back),
         TEST(a_failed_upload_leaves_nothing),
+        TEST(an_upload_that_was_cut_off_is_taken_up),
         TEST(an_upload_if_absent_keeps_what_is_there),
+        TEST(pieces_are_joined),
+        TEST(large_objects_are_joined_in_the_store),
+        TEST(one_piece_is_a_copy),
+        TEST(pieces_that_are_not_there_are_refused),
         TEST(a_stream_may_be_left_unread),
         TEST(a_stream_outlives_its_call),
         TEST(of_many_writers_one_wins),

@@ -16,14 +16,17 @@ enum fault {
     COMPLETE_PRECONDITION,  /* 200 with <Error>PreconditionFailed</Error> */
     COMPLETE_LOST,          /* done, but the connection breaks; then NoSuchUpload; HEAD shows the upload's mark */
     COMPLETE_LOST_TO_OTHER, /* the same, but HEAD shows another mark */
-    COMPLETE_GARBLED        /* 200 with something else, and no such upload from then on */
+    COMPLETE_GARBLED,       /* 200 with something else, and no such upload from then on */
+    COPY_ERROR_ONCE,        /* 200 with <Error>InternalError</Error> for part 1, then well */
+    COPY_GARBLED,           /* 200 with something else */
+    COPY_CHANGED            /* 412: the object that is copied has another ETag by now */
 };
 
 struct bucket {
     enum fault fault;
     char mark[64];
     size_t sizes[MOST_PARTS];
-    _Atomic int tries_of_second, completions, aborted, initiated, most_at_once, at_once;
+    _Atomic int tries_of_second, copies, completions, aborted, initiated, most_at_once, at_once;
 };
 
 static bool initiate(struct bucket *bucket, const struct scripted_request *request, int fd)
@@ -58,6 +61,15 @@ static bool take_part(struct bucket *bucket, const struct scripted_request *requ
     return scripted_reply(fd, "200 OK", etag, S(""));
 }
 
+static bool copy_part(struct bucket *bucket, int fd)
+{
+    if (++bucket->copies == 1 && bucket->fault == COPY_ERROR_ONCE) return scripted_error(fd, "200 OK", "InternalError");
+    if (bucket->fault == COPY_GARBLED) return scripted_reply(fd, "200 OK", "ETag: \"not-this\"\r\n", S(""));
+    if (bucket->fault == COPY_CHANGED) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
+    return scripted_reply(fd, "200 OK", "",
+                          S("<CopyPartResult><LastModified>x</LastModified><ETag>&quot;copied&quot;</ETag></CopyPartResult>"));
+}
+
 static bool in_body_error(int fd, const char *code)
 {
     return scripted_error(fd, "200 OK", code);
@@ -83,13 +95,18 @@ static bool answer(struct scripted_server *server, int number, const struct scri
     (void)number;
     struct bucket *bucket = server->context;
     if (scripted_is(request, "POST /bucket/pre/key?uploads=")) return initiate(bucket, request, fd);
+    if (scripted_header(request, "x-amz-copy-source").data) return copy_part(bucket, fd);
+    if (scripted_is(request, "HEAD /bucket/pre/fr%2Bom")) {
+        scripted_send(fd, S("HTTP/1.1 200 OK\r\nContent-Length: 25165824\r\nETag: \"from\"\r\n\r\n"));
+        return true;
+    }
     if (scripted_is(request, "PUT")) return take_part(bucket, request, fd);
     if (scripted_is(request, "POST")) return complete(bucket, fd);
     if (scripted_is(request, "DELETE")) {
         bucket->aborted++;
         return scripted_reply(fd, "204 No Content", "", S(""));
     }
-    bool stands = bucket->completions > 0 && bucket->fault >= COMPLETE_LOST;
+    bool stands = bucket->completions > 0 && bucket->fault >= COMPLETE_LOST && bucket->fault <= COMPLETE_GARBLED;
     if (!stands) {
         scripted_send(fd, S("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
         return true;
@@ -255,6 +272,56 @@ static void a_source_that_breaks_ends_the_upload(void **state)
     assert_int_equal(bucket->completions, 0);
 }
 
+/* --- parts that the store copies */
+
+/* 24 MiB that are there, and bytes of our own. */
+static enum status compose(struct fixture *f, struct str own)
+{
+    const struct store_piece pieces[] = {{.key = S("fr+om")}, {.bytes = own}};
+    const struct store_put put = {.condition = STORE_IF_ABSENT};
+    return store_compose(f->store, io(f), S("key"), pieces, 2, &put, &f->object, &f->error);
+}
+
+static void parts_are_copied_by_the_store(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, NONE);
+    assert_ok(compose(f, S("the end")), &f->error);
+    assert_int_equal(bucket->copies, 3);
+    assert_int_equal(bucket->sizes[3], 7);
+    assert_int_equal(f->object.size, 3 * PART + 7);
+    const struct scripted_request *part = find(f, "PUT /bucket/pre/key?partNumber=2&uploadId=up%26load%2F1 HTTP");
+    assert_str(scripted_header(part, "x-amz-copy-source"), S("/bucket/pre/fr%2Bom"));
+    assert_str(scripted_header(part, "x-amz-copy-source-range"), S("bytes=8388608-16777215"));
+    assert_str(scripted_header(part, "x-amz-copy-source-if-match"), S("\"from\""));
+    const struct scripted_request *end = find(f, "POST /bucket/pre/key?uploadId=up%26load%2F1 HTTP");
+    assert_str(scripted_header(end, "if-none-match"), S("*"));
+    assert_true(str_find_str(end->body, S("<PartNumber>1</PartNumber><ETag>\"copied\"</ETag>")) < end->body.length);
+    assert_true(str_find_str(end->body, S("<PartNumber>4</PartNumber><ETag>\"part-4\"</ETag>")) < end->body.length);
+}
+
+static void a_copy_that_failed_within_200_is_asked_for_again(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, COPY_ERROR_ONCE);
+    assert_ok(compose(f, S("")), &f->error);
+    assert_int_equal(bucket->copies, 4);
+    assert_int_equal(bucket->aborted, 0);
+}
+
+static void copies_that_fail_leave_no_parts(void **state)
+{
+    const enum fault faults[] = {COPY_GARBLED, COPY_CHANGED};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture *f = *state;
+        struct bucket *bucket = start(f, faults[i]);
+        assert_error(compose(f, S("the end")), STATUS_CORRUPT, &f->error, "part 1");
+        assert_int_equal(bucket->aborted, 1);
+        assert_int_equal(bucket->completions, 0);
+        start_anew(state);
+    }
+}
+
 static void what_does_not_fit_is_refused_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -277,6 +344,9 @@ int main(void)
         TEST(an_error_within_200_is_an_error),
         TEST(a_completion_whose_answer_was_lost_is_recognised),
         TEST(a_source_that_breaks_ends_the_upload),
+        TEST(parts_are_copied_by_the_store),
+        TEST(a_copy_that_failed_within_200_is_asked_for_again),
+        TEST(copies_that_fail_leave_no_parts),
         TEST(what_does_not_fit_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,14 +21,14 @@ class Truncated(Exception):
 
 def request(url: str, method: str = "GET", headers: Mapping[str, str] | None = None, range: str | None = None,
             follow: bool = False, timeout: float = 60) -> Answer:
-    """`range` is the Range header's value. With `follow` a 302 is followed once, as devices do: the Range goes along."""
+    """`range` is the Range header's value. With `follow` a 302 is followed once, as devices do: all headers go along."""
     sent = {**(headers or {}), **({} if range is None else {"Range": range})}
     answer = _exchange(url, method, sent, timeout)
     if not follow or answer.status != 302:
         return answer
     location = answer.header("location")
     assert location, "a redirect that leads nowhere"
-    return _exchange(location, method, {name: value for name, value in sent.items() if name == "Range"}, timeout)
+    return _exchange(location, method, sent, timeout)
 
 
 def get(url: str, range: str | None = None, **headers: str) -> Answer:
@@ -77,15 +77,17 @@ def _exchange(url: str, method: str, headers: Mapping[str, str], timeout: float)
             return _once(connections, parts.netloc, known, target, method, headers)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             pass  # it had been kept too long
-    fresh = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
+    host = parts.hostname or ""
+    address = "127.0.0.1" if host.endswith(".localhost") else host  # which resolvers should know (RFC 6761), and few do
+    fresh = http.client.HTTPConnection(address, parts.port or 80, timeout=timeout)
     return _once(connections, parts.netloc, fresh, target, method, headers)
 
 
 def _once(connections: dict[str, http.client.HTTPConnection], server: str, connection: http.client.HTTPConnection,
           target: str, method: str, headers: Mapping[str, str]) -> Answer:
     try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
-        for name, value in headers.items():
+        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": server, **headers}.items():
             connection.putheader(name, value)
         connection.endheaders()
         response = connection.getresponse()

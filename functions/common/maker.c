@@ -1,0 +1,145 @@
+#include "functions/common/maker.h"
+
+#include "functions/common/filled.h"
+#include "lib/apk/overlay.h"
+#include "lib/catalog/patch.h"
+
+/* Bytes of an object of the origin, with a region written over where there is one. */
+struct made {
+    struct store *store;
+    struct str key, etag;
+    struct apk_region region;
+    const char *filled; /* NULL: as it is */
+};
+
+static enum status open_made(void *context, struct io io, uint64_t offset, struct stream *stream, struct error *error)
+{
+    const struct made *made = context;
+    const struct store_get get = {.offset = offset, .if_match = made->etag};
+    struct store_object object;
+    TRY(store_stream(made->store, io, made->key, &get, stream, &object, error));
+    *stream = apk_overlay_stream(io.arena, *stream, offset, made->region, made->filled);
+    return STATUS_OK;
+}
+
+static void source_of(struct arena *arena, const struct made *made, uint64_t size, struct str sha256, struct package_source *source)
+{
+    struct made *kept = arena_new_of(arena, struct made);
+    *kept = *made;
+    *source = (struct package_source){.size = size, .sha256 = sha256, .validator = sha256, .open = open_made, .context = kept};
+    if (!made->filled) source->key = made->key;
+}
+
+static enum status find_patch(struct app *app, struct io io, const struct package_name *name, struct package_source *source,
+                              struct error *error)
+{
+    struct patch patch = {0};
+    TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
+    const struct made made = {
+        .store = app->store, .key = patch_diff_key(io.arena, name->app, name->from, name->version), .etag = patch.etag};
+    source_of(io.arena, &made, patch.size, patch.sha256, source);
+    return STATUS_OK;
+}
+
+static enum status fill_channel(struct app *app, struct io io, const struct package *package, const struct package_name *name,
+                                struct filled *filled, struct error *error)
+{
+    const struct channels *channels;
+    const struct channel *channel;
+    TRY(app_channel(app, io, name->app, name->channel, &channels, &channel, error));
+    return filled_make(io.arena, package, channels, &channel->info, filled, error);
+}
+
+static enum status find(void *context, struct io io, const struct package_name *name, struct package_source *source, struct error *error)
+{
+    struct app *app = context;
+    const struct package *package;
+    struct filled filled;
+    if (name->from.length > 0) return find_patch(app, io, name, source, error);
+    TRY(app_package(app, io, name->app, name->version, &package, error));
+    struct made made = {.store = app->store, .key = package_base_key(io.arena, name->app, name->version), .etag = package->etag};
+    if (name->channel.length > 0) {
+        TRY(fill_channel(app, io, package, name, &filled, error));
+        made.region = package->region;
+        made.filled = filled.bytes.data;
+    }
+    source_of(io.arena, &made, package->size, made.filled ? (struct str){NULL, 0} : package->sha256, source);
+    if (made.filled) source->validator = filled.etag;
+    return STATUS_OK;
+}
+
+/* --- edges that splice: their store is one of ours, with the packages that are wanted there */
+
+static enum status install_patch(struct app *app, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
+                                 struct error *error)
+{
+    struct patch patch = {0};
+    struct store_object object;
+    TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
+    TRY(store_upload(edge, io, patch_diff_key(io.arena, name->app, name->from, name->version), stream, patch.size, NULL, &object, error));
+    patch.etag = object.etag;
+    patch.modified = object.modified;
+    return store_put(edge, io, patch_json_key(io.arena, name->app, name->from, name->version), patch_format(io.arena, &patch), NULL, NULL,
+                     error);
+}
+
+static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
+                           struct error *error)
+{
+    struct app *app = context;
+    const struct package *package;
+    if (name->from.length > 0) return install_patch(app, io, edge, name, stream, error);
+    TRY(app_package(app, io, name->app, name->version, &package, error));
+    struct package copy = *package;
+    return package_publish(edge, io, stream, &copy, error);
+}
+
+static enum status uninstall(void *context, struct io io, struct store *edge, const struct package_name *name, struct error *error)
+{
+    (void)context;
+    if (name->from.length > 0) {
+        TRY(store_remove(edge, io, patch_json_key(io.arena, name->app, name->from, name->version), error));
+        return store_remove(edge, io, patch_diff_key(io.arena, name->app, name->from, name->version), error);
+    }
+    enum status status = package_unpublish(edge, io, name->app, name->version, error);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* What a row says, but for when it changed: every store keeps that for itself. */
+static struct str content_of(struct arena *arena, const struct channels *channels)
+{
+    struct channels copy = *channels;
+    copy.items = arena_array(arena, channels->count, sizeof *copy.items);
+    for (size_t i = 0; i < channels->count; i++) {
+        copy.items[i] = channels->items[i];
+        copy.items[i].changed = 0;
+    }
+    return channels_format(arena, &copy);
+}
+
+/* The edge's row of channels says what ours says. */
+static enum status replace_channels(void *context, struct arena *arena, struct channels *channels, struct error *error)
+{
+    const struct channels *ours = context;
+    bool same = str_equal(content_of(arena, channels), content_of(arena, ours));
+    if (same) return error_set(error, STATUS_NOT_MODIFIED, "the edge knows these channels");
+    uint64_t generation = channels->generation;
+    *channels = *ours;
+    channels->generation = generation;
+    return STATUS_OK;
+}
+
+static enum status refresh(void *context, struct io io, struct store *edge, struct str id, struct error *error)
+{
+    struct app *app = context;
+    const struct channels *ours;
+    struct channels result;
+    TRY(app_channels(app, io, id, &ours, error));
+    if (ours->generation == 0) return STATUS_OK;
+    return channels_update(edge, io, id, replace_channels, (void *)(uintptr_t)ours, &result, error);
+}
+
+struct package_maker maker_of(struct app *app)
+{
+    return (struct package_maker){.find = find, .install = install, .uninstall = uninstall, .refresh = refresh, .context = app};
+}

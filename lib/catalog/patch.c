@@ -1,0 +1,104 @@
+#include "lib/catalog/patch.h"
+
+#include "base/buf.h"
+#include "lib/catalog/record.h"
+#include "lib/config/config.h"
+
+/* --- names */
+
+static struct str key_of(struct arena *arena, struct str app, struct str from, struct str to, struct str ending)
+{
+    return arena_join(arena, S("patches/"), app, S("/"), from, S(".."), to, ending);
+}
+
+struct str patch_diff_key(struct arena *arena, struct str app, struct str from, struct str to)
+{
+    return key_of(arena, app, from, to, S(".diff"));
+}
+
+struct str patch_json_key(struct arena *arena, struct str app, struct str from, struct str to)
+{
+    return key_of(arena, app, from, to, S(".json"));
+}
+
+static bool is_version(struct str id)
+{
+    return str_is_id(id) && str_find_str(id, S("..")) == id.length;
+}
+
+/* At the last "..", since a version may end in a dot but not begin with one: "1...2" leads from "1." to "2". */
+bool patch_versions(struct str name, struct str *from, struct str *to)
+{
+    for (size_t i = name.length; i-- > 1;) {
+        if (name.data[i - 1] != '.' || name.data[i] != '.') continue;
+        *from = str_first(name, i - 1);
+        *to = str_from(name, i + 1);
+        return is_version(*from) && is_version(*to);
+    }
+    return false;
+}
+
+static enum status check_names(struct str app, struct str from, struct str to, struct error *error)
+{
+    ENSURE(str_is_id(app), error, STATUS_INVALID, "'" STR_FMT "' is not an app's id", STR_ARG(app));
+    ENSURE(is_version(from) && is_version(to), error, STATUS_INVALID,
+           "a patch leads from one version's id to another's, neither with '..' in it: not from '" STR_FMT "' to '" STR_FMT "'",
+           STR_ARG(from), STR_ARG(to));
+    return STATUS_OK;
+}
+
+/* --- the record */
+
+enum status patch_parse(struct arena *arena, struct str json, struct patch *out, struct error *error)
+{
+    struct config config;
+    struct patch patch = {0};
+    TRY(config_open(arena, json, "patch", &config, error));
+    TRY(config_id(&config, "app", CONFIG_REQUIRED, &patch.app, error));
+    TRY(config_id(&config, "from", CONFIG_REQUIRED, &patch.from, error));
+    TRY(config_id(&config, "to", CONFIG_REQUIRED, &patch.to, error));
+    TRY(config_whole(&config, "size", CONFIG_REQUIRED, 1, INT64_MAX, &patch.size, error));
+    TRY(config_sha256(&config, "sha256", CONFIG_REQUIRED, &patch.sha256, error));
+    TRY(config_sha256(&config, "from_sha256", CONFIG_REQUIRED, &patch.from_sha256, error));
+    TRY(config_sha256(&config, "to_sha256", CONFIG_REQUIRED, &patch.to_sha256, error));
+    TRY(config_text(&config, "etag", CONFIG_REQUIRED, &patch.etag, error));
+    TRY(config_time(&config, "modified", CONFIG_REQUIRED, &patch.modified, error));
+    TRY(config_time(&config, "published", CONFIG_REQUIRED, &patch.published, error));
+    TRY(config_end(&config, error));
+    *out = patch;
+    return STATUS_OK;
+}
+
+struct str patch_format(struct arena *arena, const struct patch *patch)
+{
+    struct buf out = buf_in(arena, 16384);
+    buf_printf(&out, "{\"app\":\"" STR_FMT "\",\"from\":\"" STR_FMT "\",\"to\":\"" STR_FMT "\"", STR_ARG(patch->app), STR_ARG(patch->from),
+               STR_ARG(patch->to));
+    buf_printf(&out, ",\"size\":%llu,\"sha256\":\"" STR_FMT "\"", (unsigned long long)patch->size, STR_ARG(patch->sha256));
+    buf_printf(&out, ",\"from_sha256\":\"" STR_FMT "\",\"to_sha256\":\"" STR_FMT "\",\"etag\":", STR_ARG(patch->from_sha256),
+               STR_ARG(patch->to_sha256));
+    buf_add_json(&out, patch->etag);
+    buf_printf(&out, ",\"modified\":\"" STR_FMT "\"", STR_ARG(clock_format_time(arena, patch->modified)));
+    buf_printf(&out, ",\"published\":\"" STR_FMT "\"}\n", STR_ARG(clock_format_time(arena, patch->published)));
+    return buf_str(&out);
+}
+
+enum status patch_load(struct store *store, struct io io, struct str app, struct str from, struct str to, struct patch *patch,
+                       struct error *error)
+{
+    struct str text;
+    TRY(check_names(app, from, to, error));
+    enum status status = record_read(store, io, patch_json_key(io.arena, app, from, to), &text, error);
+    if (status == STATUS_NOT_FOUND)
+        return error_set(error, status, "there is no patch from " STR_FMT "/" STR_FMT " to " STR_FMT, STR_ARG(app), STR_ARG(from),
+                         STR_ARG(to));
+    TRY(status);
+    if (patch_parse(io.arena, text, patch, error) != STATUS_OK) {
+        error_context(error, "patches/" STR_FMT "/" STR_FMT ".." STR_FMT, STR_ARG(app), STR_ARG(from), STR_ARG(to));
+        return error->status = STATUS_CORRUPT;
+    }
+    bool is_it = str_equal(patch->app, app) && str_equal(patch->from, from) && str_equal(patch->to, to);
+    ENSURE(is_it, error, STATUS_CORRUPT, "the record of the patch " STR_FMT "/" STR_FMT ".." STR_FMT " speaks of another one", STR_ARG(app),
+           STR_ARG(from), STR_ARG(to));
+    return STATUS_OK;
+}

@@ -1,0 +1,38 @@
+/* Published patches: `patches/<app>/<from>..<to>.diff` (lib/patch/FORMAT.md), base to base, and a .json beside it, written last. Where
+ * there is a .json there is a whole patch, which was checked by applying it. */
+#ifndef CATALOG_PATCH_H
+#define CATALOG_PATCH_H
+
+#include "lib/store/store.h"
+#include "lib/transfer/progress.h"
+
+struct patch {
+    struct str app, from, to; /* ids; versions without ".." in them */
+    uint64_t size;
+    struct str sha256;                 /* of the .diff, hexadecimal */
+    struct str from_sha256, to_sha256; /* of the bases: a patch between others than those published is none */
+    struct str etag;                   /* the .diff's own, as the store says it */
+    int64_t modified;                  /* likewise */
+    int64_t published;
+};
+
+/* Keys. */
+struct str patch_diff_key(struct arena *, struct str app, struct str from, struct str to);
+struct str patch_json_key(struct arena *, struct str app, struct str from, struct str to);
+/* "<from>..<to>" taken apart. False where it is not two ids without ".." in them. */
+bool patch_versions(struct str name, struct str *from, struct str *to);
+
+enum status patch_parse(struct arena *, struct str json, struct patch *, struct error *);
+struct str patch_format(struct arena *, const struct patch *);
+
+/* One small get. STATUS_NOT_FOUND, with words, where there is none. */
+enum status patch_load(struct store *, struct io, struct str app, struct str from, struct str to, struct patch *, struct error *);
+
+/* Makes the patch and publishes it, or finds it published. Both bases are read into nameless files in $TMPDIR (/tmp), where their
+ * digests are checked; memory stays under 1 GiB. Repeatable: an earlier run that was cut off, or another that is at work, is no matter.
+ * STATUS_NOT_FOUND where a version is not published; STATUS_INVALID where `from` and `to` are one. io.deadline bounds each step with
+ * the store, not the whole: making takes a second for some 20 MB of `to`. `progress` may be NULL; its total is set. */
+enum status patch_produce(struct store *, struct io, struct str app, struct str from, struct str to, struct progress *, struct patch *,
+                          struct error *);
+
+#endif

@@ -1,0 +1,61 @@
+/* What each LAN asks for: hits and misses per (LAN, package, five minutes). Every instance writes objects of its own, so that none contend
+ * for a key:
+ *
+ *     demand/live/<day>/<hour>/<part>/<instance>    this instance's counts of that hour (UTC), cumulative, rewritten at each flush
+ *     demand/days/<day>/<part>                      the day folded, with the list of the live objects that were folded in
+ *
+ * Both are text that a person can read (demand_text.h says how a line looks). An hour's object is not written later than an hour after its end:
+ * what comes later is counted when it comes. So a day that is over for two hours can be folded, and a live object that a day's list names
+ * counts no more. */
+#ifndef PLACEMENT_DEMAND_H
+#define PLACEMENT_DEMAND_H
+
+#include "lib/placement/policy.h"
+
+/* --- counting, in an instance of query. Thread-safe; never waits for the store but in demand_flush. */
+struct demand;
+struct demand_options {
+    struct str instance;  /* an id that no other process ever had; empty: a random one */
+    uint32_t known_most;  /* (LAN, package) pairs that are counted one by one: of registered LANs */
+    uint32_t others_most; /* pairs of LANs that nobody registered: Space-Saving (Metwally et al. 2005), so that what is asked most is
+                             counted, and junk takes no memory */
+};
+struct demand *demand_new(const struct demand_options *);
+void demand_free(struct demand *); /* without writing */
+
+/* `package` is one of the catalogue's: app/version, app/version/channel or app/from..to. */
+void demand_count(struct demand *, struct str lan, bool registered, struct str package, bool hit, int64_t now);
+/* Writes what has changed. Several callers at once share one write: when it returns STATUS_OK all that the caller counted before is in the
+ * store. What can't be written stays for the next time. */
+enum status demand_flush(struct demand *, struct store *, struct io, struct error *);
+bool demand_is_dirty(struct demand *);
+/* Misses of the pair that are counted and not yet in the store: for a trigger (P7), on top of what is. */
+uint64_t demand_unflushed(struct demand *, struct str lan, struct str package);
+struct str demand_instance(const struct demand *);
+struct demand_counts {
+    uint64_t counted, pairs, others, displaced, flushes;
+};
+struct demand_counts demand_counts(struct demand *); /* for /metrics */
+
+/* --- reading: sums over spans. */
+/* For every (LAN, package) of a part that was asked for in one of the spans; `lan` and `package` live for the call only. misses[i] and
+ * hits[i] are sums over spans[i]; they stop at UINT64_MAX. */
+struct demand_row {
+    struct str lan, package;
+    const uint64_t *misses, *hits;
+};
+typedef enum status demand_row_fn(void *context, const struct demand_row *, struct error *);
+struct demand_question {
+    unsigned part;
+    const struct span *spans; /* may overlap; whole buckets */
+    unsigned span_count;
+};
+/* Memory: a few hundred bytes per pair of the part; objects are read as streams. An object that can't be read whole is an error; one whose
+ * lines make no sense is logged and left out. */
+enum status demand_sum(struct store *, struct io, const struct demand_question *, demand_row_fn *, void *context, struct error *);
+
+/* Folds the days of a part that are over, removes what was folded, and days that ended before `horizon`. May be cut off anywhere and run
+ * again, also twice at once. */
+enum status demand_fold(struct store *, struct io, unsigned part, int64_t horizon, int64_t now, struct error *);
+
+#endif

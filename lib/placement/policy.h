@@ -1,0 +1,92 @@
+/* When a package is placed on an edge and when it is taken off (P8–P15): `policy/<n>`, a row of generations. The shape is in the sample:
+ *
+ *     {"place":{"t1":5000,"t2":1000,"m":3,"of":5,"confidence":null,"include_current":true,"window":{"last":"24h"}},
+ *      "evict":{"t3":300,"n":3,"of":5,"confidence":null,"include_current":true,"window":{"slot":"06:00-24:00"}},
+ *      "trigger":"immediate|background|pending","missing_patch":"generate|full","timezone":"+08:00"}
+ *
+ * "place" may have besides:
+ *     "small":{"size":65536,"t1":0}   packages of at most so many bytes have a T1 of their own: patches above all cost little to place
+ *     "room":{"t1":0}                 T1 while the edge has room for the package, so that none has to go
+ *     "displace":1                    for whose sake others have to go must serve more than so many times the bytes that they do
+ * and "evict" "grace":"1h", how long what was just placed stays whatever asks for its room.
+ *
+ * Pure but for policy_load and policy_publish. */
+#ifndef PLACEMENT_POLICY_H
+#define PLACEMENT_POLICY_H
+
+#include "lib/store/generation.h"
+
+enum { POLICY_WINDOWS_MAXIMUM = 64 };
+
+enum window_kind { WINDOW_LAST, WINDOW_SINCE, WINDOW_SLOT };
+struct window {
+    enum window_kind kind;
+    int64_t last;     /* WINDOW_LAST: ms */
+    int64_t from, to; /* time of day in ms; WINDOW_SINCE: from; WINDOW_SLOT: both, `to` may be 24 h, or before `from`: over midnight */
+};
+
+struct policy_place {
+    uint64_t t1, t2;
+    uint64_t small_size, small_t1; /* bytes; 0: no package is small */
+    bool has_room_t1;
+    uint64_t room_t1;
+    double displace;
+    unsigned m, of;
+    double confidence; /* C1; 0: the rule is m of M */
+    bool include_current;
+    struct window window;
+};
+struct policy_evict {
+    uint64_t t3;
+    unsigned n, of;
+    double confidence; /* C2; 0: the rule is n of N */
+    bool include_current;
+    struct window window;
+    int64_t grace; /* ms */
+};
+enum policy_trigger { TRIGGER_IMMEDIATE, TRIGGER_BACKGROUND, TRIGGER_PENDING };
+struct policy {
+    struct policy_place place;
+    struct policy_evict evict;
+    enum policy_trigger trigger;
+    bool generate_patches; /* "missing_patch" */
+    int64_t zone;          /* ms to add to UTC */
+    uint64_t generation;   /* 0: none was set; the defaults, which are the sample's with "background" and UTC */
+};
+
+void policy_default(struct policy *);
+/* STATUS_INVALID names the field: t2 ≥ t1, m > of, of > 64, a window of no length or over 31 days, … */
+enum status policy_parse(struct arena *, struct str json, struct policy *, struct error *);
+struct str policy_format(struct arena *, const struct policy *);
+enum status policy_load(struct store *, struct io, uint64_t known, struct policy *, struct error *);
+enum status policy_publish(struct store *, struct io, struct str json, struct policy *, struct error *);
+
+/* Counts are kept per bucket of five minutes; a moment belongs to the bucket that it is in. */
+enum { BUCKET = 5 * CLOCK_MINUTE };
+
+/* [from, to). The current window (index 0) ends with the bucket that `now` is in, so that what was just counted is in it; `last` 12 h at
+ * 19:05 begins at 07:05. The index-th before it: the same length just before (last), or the same times of earlier days, `since` cut at the
+ * same time of day (Readings). The current slot is the latest that has begun. */
+struct span {
+    int64_t from, to;
+};
+struct span window_span(const struct window *, int64_t zone, int64_t now, unsigned index);
+/* Of what spans a rule looks at: `of` windows, the current one first or left out; and the current one for P9. In spans[0] the current one
+ * always; the others from spans[1] on. Returns how many in all. */
+unsigned policy_place_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);
+unsigned policy_evict_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);
+/* The earliest moment that either rule looks at: older counts may be dropped. */
+int64_t policy_horizon(const struct policy *, int64_t now);
+
+enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM };
+const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
+bool policy_rule_parse(struct str, enum policy_rule *);
+
+/* P9–P11, of a package of `size` bytes; `room`: the edge has room for it. `counts` as policy_place_spans orders them. RULE_NONE: not
+ * wanted.
+ */
+enum policy_rule policy_places(const struct policy_place *, uint64_t size, bool room, const uint64_t *counts);
+/* P14, P15. Windows that began before the package was there say nothing about it: `since` ms, spans as policy_evict_spans gave them. */
+enum policy_rule policy_evicts(const struct policy_evict *, const uint64_t *counts, const struct span *spans, int64_t since);
+
+#endif

@@ -1,0 +1,64 @@
+/* Makes what is wanted so (P13): copies to edges whose store is reachable (push), or into the directory of an edge that pulls; verifies,
+ * then says it is held. What is wanted no longer is first said not to be held, and deleted when the downloads that began have had their
+ * time. Every step may be repeated; what was cut off goes on. */
+#ifndef PLACEMENT_RECONCILE_H
+#define PLACEMENT_RECONCILE_H
+
+#include "lib/placement/name.h"
+#include "lib/placement/registry.h"
+#include "lib/placement/state.h"
+
+/* Where the bytes of a package come from. */
+struct package_source {
+    struct str key;       /* of the origin's store, where they are an object there as they are; else empty */
+    uint64_t size;        /* bytes */
+    struct str sha256;    /* lower-case hexadecimal; empty: not known before (a channel package) */
+    struct str validator; /* another one for other bytes */
+    /* From `offset` on. The stream must be closed. */
+    enum status (*open)(void *context, struct io, uint64_t offset, struct stream *, struct error *);
+    void *context;
+};
+
+/* Handed in, since placement knows nothing of APKs. */
+struct package_maker {
+    /* STATUS_NOT_FOUND: it is not published any more. Generates a patch that does not exist (P6, P13). */
+    enum status (*find)(void *context, struct io, const struct package_name *, struct package_source *, struct error *);
+    /* What an edge that splices needs in its store to serve every channel of a base; `stream` yields the base. Repeatable. */
+    enum status (*install)(void *context, struct io, struct store *edge, const struct package_name *, struct stream, struct error *);
+    enum status (*uninstall)(void *context, struct io, struct store *edge, const struct package_name *, struct error *);
+    /* What such an edge must know besides, and what changes: the app's channels. */
+    enum status (*refresh)(void *context, struct io, struct store *edge, struct str app, struct error *);
+    void *context;
+};
+
+/* What stands for a package on an edge: on one that splices a channel package is its base. In place. */
+void edge_package(const struct edge *, struct package_name *);
+/* What devices ask the edge for, after its host: `/data/share/APP1_2.0.apk`; on an edge that splices the path that `pakhus serve` answers.
+ */
+struct str edge_path(struct arena *, const struct edge *, const struct package_name *);
+/* Its key in a plain edge's store (whose URL names the directory), or its file in the directory that `pakhus edge sync` fills. */
+struct str edge_key(struct arena *, const struct package_name *);
+
+struct reconciliation {
+    struct store *origin;
+    const struct package_maker *maker;
+    int64_t now;
+    int64_t grace; /* ms between the last device that is sent there and deletion */
+    bool verify;   /* the copies that are there are read and digested; else their sizes are looked at */
+    bool visible;  /* progress bars */
+};
+struct reconcile_result {
+    uint64_t copied, deleted, failed; /* packages */
+    uint64_t bytes;                   /* that were copied */
+};
+/* One edge. What fails is logged and counted, and the rest goes on. STATUS_TIMEOUT where io.deadline was there first: the next run goes on.
+ * An edge that pulls: STATUS_UNSUPPORTED. */
+enum status reconcile_edge(const struct reconciliation *, struct io, const struct edge *, struct reconcile_result *, struct error *);
+/* One package only (P7 immediate); it must be wanted. */
+enum status reconcile_package(const struct reconciliation *, struct io, const struct edge *, struct str package, struct error *);
+/* The edge's own side: fills `directory`, on an edge that splices as a file:// store for `pakhus serve`. STATUS_PRECONDITION where another
+ * process is at it. A disk that is full is a failure of the packages that do not fit; what fits is held. */
+enum status reconcile_directory(const struct reconciliation *, struct io, const struct edge *, const char *directory,
+                                struct reconcile_result *, struct error *);
+
+#endif

@@ -1,0 +1,23 @@
+/* Between the steps of reconciliation and the two kinds of places that packages are copied to. */
+#ifndef PLACEMENT_RECONCILE_INTERNAL_H
+#define PLACEMENT_RECONCILE_INTERNAL_H
+
+#include "lib/placement/reconcile.h"
+#include "lib/transfer/watch.h"
+
+struct target {
+    const struct reconciliation *how;
+    const struct edge *edge;
+    struct store *store;   /* of the edge: a bucket or, on an edge that pulls and splices, its directory as a store; may be NULL */
+    const char *directory; /* NULL: the store is all there is */
+};
+
+/* Copies and verifies: *sha256 is what came. */
+enum status target_put(const struct target *, struct io, const struct package_name *, const struct package_source *, struct str *sha256,
+                       struct error *);
+/* What is not there is removed already. */
+enum status target_remove(const struct target *, struct io, const struct package_name *, struct error *);
+/* STATUS_NOT_FOUND, STATUS_CORRUPT: what the row says is held is not there, or not as it was. */
+enum status target_check(const struct target *, struct io, const struct package_name *, const struct held_package *, struct error *);
+
+#endif

@@ -1,0 +1,271 @@
+/* Copying to a store, and into a directory. */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/placement/reconcile_internal.h"
+#include "lib/transfer/part.h"
+
+enum { CHUNK = 1 << 20 };
+
+void edge_package(const struct edge *edge, struct package_name *name)
+{
+    if (edge->splices) name->channel = (struct str){NULL, 0};
+}
+
+struct str edge_key(struct arena *arena, const struct package_name *name)
+{
+    return package_name_file(arena, name);
+}
+
+struct str edge_path(struct arena *arena, const struct edge *edge, const struct package_name *name)
+{
+    bool is_patch = name->from.length > 0;
+    if (edge->splices)
+        return arena_join(arena, is_patch ? S("/patches/") : S("/packages/"), package_name_format(arena, name),
+                          is_patch ? S(".diff") : S(".apk"));
+    struct str directory = edge->directory;
+    while (str_ends(directory, S("/"))) directory.length--;
+    bool rooted = str_empty(directory) || str_starts(directory, S("/"));
+    return arena_join(arena, rooted ? S("") : S("/"), directory, S("/"), edge_key(arena, name));
+}
+
+/* --- a stream that ends with the time it was given: a store bounds its parts, not the whole */
+
+struct bounded {
+    struct stream inner;
+    struct deadline deadline;
+};
+
+static ssize_t bounded_read(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct bounded *bounded = context;
+    if (deadline_left(bounded->deadline) > 0) return stream_read(bounded->inner, buffer, capacity, error);
+    error_set(error, STATUS_TIMEOUT, "there was no time to copy all of it");
+    return -1;
+}
+
+static void bounded_close(void *context)
+{
+    struct bounded *bounded = context;
+    stream_close(&bounded->inner);
+}
+
+static enum status open_bounded(const struct package_source *source, struct io io, uint64_t offset, struct stream *stream,
+                                struct error *error)
+{
+    struct bounded *bounded = arena_new_of(io.arena, struct bounded);
+    TRY(source->open(source->context, io, offset, &bounded->inner, error));
+    bounded->deadline = io.deadline;
+    *stream = (struct stream){.read = bounded_read, .close = bounded_close, .context = bounded};
+    return STATUS_OK;
+}
+
+static enum status compare(struct str got, struct str wanted, struct error *error)
+{
+    bool right = wanted.length == 0 || str_equal(got, wanted);
+    ENSURE(right, error, STATUS_CORRUPT, "what was copied has not the SHA-256 " STR_FMT, STR_ARG(wanted));
+    return STATUS_OK;
+}
+
+/* --- into the edge's store */
+
+static enum status upload(const struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
+                          struct stream stream, struct error *error)
+{
+    const struct package_maker *maker = target->how->maker;
+    const struct store_put put = {.content_type = name->from.length > 0 ? NULL : "application/vnd.android.package-archive", .resume = true};
+    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, stream, error);
+    return store_upload(target->store, io, edge_key(io.arena, name), stream, source->size, &put, NULL, error);
+}
+
+static enum status put_into_store(const struct target *target, struct io io, const struct package_name *name,
+                                  const struct package_source *source, struct str *sha256, struct error *error)
+{
+    struct stream stream;
+    struct progress progress = progress_start("copy", target->how->visible ? source->size : 0);
+    TRY(open_bounded(source, io, 0, &stream, error));
+    struct watch *watch = watch_new(io.arena, stream, target->how->visible ? &progress : NULL);
+    struct stream watched = watch_stream(watch);
+    enum status status = upload(target, io, name, source, watched, error);
+    stream_close(&watched);
+    progress_end(&progress);
+    TRY(status);
+    *sha256 = watch_sha256(watch, io.arena);
+    return compare(*sha256, source->sha256, error);
+}
+
+/* --- into a directory, by way of FILE.part */
+
+static struct str file_of(const struct target *target, struct arena *arena, const struct package_name *name)
+{
+    return arena_join(arena, str_of(target->directory), S("/"), edge_key(arena, name));
+}
+
+/* What FILE.part.json says of the source: bytes that changed there are not put behind those that came before. */
+static enum status take_up(struct part *part, const struct package_source *source, struct error *error)
+{
+    const struct resume_source *known = resume_find(&part->resume, S("origin"));
+    bool same = known && str_equal(known->validator, source->validator);
+    if (part->offset > 0 && !same) TRY(part_begin_again(part, source->size, source->sha256, error));
+    part->resume.sources[0] = (struct resume_source){S("origin"), source->validator};
+    part->resume.source_count = 1;
+    return part_remember(part, error);
+}
+
+static enum status append_all(struct part *part, struct stream stream, uint64_t size, struct error *error)
+{
+    char *chunk = arena_buffer(part->arena, CHUNK);
+    ssize_t count;
+    while ((count = stream_read(stream, chunk, CHUNK, error)) > 0) {
+        ENSURE((uint64_t)count <= size - part->offset, error, STATUS_CORRUPT, "there are more than %llu bytes", (unsigned long long)size);
+        TRY(part_append(part, str_make(chunk, (size_t)count), error));
+    }
+    if (count < 0) return error->status;
+    ENSURE(part->offset == size, error, STATUS_CORRUPT, "there are %llu bytes, not %llu", (unsigned long long)part->offset,
+           (unsigned long long)size);
+    return STATUS_OK;
+}
+
+/* A copy with another digest is no use, and begun again the next time. */
+static enum status check_part(struct part *part, const struct package_source *source, struct str *sha256, struct error *error)
+{
+    struct error ignored;
+    *sha256 = part_sha256(part);
+    enum status status = compare(*sha256, source->sha256, error);
+    if (status != STATUS_OK) part_begin_again(part, source->size, source->sha256, &ignored);
+    return status;
+}
+
+static enum status load_part(struct io io, struct part *part, const struct package_source *source, struct error *error)
+{
+    struct stream stream;
+    TRY(take_up(part, source, error));
+    if (part->offset == source->size) return STATUS_OK;
+    TRY(open_bounded(source, io, part->offset, &stream, error));
+    enum status status = append_all(part, stream, source->size, error);
+    stream_close(&stream);
+    return status;
+}
+
+static enum status put_into_directory(const struct target *target, struct io io, const struct package_name *name,
+                                      const struct package_source *source, struct str *sha256, struct error *error)
+{
+    struct part *part;
+    struct str label = edge_key(io.arena, name), path = file_of(target, io.arena, name);
+    struct progress progress = progress_start(label.data, source->size);
+    struct progress *shown = target->how->visible ? &progress : NULL;
+    TRY(part_open(io.arena, path.data, source->size, source->sha256, shown, &part, error));
+    enum status status = load_part(io, part, source, error);
+    if (shown) progress_end(shown);
+    TRY(status);
+    TRY(check_part(part, source, sha256, error));
+    return part_finish(part, error);
+}
+
+/* An edge that pulls and splices: the base comes resumably, then is published into the store that its directory is. */
+static ssize_t read_file(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    size_t count = fread(buffer, 1, capacity, context);
+    if (count > 0 || !ferror((FILE *)context)) return (ssize_t)count;
+    error_errno(error, errno, "reading what was copied");
+    return -1;
+}
+
+static enum status install_file(const struct target *target, struct io io, const struct package_name *name, const char *path,
+                                struct error *error)
+{
+    const struct package_maker *maker = target->how->maker;
+    FILE *file = fopen(path, "rbe");
+    if (!file) return error_errno(error, errno, "%s", path);
+    const struct stream stream = {.read = read_file, .context = file};
+    enum status status = maker->install(maker->context, io, target->store, name, stream, error);
+    fclose(file);
+    if (status == STATUS_OK) unlink(path);
+    return status;
+}
+
+enum status target_put(const struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
+                       struct str *sha256, struct error *error)
+{
+    if (!target->directory) return put_into_store(target, io, name, source, sha256, error);
+    TRY(put_into_directory(target, io, name, source, sha256, error));
+    return target->store ? install_file(target, io, name, file_of(target, io.arena, name).data, error) : STATUS_OK;
+}
+
+enum status target_remove(const struct target *target, struct io io, const struct package_name *name, struct error *error)
+{
+    const struct package_maker *maker = target->how->maker;
+    if (target->directory) {
+        struct str path = file_of(target, io.arena, name);
+        if (unlink(path.data) != 0 && errno != ENOENT) return error_errno(error, errno, "%s", path.data);
+        unlink(arena_printf(io.arena, "%s.part", path.data).data);
+        unlink(arena_printf(io.arena, "%s.part.json", path.data).data);
+    }
+    if (!target->store) return STATUS_OK;
+    if (target->edge->splices) return maker->uninstall(maker->context, io, target->store, name, error);
+    return store_remove(target->store, io, edge_key(io.arena, name), error);
+}
+
+/* --- what is there */
+
+static enum status check_size(uint64_t size, const struct held_package *held, struct error *error)
+{
+    ENSURE(size == held->size, error, STATUS_CORRUPT, "it has %llu bytes there, not %llu", (unsigned long long)size,
+           (unsigned long long)held->size);
+    return STATUS_OK;
+}
+
+static enum status digest_stored(struct store *store, struct io io, struct str key, struct str *sha256, struct error *error)
+{
+    char *chunk = arena_buffer(io.arena, CHUNK);
+    struct stream stream;
+    struct store_object object;
+    ssize_t count;
+    TRY(store_stream(store, io, key, NULL, &stream, &object, error));
+    struct watch *watch = watch_new(io.arena, stream, NULL);
+    struct stream watched = watch_stream(watch);
+    while ((count = stream_read(watched, chunk, CHUNK, error)) > 0) continue;
+    stream_close(&watched);
+    *sha256 = watch_sha256(watch, io.arena);
+    return count < 0 ? error->status : STATUS_OK;
+}
+
+static struct str stored_key(const struct target *target, struct arena *arena, const struct package_name *name)
+{
+    if (!target->edge->splices) return edge_key(arena, name);
+    struct str path = edge_path(arena, target->edge, name);
+    if (name->from.length > 0) return str_from(path, 1);
+    return arena_join(arena, S("packages/"), name->app, S("/"), name->version, S("/base.apk"));
+}
+
+static enum status check_stored(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
+                                struct error *error)
+{
+    struct str key = stored_key(target, io.arena, name), sha256;
+    struct store_object object;
+    TRY(store_head(target->store, io, key, &object, error));
+    TRY(check_size(object.size, held, error));
+    if (!target->how->verify || held->sha256.length == 0) return STATUS_OK;
+    TRY(digest_stored(target->store, io, key, &sha256, error));
+    return compare(sha256, held->sha256, error);
+}
+
+static enum status check_file(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
+                              struct error *error)
+{
+    struct stat there;
+    struct str path = file_of(target, io.arena, name);
+    if (stat(path.data, &there) != 0) return error_errno(error, errno, "%s", path.data);
+    TRY(check_size((uint64_t)there.st_size, held, error));
+    if (!target->how->verify) return STATUS_OK;
+    return compare(part_file_sha256(io.arena, path.data), held->sha256, error);
+}
+
+enum status target_check(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
+                         struct error *error)
+{
+    if (target->store) return check_stored(target, io, name, held, error);
+    return check_file(target, io, name, held, error);
+}

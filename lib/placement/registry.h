@@ -1,0 +1,89 @@
+/* The edges and LANs that operators registered: `edges/<edge>.json`, `lans/<code>.json`; and which of them a query belongs to (P1, P2).
+ * Immutable once loaded. */
+#ifndef PLACEMENT_REGISTRY_H
+#define PLACEMENT_REGISTRY_H
+
+#include "lib/placement/lan.h"
+#include "lib/store/store.h"
+
+struct location {
+    bool known;
+    double latitude, longitude; /* degrees */
+};
+
+/* {"edge":"shop-1","address":"192.168.0.5","directory":"/data/share","lans":["192.168.0.0/24"],"site":"","location":[31.2,121.5],
+ *  "region":"","egress":["203.0.113.0/24"],"quota":64000000000,"store":"s3://…"|"pull","credentials":"SHOP1","splices":false} */
+struct edge {
+    struct str id;
+    struct str address;   /* host or host:port, as devices reach it */
+    struct str directory; /* "/data/share"; may be empty */
+    struct str site, region;
+    struct location location;
+    struct str *lans; /* texts of lan.h, canonical: of its networks with its site (or first egress), or @CODE; an entry of "lans" may
+                         also be a registered code */
+    struct network *networks;
+    size_t lan_count, network_count;
+    struct network *egress;
+    size_t egress_count;
+    uint64_t quota;         /* bytes; UINT64_MAX: no limit; 0: nothing is placed here */
+    struct str store;       /* URL; empty: the edge pulls */
+    struct str credentials; /* of its store, as in a store's URL: <NAME>_ACCESS_KEY_ID and its kin; empty: the environment's own */
+    bool splices;           /* runs `pakhus serve`: its base serves every channel */
+};
+
+struct lan_entry { /* {"code":"SHOP-7","site":"shop-7","network":"192.168.0.0/24","location":[…],"region":""}; network may be absent */
+    struct str code, lan; /* its canonical text */
+    struct str region;
+    struct location location;
+};
+
+enum status lan_entry_parse(struct arena *, struct str json, struct lan_entry *, struct error *);
+
+struct registry {
+    struct edge *edges; /* by id */
+    size_t edge_count;
+    struct lan_entry *lans; /* by code */
+    size_t lan_count;
+};
+
+enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);
+struct str edge_format(struct arena *, const struct edge *);
+/* The first part of the texts of its LANs: its site or, where it has none, the address that its shop is seen with. */
+struct str edge_identity(struct arena *, const struct edge *);
+/* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
+enum status registry_load(struct store *, struct io, struct registry *, struct error *);
+/* Registers or changes an edge. STATUS_INVALID, naming both, where another edge serves the same LAN (equal site and network, unless their
+ * egress lists tell them apart). */
+enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
+enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
+enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);
+enum status registry_remove_lan(struct store *, struct io, struct str code, struct error *);
+
+const struct edge *registry_edge(const struct registry *, struct str id); /* NULL: unknown */
+const struct edge *registry_edge_of(const struct registry *, struct str lan);
+
+/* What a query says of where it comes from; each may be empty. */
+struct whereabouts {
+    struct str code, site, ip, mask;
+    struct str caller; /* the address that the query came from: the platform's word, or a trusted proxy's */
+    struct str region;
+};
+struct place {
+    struct str lan;           /* canonical text; empty: not said */
+    bool registered;          /* an edge serves it, or it has a code */
+    const struct edge *edge;  /* NULL: none serves it */
+    struct location location; /* the edge's, the registered LAN's, or not known */
+    struct str region;
+};
+/* By code; else by given site; else by the egress address that the caller has; else with an empty site (Readings). Where edges of an empty
+ * site share a network and none lists the caller, it belongs to none of them. STATUS_INVALID for a malformed address or mask, a mask with
+ * holes, an unknown code. */
+enum status registry_find(const struct registry *, struct arena *, const struct whereabouts *, struct place *, struct error *);
+
+/* Kilometres on a great circle. */
+double location_distance(const struct location *, const struct location *);
+/* The edges but the place's own, nearest first: by distance where both locations are known, then those of the same region; at most `most`.
+ * Those of which neither is known are not near. Returns the count. */
+size_t registry_nearest(const struct registry *, struct arena *, const struct place *, const struct edge **edges, size_t most);
+
+#endif

@@ -1,0 +1,135 @@
+/* LRU, FIFO and LFU, with admission at the n-th request, to compare with. */
+#include "lib/placement/simulate.h"
+
+enum { NOWHERE = UINT32_MAX };
+
+/* One cache: its objects in a heap, of which the first goes first. By what they are ordered is all that tells the three apart. */
+struct entry {
+    uint32_t asked, position; /* requests ever; in the heap */
+    uint64_t frequency, time; /* since it came in */
+};
+struct cache {
+    enum simulated_cache kind;
+    struct entry *entries; /* by object */
+    uint32_t *heap;
+    uint32_t count;
+    uint64_t quota, used, clock;
+};
+
+const char *simulated_cache_name(enum simulated_cache kind)
+{
+    static const char *const names[] = {"LRU", "FIFO", "LFU"};
+    return names[kind];
+}
+
+static bool goes_before(const struct cache *cache, uint32_t a, uint32_t b)
+{
+    const struct entry *one = &cache->entries[a], *other = &cache->entries[b];
+    if (cache->kind == CACHE_LFU && one->frequency != other->frequency) return one->frequency < other->frequency;
+    return one->time < other->time;
+}
+
+static void put_at(struct cache *cache, uint32_t position, uint32_t object)
+{
+    cache->heap[position] = object;
+    cache->entries[object].position = position;
+}
+
+static void sift_up(struct cache *cache, uint32_t position, uint32_t object)
+{
+    while (position > 0 && goes_before(cache, object, cache->heap[(position - 1) / 2])) {
+        put_at(cache, position, cache->heap[(position - 1) / 2]);
+        position = (position - 1) / 2;
+    }
+    put_at(cache, position, object);
+}
+
+static void sift_down(struct cache *cache, uint32_t position, uint32_t object)
+{
+    for (;;) {
+        uint32_t child = 2 * position + 1;
+        if (child + 1 < cache->count && goes_before(cache, cache->heap[child + 1], cache->heap[child])) child++;
+        if (child >= cache->count || !goes_before(cache, cache->heap[child], object)) break;
+        put_at(cache, position, cache->heap[child]);
+        position = child;
+    }
+    put_at(cache, position, object);
+}
+
+static uint32_t remove_first(struct cache *cache)
+{
+    uint32_t first = cache->heap[0], last = cache->heap[--cache->count];
+    if (cache->count > 0) sift_down(cache, 0, last);
+    cache->entries[first].position = NOWHERE;
+    return first;
+}
+
+static void touch(struct cache *cache, uint32_t object)
+{
+    struct entry *entry = &cache->entries[object];
+    entry->frequency++;
+    if (cache->kind != CACHE_FIFO) entry->time = cache->clock;
+    sift_down(cache, entry->position, object);
+}
+
+static void bring_in(struct cache *cache, const struct trace *trace, uint32_t object, struct simulated *out)
+{
+    uint64_t size = trace->sizes[object];
+    while (cache->used + size > cache->quota) {
+        cache->used -= trace->sizes[remove_first(cache)];
+        out->evicted++;
+    }
+    cache->entries[object].frequency = 1;
+    cache->entries[object].time = cache->clock;
+    cache->used += size;
+    out->bytes_placed += size;
+    sift_up(cache, cache->count++, object);
+}
+
+static void ask(struct cache *cache, const struct trace *trace, const struct trace_request *request, unsigned admit, struct simulated *out)
+{
+    struct entry *entry = &cache->entries[request->object];
+    uint64_t size = trace->sizes[request->object];
+    cache->clock++;
+    out->requests++;
+    out->bytes += size;
+    out->demand[simulated_point(trace, request->time)] += (double)size;
+    if (entry->position != NOWHERE) {
+        out->hits++;
+        out->bytes_hit += size;
+        touch(cache, request->object);
+    } else if (++entry->asked >= admit && size <= cache->quota) {
+        bring_in(cache, trace, request->object, out);
+    }
+}
+
+static struct cache *make_caches(struct arena *arena, const struct trace *trace, enum simulated_cache kind, double storage)
+{
+    struct cache *caches = arena_array(arena, trace->lans, sizeof *caches);
+    for (uint32_t lan = 0; lan < trace->lans; lan++) {
+        struct cache *cache = &caches[lan];
+        *cache = (struct cache){.kind = kind, .quota = simulated_quota(trace, lan, storage)};
+        cache->entries = arena_array(arena, trace->objects, sizeof *cache->entries);
+        cache->heap = arena_array(arena, trace->objects, sizeof *cache->heap);
+        for (uint32_t i = 0; i < trace->objects; i++) cache->entries[i].position = NOWHERE;
+    }
+    return caches;
+}
+
+void simulate_cache(const struct trace *trace, enum simulated_cache kind, unsigned admit, double storage, struct simulated *out)
+{
+    struct arena *own = arena_new();
+    struct cache *caches = make_caches(own, trace, kind, storage);
+    uint64_t held = 0;
+    *out = (struct simulated){0};
+    for (size_t i = 0; i < trace->count; i++) {
+        struct cache *cache = &caches[trace->requests[i].lan];
+        held -= cache->used;
+        ask(cache, trace, &trace->requests[i], admit, out);
+        held += cache->used;
+        if (held > out->storage) out->storage = held;
+        size_t point = simulated_point(trace, trace->requests[i].time);
+        out->wanted[point] = out->held[point] = (double)held;
+    }
+    arena_free(own);
+}

@@ -1,0 +1,282 @@
+#include "lib/placement/trace.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+static const uint64_t SIZE_MOST = UINT64_C(1) << 53;
+enum { REQUESTS_FIRST = 1 << 16, NAMES_FIRST = 1 << 12 };
+static const size_t REQUESTS_MOST = (size_t)1 << 31;
+
+/* --- names → numbers, in the order in which they first come */
+
+struct names {
+    uint64_t *hashes; /* 0: free */
+    uint32_t *numbers;
+    size_t capacity;
+    uint32_t count;
+};
+
+/* FNV-1a; two names of one hash would be one object, which at 64 bits is no matter here. */
+static uint64_t hash_of(struct str name)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < name.length; i++) hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(1099511628211);
+    return hash ? hash : 1;
+}
+
+static size_t slot_of(const struct names *names, uint64_t hash)
+{
+    size_t at = (size_t)(hash ^ hash >> 32) & (names->capacity - 1);
+    while (names->hashes[at] && names->hashes[at] != hash) at = (at + 1) & (names->capacity - 1);
+    return at;
+}
+
+static void grow_names(struct arena *arena, struct names *names)
+{
+    struct names larger = {.capacity = names->capacity ? names->capacity * 2 : NAMES_FIRST, .count = names->count};
+    larger.hashes = arena_array(arena, larger.capacity, sizeof *larger.hashes);
+    larger.numbers = arena_array(arena, larger.capacity, sizeof *larger.numbers);
+    for (size_t i = 0; i < names->capacity; i++) {
+        if (!names->hashes[i]) continue;
+        size_t at = slot_of(&larger, names->hashes[i]);
+        larger.hashes[at] = names->hashes[i];
+        larger.numbers[at] = names->numbers[i];
+    }
+    *names = larger;
+}
+
+static uint32_t number_of(struct arena *arena, struct names *names, struct str name)
+{
+    if ((names->count + 1) * (size_t)2 > names->capacity) grow_names(arena, names);
+    uint64_t hash = hash_of(name);
+    size_t at = slot_of(names, hash);
+    if (!names->hashes[at]) {
+        names->hashes[at] = hash;
+        names->numbers[at] = names->count++;
+    }
+    return names->numbers[at];
+}
+
+/* --- what both ways to a trace share */
+
+struct builder {
+    struct arena *arena;
+    struct trace *trace;
+    size_t request_capacity, size_capacity;
+};
+
+static void *grow(struct arena *arena, const void *old, size_t count, size_t *capacity, size_t size)
+{
+    *capacity = *capacity ? *capacity * 2 : REQUESTS_FIRST;
+    char *larger = arena_array(arena, *capacity, size);
+    if (count > 0) memcpy(larger, old, count * size);
+    return larger;
+}
+
+static void add_request(struct builder *builder, struct trace_request request, uint64_t size)
+{
+    struct trace *trace = builder->trace;
+    if (trace->count == builder->request_capacity)
+        trace->requests = grow(builder->arena, trace->requests, trace->count, &builder->request_capacity, sizeof *trace->requests);
+    while (request.object >= builder->size_capacity)
+        trace->sizes = grow(builder->arena, trace->sizes, builder->size_capacity, &builder->size_capacity, sizeof *trace->sizes);
+    trace->requests[trace->count++] = request;
+    if (size > trace->sizes[request.object]) trace->sizes[request.object] = size;
+    if (request.object >= trace->objects) trace->objects = request.object + 1;
+    if (request.lan >= trace->lans) trace->lans = request.lan + 1;
+}
+
+static void sum_up(struct arena *arena, struct trace *trace)
+{
+    unsigned char *seen = arena_array(arena, (size_t)trace->lans * trace->objects / 8 + 1, 1);
+    trace->working_set = arena_array(arena, trace->lans, sizeof *trace->working_set);
+    for (size_t i = 0; i < trace->count; i++) {
+        const struct trace_request *request = &trace->requests[i];
+        size_t bit = (size_t)request->lan * trace->objects + request->object;
+        trace->bytes += trace->sizes[request->object];
+        if (seen[bit / 8] >> (bit % 8) & 1) continue;
+        seen[bit / 8] |= (unsigned char)(1 << (bit % 8));
+        trace->working_set[request->lan] += trace->sizes[request->object];
+    }
+}
+
+/* --- reading */
+
+static struct str next_field(struct str *rest)
+{
+    while (rest->length > 0 && memchr(", \t\r\n", rest->data[0], 5)) *rest = str_from(*rest, 1);
+    size_t length = 0;
+    while (length < rest->length && !memchr(", \t\r\n", rest->data[length], 5)) length++;
+    struct str field = str_first(*rest, length);
+    *rest = str_from(*rest, length);
+    return field;
+}
+
+static bool is_heading(struct str line)
+{
+    char c = line.length > 0 ? line.data[0] : '#';
+    return c == '#' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+struct reader {
+    struct builder builder;
+    struct names objects, lans;
+    int64_t unit, last;
+    size_t line;
+};
+
+static enum status read_line(struct reader *reader, struct str line, struct error *error)
+{
+    struct str time_text = next_field(&line), id = next_field(&line), size_text = next_field(&line), lan = next_field(&line);
+    uint64_t time, size;
+    if (time_text.length == 0) return STATUS_OK;
+    bool right = str_to_u64(time_text, &time) && id.length > 0 && str_to_u64(size_text, &size) && time <= SIZE_MOST && size <= SIZE_MOST;
+    ENSURE(right && time <= (uint64_t)(INT64_MAX / 2 / reader->unit), error, STATUS_INVALID,
+           "line %zu: must be time, id, size and perhaps LAN, the first and the third whole numbers", reader->line);
+    struct trace_request request = {.time = (int64_t)time * reader->unit};
+    ENSURE(request.time >= reader->last, error, STATUS_INVALID, "line %zu: its time is before that of the line above", reader->line);
+    reader->last = request.time;
+    request.object = number_of(reader->builder.arena, &reader->objects, id);
+    request.lan = number_of(reader->builder.arena, &reader->lans, lan);
+    ENSURE(reader->builder.trace->count < REQUESTS_MOST, error, STATUS_TOO_LARGE, "more than %zu requests", REQUESTS_MOST);
+    add_request(&reader->builder, request, size);
+    return STATUS_OK;
+}
+
+enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
+{
+    struct reader reader = {.builder = {.arena = arena, .trace = trace}, .unit = unit, .line = 1};
+    char *line = NULL;
+    size_t capacity = 0;
+    enum status status = STATUS_OK;
+    *trace = (struct trace){0};
+    for (ssize_t length; status == STATUS_OK && (length = getline(&line, &capacity, file)) >= 0; reader.line++) {
+        struct str text = str_make(line, (size_t)length);
+        if (reader.line > 1 || !is_heading(text)) status = read_line(&reader, text, error);
+    }
+    int number = errno;
+    free(line);
+    TRY(status);
+    if (ferror(file)) return error_errno(error, number, "reading the trace");
+    ENSURE(trace->count > 0, error, STATUS_INVALID, "the trace has no requests");
+    ENSURE((uint64_t)trace->lans * trace->objects <= UINT64_C(1) << 36, error, STATUS_TOO_LARGE, "%u LANs times %u objects are too many",
+           trace->lans, trace->objects);
+    sum_up(arena, trace);
+    return STATUS_OK;
+}
+
+/* --- making */
+
+/* splitmix64: the same everywhere. */
+static uint64_t random_of(uint64_t *state)
+{
+    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static double fraction_of(uint64_t *state)
+{
+    return (double)(random_of(state) >> 11) * 0x1p-53;
+}
+
+enum { WEEK_DAYS = 7, RELEASES = 6, RELEASE_HOUR = 20 };
+
+/* Each app is a full package and a patch. */
+struct week {
+    const struct trace_recipe *recipe;
+    uint64_t random;
+    double *popularity;          /* cumulative, over apps */
+    uint32_t released[RELEASES]; /* apps with a new version, on evenings of the week */
+};
+
+static uint64_t package_size(uint64_t *random)
+{
+    double u = fraction_of(random);
+    return (uint64_t)(4e6 * exp(u * u * 6.2)); /* 4 MB to 2 GB, most of them small */
+}
+
+static uint32_t pick_app(struct week *week, uint32_t lan)
+{
+    const struct trace_recipe *recipe = week->recipe;
+    double wanted = fraction_of(&week->random) * week->popularity[recipe->apps - 1];
+    uint32_t low = 0, high = recipe->apps - 1;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (week->popularity[middle] < wanted)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool own_taste = fraction_of(&week->random) < 0.3;
+    return own_taste ? (low + lan * 97) % recipe->apps : low;
+}
+
+/* An hour of the day's part of a day's requests: few at night, most at nine in the evening. */
+static double hour_weight(double hour)
+{
+    return 1 + 0.9 * cos((hour - 21) / 24 * 2 * 3.14159265358979);
+}
+
+static int64_t pick_time(struct week *week)
+{
+    for (;;) {
+        double day = floor(fraction_of(&week->random) * WEEK_DAYS), hour = fraction_of(&week->random) * 24;
+        if (fraction_of(&week->random) * 1.9 <= hour_weight(hour)) return (int64_t)((day * 24 + hour) * CLOCK_HOUR);
+    }
+}
+
+/* A third of the devices that have the app ask within hours of a release. */
+static bool pick_release(struct week *week, struct trace_request *request)
+{
+    if (fraction_of(&week->random) >= 0.15) return false;
+    uint32_t which = (uint32_t)(random_of(&week->random) % RELEASES);
+    double hours = -4 * log(1 - fraction_of(&week->random));
+    request->time = (int64_t)((which * 24.0 + RELEASE_HOUR + hours) * CLOCK_HOUR);
+    request->object = (2 * week->recipe->apps) + 2 * which + (fraction_of(&week->random) < 0.6);
+    return request->time < WEEK_DAYS * (int64_t)CLOCK_DAY;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct trace_request *one = a, *other = b;
+    if (one->time != other->time) return one->time < other->time ? -1 : 1;
+    if (one->lan != other->lan) return one->lan < other->lan ? -1 : 1;
+    return one->object < other->object ? -1 : one->object > other->object;
+}
+
+/* Objects: full package and patch of each app, then those of the new versions. A patch has a tenth of its package. */
+static uint64_t *make_sizes(struct arena *arena, struct week *week)
+{
+    uint32_t apps = week->recipe->apps;
+    uint64_t *sizes = arena_array(arena, 2 * ((size_t)apps + RELEASES), sizeof *sizes);
+    for (size_t i = 0; i < (size_t)apps + RELEASES; i++) {
+        sizes[2 * i] = package_size(&week->random);
+        sizes[2 * i + 1] = sizes[2 * i] / 10;
+    }
+    return sizes;
+}
+
+void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct trace *trace)
+{
+    struct week week = {.recipe = recipe, .random = recipe->seed};
+    struct builder builder = {.arena = arena, .trace = trace};
+    *trace = (struct trace){0};
+    week.popularity = arena_array(arena, recipe->apps, sizeof *week.popularity);
+    for (uint32_t i = 0; i < recipe->apps; i++) week.popularity[i] = (i ? week.popularity[i - 1] : 0) + pow(i + 1.0, -0.9);
+    const uint64_t *sizes = make_sizes(arena, &week);
+    for (uint64_t i = 0; i < recipe->requests; i++) {
+        struct trace_request request = {.lan = (uint32_t)(random_of(&week.random) % recipe->lans)};
+        if (!pick_release(&week, &request)) {
+            request.time = pick_time(&week);
+            request.object = 2 * pick_app(&week, request.lan) + (fraction_of(&week.random) < 0.3);
+        }
+        add_request(&builder, request, sizes[request.object]);
+    }
+    qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
+    sum_up(arena, trace);
+}

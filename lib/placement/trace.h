@@ -1,0 +1,38 @@
+/* Recorded or made-up demand: who asked for what when. */
+#ifndef PLACEMENT_TRACE_H
+#define PLACEMENT_TRACE_H
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+struct trace_request {
+    int64_t time; /* ms; never less than that of the one before */
+    uint32_t lan, object;
+};
+struct trace {
+    struct trace_request *requests;
+    size_t count;
+    uint64_t *sizes; /* bytes, by object */
+    uint32_t objects, lans;
+    uint64_t bytes;        /* of all requests */
+    uint64_t *working_set; /* bytes, by LAN: of all objects that it asks for, once */
+};
+
+/* libCacheSim's CSV: time, id, size and, where there is a fourth column, LAN; commas or blanks between; a line that begins with a letter or
+ * '#' is passed over where it is the first. An object is as large as it ever was. `unit`: ms that one step of the time column stands for.
+ * STATUS_INVALID names the line. */
+enum status trace_read(struct arena *, FILE *, int64_t unit, struct trace *, struct error *);
+
+/* A week of an app store in `lans` shops: Zipf popularity that differs a little from shop to shop, more in the evening than at night, new
+ * versions that everybody wants at once on some evenings, patches beside them. The same seed makes the same week. */
+struct trace_recipe {
+    uint64_t seed;
+    uint32_t lans, apps;
+    uint64_t requests;
+};
+void trace_make(struct arena *, const struct trace_recipe *, struct trace *);
+
+#endif

@@ -1,0 +1,119 @@
+#include "lib/store/pieces.h"
+
+/* --- what is there */
+
+static enum status locate(const struct store_object *object, struct store_piece *piece, struct error *error)
+{
+    bool is_it = str_empty(piece->if_match) || str_equal(piece->if_match, object->etag);
+    ENSURE(is_it, error, STATUS_CORRUPT, "'" STR_FMT "' is not the version that was asked for", STR_ARG(piece->key));
+    ENSURE(piece->offset <= object->size && piece->length <= object->size - piece->offset, error, STATUS_INVALID,
+           "'" STR_FMT "' ends at %llu, before the end of what is wanted of it", STR_ARG(piece->key), (unsigned long long)object->size);
+    if (piece->length == 0) piece->length = object->size - piece->offset;
+    piece->if_match = object->etag;
+    return STATUS_OK;
+}
+
+enum status pieces_resolve(struct store *store, struct io io, const struct store_piece *given, size_t count, struct store_pieces *out,
+                           struct error *error)
+{
+    struct store_object object = {0};
+    *out = (struct store_pieces){.items = arena_array(io.arena, count, sizeof *given)};
+    for (size_t i = 0; i < count; i++) {
+        struct store_piece *piece = &out->items[out->count];
+        *piece = given[i];
+        if (str_empty(piece->key)) {
+            piece->length = piece->bytes.length;
+        } else {
+            TRY(store_check_key(piece->key, error));
+            if (!str_equal(piece->key, object.key)) TRY(store->backend->head(store, io, piece->key, &object, error));
+            TRY(locate(&object, piece, error));
+        }
+        ENSURE(!__builtin_add_overflow(out->size, piece->length, &out->size), error, STATUS_TOO_LARGE, "more than 2^64 bytes");
+        if (piece->length > 0) out->count++;
+    }
+    return STATUS_OK;
+}
+
+struct store_pieces pieces_part(struct arena *arena, const struct store_pieces *all, uint64_t offset, uint64_t length)
+{
+    struct store_pieces part = {.items = arena_array(arena, all->count, sizeof *all->items)};
+    for (size_t i = 0; i < all->count && part.size < length; i++) {
+        struct store_piece piece = all->items[i];
+        uint64_t skipped = offset < piece.length ? offset : piece.length, left = piece.length - skipped;
+        offset -= skipped;
+        if (left == 0) continue;
+        piece.length = left < length - part.size ? left : length - part.size;
+        piece.offset += skipped;
+        if (str_empty(piece.key)) piece.bytes = str_first(str_from(piece.bytes, (size_t)skipped), (size_t)piece.length);
+        part.items[part.count++] = piece;
+        part.size += piece.length;
+    }
+    return part;
+}
+
+/* --- as a stream */
+
+struct reader {
+    struct arena *arena; /* its own, since it may outlive the call that opened it */
+    struct store *store;
+    struct store_pieces left;
+    int64_t span;
+    struct stream current; /* of the piece before the left ones */
+    bool is_open;
+};
+
+enum status pieces_fault(enum status status, struct error *error)
+{
+    if (status != STATUS_PRECONDITION) return status;
+    return error->status = STATUS_CORRUPT;
+}
+
+static enum status open_piece(struct reader *reader, struct error *error)
+{
+    const struct store_piece *piece = reader->left.items++;
+    struct store_get get = {.offset = piece->offset, .length = piece->length, .if_match = piece->if_match};
+    struct store_object object;
+    reader->left.count--;
+    if (str_empty(piece->key)) {
+        reader->current = stream_of(reader->arena, piece->bytes);
+    } else {
+        struct io io = {.arena = reader->arena, .deadline = deadline_in(reader->span)};
+        TRY(pieces_fault(reader->store->backend->stream(reader->store, io, piece->key, &get, &reader->current, &object, error), error));
+    }
+    reader->is_open = true;
+    return STATUS_OK;
+}
+
+static ssize_t reader_next(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct reader *reader = context;
+    for (;;) {
+        if (!reader->is_open && reader->left.count == 0) return 0;
+        if (!reader->is_open && open_piece(reader, error) != STATUS_OK) return -1;
+        ssize_t count = stream_read(reader->current, buffer, capacity, error);
+        if (count < 0) pieces_fault(error->status, error);
+        if (count != 0) return count;
+        stream_close(&reader->current);
+        reader->is_open = false;
+    }
+}
+
+static void reader_end(void *context)
+{
+    struct reader *reader = context;
+    if (reader->is_open) stream_close(&reader->current);
+    arena_free(reader->arena);
+}
+
+struct stream pieces_stream(struct store *store, struct io io, const struct store_pieces *pieces)
+{
+    struct arena *arena = arena_new();
+    struct reader *reader = arena_new_of(arena, struct reader);
+    *reader = (struct reader){.arena = arena, .store = store, .left = *pieces, .span = deadline_left(io.deadline)};
+    reader->left.items = arena_array(arena, pieces->count, sizeof *pieces->items);
+    for (size_t i = 0; i < pieces->count; i++) {
+        reader->left.items[i] = pieces->items[i];
+        reader->left.items[i].if_match = arena_copy(arena, pieces->items[i].if_match);
+    }
+    return (struct stream){reader_next, reader_end, reader};
+}

@@ -1,0 +1,250 @@
+/* P1, P2: edges as text, and which of them a query belongs to. */
+#include "lib/placement/registry.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/scratch.h"
+
+#define EDGE(id, rest) "{\"edge\":\"" id "\",\"address\":\"192.168.0.5\",\"store\":\"pull\"" rest "}"
+
+struct fixture {
+    struct arena *arena;
+    char folder[64];
+    struct store *store;
+    struct registry registry;
+    struct error error;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->arena = arena_new();
+    strcpy(f->folder, "/tmp/placement-registry-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    assert_ok(store_open(arena_printf(f->arena, "file://%s", f->folder).data, &f->store, &f->error), &f->error);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    store_close(f->store);
+    scratch_remove(f->folder);
+    arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+static struct io io_of(struct fixture *f)
+{
+    return (struct io){.arena = f->arena, .deadline = deadline_in(10 * CLOCK_SECOND)};
+}
+
+static enum status put(struct fixture *f, const char *json)
+{
+    struct edge edge;
+    TRY(edge_parse(f->arena, str_of(json), &edge, &f->error));
+    return registry_put_edge(f->store, io_of(f), &edge, &f->error);
+}
+
+static void put_all(struct fixture *f, const char *const *jsons)
+{
+    for (; *jsons; jsons++) assert_ok(put(f, *jsons), &f->error);
+    assert_ok(registry_load(f->store, io_of(f), &f->registry, &f->error), &f->error);
+}
+
+static struct place find(struct fixture *f, struct whereabouts where)
+{
+    struct place place;
+    assert_ok(registry_find(&f->registry, f->arena, &where, &place, &f->error), &f->error);
+    return place;
+}
+
+static void assert_edge(const struct place *place, const char *edge, const char *lan)
+{
+    assert_str(place->edge ? place->edge->id : S("none"), str_of(edge));
+    assert_str(place->lan, str_of(lan));
+}
+
+static const struct whereabouts HOME = {.ip = {"192.168.0.7", 11}, .mask = {"255.255.255.0", 13}};
+
+/* --- text */
+
+static void the_sample_is_read_and_written(void **state)
+{
+    struct fixture *f = *state;
+    static const char sample[] =
+        "{\"edge\":\"shop-1\",\"address\":\"192.168.0.5\",\"directory\":\"/data/share\",\"lans\":[\"192.168.0.0/24\",\"SHOP\"],"
+        "\"site\":\"\",\"location\":[31.2,121.5],\"region\":\"\",\"egress\":[\"203.0.113.0/24\"],\"quota\":64000000000,"
+        "\"store\":\"s3://share?region=x\",\"credentials\":\"SHOP1\",\"splices\":false}\n";
+    struct edge edge;
+    assert_ok(edge_parse(f->arena, str_of(sample), &edge, &f->error), &f->error);
+    assert_str(edge.lans[0], S("203.0.113.0/24@192.168.0.0/24"));
+    assert_str(edge.lans[1], S("@SHOP"));
+    assert_str(edge_format(f->arena, &edge), str_of(sample));
+}
+
+static void the_wrong_field_is_named(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const wrong[][2] = {
+        {"{\"address\":\"a\",\"store\":\"pull\"}", "edge.edge"},
+        {"{\"edge\":\"../x\",\"address\":\"a\",\"store\":\"pull\"}", "edge.edge"},
+        {"{\"edge\":\"a\",\"store\":\"pull\"}", "edge.address"},
+        {"{\"edge\":\"a\",\"address\":\"a/b\",\"store\":\"pull\"}", "edge.address"},
+        {"{\"edge\":\"a\",\"address\":\"a\\nb\",\"store\":\"pull\"}", "edge.address"},
+        {"{\"edge\":\"a\",\"address\":\"a\"}", "edge.store"},
+        {"{\"edge\":\"a\",\"address\":\"a\",\"store\":\"http://x\"}", "edge.store"},
+        {EDGE("a", ",\"directory\":\"/a/../b\""), "edge.directory"},
+        {EDGE("a", ",\"directory\":\"/a b\""), "edge.directory"},
+        {EDGE("a", ",\"lans\":[\"192.168.0.0/33\"]"), "edge.lans"},
+        {EDGE("a", ",\"lans\":[7]"), "edge.lans"},
+        {EDGE("a", ",\"egress\":[\"x\"]"), "edge.egress"},
+        {EDGE("a", ",\"location\":[91,0]"), "edge.location"},
+        {EDGE("a", ",\"location\":[1]"), "edge.location"},
+        {EDGE("a", ",\"location\":[1,2,3]"), "edge.location"},
+        {EDGE("a", ",\"quota\":-1"), "edge.quota"},
+        {EDGE("a", ",\"site\":\"a b\""), "edge.site"},
+        {EDGE("a", ",\"splices\":1"), "edge.splices"},
+        {EDGE("a", ",\"colour\":1"), "edge.colour"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct edge edge;
+        assert_error(edge_parse(f->arena, str_of(wrong[i][0]), &edge, &f->error), STATUS_INVALID, &f->error, wrong[i][1]);
+    }
+}
+
+/* --- which edge */
+
+static void p1_a_lan_is_found_by_address_and_mask(void **state)
+{
+    struct fixture *f = *state;
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\",\"10.0.0.0/8\"]"), NULL});
+    struct place home = find(f, HOME);
+    assert_edge(&home, "shop-1", "192.168.0.0/24");
+    assert_true(home.registered);
+    struct place other = find(f, (struct whereabouts){.ip = S("10.9.8.7"), .mask = S("8")});
+    assert_edge(&other, "shop-1", "10.0.0.0/8");
+    struct place unknown = find(f, (struct whereabouts){.ip = S("192.168.1.254"), .mask = S("24")});
+    assert_edge(&unknown, "none", "192.168.1.0/24");
+    assert_false(unknown.registered);
+    struct place narrower = find(f, (struct whereabouts){.ip = S("10.9.8.7"), .mask = S("16")});
+    assert_edge(&narrower, "none", "10.9.0.0/16");
+}
+
+static void p1_sites_tell_equal_networks_apart(void **state)
+{
+    struct fixture *f = *state;
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"one\""),
+                                EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"two\""), NULL});
+    struct whereabouts where = HOME;
+    struct place nobody = find(f, where);
+    assert_edge(&nobody, "none", "192.168.0.0/24");
+    where.site = S("two");
+    struct place second = find(f, where);
+    assert_edge(&second, "shop-2", "two@192.168.0.0/24");
+}
+
+static void p1_egress_tells_equal_networks_apart(void **state)
+{
+    struct fixture *f = *state;
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/25\"]"),
+                                EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.128/25\"]"), NULL});
+    struct whereabouts where = HOME;
+    where.caller = S("203.0.113.200");
+    struct place second = find(f, where);
+    assert_edge(&second, "shop-2", "203.0.113.128/25@192.168.0.0/24");
+    where.caller = S("198.51.100.1");
+    struct place nobody = find(f, where);
+    assert_edge(&nobody, "none", "192.168.0.0/24");
+    where.caller = S("203.0.113.7");
+    where.ip = S("192.168.5.1"); /* another network of the first shop's, with no edge in it */
+    struct place beside = find(f, where);
+    assert_edge(&beside, "none", "203.0.113.0/25@192.168.5.0/24");
+}
+
+static void an_edge_that_is_the_only_one_is_found_without_its_egress(void **state)
+{
+    struct fixture *f = *state;
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]"), NULL});
+    struct place place = find(f, HOME);
+    assert_edge(&place, "shop-1", "203.0.113.0/24@192.168.0.0/24");
+}
+
+static void p1_a_registered_code_stands_for_a_lan(void **state)
+{
+    struct fixture *f = *state;
+    struct lan_entry entry;
+    const char *lan = "{\"code\":\"SHOP-7\",\"site\":\"seven\",\"network\":\"192.168.0.0/24\",\"location\":[1,2],\"region\":\"north\"}";
+    assert_ok(registry_put_lan(f->store, io_of(f), str_of(lan), &entry, &f->error), &f->error);
+    put_all(f, (const char *[]){EDGE("shop-7", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"seven\""), EDGE("shop-8", ",\"lans\":[\"BARE\"]"),
+                                NULL});
+    struct place seven = find(f, (struct whereabouts){.code = S("SHOP-7")});
+    assert_edge(&seven, "shop-7", "seven@192.168.0.0/24");
+    assert_true(seven.location.known);
+    assert_str(seven.region, S("north"));
+    struct place bare = find(f, (struct whereabouts){.code = S("BARE")});
+    assert_edge(&bare, "shop-8", "@BARE");
+    const struct whereabouts unknown = {.code = S("NONE")};
+    struct place place;
+    assert_error(registry_find(&f->registry, f->arena, &unknown, &place, &f->error), STATUS_INVALID, &f->error, "no LAN with the code");
+}
+
+static void two_edges_do_not_serve_one_lan(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put(f, EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
+    assert_error(put(f, EDGE("shop-2", ",\"lans\":[\"10.0.0.0/8\",\"192.168.0.9/24\"]")), STATUS_INVALID, &f->error,
+                 "edge shop-1 serves the LAN 192.168.0.0/24");
+    assert_ok(put(f, EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"region\":\"x\"")), &f->error); /* itself, changed */
+    assert_ok(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), &f->error);
+    assert_ok(put(f, EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
+    assert_error(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), STATUS_NOT_FOUND, &f->error, "no edge");
+}
+
+static void one_bad_entry_stops_nobody(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(store_put(f->store, io_of(f), S("edges/bad.json"), S("{"), NULL, NULL, &f->error), &f->error);
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"]"), NULL});
+    assert_int_equal(f->registry.edge_count, 1);
+}
+
+/* --- nearness */
+
+static void p6_the_nearest_edges_come_first(void **state)
+{
+    struct fixture *f = *state;
+    put_all(f, (const char *[]){EDGE("beijing", ",\"location\":[39.9,116.4]"), EDGE("shanghai", ",\"location\":[31.2,121.5]"),
+                                EDGE("suzhou", ",\"location\":[31.3,120.6]"), EDGE("somewhere", ",\"region\":\"east\""),
+                                EDGE("nowhere", ""), NULL});
+    const struct edge *edges[8];
+    const struct place place = {.edge = registry_edge(&f->registry, S("shanghai")), .location = {true, 31.2, 121.5}, .region = S("east")};
+    assert_int_equal(registry_nearest(&f->registry, f->arena, &place, edges, 8), 3);
+    assert_str(edges[0]->id, S("suzhou"));
+    assert_str(edges[1]->id, S("beijing"));
+    assert_str(edges[2]->id, S("somewhere"));
+    assert_int_equal(registry_nearest(&f->registry, f->arena, &place, edges, 1), 1);
+    const struct place lost = {.region = S("")};
+    assert_int_equal(registry_nearest(&f->registry, f->arena, &lost, edges, 8), 0);
+    double kilometres = location_distance(&(struct location){true, 39.9, 116.4}, &(struct location){true, 31.2, 121.5});
+    assert_true(kilometres > 1050 && kilometres < 1090);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_sample_is_read_and_written),
+        TEST(the_wrong_field_is_named),
+        TEST(p1_a_lan_is_found_by_address_and_mask),
+        TEST(p1_sites_tell_equal_networks_apart),
+        TEST(p1_egress_tells_equal_networks_apart),
+        TEST(an_edge_that_is_the_only_one_is_found_without_its_egress),
+        TEST(p1_a_registered_code_stands_for_a_lan),
+        TEST(two_edges_do_not_serve_one_lan),
+        TEST(one_bad_entry_stops_nobody),
+        TEST(p6_the_nearest_edges_come_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
