@@ -83,6 +83,8 @@ int cmd_fetch(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_evict(int argc, char **argv);
 int cmd_reconcile(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_edge(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 
 #endif

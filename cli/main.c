@@ -15,6 +15,8 @@ static const struct command_entry commands[] = {
     {"evaluate", cmd_evaluate, "which packages edges should hold, by demand"},
     {"evict", cmd_evict, "which packages edges need hold no longer"},
     {"reconcile", cmd_reconcile, "make edges hold what is wanted there"},
+    {"policy", cmd_policy, "when packages are placed on edges, and when they go"},
+    {"edge", cmd_edge, "storage inside LANs: registered, looked at, filled"},
     {"simulate", cmd_simulate, "what would happen to origin and edges"},
     {"token", cmd_token, "cache updates that travel with the URL"},
     {"splice", cmd_splice, "make a channel package offline"},

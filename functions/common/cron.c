@@ -2,10 +2,10 @@
 
 #include "functions/common/event.h"
 #include "functions/common/maker.h"
-#include "lib/catalog/patch.h"
+#include "functions/common/placement.h"
 #include "lib/placement/lan.h"
 
-enum { GRACE = 10 * CLOCK_MINUTE, LAST_WORDS = 2 * CLOCK_SECOND, RESULT_LIMIT = 1024, PATCH_PART = 4 };
+enum { GRACE = 10 * CLOCK_MINUTE, LAST_WORDS = 2 * CLOCK_SECOND, RESULT_LIMIT = 1024 };
 
 static const char *const kind_names[] = {"evaluate", "evict", "reconcile"};
 
@@ -27,39 +27,6 @@ enum status cron_parse(struct arena *arena, struct str event, struct cron *cron,
     TRY(config_span(&config, "grace", CONFIG_OPTIONAL, &cron->grace, error));
     if (part < LAN_PARTS) cron->part = (int)part;
     return config_end(&config, error);
-}
-
-/* A patch that does not exist could be made; how large it will be is a guess. */
-static enum status patch_facts(struct app *app, struct io io, const struct package_name *name, struct package_facts *facts,
-                               struct error *error)
-{
-    const struct patch *patch;
-    const struct package *from, *to;
-    enum status status = app_patch(app, io, name->app, name->from, name->version, &patch, error);
-    if (status == STATUS_OK) {
-        *facts = (struct package_facts){patch->size, patch->sha256};
-        return STATUS_OK;
-    }
-    if (status != STATUS_NOT_FOUND) return status;
-    TRY(app_package(app, io, name->app, name->from, &from, error));
-    TRY(app_package(app, io, name->app, name->version, &to, error));
-    *facts = (struct package_facts){.size = to->size / PATCH_PART + 1};
-    return STATUS_OK;
-}
-
-enum status cron_facts(void *context, struct io io, const struct package_name *name, struct package_facts *facts, struct error *error)
-{
-    struct app *app = context;
-    const struct package *package;
-    const struct channels *channels;
-    const struct channel *channel;
-    if (name->from.length > 0) return patch_facts(app, io, name, facts, error);
-    TRY(app_package(app, io, name->app, name->version, &package, error));
-    *facts = (struct package_facts){package->size, package->sha256};
-    if (name->channel.length == 0) return STATUS_OK;
-    TRY(app_channel(app, io, name->app, name->channel, &channels, &channel, error));
-    facts->sha256 = (struct str){NULL, 0};
-    return STATUS_OK;
 }
 
 /* --- running */
@@ -100,7 +67,9 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
 {
     struct registry registry;
     struct policy policy;
+    struct placement_app *placement;
     *result = (struct cron_result){0};
+    TRY(placement_app_open(&placement, error));
     TRY(registry_load(app->store, io, &registry, error));
     ENSURE(cron->edge.length == 0 || registry_edge(&registry, cron->edge), error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'",
            STR_ARG(cron->edge));
@@ -108,8 +77,8 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
     const struct evaluation evaluation = {.store = app->store,
                                           .registry = &registry,
                                           .policy = &policy,
-                                          .facts = cron_facts,
-                                          .context = app,
+                                          .facts = placement_app_facts,
+                                          .context = placement,
                                           .now = cron->now,
                                           .part = cron->part,
                                           .edge = cron->edge,

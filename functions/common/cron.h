@@ -35,7 +35,4 @@ struct str cron_json(struct arena *, const struct cron *, const struct cron_resu
 /* A function of this kind: its event handler. */
 enum status cron_event(struct app *, enum cron_kind, struct lc_call *, struct str event, struct str *result, struct error *);
 
-/* What the catalogue knows of a package; `context` is the app. */
-enum status cron_facts(void *context, struct io, const struct package_name *, struct package_facts *, struct error *);
-
 #endif

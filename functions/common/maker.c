@@ -83,17 +83,6 @@ static enum status install_patch(struct app *app, struct io io, struct store *ed
                      error);
 }
 
-static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
-                           struct error *error)
-{
-    struct app *app = context;
-    const struct package *package;
-    if (name->from.length > 0) return install_patch(app, io, edge, name, stream, error);
-    TRY(app_package(app, io, name->app, name->version, &package, error));
-    struct package copy = *package;
-    return package_publish(edge, io, stream, &copy, error);
-}
-
 static enum status uninstall(void *context, struct io io, struct store *edge, const struct package_name *name, struct error *error)
 {
     (void)context;
@@ -103,6 +92,18 @@ static enum status uninstall(void *context, struct io io, struct store *edge, co
     }
     enum status status = package_unpublish(edge, io, name->app, name->version, error);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
+                           struct error *error)
+{
+    struct app *app = context;
+    const struct package *package;
+    if (name->from.length > 0) return install_patch(app, io, edge, name, stream, error);
+    TRY(app_package(app, io, name->app, name->version, &package, error));
+    TRY(uninstall(context, io, edge, name, error)); /* what was there has rotted, or was published anew: it would pass for published */
+    struct package copy = *package;
+    return package_publish(edge, io, stream, &copy, error);
 }
 
 /* What a row says, but for when it changed: every store keeps that for itself. */

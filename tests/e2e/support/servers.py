@@ -310,8 +310,12 @@ class Servers:
             if word not in template:
                 raise ValueError(f"{word} is not in the configuration")
             template = template.replace(word, by)
-        http = re.sub(r"\$\{PAKHUS_NGINX_(\w+)\}", lambda name: values[name.group(1)], template)
-        return self.nginx(http, workers=workers)
+        return self.nginx(substituted(template, values), workers=workers)
+
+    def edge(self, directory: str, files: Path) -> Nginx:
+        """The configuration that we ship for edges that pull: serves the folder `files` under `directory`."""
+        template = (ROOT / "cdn/nginx/edge.conf.template").read_text()
+        return self.nginx(substituted(template, {"LISTEN": "127.0.0.1:{{port}}", "DIRECTORY": directory, "FILES": str(files)}))
 
     def recorder(self, upstream: str, extra: str = "") -> Nginx:
         """Passes everything on to `upstream` and records it; `extra` are nginx directives, such as "limit_rate 10k;"."""
@@ -352,6 +356,11 @@ def _die_with_parent() -> None:
 
 def fill(text: str, values: Mapping[str, object]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda name: str(values[name.group(1)]), text)
+
+
+def substituted(template: str, values: Mapping[str, str]) -> str:
+    """As envsubst fills in what stands as ${PAKHUS_NGINX_NAME}."""
+    return re.sub(r"\$\{PAKHUS_NGINX_(\w+)\}", lambda name: values[name.group(1)], template)
 
 
 def clean_environment() -> dict[str, str]:
