@@ -84,7 +84,10 @@ def test_a_copy_of_another_type_or_digest(levels: Levels, wrong: tuple[str, str]
     assert ask(node, "/digest.txt").body == b"one!"
     time.sleep(1.1)
     levels.put("digest.txt", b"two!")
-    assert ask(node, levels.sign("digest.txt", *wrong)).status == 200
+    url = levels.sign("digest.txt", *wrong)
+    assert ask(node, url).status == 200
+    time.sleep(0.3)
+    assert ask(node, url).reason == "failed"
     assert (ask(node, "/digest.txt").body, ask(node, "/digest.txt").cache) == (b"one!", "HIT")
     assert ask(node, levels.sign("digest.txt", wrong[0], right)).body == b"two!"
     time.sleep(0.3)  # nginx stores it after the last byte has gone out
