@@ -12,6 +12,7 @@ static const struct command_entry commands[] = {
     {"url", cmd_url, "signed URLs with channel info of their own"},
     {"admission", cmd_admission, "who may download when, ahead of a deadline"},
     {"fetch", cmd_fetch, "download a resource ahead of its deadline"},
+    {"query", cmd_query, "where a device gets a package, and that it asked"},
     {"evaluate", cmd_evaluate, "which packages edges should hold, by demand"},
     {"evict", cmd_evict, "which packages edges need hold no longer"},
     {"reconcile", cmd_reconcile, "make edges hold what is wanted there"},
