@@ -144,7 +144,7 @@ static enum status answer_miss(struct task *task, struct error *error)
     const struct held_package *held = NULL;
     bool placed, found = false;
     TRY(query_trigger(task->query, task->io, &task->place, &task->chosen.wanted, &placed, error));
-    if (placed) TRY(find_held(task, task->place.edge, &held, error));
+    if (placed && task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
     if (held) {
         answer_edge(task, task->place.edge, S("edge"), held);
         return STATUS_OK;
