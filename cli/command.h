@@ -83,6 +83,7 @@ int cmd_admission(int argc, char **argv);
 int cmd_scene(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
+int cmd_query(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_evict(int argc, char **argv);
 int cmd_reconcile(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command_entry commands[] = {
     {"admission", cmd_admission, "who may download when, ahead of a deadline"},
     {"scene", cmd_scene, "many resources that are gathered into one answer"},
     {"fetch", cmd_fetch, "download a resource ahead of its deadline"},
+    {"query", cmd_query, "where a device gets a package, and that it asked"},
     {"evaluate", cmd_evaluate, "which packages edges should hold, by demand"},
     {"evict", cmd_evict, "which packages edges need hold no longer"},
     {"reconcile", cmd_reconcile, "make edges hold what is wanted there"},
