@@ -8,6 +8,7 @@ comma := ,
 
 # x86_64 or arm64, this machine's unless said. The compiler calls the latter aarch64.
 HOST := $(shell uname -m)
+SAID := $(ARCH)
 ARCH ?= $(HOST:aarch64=arm64)
 MACHINE := $(ARCH:arm64=aarch64)
 FOREIGN := $(filter-out $(HOST),$(MACHINE))
@@ -94,7 +95,8 @@ $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts
 
 # One zip a function, for Lambda and for Function Compute: the same bytes from the same sources, wherever and whenever it is made.
 PACKAGES := $(FUNCTIONS:%=build/package/$(ARCH)/%.zip)
-package: deps-package $(PACKAGES) ## build/package/ARCH/*.zip: a static bootstrap each (ARCH=x86_64, ARCH=arm64)
+package: $(if $(SAID),deps-package $(PACKAGES)) ## build/package/*/*.zip: a static bootstrap each, for x86_64 and arm64, or ARCH=… alone
+	$(if $(SAID),@:,+@$(MAKE) package ARCH=x86_64 && $(MAKE) package ARCH=arm64)
 
 build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap scripts/package | deps-package
 	@scripts/package $< $@
@@ -145,8 +147,7 @@ unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
-	+@$(MAKE) -s package SANITIZE= ARCH=x86_64
-	+@$(MAKE) -s package SANITIZE= ARCH=arm64
+	+@$(MAKE) -s package SANITIZE=
 	@scripts/run-e2e-tests $(BUILD)
 
 # One after the other: the end-to-end tests have clocks to keep.

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,13 +13,14 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
-from support import client, samples
+from support import apks, client, samples, uploads
 from support.cache import ROOT
 from support.deployed import Deployed
 from support.function_url import FunctionUrl, unwrapped
 from support.gateway import Answer
 from support.servers import REGION, Minio, Servers, bootstrap
 from support.shop import Shop, minio_shop
+from support.uploads import Listener
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 FUNCTIONS = sorted(set(re.findall(r"arm64/([a-z-]+)\.zip", TEMPLATE)))
@@ -102,6 +103,18 @@ def test_the_policy_is_enough(function: str, enforced: Enforced, servers: Server
         assert told.get("failed") in (None, 0, []), told
     if function == "evaluate-cron":
         assert (told["placed"], told["copied"]) == (2, 2)
+
+
+def test_the_policy_is_enough_to_prepare_an_upload(enforced: Enforced, servers: Servers) -> None:
+    """And to report of one that cannot be prepared; what the sample tells of is not there."""
+    place = uploads.of_minio(enforced.minio, enforced.bucket)
+    place.put(apks.made("v1+v2"), "uploads/GAME/2.1.apk")
+    place.put(apks.made("unsigned"))
+    listener = Listener(servers, replace(place, env=enforced.credentials("prepare-upload")))
+    told = listener.tell(uploads.s3(uploads.s3_record("uploads/GAME/2.1.apk"), uploads.s3_record()))
+    assert ([one["version"] for one in told["prepared"]], [one["version"] for one in told["failed"]]) == (["2.1"], ["2.0"]), told
+    assert place.report()["state"] == "failed"
+    assert place.get("uploads/GAME/2.1.report.json") is None
 
 
 def followed(answer: Answer, range: str | None) -> Answer:
