@@ -232,7 +232,7 @@ enum status app_store_fault(enum status status, struct error *error)
     return error->status = STATUS_DENIED;
 }
 
-static void cache_lines(struct buf *out, const char *name, struct cache *cache)
+void app_cache_metrics(struct buf *out, const char *name, struct cache *cache)
 {
     struct cache_counts counts = cache_counts(cache);
     buf_printf(out, "pakhus_cache_hits_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.hits);
@@ -251,7 +251,7 @@ void app_metrics(struct app *app, const void *reporter, struct buf *out)
     buf_printf(out, "pakhus_store_failures_total %llu\n", (unsigned long long)counts.failures);
     buf_printf(out, "pakhus_store_received_bytes_total %llu\n", (unsigned long long)counts.bytes_in);
     buf_printf(out, "pakhus_store_sent_bytes_total %llu\n", (unsigned long long)counts.bytes_out);
-    cache_lines(out, "packages", app->packages);
-    cache_lines(out, "channels", app->channels);
-    cache_lines(out, "patches", app->patches);
+    app_cache_metrics(out, "packages", app->packages);
+    app_cache_metrics(out, "channels", app->channels);
+    app_cache_metrics(out, "patches", app->patches);
 }

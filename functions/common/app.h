@@ -53,5 +53,6 @@ void app_forget_patch(struct app *, struct io, const struct patch *);
 /* Prometheus lines of the store and the caches, once however many functions share them: `reporter` is the state of the one that is asked.
  */
 void app_metrics(struct app *, const void *reporter, struct buf *out);
+void app_cache_metrics(struct buf *out, const char *name, struct cache *);
 
 #endif

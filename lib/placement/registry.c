@@ -5,96 +5,173 @@
 
 #include "base/log.h"
 
-enum { EDGES_MOST = 200000, ENTRY_LIMIT = 1 << 20 };
+enum { ENTRIES_MOST = 200000, ENTRY_LIMIT = 1 << 20 };
 
 /* --- loading */
 
-struct keys {
+struct registry_source {
+    struct str key, etag, text;
+};
+struct registry_served {
+    struct str lan;
+    const struct edge *edge;
+};
+
+struct sources {
     struct arena *arena;
-    struct str *items;
+    struct registry_source *items;
     size_t count, capacity;
 };
 
-static bool note_key(void *context, const struct store_object *object)
+static bool note_source(void *context, const struct store_object *object)
 {
-    struct keys *keys = context;
+    struct sources *sources = context;
     if (!str_ends(object->key, S(".json"))) return true;
-    if (keys->count == keys->capacity) {
-        size_t capacity = keys->capacity ? keys->capacity * 2 : 64;
-        struct str *larger = arena_array(keys->arena, capacity, sizeof *larger);
-        if (keys->count > 0) memcpy(larger, keys->items, keys->count * sizeof *larger);
-        keys->items = larger;
-        keys->capacity = capacity;
+    if (sources->count == sources->capacity) {
+        size_t capacity = sources->capacity ? sources->capacity * 2 : 64;
+        struct registry_source *larger = arena_array(sources->arena, capacity, sizeof *larger);
+        if (sources->count > 0) memcpy(larger, sources->items, sources->count * sizeof *larger);
+        sources->items = larger;
+        sources->capacity = capacity;
     }
-    keys->items[keys->count++] = arena_copy(keys->arena, object->key);
-    return keys->count < EDGES_MOST;
+    sources->items[sources->count++] =
+        (struct registry_source){arena_copy(sources->arena, object->key), arena_copy(sources->arena, object->etag), {NULL, 0}};
+    return sources->count < ENTRIES_MOST;
 }
 
-static enum status list_keys(struct store *store, struct io io, struct str prefix, struct keys *keys, struct error *error)
+static int by_key(const void *a, const void *b)
 {
-    *keys = (struct keys){.arena = io.arena};
-    return store_list(store, io, prefix, 0, note_key, keys, error);
+    return str_compare(((const struct registry_source *)a)->key, ((const struct registry_source *)b)->key);
 }
 
-/* One that was removed meanwhile is not there; one that can't be read is told of, and passed over: one bad entry stops nobody. */
-static enum status get_entry(struct store *store, struct io io, struct str key, struct str *text, bool *found, struct error *error)
+/* One that was removed since it was listed has no text. */
+static enum status read_source(struct store *store, struct io io, struct registry_source *source, struct error *error)
 {
     struct store_object object;
-    enum status status = store_get(store, io, key, &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
-    *found = status == STATUS_OK;
-    if (*found) *text = object.body;
+    enum status status = store_get(store, io, source->key, &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    if (status == STATUS_OK) *source = (struct registry_source){source->key, arena_copy(io.arena, object.etag), object.body};
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static void pass_over(struct str key, const struct error *error)
+/* Lists the objects under the prefix, and reads those that `known` has not; *changed: there are others than those. */
+static enum status read_sources(struct store *store, struct io io, struct str prefix, const struct registry_source *known,
+                                size_t known_count, struct sources *sources, bool *changed, struct error *error)
 {
-    log_warn((struct log){0}, "%.*s is passed over: %s", STR_ARG(key), error->text);
-}
-
-static enum status load_edges(struct store *store, struct io io, struct registry *registry, struct error *error)
-{
-    struct keys keys;
-    struct str text;
-    struct error why;
-    bool found;
-    TRY(list_keys(store, io, S("edges/"), &keys, error));
-    registry->edges = arena_array(io.arena, keys.count, sizeof *registry->edges);
-    for (size_t i = 0; i < keys.count; i++) {
-        struct edge *edge = &registry->edges[registry->edge_count];
-        TRY(get_entry(store, io, keys.items[i], &text, &found, error));
-        if (!found) continue;
-        if (edge_parse(io.arena, text, edge, &why) == STATUS_OK)
-            registry->edge_count++;
-        else
-            pass_over(keys.items[i], &why);
+    *sources = (struct sources){.arena = io.arena};
+    TRY(store_list(store, io, prefix, 0, note_source, sources, error));
+    if (sources->count != known_count) *changed = true;
+    for (size_t i = 0; i < sources->count; i++) {
+        struct registry_source *source = &sources->items[i];
+        const struct registry_source *same = known_count > 0 ? bsearch(source, known, known_count, sizeof *known, by_key) : NULL;
+        if (same && str_equal(same->etag, source->etag)) {
+            source->text = arena_copy(io.arena, same->text);
+            continue;
+        }
+        *changed = true;
+        TRY(read_source(store, io, source, error));
     }
     return STATUS_OK;
 }
 
-static enum status load_lans(struct store *store, struct io io, struct registry *registry, struct error *error)
+/* What can't be read is told of, and passed over: one bad entry stops nobody. */
+static void pass_over(struct str key, const struct error *error)
 {
-    struct keys keys;
-    struct str text;
+    log_warn((struct log){0}, STR_FMT " is passed over: %s", STR_ARG(key), error->text);
+}
+
+static int by_edge_id(const void *a, const void *b)
+{
+    return str_compare(((const struct edge *)a)->id, ((const struct edge *)b)->id);
+}
+
+static void parse_edges(struct arena *arena, struct registry *registry)
+{
     struct error why;
-    bool found;
-    TRY(list_keys(store, io, S("lans/"), &keys, error));
-    registry->lans = arena_array(io.arena, keys.count, sizeof *registry->lans);
-    for (size_t i = 0; i < keys.count; i++) {
-        TRY(get_entry(store, io, keys.items[i], &text, &found, error));
-        if (!found) continue;
-        if (lan_entry_parse(io.arena, text, &registry->lans[registry->lan_count], &why) == STATUS_OK)
+    registry->edges = arena_array(arena, registry->edge_source_count, sizeof *registry->edges);
+    for (size_t i = 0; i < registry->edge_source_count; i++) {
+        const struct registry_source *source = &registry->edge_sources[i];
+        if (!source->text.data) continue;
+        if (edge_parse(arena, source->text, &registry->edges[registry->edge_count], &why) == STATUS_OK)
+            registry->edge_count++;
+        else
+            pass_over(source->key, &why);
+    }
+    if (registry->edge_count > 0) qsort(registry->edges, registry->edge_count, sizeof *registry->edges, by_edge_id);
+}
+
+static int by_code(const void *a, const void *b)
+{
+    return str_compare(((const struct lan_entry *)a)->code, ((const struct lan_entry *)b)->code);
+}
+
+static void parse_lans(struct arena *arena, struct registry *registry)
+{
+    struct error why;
+    registry->lans = arena_array(arena, registry->lan_source_count, sizeof *registry->lans);
+    for (size_t i = 0; i < registry->lan_source_count; i++) {
+        const struct registry_source *source = &registry->lan_sources[i];
+        if (!source->text.data) continue;
+        if (lan_entry_parse(arena, source->text, &registry->lans[registry->lan_count], &why) == STATUS_OK)
             registry->lan_count++;
         else
-            pass_over(keys.items[i], &why);
+            pass_over(source->key, &why);
     }
+    if (registry->lan_count > 0) qsort(registry->lans, registry->lan_count, sizeof *registry->lans, by_code);
+}
+
+static const struct lan_entry *lan_by_code(const struct registry *registry, struct str code)
+{
+    const struct lan_entry sought = {.code = code};
+    return registry->lan_count > 0 ? bsearch(&sought, registry->lans, registry->lan_count, sizeof sought, by_code) : NULL;
+}
+
+static int by_lan(const void *a, const void *b)
+{
+    const struct registry_served *one = a, *other = b;
+    return str_compare(one->lan, other->lan);
+}
+
+static void index_lans(struct arena *arena, struct registry *registry)
+{
+    size_t most = 0;
+    for (size_t e = 0; e < registry->edge_count; e++) most += registry->edges[e].lan_count;
+    registry->served = arena_array(arena, 2 * most, sizeof *registry->served);
+    for (size_t e = 0; e < registry->edge_count; e++) {
+        const struct edge *edge = &registry->edges[e];
+        for (size_t i = 0; i < edge->lan_count; i++) {
+            const struct lan_entry *entry = str_starts(edge->lans[i], S("@")) ? lan_by_code(registry, str_from(edge->lans[i], 1)) : NULL;
+            registry->served[registry->served_count++] = (struct registry_served){edge->lans[i], edge};
+            if (entry && !str_equal(entry->lan, edge->lans[i]))
+                registry->served[registry->served_count++] = (struct registry_served){entry->lan, edge};
+        }
+    }
+    if (registry->served_count > 0) qsort(registry->served, registry->served_count, sizeof *registry->served, by_lan);
+}
+
+enum status registry_refresh(struct store *store, struct io io, const struct registry *known, struct registry *out, struct error *error)
+{
+    static const struct registry nothing;
+    struct registry registry = {0};
+    struct sources edges, lans;
+    bool changed = !known;
+    if (!known) known = &nothing;
+    TRY(read_sources(store, io, S("edges/"), known->edge_sources, known->edge_source_count, &edges, &changed, error));
+    TRY(read_sources(store, io, S("lans/"), known->lan_sources, known->lan_source_count, &lans, &changed, error));
+    if (!changed) return error_set(error, STATUS_NOT_MODIFIED, "no edge and no LAN has changed");
+    registry.edge_sources = edges.items;
+    registry.edge_source_count = edges.count;
+    registry.lan_sources = lans.items;
+    registry.lan_source_count = lans.count;
+    parse_edges(io.arena, &registry);
+    parse_lans(io.arena, &registry);
+    index_lans(io.arena, &registry);
+    *out = registry;
     return STATUS_OK;
 }
 
 enum status registry_load(struct store *store, struct io io, struct registry *registry, struct error *error)
 {
-    *registry = (struct registry){0};
-    TRY(load_edges(store, io, registry, error));
-    return load_lans(store, io, registry, error);
+    return registry_refresh(store, io, NULL, registry, error);
 }
 
 /* --- registering */
@@ -160,23 +237,16 @@ enum status registry_remove_lan(struct store *store, struct io io, struct str co
 
 const struct edge *registry_edge(const struct registry *registry, struct str id)
 {
-    for (size_t i = 0; i < registry->edge_count; i++)
-        if (str_equal(registry->edges[i].id, id)) return &registry->edges[i];
-    return NULL;
+    const struct edge sought = {.id = id};
+    return registry->edge_count > 0 ? bsearch(&sought, registry->edges, registry->edge_count, sizeof sought, by_edge_id) : NULL;
 }
 
 const struct edge *registry_edge_of(const struct registry *registry, struct str lan)
 {
-    for (size_t i = 0; i < registry->edge_count; i++)
-        if (serves(&registry->edges[i], lan)) return &registry->edges[i];
-    return NULL;
-}
-
-static const struct lan_entry *lan_by_code(const struct registry *registry, struct str code)
-{
-    for (size_t i = 0; i < registry->lan_count; i++)
-        if (str_equal(registry->lans[i].code, code)) return &registry->lans[i];
-    return NULL;
+    const struct registry_served sought = {.lan = lan};
+    const struct registry_served *found =
+        registry->served_count > 0 ? bsearch(&sought, registry->served, registry->served_count, sizeof sought, by_lan) : NULL;
+    return found ? found->edge : NULL;
 }
 
 static const struct lan_entry *lan_by_text(const struct registry *registry, struct str lan)
@@ -233,7 +303,6 @@ static void place_at(const struct registry *registry, struct str lan, struct pla
     const struct lan_entry *entry = lan_by_text(registry, lan);
     place->lan = lan;
     if (!place->edge) place->edge = registry_edge_of(registry, lan);
-    if (!place->edge && entry) place->edge = registry_edge_of(registry, entry->lan);
     place->registered = place->edge || entry;
     if (entry) place->location = entry->location;
     if (entry && entry->region.length > 0) place->region = entry->region;

@@ -44,6 +44,10 @@ struct registry {
     size_t edge_count;
     struct lan_entry *lans; /* by code */
     size_t lan_count;
+    struct registry_served *served; /* by LAN: which edge serves it, also where it lists its code */
+    size_t served_count;
+    struct registry_source *edge_sources, *lan_sources; /* the objects as they were read, by key */
+    size_t edge_source_count, lan_source_count;
 };
 
 enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);
@@ -52,6 +56,8 @@ struct str edge_format(struct arena *, const struct edge *);
 struct str edge_identity(struct arena *, const struct edge *);
 /* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
 enum status registry_load(struct store *, struct io, struct registry *, struct error *);
+/* As registry_load, but what has not changed since `known` (NULL: nothing is known) is not read again. STATUS_NOT_MODIFIED: nothing has. */
+enum status registry_refresh(struct store *, struct io, const struct registry *known, struct registry *, struct error *);
 /* Registers or changes an edge. STATUS_INVALID, naming both, where another edge serves the same LAN (equal site and network, unless their
  * egress lists tell them apart). */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);

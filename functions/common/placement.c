@@ -1,0 +1,168 @@
+#include "functions/common/placement.h"
+
+#include <pthread.h>
+
+/* How long what is known is good before the store is asked whether it still is; on a directory, no time at all. Policies and edges change
+ * by an operator's hand, held with every copy. */
+enum { REGISTRY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
+enum { REGISTRY_BYTES = 512 << 20, POLICY_BYTES = 1 << 20, STATE_BYTES = 128 << 20 };
+
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct placement_app *shared;
+
+static enum status load_registry(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct placement_app *placement = context;
+    struct registry *registry = arena_new_of(io.arena, struct registry);
+    (void)key;
+    TRY(app_store_fault(registry_refresh(placement->app->store, io, previous, registry, error), error));
+    *value = registry;
+    return STATUS_OK;
+}
+
+static enum status load_policy(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct placement_app *placement = context;
+    const struct policy *known = previous;
+    struct policy *policy = arena_new_of(io.arena, struct policy);
+    (void)key;
+    TRY(app_store_fault(policy_load(placement->app->store, io, known ? known->generation : 0, policy, error), error));
+    *value = policy;
+    return STATUS_OK;
+}
+
+static enum status load_wanted(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
+{
+    struct placement_app *placement = context;
+    const struct wanted *known = previous;
+    struct wanted *wanted = arena_new_of(io.arena, struct wanted);
+    edge = arena_copy(io.arena, edge);
+    TRY(app_store_fault(wanted_load(placement->app->store, io, edge, known ? known->generation : 0, wanted, error), error));
+    *value = wanted;
+    return STATUS_OK;
+}
+
+static enum status load_held(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
+{
+    struct placement_app *placement = context;
+    const struct held *known = previous;
+    struct held *held = arena_new_of(io.arena, struct held);
+    edge = arena_copy(io.arena, edge);
+    TRY(app_store_fault(held_load(placement->app->store, io, edge, known ? known->generation : 0, held, error), error));
+    *value = held;
+    return STATUS_OK;
+}
+
+static struct cache *cache_of(struct placement_app *placement, int64_t life, size_t bytes,
+                              enum status (*load)(void *, struct io, struct str, const void *, void **, struct error *))
+{
+    const struct cache_options options = {
+        .life = placement->app->directory ? 0 : life, .stale = STALE_LIFE, .bytes = bytes, .load = load, .context = placement};
+    return cache_new(&options);
+}
+
+static enum status open_locked(struct placement_app **out, struct error *error)
+{
+    struct app *app;
+    TRY(app_open(&app, error));
+    if (!shared) {
+        struct placement_app *placement = arena_new_of(app->arena, struct placement_app);
+        placement->app = app;
+        placement->registries = cache_of(placement, REGISTRY_LIFE, REGISTRY_BYTES, load_registry);
+        placement->policies = cache_of(placement, REGISTRY_LIFE, POLICY_BYTES, load_policy);
+        placement->wanted = cache_of(placement, STATE_LIFE, STATE_BYTES, load_wanted);
+        placement->held = cache_of(placement, STATE_LIFE, STATE_BYTES, load_held);
+        shared = placement;
+    }
+    *out = shared;
+    return STATUS_OK;
+}
+
+enum status placement_app_open(struct placement_app **out, struct error *error)
+{
+    pthread_mutex_lock(&shared_lock);
+    enum status status = open_locked(out, error);
+    pthread_mutex_unlock(&shared_lock);
+    return status;
+}
+
+enum status placement_app_registry(struct placement_app *placement, struct io io, const struct registry **registry, struct error *error)
+{
+    const void *value;
+    TRY(cache_get(placement->registries, io, S("registry"), &value, error));
+    *registry = value;
+    return STATUS_OK;
+}
+
+enum status placement_app_policy(struct placement_app *placement, struct io io, const struct policy **policy, struct error *error)
+{
+    const void *value;
+    TRY(cache_get(placement->policies, io, S("policy"), &value, error));
+    *policy = value;
+    return STATUS_OK;
+}
+
+enum status placement_app_wanted(struct placement_app *placement, struct io io, struct str edge, const struct wanted **wanted,
+                                 struct error *error)
+{
+    const void *value;
+    TRY(cache_get(placement->wanted, io, edge, &value, error));
+    *wanted = value;
+    return STATUS_OK;
+}
+
+enum status placement_app_held(struct placement_app *placement, struct io io, struct str edge, const struct held **held,
+                               struct error *error)
+{
+    const void *value;
+    TRY(cache_get(placement->held, io, edge, &value, error));
+    *held = value;
+    return STATUS_OK;
+}
+
+void placement_app_changed(struct placement_app *placement, struct str edge)
+{
+    cache_expire(placement->wanted, edge);
+    cache_expire(placement->held, edge);
+}
+
+/* --- facts */
+
+/* Of a patch that nobody made yet the size is not known; it can be made where both versions are published. */
+static enum status patch_facts(struct app *app, struct io io, const struct package_name *name, struct package_facts *facts,
+                               struct error *error)
+{
+    const struct patch *patch;
+    const struct package *package;
+    enum status status = app_patch(app, io, name->app, name->from, name->version, &patch, error);
+    if (status == STATUS_OK) {
+        *facts = (struct package_facts){patch->size, patch->sha256};
+        return STATUS_OK;
+    }
+    if (status != STATUS_NOT_FOUND) return status;
+    TRY(app_package(app, io, name->app, name->from, &package, error));
+    return app_package(app, io, name->app, name->version, &package, error);
+}
+
+enum status placement_app_facts(void *context, struct io io, const struct package_name *name, struct package_facts *facts,
+                                struct error *error)
+{
+    struct app *app = ((struct placement_app *)context)->app;
+    const struct package *package;
+    const struct channels *channels;
+    const struct channel *channel;
+    *facts = (struct package_facts){0};
+    if (name->from.length > 0) return patch_facts(app, io, name, facts, error);
+    TRY(app_package(app, io, name->app, name->version, &package, error));
+    if (name->channel.length > 0) TRY(app_channel(app, io, name->app, name->channel, &channels, &channel, error));
+    facts->size = package->size;
+    if (name->channel.length == 0) facts->sha256 = package->sha256;
+    return STATUS_OK;
+}
+
+void placement_app_metrics(struct placement_app *placement, const void *reporter, struct buf *out)
+{
+    app_metrics(placement->app, reporter, out);
+    app_cache_metrics(out, "registry", placement->registries);
+    app_cache_metrics(out, "held", placement->held);
+}

@@ -1,0 +1,33 @@
+/* What the functions of placement share: registry, policy, wanted and held from memory, and facts about packages. */
+#ifndef FUNCTIONS_COMMON_PLACEMENT_H
+#define FUNCTIONS_COMMON_PLACEMENT_H
+
+#include "functions/common/app.h"
+#include "lib/placement/evaluate.h"
+
+struct placement_app {
+    struct app *app;
+    struct cache *registries; /* one entry → struct registry */
+    struct cache *policies;   /* one entry → struct policy */
+    struct cache *wanted;     /* edge → struct wanted */
+    struct cache *held;       /* edge → struct held */
+};
+
+/* One per process, as app_open. */
+enum status placement_app_open(struct placement_app **, struct error *);
+
+/* From memory where they are there, some seconds old at most. They live as long as the call. */
+enum status placement_app_registry(struct placement_app *, struct io, const struct registry **, struct error *);
+enum status placement_app_policy(struct placement_app *, struct io, const struct policy **, struct error *);
+enum status placement_app_wanted(struct placement_app *, struct io, struct str edge, const struct wanted **, struct error *);
+enum status placement_app_held(struct placement_app *, struct io, struct str edge, const struct held **, struct error *);
+/* We changed it: the next one who asks gets what the store says. */
+void placement_app_changed(struct placement_app *, struct str edge);
+
+/* A package_facts_fn of the catalogue; its context is the struct placement_app. */
+enum status placement_app_facts(void *context, struct io, const struct package_name *, struct package_facts *, struct error *);
+
+/* Prometheus lines of the caches, and of what app_metrics tells. */
+void placement_app_metrics(struct placement_app *, const void *reporter, struct buf *out);
+
+#endif
