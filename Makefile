@@ -99,7 +99,8 @@ package: deps-package $(PACKAGES) ## build/package/ARCH/*.zip: a static bootstra
 build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap scripts/package | deps-package
 	@scripts/package $< $@
 
-# The nginx module is made of the very objects of lib/token, in position-independent form, by nginx's own configure.
+# The nginx module is made of the very objects of lib/token, in position-independent form, by nginx's own configure. Debian's nginx knows no
+# sanitizers, and so loads no module that has them.
 NGINX_MODULE := $(BUILD)/nginx/ngx_http_pakhus_token_module.so
 NGINX_SOURCE := /usr/share/nginx/src
 TOKEN_ROOMS := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard lib/token/*.c lib/keyring/*.c base/*.c))
@@ -108,7 +109,7 @@ nginx-module: deps-test $(NGINX_MODULE) ## build/nginx/ngx_http_pakhus_token_mod
 $(BUILD)/pic/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(call say,cc -fPIC $<)
-	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(filter-out -fsanitize% -fno-sanitize%,$(PROJECT_CFLAGS)) $(CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c $< -o $@
 
 $(BUILD)/libpakhus-token.a: $(TOKEN_ROOMS)
 	@rm -f $@

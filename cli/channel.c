@@ -237,7 +237,7 @@ static enum status apply_config(void *context, struct arena *arena, struct chann
 
 static void print_config(struct arena *arena, struct channels channels)
 {
-    channels.count = 0;
+    channels.count = channels.removed_count = 0;
     json_t *whole = json_loads(arena_cstr(arena, channels_format(arena, &channels)), 0, NULL);
     json_object_del(whole, "channels");
     json_object_del(whole, "changed");
@@ -289,7 +289,7 @@ static enum status run_list(struct arena *arena, const struct str *words, int co
     TRY(stored_check_id(words[0], "APP", error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(channels_load(store, command_io(arena), words[0], 0, &channels, error));
-    struct str whole = json ? channels_format(arena, &channels) : (struct str){NULL, 0};
+    struct str whole = json ? channels_format(arena, &channels) : S("");
     fwrite(whole.data, 1, whole.length, stdout);
     for (size_t i = 0; !json && i < channels.count; i++)
         printf(STR_FMT "\t" STR_FMT "\n", STR_ARG(channels.items[i].id), STR_ARG(channels.items[i].info.json));

@@ -192,7 +192,7 @@ static enum status sign_document(struct arena *arena, struct signer *signer, str
     TRY(read_file(arena, file.data, &text, error));
     if (rewrite_document(arena, &rewrite, text, &out, &count, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(file));
     if (in_place && !str_equal(text, out)) TRY(replace_file(arena, file.data, out, error));
-    if (!in_place) fwrite(out.data, 1, out.length, stdout);
+    if (!in_place && out.length > 0) fwrite(out.data, 1, out.length, stdout);
     fprintf(stderr, STR_FMT ": %zu references have a token\n", STR_ARG(file), count);
     return STATUS_OK;
 }

@@ -15,7 +15,7 @@ struct lc_job {
 
 struct lc_workers {
     pthread_mutex_t lock;
-    pthread_cond_t more;
+    struct lc_idle *idle; /* workers that wait: the last one first, as its memory is still in the processor's cache */
     struct lc_job *first, **last;
     _Atomic int waiting; /* jobs in the queue */
     bool ending;

@@ -1,12 +1,12 @@
 #include "functions/channel-range-splice/handler.h"
 
-#include <openssl/evp.h>
-
-#include "base/encode.h"
+#include "functions/channel-range-splice/slices.h"
 #include "functions/common/app.h"
+#include "functions/common/filled.h"
 #include "functions/common/respond.h"
 #include "lib/apk/channel.h"
 #include "lib/apk/info.h"
+#include "lib/apk/overlay.h"
 #include "lib/apk/splice.h"
 #include "lib/catalog/link.h"
 #include "lib/http/date.h"
@@ -25,20 +25,20 @@ enum { FILLED_BYTES = 64 << 20 };
 
 struct splice {
     struct app *app;
-    struct cache *filled; /* "app/version/channel@generation" → struct filled */
+    struct cache *filled; /* "app/version/channel@generation" → struct filled_variant */
+    struct cache *slices;
 };
 
-/* A region as a channel has it, and what follows from it. */
-struct filled {
-    struct str bytes; /* empty for the base itself */
-    struct str etag;
+/* A region as a channel has it, and what follows from it. `region.bytes` is empty for the base itself. */
+struct filled_variant {
+    struct filled region;
     struct str disposition; /* with the template's file name */
 };
 
 /* What is being asked for: one representation, and where its bytes come from. */
 struct variant {
     const struct package *package;
-    struct filled filled;
+    struct filled_variant filled;
     struct http_validators validators;
     int64_t life; /* seconds */
 };
@@ -57,32 +57,6 @@ struct task {
 
 /* --- the variant: package, channel, info → region and validators */
 
-/* ETag of kind `package`: a hash of the base's digest and the region's bytes as filled. */
-static struct str hash_etag(struct arena *arena, struct str sha256, struct str region)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
-    EVP_DigestUpdate(hash, sha256.data, sha256.length);
-    EVP_DigestUpdate(hash, region.data, region.length);
-    EVP_DigestFinal_ex(hash, digest, &length);
-    EVP_MD_CTX_free(hash);
-    struct str text = base64url_encode(arena, str_make(digest, 24));
-    return arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(text));
-}
-
-static enum status fill(struct arena *arena, const struct package *package, const struct channels *channels, const struct apk_info *info,
-                        struct filled *filled, struct error *error)
-{
-    size_t length = (size_t)package->region.length;
-    char *bytes = arena_buffer(arena, length);
-    TRY(apk_fill(package->schemes, channels->formats, info, bytes, length, error));
-    filled->bytes = str_make(bytes, length);
-    filled->etag = hash_etag(arena, package->sha256, filled->bytes);
-    return STATUS_OK;
-}
-
 static struct str disposition_of(struct arena *arena, const struct package *package, const struct channels *channels, struct str channel)
 {
     return http_disposition(arena, channels_filename(arena, channels, package->app, package->version, channel));
@@ -95,12 +69,12 @@ static enum status load_filled(void *context, struct io io, struct str key, cons
     const struct package *package;
     const struct channels *channels;
     const struct channel *channel;
-    struct filled *filled = arena_new_of(io.arena, struct filled);
+    struct filled_variant *filled = arena_new_of(io.arena, struct filled_variant);
     struct str rest = arena_copy(io.arena, key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'), name = str_cut(&rest, '@');
     (void)previous;
     TRY(app_package(app, io, id, version, &package, error));
     TRY(app_channel(app, io, id, name, &channels, &channel, error));
-    TRY(fill(io.arena, package, channels, &channel->info, filled, error));
+    TRY(filled_make(io.arena, package, channels, &channel->info, &filled->region, error));
     filled->disposition = disposition_of(io.arena, package, channels, name);
     *value = filled;
     return STATUS_OK;
@@ -108,30 +82,30 @@ static enum status load_filled(void *context, struct io io, struct str key, cons
 
 /* Facts that change make another key: the old region is not asked for again, and leaves the cache in time. */
 static enum status filled_channel(struct task *task, const struct package *package, const struct channels *channels,
-                                  const struct channel *channel, struct filled *filled, struct error *error)
+                                  const struct channel *channel, struct filled_variant *filled, struct error *error)
 {
     const void *value;
     char digits[U64_DIGITS];
     struct str key = arena_join(task->io.arena, package->app, S("/"), package->version, S("/"), channel->id, S("@"),
                                 str_of_u64(digits, channels->generation), S("."), str_first(package->sha256, 16));
     TRY(cache_get(task->splice->filled, task->io, key, &value, error));
-    *filled = *(const struct filled *)value;
+    *filled = *(const struct filled_variant *)value;
     return STATUS_OK;
 }
 
 static enum status filled_with_info(struct task *task, const struct package *package, const struct channels *channels,
-                                    const struct channel *channel, struct filled *filled, struct error *error)
+                                    const struct channel *channel, struct filled_variant *filled, struct error *error)
 {
     struct apk_info merged;
     TRY(apk_info_merge(task->io.arena, &channel->info, task->link.info, &merged, error));
-    TRY(fill(task->io.arena, package, channels, &merged, filled, error));
+    TRY(filled_make(task->io.arena, package, channels, &merged, &filled->region, error));
     filled->disposition = disposition_of(task->io.arena, package, channels, channel->id);
     return STATUS_OK;
 }
 
-static void filled_base(struct arena *arena, const struct package *package, const struct channels *channels, struct filled *filled)
+static void filled_base(struct arena *arena, const struct package *package, const struct channels *channels, struct filled_variant *filled)
 {
-    filled->etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
+    filled->region.etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
     filled->disposition = disposition_of(arena, package, channels, (struct str){NULL, 0});
 }
 
@@ -173,7 +147,7 @@ static enum status find_variant(struct task *task, struct error *error)
     else
         TRY(filled_channel(task, package, channels, channel, &variant->filled, error));
     if (link->filename.data) variant->filled.disposition = http_disposition(task->io.arena, link->filename);
-    variant->validators = validators_of(package, channels, channel, variant->filled.etag);
+    variant->validators = validators_of(package, channels, channel, variant->filled.region.etag);
     return STATUS_OK;
 }
 
@@ -237,44 +211,13 @@ static enum status redirect(struct task *task, struct error *error)
     return STATUS_OK;
 }
 
-/* The bytes of the base as they pass, with those of the region in their place. */
-struct overlay {
-    struct stream inner;
-    uint64_t position; /* in the package, of the next byte */
-    struct apk_region region;
-    const char *bytes;
-};
-
-static void overlay_bytes(const struct apk_region *region, const char *filled, uint64_t position, void *buffer, size_t length)
-{
-    uint64_t start = position > region->offset ? position : region->offset;
-    uint64_t end = position + length < region->offset + region->length ? position + length : region->offset + region->length;
-    if (start < end) memcpy((char *)buffer + (start - position), filled + (start - region->offset), (size_t)(end - start));
-}
-
-static ssize_t overlay_read(void *context, void *buffer, size_t capacity, struct error *error)
-{
-    struct overlay *overlay = context;
-    ssize_t count = stream_read(overlay->inner, buffer, capacity, error);
-    if (count <= 0) return count;
-    if (overlay->bytes) overlay_bytes(&overlay->region, overlay->bytes, overlay->position, buffer, (size_t)count);
-    overlay->position += (uint64_t)count;
-    return count;
-}
-
-static void overlay_close(void *context)
-{
-    struct overlay *overlay = context;
-    stream_close(&overlay->inner);
-}
-
 static enum status send_stream(struct task *task, struct str key, const struct store_get *get, struct error *error)
 {
     struct store_object object;
-    struct overlay *overlay = arena_new_of(task->io.arena, struct overlay);
-    *overlay = (struct overlay){.position = get->offset, .region = task->variant.package->region, .bytes = task->variant.filled.bytes.data};
-    TRY(store_stream(task->splice->app->store, task->io, key, get, &overlay->inner, &object, error));
-    task->response->stream = (struct stream){.read = overlay_read, .close = overlay_close, .context = overlay};
+    struct stream inner;
+    TRY(store_stream(task->splice->app->store, task->io, key, get, &inner, &object, error));
+    task->response->stream =
+        apk_overlay_stream(task->io.arena, inner, get->offset, task->variant.package->region, task->variant.filled.region.bytes.data);
     task->response->length = get->length;
     return STATUS_OK;
 }
@@ -284,20 +227,41 @@ static enum status send_buffer(struct task *task, struct str key, const struct s
     struct store_object object;
     const struct variant *variant = &task->variant;
     TRY(store_get(task->splice->app->store, task->io, key, get, &object, error));
-    if (variant->filled.bytes.data) /* the body is ours: it lies in this call's arena */
-        overlay_bytes(&variant->package->region, variant->filled.bytes.data, get->offset, (char *)(uintptr_t)object.body.data,
-                      object.body.length);
+    if (variant->filled.region.bytes.data) /* the body is ours: it lies in this call's arena */
+        apk_overlay(&variant->package->region, variant->filled.region.bytes.data, get->offset, (char *)(uintptr_t)object.body.data,
+                    object.body.length);
     task->response->body = object.body;
     return STATUS_OK;
 }
 
-static enum status send_base_bytes(struct task *task, struct error *error)
+static enum status send_kept(struct task *task, struct error *error)
+{
+    struct str base;
+    const struct variant *variant = &task->variant;
+    TRY(slices_get(task->splice->slices, task->io, variant->package, task->range, &base, error));
+    char *bytes = arena_buffer(task->io.arena, base.length);
+    memcpy(bytes, base.data, base.length);
+    apk_overlay(&variant->package->region, variant->filled.region.bytes.data, task->range.offset, bytes, base.length);
+    task->response->body = str_make(bytes, base.length);
+    return STATUS_OK;
+}
+
+/* Reading a directory costs no more than asking it. */
+static bool is_kept(const struct task *task, const struct splice_plan *plan)
+{
+    bool touches_region = plan->count > 1 || plan->part[0].kind == SPLICE_INFO;
+    return touches_region && task->range.length <= SLICES_LONGEST && !task->splice->app->directory;
+}
+
+static enum status send_base_bytes(struct task *task, const struct splice_plan *plan, struct error *error)
 {
     const struct package *package = task->variant.package;
     struct str key = package_base_key(task->io.arena, package->app, package->version);
     const struct store_get get = {
         .offset = task->range.offset, .length = task->range.length, .if_match = package->etag, .limit = BUFFER_LIMIT};
-    enum status status = get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error) : send_buffer(task, key, &get, error);
+    enum status status = is_kept(task, plan)         ? send_kept(task, error)
+                         : get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error)
+                                                     : send_buffer(task, key, &get, error);
     if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return app_store_fault(status, error);
     app_forget_package(task->splice->app, task->io, package); /* unpublished, or published anew, behind our back */
     return error_set(error, STATUS_UNAVAILABLE, STR_FMT " is not the object that was published: no byte of it is sent", STR_ARG(key));
@@ -313,10 +277,10 @@ static enum status send_body(struct task *task, const struct splice_plan *plan, 
                                "this host can send %llu bytes at most: ask for a range of that length or less",
                                (unsigned long long)task->call->body_limit);
     if (plan->count == 1 && plan->part[0].kind == SPLICE_INFO) {
-        task->response->body = str_make(variant->filled.bytes.data + plan->part[0].offset, (size_t)plan->part[0].length);
+        task->response->body = str_make(variant->filled.region.bytes.data + plan->part[0].offset, (size_t)plan->part[0].length);
         return STATUS_OK;
     }
-    return send_base_bytes(task, error);
+    return send_base_bytes(task, plan, error);
 }
 
 static enum status send_content(struct task *task, const struct splice_plan *plan, struct error *error)
@@ -340,15 +304,21 @@ static struct http_conditions conditions_of(const struct lc_request *request)
     };
 }
 
-/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there
- * brings the whole base, unspliced. S3 knows no If-Range; a public URL may, and then by the base's ETag, not by ours. */
+/* If-Range and If-Match go along with a redirect too, and are compared with the base's own ETag where it leads. */
+static bool is_for_us(const struct task *task, struct str name)
+{
+    struct str value = lc_header_get(&task->request->headers, name);
+    bool holds_there = task->splice->app->redirect == APP_REDIRECT_PRESIGNED && str_equal(value, task->variant.package->etag);
+    return value.data && !holds_there;
+}
+
+/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there, or
+ * not applied for the sake of If-Range, brings the whole base, unspliced. */
 static bool is_read_alike(const struct task *task)
 {
-    const struct lc_headers *headers = &task->request->headers;
-    struct str range = lc_header_get(headers, S("range"));
-    if (!range.data) return true;
-    if (task->splice->app->redirect == APP_REDIRECT_PUBLIC && lc_header_get(headers, S("if-range")).data) return false;
-    return task->partial && http_range_is_plain(range);
+    struct str range = lc_header_get(&task->request->headers, S("range"));
+    if (is_for_us(task, S("if-match"))) return false;
+    return !range.data || (task->partial && http_range_is_plain(range) && !is_for_us(task, S("if-range")));
 }
 
 /* Only a GET follows a redirect to where it leads: a signature is good for one method. */
@@ -381,7 +351,7 @@ static enum status answer(struct task *task, struct error *error)
     }
     task->partial = kind == HTTP_RANGE_ONE;
     if (!task->partial) task->range = (struct http_range){0, package->size};
-    struct apk_region region = task->variant.filled.bytes.data ? package->region : (struct apk_region){0};
+    struct apk_region region = task->variant.filled.region.bytes.data ? package->region : (struct apk_region){0};
     struct splice_plan plan = splice_plan(region, task->range.offset, task->range.length);
     return is_redirected(task, &plan) ? redirect(task, error) : send_content(task, &plan, error);
 }
@@ -416,7 +386,7 @@ static enum status init(void **state, struct error *error)
     TRY(app_open(&app, error));
     struct splice *splice = arena_new_of(app->arena, struct splice);
     const struct cache_options options = {.life = INT64_MAX, .bytes = FILLED_BYTES, .load = load_filled, .context = app};
-    *splice = (struct splice){.app = app, .filled = cache_new(&options)};
+    *splice = (struct splice){.app = app, .filled = cache_new(&options), .slices = slices_new(app)};
     *state = splice;
     return STATUS_OK;
 }

@@ -228,8 +228,9 @@ struct io app_io(struct app *app, const struct lc_call *call)
 
 enum status app_store_fault(enum status status, struct error *error)
 {
-    if (status != STATUS_INVALID) return status;
-    return error->status = STATUS_DENIED;
+    if (status == STATUS_INVALID) return error->status = STATUS_DENIED;
+    if (status == STATUS_TOO_LARGE) return error->status = STATUS_CORRUPT;
+    return status;
 }
 
 void app_cache_metrics(struct buf *out, const char *name, struct cache *cache)

@@ -35,8 +35,8 @@ enum status app_open(struct app **, struct error *);
 
 /* The io of a call, with Function Compute's credentials offered to the store, and the time that the store is given. */
 struct io app_io(struct app *, const struct lc_call *);
-/* What the store finds wrong with a question of ours (no such bucket, another region) is not the client's fault: STATUS_INVALID becomes
- * STATUS_DENIED. */
+/* What the store finds wrong with a question of ours (no such bucket, another region), or we with its answer, is not the client's fault:
+ * STATUS_INVALID becomes STATUS_DENIED, STATUS_TOO_LARGE STATUS_CORRUPT. */
 enum status app_store_fault(enum status, struct error *);
 
 /* Facts, from memory where they are there. They live as long as the call. */

@@ -84,13 +84,14 @@ static enum status parse_formats(struct config *config, struct channels *channel
 
 struct collect {
     struct arena *arena;
-    struct channels *channels;
+    struct channel *items;
+    size_t count;
 };
 
 static enum status collect_channel(void *context, struct str id, struct config *member, struct error *error)
 {
     struct collect *collect = context;
-    struct channel *channel = &collect->channels->items[collect->channels->count++];
+    struct channel *channel = &collect->items[collect->count++];
     ENSURE(str_is_id(id), error, STATUS_INVALID, STR_FMT ": not a channel id", STR_ARG(member->path));
     char *json = json_dumps(member->object, JSON_COMPACT);
     ENSURE(json, error, STATUS_INTERNAL, "out of memory");
@@ -106,9 +107,9 @@ static int by_id(const void *a, const void *b)
     return str_compare(((const struct channel *)a)->id, ((const struct channel *)b)->id);
 }
 
-static void sort_items(struct channels *channels)
+static void sort_items(struct channel *items, size_t count)
 {
-    if (channels->count > 0) qsort(channels->items, channels->count, sizeof(struct channel), by_id);
+    if (count > 0) qsort(items, count, sizeof *items, by_id);
 }
 
 /* "changed": {"2026-08-20T10:00:00Z":["huawei",…]}: channels come in thousands at a time, so the times are few. */
@@ -134,14 +135,15 @@ static enum status parse_changed(struct config *config, struct channels *channel
     return STATUS_OK;
 }
 
-static enum status parse_items(struct arena *arena, struct config *config, struct channels *channels, struct error *error)
+static enum status parse_items(struct config *config, const char *name, struct channel **items, size_t *count, struct error *error)
 {
-    struct collect collect = {arena, channels};
-    size_t count = json_object_size(json_object_get(config->object, "channels"));
-    channels->items = arena_array(arena, count, sizeof(struct channel));
-    TRY(config_each_object(config, "channels", CONFIG_OPTIONAL, collect_channel, &collect, error));
-    sort_items(channels);
-    return parse_changed(config, channels, error);
+    struct collect collect = {.arena = config->arena};
+    collect.items = arena_array(config->arena, json_object_size(json_object_get(config->object, name)), sizeof(struct channel));
+    TRY(config_each_object(config, name, CONFIG_OPTIONAL, collect_channel, &collect, error));
+    sort_items(collect.items, collect.count);
+    *items = collect.items;
+    *count = collect.count;
+    return STATUS_OK;
 }
 
 enum status channels_parse(struct arena *arena, struct str json, struct channels *out, struct error *error)
@@ -156,7 +158,9 @@ enum status channels_parse(struct arena *arena, struct str json, struct channels
     TRY(config_choice(&config, "url_info", CONFIG_OPTIONAL, url_info_names, &url_info, error));
     TRY(config_text(&config, "filename", CONFIG_OPTIONAL, &channels.filename, error));
     TRY(channels_check_filename(channels.filename, error));
-    TRY(parse_items(arena, &config, &channels, error));
+    TRY(parse_items(&config, "channels", &channels.items, &channels.count, error));
+    TRY(parse_items(&config, "removed", &channels.removed, &channels.removed_count, error));
+    TRY(parse_changed(&config, &channels, error));
     TRY(config_end(&config, error));
     channels.validator = (enum channels_validator)validator;
     channels.url_info = (enum channels_url_info)url_info;
@@ -185,6 +189,16 @@ static void add_changed(struct arena *arena, struct buf *out, const struct chann
     buf_add(out, channels->count ? S("]}") : S("}"));
 }
 
+static void add_table(struct buf *out, const char *name, const struct channel *items, size_t count)
+{
+    buf_printf(out, ",\"%s\":{", name);
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, "%s\n\"" STR_FMT "\":", i ? "," : "", STR_ARG(items[i].id));
+        buf_add(out, items[i].info.json);
+    }
+    buf_add_byte(out, '}');
+}
+
 struct str channels_format(struct arena *arena, const struct channels *channels)
 {
     struct buf out = buf_in(arena, BODY_LIMIT);
@@ -198,22 +212,23 @@ struct str channels_format(struct arena *arena, const struct channels *channels)
     buf_printf(&out, "],\"validator\":\"%s\",\"url_info\":\"%s\",\"filename\":", validator_names[channels->validator],
                url_info_names[channels->url_info]);
     buf_add_json(&out, channels->filename);
-    buf_add(&out, S(",\"channels\":{"));
-    for (size_t i = 0; i < channels->count; i++) {
-        buf_printf(&out, "%s\n\"" STR_FMT "\":", i ? "," : "", STR_ARG(channels->items[i].id));
-        buf_add(&out, channels->items[i].info.json);
-    }
-    buf_add(&out, S("}"));
+    add_table(&out, "channels", channels->items, channels->count);
+    if (channels->removed_count > 0) add_table(&out, "removed", channels->removed, channels->removed_count);
     add_changed(arena, &out, channels);
     buf_add(&out, S("}\n"));
     return buf_str(&out);
 }
 
-const struct channel *channels_find(const struct channels *channels, struct str id)
+static const struct channel *find(const struct channel *items, size_t count, struct str id)
 {
     struct channel wanted = {.id = id};
-    if (channels->count == 0) return NULL;
-    return bsearch(&wanted, channels->items, channels->count, sizeof wanted, by_id);
+    if (count == 0) return NULL;
+    return bsearch(&wanted, items, count, sizeof wanted, by_id);
+}
+
+const struct channel *channels_find(const struct channels *channels, struct str id)
+{
+    return find(channels->items, channels->count, id);
 }
 
 /* --- file names */
@@ -312,18 +327,42 @@ static enum status check_room(const struct channels *channels, const struct chan
     return STATUS_OK;
 }
 
-/* With the store's own ETag nothing tells a cache that a channel's bytes changed, so they must not. */
-static enum status check_frozen(const struct channels *old, const struct channels *new, struct error *error)
+static enum status check_same(const struct channel *items, size_t count, const struct channels *new, struct error *error)
 {
-    if (old->validator != CHANNELS_VALIDATOR_STORE || old->count == 0) return STATUS_OK;
-    ENSURE(old->formats == new->formats && old->validator == new->validator, error, STATUS_INVALID,
-           "with validator 'store' the formats and the validator of an app that has channels may not change");
-    for (size_t i = 0; i < old->count; i++) {
-        const struct channel *now = channels_find(new, old->items[i].id);
-        ENSURE(!now || str_equal(now->info.json, old->items[i].info.json), error, STATUS_INVALID,
-               "channel " STR_FMT ": with validator 'store' the info of a published channel may not change", STR_ARG(old->items[i].id));
+    for (size_t i = 0; i < count; i++) {
+        const struct channel *now = channels_find(new, items[i].id);
+        ENSURE(!now || str_equal(now->info.json, items[i].info.json), error, STATUS_INVALID,
+               "channel " STR_FMT ": with validator 'store' the info of a published channel may not change; it was " STR_FMT,
+               STR_ARG(items[i].id), STR_ARG(items[i].info.json));
     }
     return STATUS_OK;
+}
+
+/* With the store's own ETag nothing tells a cache that a channel's bytes changed, so they must not: not even when the channel is taken
+ * away and comes back. */
+static enum status check_frozen(const struct channels *old, const struct channels *new, struct error *error)
+{
+    if (old->validator != CHANNELS_VALIDATOR_STORE || old->count + old->removed_count == 0) return STATUS_OK;
+    ENSURE(old->formats == new->formats && old->validator == new->validator, error, STATUS_INVALID,
+           "with validator 'store' the formats and the validator of an app that has channels, or had some, may not change");
+    TRY(check_same(old->items, old->count, new, error));
+    return check_same(old->removed, old->removed_count, new, error);
+}
+
+static void remember(struct channels *new, const struct channel *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!channels_find(new, items[i].id)) new->removed[new->removed_count++] = items[i];
+}
+
+static void remember_removed(struct arena *arena, const struct channels *old, struct channels *new)
+{
+    if (new->validator != CHANNELS_VALIDATOR_STORE || old->validator != CHANNELS_VALIDATOR_STORE) return;
+    new->removed = arena_array(arena, old->count + old->removed_count, sizeof *new->removed);
+    new->removed_count = 0;
+    remember(new, old->items, old->count);
+    remember(new, old->removed, old->removed_count);
+    sort_items(new->removed, new->removed_count);
 }
 
 /* What is the same as before keeps its time. */
@@ -402,8 +441,9 @@ static enum status change_row(void *context, struct arena *arena, const struct g
     TRY(parse_row(arena, row, &old, error));
     new = old;
     TRY(update->change(update->context, arena, &new, error));
-    sort_items(&new);
+    sort_items(new.items, new.count);
     TRY(check_frozen(&old, &new, error));
+    remember_removed(arena, &old, &new);
     if (old.formats != new.formats) TRY(check_published(update->store, update->io, update->app, &new, error));
     for (size_t i = 0; i < new.count; i++) TRY(check_room(&new, &new.items[i], error));
     stamp(&old, &new);

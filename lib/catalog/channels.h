@@ -23,6 +23,8 @@ struct channels {
     struct str filename;   /* template */
     struct channel *items; /* by id, in byte order */
     size_t count;
+    struct channel *removed; /* likewise; with validator `store` only: what caches may still hold, and what must not come back changed */
+    size_t removed_count;
 };
 
 void channels_default(struct channels *);
@@ -50,7 +52,7 @@ enum status channels_load(struct store *, struct io, struct str app, uint64_t kn
 /* Changes the row, safely with several writers. `change` edits *channels in the arena (items may be replaced; they need not be sorted), and
  * returns STATUS_NOT_MODIFIED for nothing to do. Refused (STATUS_INVALID): info that does not fit into APK_REGION_DEFAULT bytes (S4, with
  * the number of bytes that fit); formats with two v1 forms where a v1 package is published; and with validator `store` a change to what a
- * published channel's bytes are made of. */
+ * published channel's bytes are made of, be it by way of removing it. */
 typedef enum status channels_change_fn(void *context, struct arena *, struct channels *, struct error *);
 enum status channels_update(struct store *, struct io, struct str app, channels_change_fn *, void *context, struct channels *result,
                             struct error *);

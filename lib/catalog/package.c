@@ -143,6 +143,8 @@ static enum status put_base(struct store *store, struct io io, struct stream str
     TRY(store_head(store, io_anew(io, span), key, &object, error));
     ENSURE(object.size == package->size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes in the store, not %llu", STR_ARG(key),
            (unsigned long long)object.size, (unsigned long long)package->size);
+    ENSURE(!str_empty(object.etag), error, STATUS_UNSUPPORTED, STR_FMT ": the store gives it no ETag, which keeps apart what is alike",
+           STR_ARG(key));
     package->etag = object.etag;
     package->modified = object.modified;
     return STATUS_OK;

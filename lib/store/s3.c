@@ -33,13 +33,14 @@ enum status s3_check_headers(const struct store_get *get, const struct wire_answ
     bool is_range = get->offset > 0 || get->length > 0;
     ENSURE(str_empty(get->if_match) || str_equal(get->if_match, wire_header(answer, S("etag"))), error, STATUS_PRECONDITION,
            "the object is not the version that was asked for");
-    ENSURE(answer->length <= INT64_MAX, error, STATUS_CORRUPT, "an answer without its length");
-    *length = *whole = answer->length;
     ENSURE(answer->status == (is_range ? 206 : 200), error, STATUS_CORRUPT, "status %d where %s was asked for", answer->status,
            is_range ? "a range" : "all");
+    *length = *whole = answer->length;
+    ENSURE(is_range || *length <= INT64_MAX, error, STATUS_CORRUPT, "an answer without its length");
     if (!is_range) return STATUS_OK;
     ENSURE(parse_content_range(wire_header(answer, S("content-range")), &first, &last, whole), error, STATUS_CORRUPT,
            "a range without its Content-Range");
+    if (*length == UINT64_MAX) *length = last - first + 1; /* in chunks */
     bool is_right = first == get->offset && *length == last - first + 1 && (get->length > 0 ? *length == get->length : last == *whole - 1);
     ENSURE(is_right, error, STATUS_CORRUPT, "bytes %llu-%llu of %llu, %llu in all, where %llu from %llu were asked for",
            (unsigned long long)first, (unsigned long long)last, (unsigned long long)*whole, (unsigned long long)*length,

@@ -126,6 +126,13 @@ static enum status refused(struct io io, const struct s3_answer *answer, struct 
     return error->status;
 }
 
+/* Chunks tell their end, and so the length. Where the connection's end is all that tells, it may be a break. */
+static void note_length(struct s3_answer *answer)
+{
+    bool chunked = str_equal_nocase(wire_header(&answer->wire, S("transfer-encoding")), S("chunked"));
+    if (chunked) answer->wire.length = answer->body.length;
+}
+
 static enum status read_body(struct io io, const struct s3_request *request, struct s3_answer *answer, struct attempt *attempt,
                              struct error *error)
 {
@@ -137,6 +144,7 @@ static enum status read_body(struct io io, const struct s3_request *request, str
     attempt->call = NULL;
     attempt->again = status != STATUS_TOO_LARGE;
     attempt->ambiguous = true;
+    if (status == STATUS_OK && has_body) note_length(answer);
     if (status == STATUS_OK && request->check) status = request->check(request, answer, error);
     if (status == STATUS_OK) return STATUS_OK;
     if (status != STATUS_CORRUPT && status != STATUS_UNAVAILABLE && status != STATUS_THROTTLED && status != STATUS_TIMEOUT)

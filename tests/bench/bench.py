@@ -175,9 +175,9 @@ def percentiles(times: list[float]) -> tuple[float, float]:
     return ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
 
 
-def timed(connection: http.client.HTTPConnection, target: str, headers: dict[str, str]) -> float:
+def timed(connection: http.client.HTTPConnection, target: str, wanted: str) -> float:
     start = time.perf_counter()
-    connection.request("GET", target, headers=headers)
+    connection.request("GET", target, headers={"Range": wanted})
     answer = connection.getresponse()
     body = answer.read()
     took = time.perf_counter() - start
@@ -193,17 +193,19 @@ def overlays_from_minio(servers: Servers, apk: Path) -> None:
     function = servers.function("channel-range-splice", {**env, "PAKHUS_STORE": store, "PAKHUS_LOG": "warn"})
     straight = urlsplit(minio.client().generate_presigned_url("get_object", {"Bucket": bucket, "Key": "packages/GAME/1/base.apk"}))
     ours, theirs = [http.client.HTTPConnection("127.0.0.1", urlsplit(url).port) for url in (function.url, minio.url)]
-    headers = {"Range": f"bytes={first}-{last}"}
-    a, b = [], []
-    for i in range(1100):
-        mine = timed(ours, "/packages/GAME/1/huawei.apk", headers)
-        other = timed(theirs, f"{straight.path}?{straight.query}", headers)
-        if i >= 100:
-            a.append(mine)
-            b.append(other)
-    for name, ours_at, theirs_at, wanted in zip(("p50", "p99"), percentiles(a), percentiles(b), (1.15, 1.3)):
-        report(f"overlaid slice from MinIO, {name}, against the range itself", f"{ours_at * 1000:.2f} ms", f"{theirs_at * 1000:.2f} ms",
-               ours_at / theirs_at, wanted, True)
+    # The slice that CDNs ask for again for every channel; and one that nobody has asked for yet, which is another each time.
+    for what, step in ("overlaid slice from MinIO", 0), ("the same, never asked for before", 1):
+        a, b = [], []
+        for i in range(1100):
+            wanted = f"bytes={first + i * step}-{last}"
+            mine = timed(ours, "/packages/GAME/1/huawei.apk", wanted)
+            other = timed(theirs, f"{straight.path}?{straight.query}", wanted)
+            if i >= 100:
+                a.append(mine)
+                b.append(other)
+        for name, ours_at, theirs_at, most in zip(("p50", "p99"), percentiles(a), percentiles(b), (1.15, 1.3)):
+            report(f"{what}, {name}, against the range itself", f"{ours_at * 1000:.2f} ms", f"{theirs_at * 1000:.2f} ms",
+                   ours_at / theirs_at, most, True)
 
 
 # --- channels

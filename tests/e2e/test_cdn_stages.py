@@ -64,11 +64,12 @@ def test_downloads_ask_for_what_is_new_only(chain: Edge, region: Region) -> None
     assert chain.ask("/packages/APP/1.0/huawei.apk", "HEAD").status == 200
     assert (chain.asked(), chain.storage.requests()) == ([], [])
 
-    chain.store.channel("APP", "xiaomi")  # a second channel: the store gives the overlaid slice only
+    chain.store.channel("APP", "xiaomi")  # a second channel: the store is asked for the overlaid slice only, and says that it is the same
     chain.forget()
     assert whole(chain, "xiaomi", region) == offline("xiaomi")
     assert [one.range for one in chain.asked()] == slices
     assert [one.range for one in chain.base_reads()] == clamped(overlaid(region), overlaid(region), region)
+    assert {one.status for one in chain.base_reads()} == {304}
 
 
 def clamped(ranges: list[str], by_function: list[str], region: Region) -> list[str]:

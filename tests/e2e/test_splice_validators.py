@@ -58,6 +58,25 @@ def test_all_slices_say_the_same(name: str, kind: str, place: Place) -> None:
     assert (validators(head) == (etag, modified)) == (kind == "store")
 
 
+@pytest.mark.parametrize("kind", ["package", "store"])
+@pytest.mark.parametrize("condition", ["If-Range", "If-Match"])
+def test_conditions_are_not_left_to_a_store_that_reads_them_otherwise(condition: str, kind: str, place: Place) -> None:
+    """S3 answers an If-Range that names our ETag with the whole base, and an If-Match with 412; MinIO does the latter."""
+    app = f"{condition}-{kind}"
+    place.store.publish(apks.made("v2"), app)
+    place.store.config(app, "--validator", kind)
+    place.store.channel(app, "huawei")
+    url = place.package(app)
+    etag, modified = of(url)
+    for value in (etag, modified) if condition == "If-Range" else (etag, f'"x", {etag}', "*"):
+        answer = client.request(url, headers={condition: value or ""}, range="bytes=10-19")
+        assert answer.status == (302 if (kind, value) == ("store", etag) else 206)
+        followed = client.request(url, headers={condition: value or ""}, range="bytes=10-19", follow=True)
+        assert (followed.status, followed.body) == (206, apks.made("v2").read_bytes()[10:20])
+    base = client.request(f"{place.url}/packages/{app}/1.0.apk", headers={"If-Range": etag or ""})
+    assert base.status == 302  # without a Range it says nothing
+
+
 def test_channels_differ_and_so_do_bases(place: Place) -> None:
     store = place.store
     store.publish(apks.made("v2"), "many", "1.0")
@@ -144,3 +163,34 @@ def test_with_the_stores_validator_published_info_stays(directory: Place) -> Non
     store.channel("APP", "xiaomi", {"campaign": "2"})
     listed = json.loads(store.run("channel", "list", "APP", "--json").stdout)
     assert listed["channels"] == {"huawei": {"channel": "huawei", "campaign": "1"}, "xiaomi": {"channel": "xiaomi", "campaign": "2"}}
+
+
+def test_with_the_stores_validator_a_removed_channel_does_not_come_back_changed(directory: Place) -> None:
+    """Caches may still hold its slices, under the same ETag."""
+    store = directory.store
+    store.publish(apks.made("v2"))
+    store.config("APP", "--validator", "store")
+    for channel in ("huawei", "xiaomi"):
+        store.channel("APP", channel, {"campaign": "1"})
+    before = client.request(directory.package("APP")).body
+    store.run("channel", "remove", "APP", "huawei")
+    store.run("channel", "remove", "APP", "xiaomi")
+    assert client.request(directory.package("APP")).status == 404
+    for refused in (["set", "APP", "huawei", "--info", '{"campaign":"2"}'], ["set", "APP", "huawei"], ["config", "APP", "--formats", "vasdolly"],
+                    ["config", "APP", "--validator", "package"]):
+        done = store.run("channel", *refused, check=False)
+        assert done.returncode == 1, refused
+        assert "validator" in done.stderr
+    assert "removed" not in json.loads(store.run("channel", "config", "APP", "--json").stdout)
+    store.channel("APP", "huawei", {"campaign": "1"})
+    assert client.request(directory.package("APP")).body == before
+    listed = json.loads(store.run("channel", "list", "APP", "--json").stdout)
+    assert (set(listed["channels"]), set(listed["removed"])) == ({"huawei"}, {"xiaomi"})
+
+
+def test_with_a_validator_of_its_own_a_removed_channel_is_forgotten(directory: Place) -> None:
+    store = directory.store
+    store.channel("APP", "huawei", {"campaign": "1"})
+    store.run("channel", "remove", "APP", "huawei")
+    store.channel("APP", "huawei", {"campaign": "2"})
+    assert "removed" not in json.loads(store.run("channel", "list", "APP", "--json").stdout)

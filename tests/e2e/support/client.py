@@ -21,14 +21,14 @@ class Truncated(Exception):
 
 def request(url: str, method: str = "GET", headers: Mapping[str, str] | None = None, range: str | None = None,
             follow: bool = False, timeout: float = 60) -> Answer:
-    """`range` is the Range header's value. With `follow` a 302 is followed once, as devices do: the Range goes along."""
+    """`range` is the Range header's value. With `follow` a 302 is followed once, as devices do: all headers go along."""
     sent = {**(headers or {}), **({} if range is None else {"Range": range})}
     answer = _exchange(url, method, sent, timeout)
     if not follow or answer.status != 302:
         return answer
     location = answer.header("location")
     assert location, "a redirect that leads nowhere"
-    return _exchange(location, method, {name: value for name, value in sent.items() if name == "Range"}, timeout)
+    return _exchange(location, method, sent, timeout)
 
 
 def get(url: str, range: str | None = None, **headers: str) -> Answer:

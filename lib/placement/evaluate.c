@@ -1,0 +1,335 @@
+#include "lib/placement/evaluate.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "lib/placement/evaluate_internal.h"
+#include "lib/placement/lan.h"
+#include "lib/placement/reconcile.h"
+
+enum { LINES_LIMIT = 256 << 20, LINES_FLUSH = 4 << 20 };
+
+/* --- which edges, which LANs */
+
+/* An edge whose turn it is, and what its LANs asked for: by (LAN, package) the misses over the placing rule's spans, then the hits over the
+ * evicting rule's. */
+struct site {
+    const struct edge *edge;
+    struct cells demand;
+};
+struct lan_site {
+    struct str lan;
+    struct site *site; /* NULL: of another part's */
+};
+struct reading {
+    struct job *job;
+    unsigned part;
+    struct site *sites;
+    size_t site_count;
+    struct lan_site *lans; /* by LAN, of all edges */
+    size_t lan_count;
+    struct lan_site none, *last;
+};
+
+static int by_lan(const void *a, const void *b)
+{
+    return str_compare(((const struct lan_site *)a)->lan, ((const struct lan_site *)b)->lan);
+}
+
+static bool is_due(const struct job *job, const struct edge *edge, unsigned part)
+{
+    if (edge->lan_count == 0) return false;
+    if (job->how->edge.length > 0 && !str_equal(job->how->edge, edge->id)) return false;
+    return lan_part(edge->lans[0]) == part;
+}
+
+static void choose_sites(struct reading *reading)
+{
+    const struct registry *registry = reading->job->how->registry;
+    struct arena *arena = reading->job->io.arena;
+    size_t lans = 0;
+    for (size_t i = 0; i < registry->edge_count; i++) lans += registry->edges[i].lan_count;
+    reading->sites = arena_array(arena, registry->edge_count, sizeof *reading->sites);
+    reading->lans = arena_array(arena, lans, sizeof *reading->lans);
+    for (size_t i = 0; i < registry->edge_count; i++) {
+        const struct edge *edge = &registry->edges[i];
+        struct site *site = NULL;
+        if (is_due(reading->job, edge, reading->part)) {
+            site = &reading->sites[reading->site_count++];
+            *site = (struct site){edge, {.arena = arena, .width = reading->job->places + reading->job->evicts}};
+        }
+        for (size_t l = 0; l < edge->lan_count; l++) reading->lans[reading->lan_count++] = (struct lan_site){edge->lans[l], site};
+    }
+    if (reading->lan_count > 0) qsort(reading->lans, reading->lan_count, sizeof *reading->lans, by_lan);
+}
+
+/* Rows come by LAN. `none`: no edge serves it. */
+static struct lan_site *site_of(struct reading *reading, struct str lan)
+{
+    const struct lan_site sought = {.lan = lan};
+    if (reading->last && reading->last != &reading->none && str_equal(reading->last->lan, lan)) return reading->last;
+    struct lan_site *found = reading->lan_count > 0 ? bsearch(&sought, reading->lans, reading->lan_count, sizeof sought, by_lan) : NULL;
+    return reading->last = found ? found : &reading->none;
+}
+
+/* --- reading demand */
+
+/* P12. A pair of a LAN that no edge serves. */
+static enum status look_at_lone(struct reading *reading, const struct demand_row *row, struct error *error)
+{
+    struct job *job = reading->job;
+    if (!job->place || job->trigger || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
+    struct candidate candidate = {.package = row->package,
+                                  .lan = row->lan,
+                                  .misses = row->misses,
+                                  .hits = row->hits + job->places,
+                                  .decision = DECISION_ALERT,
+                                  .rule = RULE_T1};
+    return job_alert(job, &candidate, error);
+}
+
+static enum status note_row(void *context, const struct demand_row *row, struct error *error)
+{
+    struct reading *reading = context;
+    struct job *job = reading->job;
+    struct lan_site *found = site_of(reading, row->lan);
+    struct package_name name;
+    struct error ignored;
+    if (found == &reading->none) return lan_part(row->lan) == reading->part ? look_at_lone(reading, row, error) : STATUS_OK;
+    if (!found->site || package_name_parse(row->package, &name, &ignored) != STATUS_OK) return STATUS_OK;
+    job->result->pairs++;
+    edge_package(found->site->edge, &name);
+    uint64_t *counts = cells_of(&found->site->demand, row->lan, package_name_format(job->io.arena, &name));
+    for (unsigned i = 0; i < job->places; i++) cells_add(&counts[i], row->misses[i]);
+    for (unsigned i = 0; i < job->evicts; i++) cells_add(&counts[job->places + i], row->hits[job->places + i]);
+    return STATUS_OK;
+}
+
+/* The part itself, and those that other LANs of its edges are in. */
+static enum status read_parts(struct reading *reading, struct error *error)
+{
+    struct job *job = reading->job;
+    bool needed[LAN_PARTS] = {false};
+    needed[reading->part] = reading->site_count > 0 || (job->place && !job->trigger);
+    for (size_t i = 0; i < reading->site_count; i++)
+        for (size_t l = 0; l < reading->sites[i].edge->lan_count; l++) needed[lan_part(reading->sites[i].edge->lans[l])] = true;
+    for (unsigned part = 0; part < LAN_PARTS; part++) {
+        const struct demand_question question = {.part = part, .spans = job->spans, .span_count = job->places + job->evicts};
+        if (needed[part]) TRY(demand_sum(job->how->store, job->io, &question, note_row, reading, error));
+    }
+    return STATUS_OK;
+}
+
+/* --- candidates */
+
+struct choice {
+    struct job *job;
+    const struct edge *edge;
+    struct cells packages; /* as in site.demand, of the LAN that asks most; hits of all; then 1 + the number of that LAN's pair */
+    struct cells *demand;
+    struct wanted wanted;
+    struct candidate *candidates;
+    size_t count;
+};
+
+/* What a query counted and did not write yet is the current window's. */
+static void add_unflushed(struct choice *choice)
+{
+    const struct triggering *trigger = choice->job->trigger;
+    if (!trigger) return;
+    uint64_t *counts = cells_of(choice->demand, trigger->lan, trigger->package);
+    cells_add(&counts[0], trigger->unflushed);
+}
+
+static bool asks_more(const struct policy_place *place, const uint64_t *a, const uint64_t *b)
+{
+    bool a_passes = policy_places(place, 0, true, a) != RULE_NONE, b_passes = policy_places(place, 0, true, b) != RULE_NONE;
+    return a_passes != b_passes ? a_passes : a[0] > b[0];
+}
+
+static void join_lans(struct choice *choice)
+{
+    const struct job *job = choice->job;
+    for (size_t i = 0; i < choice->demand->count; i++) {
+        const struct cells_pair *pair = &choice->demand->pairs[i];
+        uint64_t *joined = cells_of(&choice->packages, S(""), pair->package), *number = &joined[job->places + job->evicts];
+        for (unsigned e = 0; e < job->evicts; e++) cells_add(&joined[job->places + e], pair->counts[job->places + e]);
+        if (*number > 0 && !asks_more(&job->how->policy->place, pair->counts, joined)) continue;
+        memcpy(joined, pair->counts, job->places * sizeof *joined);
+        *number = i + 1;
+    }
+    for (size_t i = 0; i < choice->wanted.count; i++) cells_of(&choice->packages, S(""), choice->wanted.items[i].package);
+    cells_sort(&choice->packages);
+}
+
+static enum status ask_facts(struct choice *choice, struct str package, struct package_facts *facts, struct error *error)
+{
+    const struct evaluation *how = choice->job->how;
+    struct package_name name;
+    TRY(package_name_parse(package, &name, error));
+    return how->facts(how->context, choice->job->io, &name, facts, error);
+}
+
+static bool is_of_interest(const struct choice *choice, const struct candidate *candidate)
+{
+    const struct job *job = choice->job;
+    if (candidate->wanted && !candidate->pending) return true;
+    if (!job->place || policy_places(&job->how->policy->place, 0, true, candidate->misses) == RULE_NONE) return candidate->pending;
+    return !job->trigger || str_equal(candidate->package, job->trigger->package);
+}
+
+/* What is not published any more is of no use where it is wanted, and not placed where it is not. */
+static enum status add_candidate(struct choice *choice, const struct cells_pair *pair, struct error *error)
+{
+    const struct job *job = choice->job;
+    const struct wanted_package *wanted = wanted_find(&choice->wanted, pair->package);
+    uint64_t number = pair->counts[job->places + job->evicts];
+    struct candidate *candidate = &choice->candidates[choice->count];
+    struct package_facts facts = {0};
+    *candidate =
+        (struct candidate){.package = pair->package, .misses = pair->counts, .hits = pair->counts + job->places, .wanted = wanted != NULL};
+    if (number > 0) candidate->lan = choice->demand->pairs[number - 1].lan;
+    if (wanted) {
+        candidate->pending = wanted->pending;
+        candidate->since = wanted->since;
+        candidate->size = wanted->size;
+    }
+    if (!is_of_interest(choice, candidate)) return STATUS_OK;
+    enum status status = wanted && !job->evict ? STATUS_OK : ask_facts(choice, pair->package, &facts, error);
+    if (status == STATUS_NOT_FOUND && !wanted) return STATUS_OK;
+    if (status == STATUS_NOT_FOUND) candidate->size = 0;
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
+    if (!wanted) candidate->size = facts.size;
+    choice->count++;
+    return STATUS_OK;
+}
+
+static enum status make_candidates(struct choice *choice, struct error *error)
+{
+    choice->candidates = arena_array(choice->job->io.arena, choice->packages.count, sizeof *choice->candidates);
+    for (size_t i = 0; i < choice->packages.count; i++) TRY(add_candidate(choice, &choice->packages.pairs[i], error));
+    return STATUS_OK;
+}
+
+/* --- an edge */
+
+static void count_decision(struct evaluation_result *result, enum decision_kind kind)
+{
+    result->placed += kind == DECISION_PLACE;
+    result->kept += kind == DECISION_KEEP;
+    result->evicted += kind == DECISION_EVICT;
+    result->no_room += kind == DECISION_NO_ROOM;
+}
+
+static void decide(struct choice *choice)
+{
+    struct job *job = choice->job;
+    const struct decide how = {.policy = job->how->policy,
+                               .now = job->how->now,
+                               .quota = choice->edge->quota,
+                               .place = job->place,
+                               .evict = job->evict,
+                               .asked = job->trigger != NULL};
+    decide_edge(&how, job->io.arena, choice->candidates, choice->count);
+    for (size_t i = 0; i < choice->count; i++) {
+        struct candidate *candidate = &choice->candidates[i];
+        bool gone = candidate->wanted && candidate->size == 0 && job->evict;
+        if (gone) candidate->decision = DECISION_EVICT;
+        if (job->trigger && candidate->decision == DECISION_KEEP && !str_equal(candidate->package, job->trigger->package)) continue;
+        count_decision(job->result, candidate->decision);
+        if (candidate->decision != DECISION_NONE) job_tell(job, choice->edge->id, candidate);
+    }
+}
+
+static enum status decide_site(struct job *job, struct site *site, struct error *error)
+{
+    struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand};
+    choice.packages = (struct cells){.arena = job->io.arena, .width = job->places + job->evicts + 1};
+    TRY(wanted_load(job->how->store, job->io, site->edge->id, 0, &choice.wanted, error));
+    add_unflushed(&choice);
+    join_lans(&choice);
+    TRY(make_candidates(&choice, error));
+    decide(&choice);
+    return job_apply(job, site->edge, choice.candidates, choice.count, error);
+}
+
+static enum status run_part(struct job *job, unsigned part, struct error *error)
+{
+    struct reading reading = {.job = job, .part = part};
+    choose_sites(&reading);
+    TRY(read_parts(&reading, error));
+    for (size_t i = 0; i < reading.site_count; i++) {
+        TRY(decide_site(job, &reading.sites[i], error));
+        if (job->lines.length > LINES_FLUSH) TRY(job_write_lines(job, error));
+    }
+    return job_write_lines(job, error);
+}
+
+/* --- all */
+
+static void set_spans(struct job *job)
+{
+    const struct evaluation *how = job->how;
+    struct span evict[POLICY_WINDOWS_MAXIMUM + 1];
+    job->places = policy_place_spans(how->policy, how->now, job->spans);
+    job->evicts = policy_evict_spans(how->policy, how->now, evict);
+    memcpy(job->spans + job->places, evict, job->evicts * sizeof *evict);
+}
+
+static enum status run_in_own_memory(struct job *job, unsigned part, struct error *error)
+{
+    struct arena *arena = job->io.arena;
+    job->io.arena = arena_new();
+    job->lines = buf_in(job->io.arena, LINES_LIMIT);
+    enum status status = run_part(job, part, error);
+    arena_free(job->io.arena);
+    job->io.arena = arena;
+    return status;
+}
+
+static enum status fold(const struct job *job, unsigned part, struct error *error)
+{
+    if (job->how->dry_run || !job->place || job->trigger) return STATUS_OK;
+    return demand_fold(job->how->store, job->io, part, policy_horizon(job->how->policy, job->how->now), job->how->now, error);
+}
+
+static enum status run(struct job *job, struct error *error)
+{
+    set_spans(job);
+    for (unsigned part = 0; part < LAN_PARTS; part++) {
+        if (job->how->part >= 0 && (unsigned)job->how->part != part) continue;
+        TRY(run_in_own_memory(job, part, error));
+        TRY(fold(job, part, error));
+    }
+    return STATUS_OK;
+}
+
+enum status placement_evaluate(const struct evaluation *how, struct io io, struct evaluation_result *result, struct error *error)
+{
+    struct job job = {.how = how, .io = io, .place = true, .result = result};
+    return run(&job, error);
+}
+
+enum status placement_evict(const struct evaluation *how, struct io io, struct evaluation_result *result, struct error *error)
+{
+    struct job job = {.how = how, .io = io, .evict = true, .result = result};
+    return run(&job, error);
+}
+
+enum status placement_trigger(const struct evaluation *how, struct io io, const struct triggering *trigger, enum decision_kind *decision,
+                              struct error *error)
+{
+    struct evaluation one = *how;
+    struct evaluation_result result = {0};
+    struct triggering normal = *trigger;
+    struct package_name name;
+    TRY(package_name_parse(trigger->package, &name, error));
+    edge_package(trigger->edge, &name);
+    normal.package = package_name_format(io.arena, &name);
+    one.edge = trigger->edge->id;
+    one.part = (int)lan_part(trigger->edge->lans[0]);
+    struct job job = {.how = &one, .io = io, .place = true, .trigger = &normal, .result = &result};
+    TRY(run(&job, error));
+    *decision = result.placed ? DECISION_PLACE : result.kept ? DECISION_KEEP : result.no_room ? DECISION_NO_ROOM : DECISION_NONE;
+    return STATUS_OK;
+}

@@ -1,0 +1,332 @@
+/* Demand → wanted, end to end on a file:// store: P9 to P15, alerts, quota, several at once. */
+#include "lib/placement/evaluate.h"
+
+#include <pthread.h>
+
+#include "lib/placement/demand.h"
+#include "lib/placement/lan.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/scratch.h"
+
+struct fixture {
+    struct arena *arena;
+    char folder[64];
+    struct store *store;
+    struct registry registry;
+    struct policy policy;
+    struct evaluation how;
+    struct evaluation_result result;
+    struct demand *demand;
+    struct error error;
+    int64_t now;
+};
+
+/* GONE is not published; the size is in the version: S/100. */
+static enum status facts_of(void *context, struct io io, const struct package_name *name, struct package_facts *facts, struct error *error)
+{
+    (void)context;
+    (void)io;
+    ENSURE(!str_equal(name->app, S("GONE")), error, STATUS_NOT_FOUND, "it is not published");
+    if (!str_to_u64(name->version, &facts->size)) facts->size = 10;
+    return STATUS_OK;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+    f->arena = arena_new();
+    strcpy(f->folder, "/tmp/placement-evaluate-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    assert_ok(store_open(arena_printf(f->arena, "file://%s", f->folder).data, &f->store, &f->error), &f->error);
+    assert_true(clock_parse_time(S("2026-08-25T12:00:00Z"), &f->now));
+    const char *policy = "{\"place\":{\"t1\":10,\"t2\":2,\"m\":3,\"of\":5,\"window\":{\"last\":\"1d\"}},"
+                         "\"evict\":{\"t3\":3,\"n\":3,\"of\":5,\"window\":{\"last\":\"1d\"}}}";
+    assert_ok(policy_parse(f->arena, str_of(policy), &f->policy, &f->error), &f->error);
+    f->how = (struct evaluation){
+        .store = f->store, .registry = &f->registry, .policy = &f->policy, .facts = facts_of, .now = f->now, .part = -1};
+    f->demand = demand_new(&(struct demand_options){0});
+    clock_set_now(f->now);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    demand_free(f->demand);
+    store_close(f->store);
+    scratch_remove(f->folder);
+    arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+static struct io io_of(struct arena *arena)
+{
+    return (struct io){.arena = arena, .deadline = deadline_in(30 * CLOCK_SECOND)};
+}
+
+static void put_edge(struct fixture *f, const char *json)
+{
+    struct edge edge;
+    assert_ok(edge_parse(f->arena, str_of(json), &edge, &f->error), &f->error);
+    assert_ok(registry_put_edge(f->store, io_of(f->arena), &edge, &f->error), &f->error);
+    assert_ok(registry_load(f->store, io_of(f->arena), &f->registry, &f->error), &f->error);
+}
+
+#define EDGE(id, lans, rest) "{\"edge\":\"" id "\",\"address\":\"192.168.0.5\",\"store\":\"pull\",\"lans\":[" lans "]" rest "}"
+
+static void ask(struct fixture *f, const char *lan, const char *package, bool hit, int days_ago, int times)
+{
+    clock_set_now(f->now - days_ago * (int64_t)CLOCK_DAY);
+    for (int i = 0; i < times; i++) demand_count(f->demand, str_of(lan), true, str_of(package), hit, clock_now());
+    assert_ok(demand_flush(f->demand, f->store, io_of(f->arena), &f->error), &f->error);
+    clock_set_now(f->now);
+}
+
+static void evaluate(struct fixture *f)
+{
+    f->result = (struct evaluation_result){0};
+    assert_ok(placement_evaluate(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
+}
+
+static void evict(struct fixture *f)
+{
+    f->result = (struct evaluation_result){0};
+    assert_ok(placement_evict(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
+}
+
+static void assert_wanted(struct fixture *f, const char *edge, const char *list)
+{
+    struct wanted wanted;
+    struct str names = S(""), separator = S("");
+    assert_ok(wanted_load(f->store, io_of(f->arena), str_of(edge), 0, &wanted, &f->error), &f->error);
+    for (size_t i = 0; i < wanted.count; i++) {
+        names = arena_join(f->arena, names, separator, wanted.items[i].package, wanted.items[i].pending ? S("?") : S(""));
+        separator = S(" ");
+    }
+    assert_str(names, str_of(list));
+}
+
+static bool count_object(void *context, const struct store_object *object)
+{
+    (void)object;
+    ++*(int *)context;
+    return true;
+}
+
+static int objects(struct fixture *f, const char *prefix)
+{
+    int count = 0;
+    assert_ok(store_list(f->store, io_of(f->arena), str_of(prefix), 0, count_object, &count, &f->error), &f->error);
+    return count;
+}
+
+/* --- placing */
+
+static void demand_makes_packages_wanted(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 11);
+    ask(f, "10.0.0.0/8", "B/1", false, 0, 10);
+    for (int day = 1; day < 4; day++) ask(f, "10.0.0.0/8", "C/1", false, day, 3);
+    ask(f, "10.0.0.0/8", "GONE/1", false, 0, 100);
+    evaluate(f);
+    assert_wanted(f, "shop-1", "A/1 C/1");
+    assert_int_equal(f->result.placed, 2);
+    assert_int_equal(objects(f, "decisions/"), 1);
+    evaluate(f);
+    assert_wanted(f, "shop-1", "A/1 C/1");
+    assert_int_equal(f->result.placed, 0);
+    assert_int_equal(f->result.kept, 2);
+}
+
+static void a_dry_run_writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 11);
+    f->how.dry_run = true;
+    evaluate(f);
+    assert_int_equal(f->result.placed, 1);
+    assert_wanted(f, "shop-1", "");
+    assert_int_equal(objects(f, "decisions/"), 0);
+}
+
+/* P2: one edge serves several LANs; each is asked by itself, and hits are summed. */
+static void lans_of_an_edge_are_looked_at_one_by_one(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\",\"192.168.0.0/24\",\"192.168.7.0/24\"", ""));
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 6);
+    ask(f, "192.168.0.0/24", "A/1", false, 0, 6);
+    ask(f, "192.168.7.0/24", "B/1", false, 0, 11);
+    evaluate(f);
+    assert_wanted(f, "shop-1", "B/1");
+}
+
+static void on_an_edge_that_splices_channels_are_their_base(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"splices\":true"));
+    put_edge(f, EDGE("shop-2", "\"10.1.0.0/16\"", ""));
+    for (int i = 0; i < 3; i++) {
+        struct str channel = arena_printf(f->arena, "A/1/c%d", i);
+        ask(f, "10.0.0.0/8", channel.data, false, 0, 4);
+        ask(f, "10.1.0.0/16", channel.data, false, 0, i == 1 ? 11 : 4);
+    }
+    evaluate(f);
+    assert_wanted(f, "shop-1", "A/1");
+    assert_wanted(f, "shop-2", "A/1/c1");
+}
+
+static void p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
+    ask(f, "192.168.0.0/24", "A/1", false, 0, 11);
+    evaluate(f);
+    assert_int_equal(f->result.alerts, 1);
+    assert_int_equal(objects(f, "alerts/2026-08-25/"), 1);
+    evaluate(f);
+    assert_int_equal(objects(f, "alerts/2026-08-25/"), 1);
+    put_edge(f, EDGE("shop-2", "\"192.168.0.0/24\"", ""));
+    evaluate(f);
+    assert_int_equal(f->result.alerts, 0);
+    assert_wanted(f, "shop-2", "A/1");
+}
+
+static void the_quota_is_kept_for_those_that_are_asked_for_most(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"quota\":100"));
+    ask(f, "10.0.0.0/8", "A/60", false, 0, 20);
+    ask(f, "10.0.0.0/8", "B/60", false, 0, 30);
+    ask(f, "10.0.0.0/8", "C/101", false, 0, 900);
+    evaluate(f);
+    assert_wanted(f, "shop-1", "B/60");
+    assert_int_equal(f->result.no_room, 2);
+}
+
+/* --- evicting */
+
+static void what_is_asked_for_no_more_goes(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\",\"192.168.0.0/24\"", ""));
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 11);
+    ask(f, "10.0.0.0/8", "B/1", false, 0, 11);
+    evaluate(f);
+    assert_wanted(f, "shop-1", "A/1 B/1");
+    evict(f);
+    assert_wanted(f, "shop-1", "A/1 B/1"); /* just placed */
+    f->now += 4 * (int64_t)CLOCK_DAY;
+    f->how.now = f->now;
+    for (int day = 0; day < 4; day++) {
+        ask(f, "10.0.0.0/8", "A/1", true, day, 2);
+        ask(f, "192.168.0.0/24", "A/1", true, day, 1);
+        ask(f, "10.0.0.0/8", "B/1", true, day, 2);
+    }
+    evict(f);
+    assert_wanted(f, "shop-1", "A/1");
+    assert_int_equal(f->result.evicted, 1);
+    evict(f);
+    assert_wanted(f, "shop-1", "A/1");
+}
+
+/* --- parts, and several at once */
+
+static void parts_come_to_what_the_whole_comes_to(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 20; i++) {
+        struct str edge = arena_printf(f->arena, EDGE("shop-%d", "\"10.%d.0.0/16\",\"192.168.%d.0/24\"", ""), i, i, i);
+        put_edge(f, edge.data);
+        ask(f, arena_printf(f->arena, "10.%d.0.0/16", i).data, "A/1", false, 0, 11);
+        ask(f, arena_printf(f->arena, "192.168.%d.0/24", i).data, "B/1", false, 0, 11);
+    }
+    f->how.dry_run = true;
+    evaluate(f);
+    uint64_t whole = f->result.placed;
+    f->how.dry_run = false;
+    uint64_t parts = 0;
+    for (f->how.part = 0; f->how.part < LAN_PARTS; f->how.part++) {
+        evaluate(f);
+        parts += f->result.placed;
+    }
+    assert_int_equal(whole, 40);
+    assert_int_equal(parts, 40);
+    assert_wanted(f, "shop-7", "A/1 B/1");
+}
+
+static void *evaluate_alone(void *context)
+{
+    struct fixture *f = context;
+    struct arena *arena = arena_new();
+    struct evaluation_result result = {0};
+    struct error error;
+    if (placement_evaluate(&f->how, io_of(arena), &result, &error) != STATUS_OK) print_error("%s\n", error.text);
+    arena_free(arena);
+    return NULL;
+}
+
+static void several_at_once_do_not_undo_each_other(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t threads[4];
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"quota\":20"));
+    ask(f, "10.0.0.0/8", "A/10", false, 0, 20);
+    ask(f, "10.0.0.0/8", "B/10", false, 0, 20);
+    ask(f, "10.0.0.0/8", "C/10", false, 0, 12);
+    for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, evaluate_alone, f), 0);
+    for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    assert_wanted(f, "shop-1", "A/10 B/10");
+}
+
+/* --- P7 */
+
+static enum decision_kind trigger(struct fixture *f, const char *package, uint64_t unflushed, bool pending)
+{
+    enum decision_kind kind;
+    const struct triggering triggering = {.edge = registry_edge(&f->registry, S("shop-1")),
+                                          .lan = S("10.0.0.0/8"),
+                                          .package = str_of(package),
+                                          .unflushed = unflushed,
+                                          .pending = pending};
+    assert_ok(placement_trigger(&f->how, io_of(f->arena), &triggering, &kind, &f->error), &f->error);
+    return kind;
+}
+
+static void p7_a_miss_that_passes_makes_its_package_wanted(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 8);
+    ask(f, "10.0.0.0/8", "B/1", false, 0, 50);
+    assert_int_equal(trigger(f, "A/1", 2, false), DECISION_NONE);
+    assert_int_equal(trigger(f, "A/1", 3, true), DECISION_PLACE);
+    assert_wanted(f, "shop-1", "A/1?");
+    assert_int_equal(trigger(f, "A/1", 4, false), DECISION_PLACE);
+    assert_wanted(f, "shop-1", "A/1"); /* and B is left to the next evaluation */
+    assert_int_equal(trigger(f, "A/1", 5, false), DECISION_KEEP);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(demand_makes_packages_wanted),
+        TEST(a_dry_run_writes_nothing),
+        TEST(lans_of_an_edge_are_looked_at_one_by_one),
+        TEST(on_an_edge_that_splices_channels_are_their_base),
+        TEST(p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one),
+        TEST(the_quota_is_kept_for_those_that_are_asked_for_most),
+        TEST(what_is_asked_for_no_more_goes),
+        TEST(parts_come_to_what_the_whole_comes_to),
+        TEST(several_at_once_do_not_undo_each_other),
+        TEST(p7_a_miss_that_passes_makes_its_package_wanted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
