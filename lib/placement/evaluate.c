@@ -17,24 +17,15 @@ struct site {
     const struct edge *edge;
     struct cells demand;
 };
-struct lan_site {
-    struct str lan;
-    struct site *site; /* NULL: of another part's */
-};
 struct reading {
     struct job *job;
     unsigned part;
     struct site *sites;
     size_t site_count;
-    struct lan_site *lans; /* by LAN, of all edges */
-    size_t lan_count;
-    struct lan_site none, *last;
+    struct site **of_edges; /* of each edge of the registry; NULL: of another part's */
+    struct str lan;         /* of the last row: rows come by LAN */
+    const struct edge *edge;
 };
-
-static int by_lan(const void *a, const void *b)
-{
-    return str_compare(((const struct lan_site *)a)->lan, ((const struct lan_site *)b)->lan);
-}
 
 static bool is_due(const struct job *job, const struct edge *edge, unsigned part)
 {
@@ -47,29 +38,28 @@ static void choose_sites(struct reading *reading)
 {
     const struct registry *registry = reading->job->how->registry;
     struct arena *arena = reading->job->io.arena;
-    size_t lans = 0;
-    for (size_t i = 0; i < registry->edge_count; i++) lans += registry->edges[i].lan_count;
     reading->sites = arena_array(arena, registry->edge_count, sizeof *reading->sites);
-    reading->lans = arena_array(arena, lans, sizeof *reading->lans);
+    reading->of_edges = arena_array(arena, registry->edge_count, sizeof *reading->of_edges);
     for (size_t i = 0; i < registry->edge_count; i++) {
         const struct edge *edge = &registry->edges[i];
-        struct site *site = NULL;
-        if (is_due(reading->job, edge, reading->part)) {
-            site = &reading->sites[reading->site_count++];
-            *site = (struct site){edge, {.arena = arena, .width = reading->job->places + reading->job->evicts}};
-        }
-        for (size_t l = 0; l < edge->lan_count; l++) reading->lans[reading->lan_count++] = (struct lan_site){edge->lans[l], site};
+        if (!is_due(reading->job, edge, reading->part)) continue;
+        struct site *site = &reading->sites[reading->site_count++];
+        *site = (struct site){edge, {.arena = arena, .width = reading->job->places + reading->job->evicts}};
+        reading->of_edges[i] = site;
     }
-    if (reading->lan_count > 0) qsort(reading->lans, reading->lan_count, sizeof *reading->lans, by_lan);
 }
 
-/* Rows come by LAN. `none`: no edge serves it. */
-static struct lan_site *site_of(struct reading *reading, struct str lan)
+/* NULL: no edge serves it. */
+static const struct edge *edge_of(struct reading *reading, struct str lan)
 {
-    const struct lan_site sought = {.lan = lan};
-    if (reading->last && reading->last != &reading->none && str_equal(reading->last->lan, lan)) return reading->last;
-    struct lan_site *found = reading->lan_count > 0 ? bsearch(&sought, reading->lans, reading->lan_count, sizeof sought, by_lan) : NULL;
-    return reading->last = found ? found : &reading->none;
+    if (reading->lan.data && str_equal(reading->lan, lan)) return reading->edge;
+    reading->lan = arena_copy(reading->job->io.arena, lan);
+    return reading->edge = registry_edge_of(reading->job->how->registry, lan);
+}
+
+static struct site *site_of(const struct reading *reading, const struct edge *edge)
+{
+    return reading->of_edges[edge - reading->job->how->registry->edges];
 }
 
 /* --- reading demand */
@@ -92,14 +82,15 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
 {
     struct reading *reading = context;
     struct job *job = reading->job;
-    struct lan_site *found = site_of(reading, row->lan);
+    const struct edge *edge = edge_of(reading, row->lan);
+    struct site *site = edge ? site_of(reading, edge) : NULL;
     struct package_name name;
     struct error ignored;
-    if (found == &reading->none) return lan_part(row->lan) == reading->part ? look_at_lone(reading, row, error) : STATUS_OK;
-    if (!found->site || package_name_parse(row->package, &name, &ignored) != STATUS_OK) return STATUS_OK;
+    if (!edge) return lan_part(row->lan) == reading->part ? look_at_lone(reading, row, error) : STATUS_OK;
+    if (!site || package_name_parse(row->package, &name, &ignored) != STATUS_OK) return STATUS_OK;
     job->result->pairs++;
-    edge_package(found->site->edge, &name);
-    uint64_t *counts = cells_of(&found->site->demand, row->lan, package_name_format(job->io.arena, &name));
+    edge_package(edge, &name);
+    uint64_t *counts = cells_of(&site->demand, row->lan, package_name_format(job->io.arena, &name));
     for (unsigned i = 0; i < job->places; i++) cells_add(&counts[i], row->misses[i]);
     for (unsigned i = 0; i < job->evicts; i++) cells_add(&counts[job->places + i], row->hits[job->places + i]);
     return STATUS_OK;
@@ -110,9 +101,10 @@ static enum status read_parts(struct reading *reading, struct error *error)
 {
     struct job *job = reading->job;
     bool needed[LAN_PARTS] = {false};
+    const struct registry *registry = job->how->registry;
     needed[reading->part] = reading->site_count > 0 || (job->place && !job->trigger);
-    for (size_t i = 0; i < reading->site_count; i++)
-        for (size_t l = 0; l < reading->sites[i].edge->lan_count; l++) needed[lan_part(reading->sites[i].edge->lans[l])] = true;
+    for (size_t i = 0; i < registry->served_count; i++)
+        if (site_of(reading, registry->served[i].edge)) needed[lan_part(registry->served[i].lan)] = true;
     for (unsigned part = 0; part < LAN_PARTS; part++) {
         const struct demand_question question = {.part = part, .spans = job->spans, .span_count = job->places + job->evicts};
         if (needed[part]) TRY(demand_sum(job->how->store, job->io, &question, note_row, reading, error));
@@ -241,6 +233,13 @@ static void decide(struct choice *choice)
     }
 }
 
+static bool changes(const struct choice *choice)
+{
+    for (size_t i = 0; i < choice->count; i++)
+        if (choice->candidates[i].decision == DECISION_PLACE || choice->candidates[i].decision == DECISION_EVICT) return true;
+    return false;
+}
+
 static enum status decide_site(struct job *job, struct site *site, struct error *error)
 {
     struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand};
@@ -250,7 +249,18 @@ static enum status decide_site(struct job *job, struct site *site, struct error 
     join_lans(&choice);
     TRY(make_candidates(&choice, error));
     decide(&choice);
+    if (changes(&choice)) TRY(job_write_lines(job, error)); /* first: a change that nobody can explain is worse than one said twice */
     return job_apply(job, site->edge, choice.candidates, choice.count, error);
+}
+
+/* A row that makes no sense is for a person to look at: the other edges go on. */
+static enum status decide_or_pass_over(struct job *job, struct site *site, struct error *error)
+{
+    enum status status = decide_site(job, site, error);
+    if (status != STATUS_CORRUPT) return status;
+    log_warn((struct log){0}, "edge=" STR_FMT " is passed over: %s", STR_ARG(site->edge->id), error->text);
+    job->result->failed++;
+    return STATUS_OK;
 }
 
 static enum status run_part(struct job *job, unsigned part, struct error *error)
@@ -259,7 +269,7 @@ static enum status run_part(struct job *job, unsigned part, struct error *error)
     choose_sites(&reading);
     TRY(read_parts(&reading, error));
     for (size_t i = 0; i < reading.site_count; i++) {
-        TRY(decide_site(job, &reading.sites[i], error));
+        TRY(decide_or_pass_over(job, &reading.sites[i], error));
         if (job->lines.length > LINES_FLUSH) TRY(job_write_lines(job, error));
     }
     return job_write_lines(job, error);

@@ -34,6 +34,7 @@ struct evaluation {
 struct evaluation_result {
     uint64_t pairs; /* (LAN, package) that were looked at */
     uint64_t placed, kept, evicted, alerts, no_room;
+    uint64_t failed; /* edges whose row could not be read: logged, and passed over */
 };
 enum status placement_evaluate(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 enum status placement_evict(const struct evaluation *, struct io, struct evaluation_result *, struct error *);

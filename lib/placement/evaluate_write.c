@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "lib/placement/evaluate_internal.h"
 #include "lib/placement/lan.h"
 #include "lib/store/common.h"
@@ -85,15 +87,19 @@ enum status job_alert(struct job *job, const struct candidate *candidate, struct
 struct change {
     const struct job *job;
     const struct edge *edge;
-    const struct candidate *candidates;
+    const struct candidate *candidates; /* by package */
     size_t count;
 };
 
+static int by_package(const void *a, const void *b)
+{
+    return str_compare(((const struct candidate *)a)->package, ((const struct candidate *)b)->package);
+}
+
 static const struct candidate *find(const struct change *change, struct str package)
 {
-    for (size_t i = 0; i < change->count; i++)
-        if (str_equal(change->candidates[i].package, package)) return &change->candidates[i];
-    return NULL;
+    const struct candidate sought = {.package = package};
+    return change->count > 0 ? bsearch(&sought, change->candidates, change->count, sizeof sought, by_package) : NULL;
 }
 
 /* Only what was decided about as it stands: what another one placed anew meanwhile is left alone. */
@@ -119,9 +125,10 @@ static struct str digest_of(const struct change *change, struct arena *arena, co
 static void put_on(const struct change *change, struct arena *arena, struct wanted *wanted, uint64_t used)
 {
     bool pending = change->job->trigger && change->job->trigger->pending;
+    const struct wanted known = *wanted; /* what comes behind it is not in order */
     for (size_t i = 0; i < change->count; i++) {
         const struct candidate *candidate = &change->candidates[i];
-        if (candidate->decision != DECISION_PLACE || wanted_find(wanted, candidate->package)) continue;
+        if (candidate->decision != DECISION_PLACE || wanted_find(&known, candidate->package)) continue;
         if (candidate->size > change->edge->quota - (used < change->edge->quota ? used : change->edge->quota)) continue;
         wanted->items[wanted->count] = (struct wanted_package){.package = candidate->package,
                                                                .since = change->job->how->now,
@@ -146,7 +153,7 @@ static enum status change_wanted(void *context, struct arena *arena, struct want
         const struct candidate *candidate = find(change, item.package);
         if (is_taken_off(change, &item)) continue;
         bool begins = item.pending && candidate && candidate->decision == DECISION_PLACE;
-        if (begins) item.pending = false;
+        if (begins) item.pending = false, item.since = change->job->how->now;
         changed = changed || begins;
         if (!item.pending) used += item.size;
         items[kept++] = item;

@@ -12,11 +12,6 @@ enum { ENTRIES_MOST = 200000, ENTRY_LIMIT = 1 << 20 };
 struct registry_source {
     struct str key, etag, text;
 };
-struct registry_served {
-    struct str lan;
-    const struct edge *edge;
-};
-
 struct sources {
     struct arena *arena;
     struct registry_source *items;
@@ -188,15 +183,35 @@ static bool serves(const struct edge *edge, struct str lan)
     return false;
 }
 
-static enum status check_overlap(const struct registry *registry, const struct edge *edge, struct error *error)
+static bool overlap(const struct network *a, const struct network *b)
+{
+    const struct network *wide = a->prefix <= b->prefix ? a : b, *narrow = wide == a ? b : a;
+    return network_contains(wide, &narrow->address);
+}
+
+/* One device can't be in two LANs of one shop. */
+static enum status check_networks(struct arena *arena, const struct edge *edge, const struct edge *other, struct error *error)
+{
+    if (!str_equal(edge_identity(arena, edge), edge_identity(arena, other))) return STATUS_OK;
+    for (size_t i = 0; i < edge->network_count; i++)
+        for (size_t j = 0; j < other->network_count; j++)
+            ENSURE(!overlap(&edge->networks[i], &other->networks[j]), error, STATUS_INVALID,
+                   "edge " STR_FMT " and edge " STR_FMT " overlap: " STR_FMT " and " STR_FMT
+                   "; give one of the two a site or an egress of its own",
+                   STR_ARG(edge->id), STR_ARG(other->id), STR_ARG(network_format(arena, &edge->networks[i])),
+                   STR_ARG(network_format(arena, &other->networks[j])));
+    return STATUS_OK;
+}
+
+static enum status check_overlap(struct arena *arena, const struct registry *registry, const struct edge *edge, struct error *error)
 {
     for (size_t e = 0; e < registry->edge_count; e++) {
         const struct edge *other = &registry->edges[e];
         if (str_equal(other->id, edge->id)) continue;
+        TRY(check_networks(arena, edge, other, error));
         for (size_t i = 0; i < edge->lan_count; i++)
-            ENSURE(!serves(other, edge->lans[i]), error, STATUS_INVALID,
-                   "edge " STR_FMT " serves the LAN " STR_FMT " already: give one of the two a site or an egress of its own",
-                   STR_ARG(other->id), STR_ARG(edge->lans[i]));
+            ENSURE(!serves(other, edge->lans[i]), error, STATUS_INVALID, "edge " STR_FMT " and edge " STR_FMT " both list the LAN " STR_FMT,
+                   STR_ARG(edge->id), STR_ARG(other->id), STR_ARG(edge->lans[i]));
     }
     return STATUS_OK;
 }
@@ -205,9 +220,24 @@ enum status registry_put_edge(struct store *store, struct io io, const struct ed
 {
     struct registry registry;
     TRY(registry_load(store, io, &registry, error));
-    TRY(check_overlap(&registry, edge, error));
+    TRY(check_overlap(io.arena, &registry, edge, error));
     return store_put(store, io, edge_entry_key(io.arena, edge->id), edge_format(io.arena, edge),
                      &(struct store_put){.content_type = "application/json"}, NULL, error);
+}
+
+static enum status no_edge(struct str id, struct error *error)
+{
+    return error_set(error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'", STR_ARG(id));
+}
+
+enum status registry_get_edge(struct store *store, struct io io, struct str id, struct edge *edge, struct error *error)
+{
+    struct store_object object;
+    ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is no edge's id", STR_ARG(str_first(id, 200)));
+    enum status status = store_get(store, io, edge_entry_key(io.arena, id), &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    if (status == STATUS_NOT_FOUND) return no_edge(id, error);
+    TRY(status);
+    return edge_parse(io.arena, object.body, edge, error);
 }
 
 enum status registry_remove_edge(struct store *store, struct io io, struct str id, struct error *error)
@@ -215,8 +245,7 @@ enum status registry_remove_edge(struct store *store, struct io io, struct str i
     struct store_object object;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is no edge's id", STR_ARG(str_first(id, 200)));
     struct str key = edge_entry_key(io.arena, id);
-    if (store_head(store, io, key, &object, error) == STATUS_NOT_FOUND)
-        return error_set(error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'", STR_ARG(id));
+    if (store_head(store, io, key, &object, error) == STATUS_NOT_FOUND) return no_edge(id, error);
     return store_remove(store, io, key, error);
 }
 

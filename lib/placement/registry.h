@@ -39,6 +39,11 @@ struct lan_entry { /* {"code":"SHOP-7","site":"shop-7","network":"192.168.0.0/24
 
 enum status lan_entry_parse(struct arena *, struct str json, struct lan_entry *, struct error *);
 
+struct registry_served {
+    struct str lan;
+    const struct edge *edge;
+};
+
 struct registry {
     struct edge *edges; /* by id */
     size_t edge_count;
@@ -58,8 +63,10 @@ struct str edge_identity(struct arena *, const struct edge *);
 enum status registry_load(struct store *, struct io, struct registry *, struct error *);
 /* As registry_load, but what has not changed since `known` (NULL: nothing is known) is not read again. STATUS_NOT_MODIFIED: nothing has. */
 enum status registry_refresh(struct store *, struct io, const struct registry *known, struct registry *, struct error *);
-/* Registers or changes an edge. STATUS_INVALID, naming both, where another edge serves the same LAN (equal site and network, unless their
- * egress lists tell them apart). */
+/* One edge. STATUS_NOT_FOUND, with words, where there is none. */
+enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
+/* Registers or changes an edge. STATUS_INVALID, naming both, where another edge of the same site (or with no site, and the same first
+ * egress) has a network that overlaps, or lists the same code. */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
 enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);

@@ -169,16 +169,69 @@ static void lans_of_an_edge_are_looked_at_one_by_one(void **state)
 static void on_an_edge_that_splices_channels_are_their_base(void **state)
 {
     struct fixture *f = *state;
-    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"splices\":true"));
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/16\"", ",\"splices\":true"));
     put_edge(f, EDGE("shop-2", "\"10.1.0.0/16\"", ""));
     for (int i = 0; i < 3; i++) {
         struct str channel = arena_printf(f->arena, "A/1/c%d", i);
-        ask(f, "10.0.0.0/8", channel.data, false, 0, 4);
+        ask(f, "10.0.0.0/16", channel.data, false, 0, 4);
         ask(f, "10.1.0.0/16", channel.data, false, 0, i == 1 ? 11 : 4);
     }
     evaluate(f);
     assert_wanted(f, "shop-1", "A/1");
     assert_wanted(f, "shop-2", "A/1/c1");
+}
+
+static enum status mark_pending(void *context, struct arena *arena, struct wanted *wanted, struct error *error)
+{
+    const struct fixture *f = context;
+    static const char *const names[] = {"D/1", "M/1", "P/1"};
+    (void)error;
+    wanted->count = sizeof names / sizeof *names;
+    wanted->items = arena_array(arena, wanted->count, sizeof *wanted->items);
+    for (size_t i = 0; i < wanted->count; i++)
+        wanted->items[i] = (struct wanted_package){
+            .package = str_of(names[i]), .since = f->now - 1000, .reason = RULE_TRIGGER, .pending = true, .size = 10};
+    return STATUS_OK;
+}
+
+static void p7_pending_ones_and_newcomers_are_placed_together(void **state)
+{
+    struct fixture *f = *state;
+    struct wanted wanted;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
+    assert_ok(wanted_update(f->store, io_of(f->arena), S("shop-1"), mark_pending, f, &wanted, &f->error), &f->error);
+    static const char *const asked[] = {"A/1", "B/1", "C/1", "D/1", "E/1", "P/1"};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) ask(f, "10.0.0.0/8", asked[i], false, 0, 11);
+    evaluate(f);
+    assert_wanted(f, "shop-1", "A/1 B/1 C/1 D/1 E/1 M/1? P/1");
+    assert_ok(wanted_load(f->store, io_of(f->arena), S("shop-1"), 0, &wanted, &f->error), &f->error);
+    assert_int_equal(wanted_find(&wanted, S("P/1"))->since, f->now); /* from now on it is new */
+}
+
+static void p1_a_lan_that_the_edge_lists_by_its_code_is_its_own(void **state)
+{
+    struct fixture *f = *state;
+    struct lan_entry entry;
+    const char *lan = "{\"code\":\"SHOP-7\",\"site\":\"seven\",\"network\":\"192.168.0.0/24\"}";
+    assert_ok(registry_put_lan(f->store, io_of(f->arena), str_of(lan), &entry, &f->error), &f->error);
+    put_edge(f, EDGE("shop-7", "\"SHOP-7\"", ""));
+    ask(f, "seven@192.168.0.0/24", "A/1", false, 0, 11);
+    evaluate(f);
+    assert_int_equal(f->result.alerts, 0);
+    assert_wanted(f, "shop-7", "A/1");
+}
+
+static void a_row_that_cannot_be_read_stops_its_edge_only(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.1.0.0/16\"", ""));
+    put_edge(f, EDGE("shop-2", "\"10.2.0.0/16\"", ""));
+    assert_ok(store_put(f->store, io_of(f->arena), S("wanted/shop-1/9999999999999999"), S("{"), NULL, NULL, &f->error), &f->error);
+    ask(f, "10.1.0.0/16", "A/1", false, 0, 11);
+    ask(f, "10.2.0.0/16", "A/1", false, 0, 11);
+    evaluate(f);
+    assert_int_equal(f->result.failed, 1);
+    assert_wanted(f, "shop-2", "A/1");
 }
 
 static void p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one(void **state)
@@ -321,6 +374,9 @@ int main(void)
         TEST(a_dry_run_writes_nothing),
         TEST(lans_of_an_edge_are_looked_at_one_by_one),
         TEST(on_an_edge_that_splices_channels_are_their_base),
+        TEST(p7_pending_ones_and_newcomers_are_placed_together),
+        TEST(p1_a_lan_that_the_edge_lists_by_its_code_is_its_own),
+        TEST(a_row_that_cannot_be_read_stops_its_edge_only),
         TEST(p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one),
         TEST(the_quota_is_kept_for_those_that_are_asked_for_most),
         TEST(what_is_asked_for_no_more_goes),

@@ -194,7 +194,12 @@ static void two_edges_do_not_serve_one_lan(void **state)
     struct fixture *f = *state;
     assert_ok(put(f, EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
     assert_error(put(f, EDGE("shop-2", ",\"lans\":[\"10.0.0.0/8\",\"192.168.0.9/24\"]")), STATUS_INVALID, &f->error,
-                 "edge shop-1 serves the LAN 192.168.0.0/24");
+                 "edge shop-2 and edge shop-1 overlap: 192.168.0.0/24 and 192.168.0.0/24");
+    assert_error(put(f, EDGE("shop-2", ",\"lans\":[\"192.168.0.0/16\"]")), STATUS_INVALID, &f->error, "192.168.0.0/16 and 192.168.0.0/24");
+    assert_ok(put(f, EDGE("shop-3", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"three\"")), &f->error);
+    assert_ok(put(f, EDGE("shop-4", ",\"lans\":[\"SHOP-7\"]")), &f->error);
+    assert_error(put(f, EDGE("shop-5", ",\"lans\":[\"SHOP-7\"]")), STATUS_INVALID, &f->error,
+                 "edge shop-5 and edge shop-4 both list the LAN @SHOP-7");
     assert_ok(put(f, EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"region\":\"x\"")), &f->error); /* itself, changed */
     assert_ok(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), &f->error);
     assert_ok(put(f, EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
@@ -207,6 +212,22 @@ static void one_bad_entry_stops_nobody(void **state)
     assert_ok(store_put(f->store, io_of(f), S("edges/bad.json"), S("{"), NULL, NULL, &f->error), &f->error);
     put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"]"), NULL});
     assert_int_equal(f->registry.edge_count, 1);
+}
+
+static void what_has_not_changed_is_not_read_again(void **state)
+{
+    struct fixture *f = *state;
+    struct registry again, changed;
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"10.1.0.0/16\"]"), EDGE("shop-2", ",\"lans\":[\"10.2.0.0/16\"]"), NULL});
+    assert_int_equal(registry_refresh(f->store, io_of(f), &f->registry, &again, &f->error), STATUS_NOT_MODIFIED);
+    assert_ok(put(f, EDGE("shop-2", ",\"lans\":[\"10.3.0.0/16\"]")), &f->error);
+    assert_ok(registry_refresh(f->store, io_of(f), &f->registry, &changed, &f->error), &f->error);
+    assert_str(registry_edge_of(&changed, S("10.3.0.0/16"))->id, S("shop-2"));
+    assert_str(registry_edge_of(&changed, S("10.1.0.0/16"))->id, S("shop-1"));
+    assert_null(registry_edge_of(&changed, S("10.2.0.0/16")));
+    assert_ok(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), &f->error);
+    assert_ok(registry_refresh(f->store, io_of(f), &changed, &again, &f->error), &f->error);
+    assert_int_equal(again.edge_count, 1);
 }
 
 /* --- nearness */
@@ -244,6 +265,7 @@ int main(void)
         TEST(p1_a_registered_code_stands_for_a_lan),
         TEST(two_edges_do_not_serve_one_lan),
         TEST(one_bad_entry_stops_nobody),
+        TEST(what_has_not_changed_is_not_read_again),
         TEST(p6_the_nearest_edges_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
