@@ -42,7 +42,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-package deps-test static-libs
+.PHONY: all package nginx-module run localstack invoke test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-package deps-test static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -87,10 +87,10 @@ $(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 
 # Sanitizers want the shared C library; everything that is deployed is static and not relocated, which halves its start-up.
 # ld warns that static programs can't look up names by glibc: c-ares does it for us (-w).
-$(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) | static-libs
+$(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts/static-libs | static-libs
 	@mkdir -p $(@D)
 	$(call say,link $@)
-	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $^ $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $(filter %.o %.a,$^) $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $(filter %.o %.a,$^) $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
 
 # One zip a function, for Lambda and for Function Compute: the same bytes from the same sources, wherever and whenever it is made.
 PACKAGES := $(FUNCTIONS:%=build/package/$(ARCH)/%.zip)
@@ -128,6 +128,12 @@ run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data
 	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
 
+localstack: deps-test all ## deploys template.yaml into a LocalStack and prints its URLs; STORE=minio keeps packages in a MinIO, DOCKER=1 uses containers
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions STORE=$(STORE) DOCKER=$(DOCKER) exec "$$(scripts/fetch venv)/bin/python" localstack/run.py
+
+invoke: deps-test all ## FUNCTION=name EVENT=events/….json: sends one event to one function, under Lambda's runtime emulator
+	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions "$$(scripts/fetch venv)/bin/python" events/invoke.py $(FUNCTION) $(EVENT)
+
 # --- tests
 
 $(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(COMMANDS) $(ARCHIVE)
@@ -139,6 +145,8 @@ unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
+	+@$(MAKE) -s package SANITIZE= ARCH=x86_64
+	+@$(MAKE) -s package SANITIZE= ARCH=arm64
 	@scripts/run-e2e-tests $(BUILD)
 
 # One after the other: the end-to-end tests have clocks to keep.

@@ -79,10 +79,12 @@ int cmd_channel(int argc, char **argv);
 int cmd_url(int argc, char **argv);
 int cmd_admission(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
-int cmd_edge(int argc, char **argv);
-int cmd_lan(int argc, char **argv);
-int cmd_policy(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
+int cmd_evaluate(int argc, char **argv);
+int cmd_evict(int argc, char **argv);
+int cmd_reconcile(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
+int cmd_edge(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 
 #endif

@@ -1,159 +1,98 @@
+#include "cli/edge.h"
+
+#include <inttypes.h>
 #include <stdio.h>
 
-#include "cli/fields.h"
 #include "cli/stored.h"
 #include "lib/placement/registry.h"
 #include "lib/placement/state.h"
 
-enum { EDGE_LIMIT = 1 << 20, PATIENCE = 2 * CLOCK_MINUTE };
+enum { ENTRY_LIMIT = 1 << 20, REGISTRY_TIME = 5 * CLOCK_MINUTE };
 
 static struct str store_url;
 static bool json;
-
-/* A fleet of edges is an object each to read. */
-static struct io registry_io(struct arena *arena)
-{
-    return (struct io){.arena = arena, .deadline = deadline_in(PATIENCE)};
-}
+static const struct command_option store_options[] = {STORED_OPTION(&store_url)};
+static const struct command_option shown_options[] = {
+    STORED_OPTION(&store_url),
+    {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON"},
+};
 
 /* --- add */
 
-static struct str id, address, directory, lans, site, location, region, egress, edge_store, credentials;
-static uint64_t quota = UINT64_MAX;
-static bool splices;
-static const struct command_option add_options[] = {
-    STORED_OPTION(&store_url),
-    {"id", 0, OPTION_TEXT, &id, "ID", "what the edge is called"},
-    {"address", 'a', OPTION_TEXT, &address, "HOST[:PORT]", "where devices reach it"},
-    {"directory", 0, OPTION_TEXT, &directory, "PATH", "what stands between host and package: /data/share"},
-    {"lans", 'l', OPTION_TEXT, &lans, "LIST", "networks or codes of LANs that it serves, with commas between"},
-    {"site", 0, OPTION_TEXT, &site, "SITE", "the shop that they are in, where others use the same networks"},
-    {"egress", 0, OPTION_TEXT, &egress, "LIST", "public networks that the shop's queries come from"},
-    {"location", 0, OPTION_TEXT, &location, "LAT,LON", "where it is, in degrees"},
-    {"region", 0, OPTION_TEXT, &region, "REGION", "where it is: LANs of the same region are near"},
-    {"quota", 'q', OPTION_SIZE, &quota, "BYTES", "of disk for packages; no limit unless said"},
-    {"edge-store", 0, OPTION_TEXT, &edge_store, "URL", "its own store, s3://… or file:///…; without it the edge pulls"},
-    {"credentials", 0, OPTION_TEXT, &credentials, "NAME", "of its store: <NAME>_ACCESS_KEY_ID and its kin in the environment"},
-    {"splices", 0, OPTION_FLAG, &splices, NULL, "it runs 'pakhus serve': a base serves every channel"},
-};
 static const struct command add = {
     .name = "edge add",
-    .arguments = "[FILE.json]",
-    .summary = "Registers an edge, or changes it: a file ('-': standard input), or all of it as options.",
-    .example = "pakhus edge add --store s3://packages --id shop-1 --address 192.168.0.5 --directory /data/share --lans 192.168.0.0/24 "
-               "--site shop-1 --quota 64G",
-    COMMAND_OPTIONS(add_options),
+    .arguments = "FILE.json",
+    .summary = "Registers an edge, or changes it: its address, LANs, quota, store; '-' reads it from standard input.",
+    .example = "pakhus edge add --store s3://packages shop-1.json",
+    COMMAND_OPTIONS(store_options),
+    .least = 1,
     .most = 1,
 };
-
-/* As the file would say it, so that one parser checks both. */
-static enum status options_as_json(struct arena *arena, struct str *text, struct error *error)
-{
-    struct buf out = buf_in(arena, EDGE_LIMIT);
-    buf_add(&out, S("{\"edge\":"));
-    buf_add_json(&out, id);
-    fields_add_text(&out, "address", address);
-    fields_add_text(&out, "directory", directory);
-    fields_add_list(&out, "lans", lans);
-    fields_add_text(&out, "site", site);
-    fields_add_list(&out, "egress", egress);
-    TRY(fields_add_location(&out, "location", location, error));
-    fields_add_text(&out, "region", region);
-    if (quota != UINT64_MAX) buf_printf(&out, ",\"quota\":%llu", (unsigned long long)quota);
-    fields_add_text(&out, "store", edge_store.data ? edge_store : S("pull"));
-    fields_add_text(&out, "credentials", credentials);
-    if (splices) buf_add(&out, S(",\"splices\":true"));
-    buf_add(&out, S("}\n"));
-    ENSURE(!out.overflow, error, STATUS_TOO_LARGE, "more than %d bytes to say of an edge", EDGE_LIMIT);
-    *text = buf_str(&out);
-    return STATUS_OK;
-}
-
-static bool has_options(void)
-{
-    return id.data || address.data || directory.data || lans.data || site.data || egress.data || location.data || region.data ||
-           quota != UINT64_MAX || edge_store.data || credentials.data || splices;
-}
 
 static enum status run_add(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
     struct str text;
     struct edge edge;
-    ENSURE((count == 1) != has_options(), error, STATUS_INVALID, "say the edge as FILE.json or as options, beginning with --id");
-    if (count == 1)
-        TRY(command_read(arena, words[0].data, EDGE_LIMIT, &text, error));
-    else
-        TRY(options_as_json(arena, &text, error));
-    TRY(edge_parse(arena, text, &edge, error));
+    (void)count;
+    TRY(command_read(arena, words[0].data, ENTRY_LIMIT, &text, error));
+    TRY(edge_parse(arena, text, &edge, error)); /* before there is a store: its words are of the edge */
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(registry_put_edge(store, registry_io(arena), &edge, error));
-    fprintf(stderr, STR_FMT ": serves %zu LAN%s\n", STR_ARG(edge.id), edge.lan_count, edge.lan_count == 1 ? "" : "s");
+    TRY(registry_put_edge(store, (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)}, &edge, error));
+    fprintf(stderr, STR_FMT ": %zu LAN%s\n", STR_ARG(edge.id), edge.lan_count, edge.lan_count == 1 ? "" : "s");
     return STATUS_OK;
 }
 
 /* --- list */
 
-static const struct command_option list_options[] = {
-    STORED_OPTION(&store_url),
-    {"json", 0, OPTION_FLAG, &json, NULL, "print the edges as a JSON array"},
-};
 static const struct command list = {
     .name = "edge list",
     .arguments = "",
-    .summary = "Lists the edges: id, tab, address, tab, quota, tab, push or pull, tab, its LANs.",
+    .summary = "Lists the edges: id, tab, address and directory, tab, its LANs with commas.",
     .example = "pakhus edge list --store s3://packages",
-    COMMAND_OPTIONS(list_options),
+    COMMAND_OPTIONS(shown_options),
 };
 
-static void print_quota(uint64_t bytes)
+static enum status load_registry(struct arena *arena, struct registry *registry, struct error *error)
 {
-    if (bytes == UINT64_MAX)
-        fputs("no limit", stdout);
-    else
-        printf("%llu", (unsigned long long)bytes);
+    struct store *store;
+    TRY(stored_open(arena, store_url, &store, error));
+    return registry_load(store, (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)}, registry, error);
 }
 
 static void print_edge(const struct edge *edge)
 {
-    printf(STR_FMT "\t" STR_FMT "\t", STR_ARG(edge->id), STR_ARG(edge->address));
-    print_quota(edge->quota);
-    printf("\t%s\t", edge->store.length > 0 ? "push" : "pull");
+    printf(STR_FMT "\t" STR_FMT STR_FMT "\t", STR_ARG(edge->id), STR_ARG(edge->address), STR_ARG(edge->directory));
     for (size_t i = 0; i < edge->lan_count; i++) printf("%s" STR_FMT, i ? "," : "", STR_ARG(edge->lans[i]));
-    puts(edge->lan_count > 0 ? "" : "-");
+    putchar('\n');
+}
+
+static void print_edges_json(struct arena *arena, const struct registry *registry)
+{
+    for (size_t i = 0; i < registry->edge_count; i++)
+        printf("%s" STR_FMT, i ? "," : "[", STR_ARG(str_trim(edge_format(arena, &registry->edges[i]))));
+    puts(registry->edge_count ? "]" : "[]");
 }
 
 static enum status run_list(struct arena *arena, const struct str *words, int count, struct error *error)
 {
-    struct store *store;
     struct registry registry;
     (void)words;
     (void)count;
-    TRY(stored_open(arena, store_url, &store, error));
-    TRY(registry_load(store, registry_io(arena), &registry, error));
-    for (size_t i = 0; i < registry.edge_count; i++) {
-        const struct edge *edge = &registry.edges[i];
-        if (json)
-            printf("%s" STR_FMT, i ? "," : "[", STR_ARG(str_trim(edge_format(arena, edge))));
-        else
-            print_edge(edge);
-    }
-    if (json) puts(registry.edge_count > 0 ? "]" : "[]");
+    TRY(load_registry(arena, &registry, error));
+    if (json) return print_edges_json(arena, &registry), STATUS_OK;
+    for (size_t i = 0; i < registry.edge_count; i++) print_edge(&registry.edges[i]);
     return STATUS_OK;
 }
 
 /* --- show */
 
-static const struct command_option show_options[] = {
-    STORED_OPTION(&store_url),
-    {"json", 0, OPTION_FLAG, &json, NULL, "print all of it as JSON"},
-};
 static const struct command show = {
     .name = "edge show",
     .arguments = "EDGE",
-    .summary = "Says what an edge is, what is wanted there and why, what it holds, and how much of its quota that takes.",
+    .summary = "Tells what an edge holds and what is wanted there: package, tab, state, tab, bytes, tab, since when.",
     .example = "pakhus edge show --store s3://packages shop-1",
-    COMMAND_OPTIONS(show_options),
+    COMMAND_OPTIONS(shown_options),
     .least = 1,
     .most = 1,
 };
@@ -162,91 +101,76 @@ struct shown {
     struct edge edge;
     struct wanted wanted;
     struct held held;
-    uint64_t wanted_bytes, held_bytes;
 };
 
-static void add_size(uint64_t *sum, uint64_t size)
+/* What is on its way in or out takes room too. */
+static uint64_t used(const struct held *held)
 {
-    if (__builtin_add_overflow(*sum, size, sum)) *sum = UINT64_MAX;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < held->count; i++) bytes += held->items[i].size;
+    return bytes;
 }
 
-static enum status load(struct arena *arena, struct str name, struct shown *shown, struct error *error)
+static void print_summary(const struct shown *shown)
 {
-    struct store *store;
-    struct io io = command_io(arena);
-    TRY(stored_check_id(name, "EDGE", error));
-    TRY(stored_open(arena, store_url, &store, error));
-    TRY(registry_get_edge(store, io, name, &shown->edge, error));
-    TRY(wanted_load(store, io, name, 0, &shown->wanted, error));
-    TRY(held_load(store, io, name, 0, &shown->held, error));
-    for (size_t i = 0; i < shown->wanted.count; i++)
-        if (!shown->wanted.items[i].pending) add_size(&shown->wanted_bytes, shown->wanted.items[i].size);
-    for (size_t i = 0; i < shown->held.count; i++) add_size(&shown->held_bytes, shown->held.items[i].size);
-    return STATUS_OK;
+    const struct edge *edge = &shown->edge;
+    print_edge(edge);
+    printf("%" PRIu64 " bytes", used(&shown->held));
+    if (edge->quota != UINT64_MAX) printf(" of %" PRIu64, edge->quota);
+    printf("; %s%s\n", edge->store.length > 0 ? "we copy to it" : "it pulls", edge->splices ? ", and splices" : "");
 }
 
-static void print_json(struct arena *arena, const struct shown *shown)
+static void print_package(struct arena *arena, struct str package, const char *state, uint64_t size, int64_t since)
 {
-    printf("{\"edge\":" STR_FMT, STR_ARG(str_trim(edge_format(arena, &shown->edge))));
-    printf(",\"wanted\":" STR_FMT, STR_ARG(str_trim(wanted_format(arena, &shown->wanted))));
-    printf(",\"held\":" STR_FMT, STR_ARG(str_trim(held_format(arena, &shown->held))));
-    printf(",\"wanted_bytes\":%llu,\"held_bytes\":%llu}\n", (unsigned long long)shown->wanted_bytes, (unsigned long long)shown->held_bytes);
+    printf(STR_FMT "\t%s\t%" PRIu64 "\t" STR_FMT "\n", STR_ARG(package), state, size, STR_ARG(clock_format_time(arena, since)));
 }
 
-static const char *held_word(const struct shown *shown, struct str package)
+/* What is there in any state says so for itself; of what is wanted, what is not there at all. */
+static void print_packages(struct arena *arena, const struct held *held, const struct wanted *wanted)
 {
-    static const char *const words[] = {"held", "copying", "leaving"};
-    const struct held_package *held = held_find_any(&shown->held, package);
-    return held ? words[held->state] : "not held";
-}
-
-static void print_package(struct arena *arena, struct str package, uint64_t size, const char *wanted, const char *held, int64_t since)
-{
-    printf(STR_FMT "\t%llu\t%s\t%s\t" STR_FMT "\n", STR_ARG(package), (unsigned long long)size, wanted, held,
-           STR_ARG(clock_format_time(arena, since)));
-}
-
-static void print_words(struct arena *arena, const struct shown *shown)
-{
-    printf("edge\t" STR_FMT "\naddress\t" STR_FMT STR_FMT "\nlans\t", STR_ARG(shown->edge.id), STR_ARG(shown->edge.address),
-           STR_ARG(shown->edge.directory));
-    for (size_t i = 0; i < shown->edge.lan_count; i++) printf("%s" STR_FMT, i ? "," : "", STR_ARG(shown->edge.lans[i]));
-    fputs("\nquota\t", stdout);
-    print_quota(shown->edge.quota);
-    printf("\nwanted\t%llu\nheld\t%llu\n", (unsigned long long)shown->wanted_bytes, (unsigned long long)shown->held_bytes);
-    for (size_t i = 0; i < shown->wanted.count; i++) {
-        const struct wanted_package *item = &shown->wanted.items[i];
-        const char *wanted = item->pending ? "pending" : policy_rule_name(item->reason);
-        print_package(arena, item->package, item->size, wanted, held_word(shown, item->package), item->since);
+    static const char *const states[] = {[HELD_HERE] = "held", [HELD_COPYING] = "copying", [HELD_LEAVING] = "leaving"};
+    for (size_t i = 0; i < held->count; i++) {
+        const struct held_package *item = &held->items[i];
+        print_package(arena, item->package, states[item->state], item->size, item->since);
     }
-    for (size_t i = 0; i < shown->held.count; i++) {
-        const struct held_package *item = &shown->held.items[i];
-        if (wanted_find(&shown->wanted, item->package)) continue;
-        print_package(arena, item->package, item->size, "not wanted", held_word(shown, item->package), item->since);
+    for (size_t i = 0; i < wanted->count; i++) {
+        const struct wanted_package *item = &wanted->items[i];
+        if (held_find_any(held, item->package)) continue;
+        print_package(arena, item->package, item->pending ? "pending" : "wanted", item->size, item->since);
     }
+}
+
+static void print_shown_json(struct arena *arena, const struct shown *shown)
+{
+    printf("{\"edge\":" STR_FMT ",\"used\":%" PRIu64 ",\"held\":" STR_FMT ",\"wanted\":" STR_FMT "}\n",
+           STR_ARG(str_trim(edge_format(arena, &shown->edge))), used(&shown->held), STR_ARG(str_trim(held_format(arena, &shown->held))),
+           STR_ARG(str_trim(wanted_format(arena, &shown->wanted))));
 }
 
 static enum status run_show(struct arena *arena, const struct str *words, int count, struct error *error)
 {
-    struct shown shown = {0};
+    struct store *store;
+    struct shown shown;
     (void)count;
-    TRY(load(arena, words[0], &shown, error));
-    if (json)
-        print_json(arena, &shown);
-    else
-        print_words(arena, &shown);
+    TRY(stored_check_id(words[0], "EDGE", error));
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(registry_get_edge(store, command_io(arena), words[0], &shown.edge, error));
+    TRY(wanted_load(store, command_io(arena), words[0], 0, &shown.wanted, error));
+    TRY(held_load(store, command_io(arena), words[0], 0, &shown.held, error));
+    if (json) return print_shown_json(arena, &shown), STATUS_OK;
+    print_summary(&shown);
+    print_packages(arena, &shown.held, &shown.wanted);
     return STATUS_OK;
 }
 
 /* --- remove */
 
-static const struct command_option remove_options[] = {STORED_OPTION(&store_url)};
-static const struct command command_remove = {
+static const struct command removal = {
     .name = "edge remove",
     .arguments = "EDGE",
-    .summary = "Forgets an edge: no device is sent there any more. What lies on its disk stays.",
+    .summary = "Takes an edge out of the register: no device is sent there any more. What it holds stays on it.",
     .example = "pakhus edge remove --store s3://packages shop-1",
-    COMMAND_OPTIONS(remove_options),
+    COMMAND_OPTIONS(store_options),
     .least = 1,
     .most = 1,
 };
@@ -257,8 +181,88 @@ static enum status run_remove(struct arena *arena, const struct str *words, int 
     (void)count;
     TRY(stored_check_id(words[0], "EDGE", error));
     TRY(stored_open(arena, store_url, &store, error));
-    return registry_remove_edge(store, command_io(arena), words[0], error);
+    TRY(registry_remove_edge(store, command_io(arena), words[0], error));
+    fprintf(stderr, STR_FMT ": removed\n", STR_ARG(words[0]));
+    return STATUS_OK;
 }
+
+/* --- lan set */
+
+static const struct command lan_set = {
+    .name = "edge lan set",
+    .arguments = "FILE.json",
+    .summary = "Registers a LAN under a code of its own, with or without an edge; '-' reads it from standard input.",
+    .example = "pakhus edge lan set --store s3://packages shop-7.json",
+    COMMAND_OPTIONS(store_options),
+    .least = 1,
+    .most = 1,
+};
+
+static enum status run_lan_set(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    struct str text;
+    struct lan_entry entry;
+    (void)count;
+    TRY(command_read(arena, words[0].data, ENTRY_LIMIT, &text, error));
+    TRY(lan_entry_parse(arena, text, &entry, error));
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(registry_put_lan(store, command_io(arena), text, &entry, error));
+    fprintf(stderr, STR_FMT ": " STR_FMT "\n", STR_ARG(entry.code), STR_ARG(entry.lan));
+    return STATUS_OK;
+}
+
+/* --- lan list */
+
+static const struct command lan_list = {
+    .name = "edge lan list",
+    .arguments = "",
+    .summary = "Lists the registered LANs: code, tab, LAN, tab, the edge that serves it.",
+    .example = "pakhus edge lan list --store s3://packages",
+    COMMAND_OPTIONS(store_options),
+};
+
+static enum status run_lan_list(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct registry registry;
+    (void)words;
+    (void)count;
+    TRY(load_registry(arena, &registry, error));
+    for (size_t i = 0; i < registry.lan_count; i++) {
+        const struct lan_entry *entry = &registry.lans[i];
+        const struct whereabouts code = {.code = entry->code};
+        struct place place;
+        TRY(registry_find(&registry, arena, &code, &place, error));
+        printf(STR_FMT "\t" STR_FMT "\t" STR_FMT "\n", STR_ARG(entry->code), STR_ARG(entry->lan),
+               STR_ARG(place.edge ? place.edge->id : S("-")));
+    }
+    return STATUS_OK;
+}
+
+/* --- lan remove */
+
+static const struct command lan_removal = {
+    .name = "edge lan remove",
+    .arguments = "CODE",
+    .summary = "Takes a LAN's code out of the register.",
+    .example = "pakhus edge lan remove --store s3://packages SHOP-7",
+    COMMAND_OPTIONS(store_options),
+    .least = 1,
+    .most = 1,
+};
+
+static enum status run_lan_remove(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    (void)count;
+    TRY(stored_check_id(words[0], "CODE", error));
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(registry_remove_lan(store, command_io(arena), words[0], error));
+    fprintf(stderr, STR_FMT ": removed\n", STR_ARG(words[0]));
+    return STATUS_OK;
+}
+
+/* --- which of them */
 
 static int cmd_add(int argc, char **argv)
 {
@@ -277,7 +281,32 @@ static int cmd_show(int argc, char **argv)
 
 static int cmd_remove(int argc, char **argv)
 {
-    return command_main(&command_remove, argc, argv, run_remove);
+    return command_main(&removal, argc, argv, run_remove);
+}
+
+static int cmd_lan_set(int argc, char **argv)
+{
+    return command_main(&lan_set, argc, argv, run_lan_set);
+}
+
+static int cmd_lan_list(int argc, char **argv)
+{
+    return command_main(&lan_list, argc, argv, run_lan_list);
+}
+
+static int cmd_lan_remove(int argc, char **argv)
+{
+    return command_main(&lan_removal, argc, argv, run_lan_remove);
+}
+
+static int cmd_lan(int argc, char **argv)
+{
+    static const struct command_entry entries[] = {
+        {"set", cmd_lan_set, "register one, or change it"},
+        {"list", cmd_lan_list, "which there are"},
+        {"remove", cmd_lan_remove, "take one away"},
+    };
+    return command_choose("edge lan", entries, sizeof entries / sizeof *entries, argc, argv);
 }
 
 int cmd_edge(int argc, char **argv)
@@ -285,8 +314,10 @@ int cmd_edge(int argc, char **argv)
     static const struct command_entry entries[] = {
         {"add", cmd_add, "register one, or change it"},
         {"list", cmd_list, "which there are"},
-        {"show", cmd_show, "what one wants and holds"},
-        {"remove", cmd_remove, "forget one"},
+        {"show", cmd_show, "what one holds, and what is wanted there"},
+        {"remove", cmd_remove, "take one out of the register"},
+        {"lan", cmd_lan, "LANs with a code of their own"},
+        {"sync", cmd_edge_sync, "fill this edge's directory"},
     };
     return command_choose("edge", entries, sizeof entries / sizeof *entries, argc, argv);
 }

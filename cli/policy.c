@@ -7,16 +7,17 @@
 enum { POLICY_LIMIT = 1 << 20 };
 
 static struct str store_url;
-static const struct command_option options[] = {STORED_OPTION(&store_url)};
+static bool json;
 
 /* --- set */
 
+static const struct command_option set_options[] = {STORED_OPTION(&store_url)};
 static const struct command set = {
     .name = "policy set",
     .arguments = "FILE.json",
-    .summary = "Checks the policy that says what edges are to hold, and publishes it; '-' reads it from standard input.",
+    .summary = "Checks a placement policy and publishes it; what it does not say is as usual. '-' reads it from standard input.",
     .example = "pakhus policy set --store s3://packages policy.json",
-    COMMAND_OPTIONS(options),
+    COMMAND_OPTIONS(set_options),
     .least = 1,
     .most = 1,
 };
@@ -31,19 +32,97 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     TRY(policy_parse(arena, text, &policy, error)); /* before there is a store: its words are of the policy */
     TRY(stored_open(arena, store_url, &store, error));
     TRY(policy_publish(store, command_io(arena), text, &policy, error));
-    fprintf(stderr, "policy: generation %llu\n", (unsigned long long)policy.generation);
+    fprintf(stderr, "generation %llu\n", (unsigned long long)policy.generation);
     return STATUS_OK;
 }
 
 /* --- show */
 
+static const struct command_option show_options[] = {
+    STORED_OPTION(&store_url),
+    {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON, as 'policy set' takes it"},
+};
 static const struct command show = {
     .name = "policy show",
     .arguments = "",
-    .summary = "Prints the policy that holds.",
+    .summary = "Tells when packages are placed on edges and when they go; what is as usual is marked.",
     .example = "pakhus policy show --store s3://packages",
-    COMMAND_OPTIONS(options),
+    COMMAND_OPTIONS(show_options),
 };
+
+struct line {
+    const char *label;
+    struct str text;
+};
+enum { LINES = 13 };
+
+static struct str window_text(struct arena *arena, const struct window *window)
+{
+    struct str from = clock_format_day_time(arena, window->from), to = clock_format_day_time(arena, window->to);
+    if (window->kind == WINDOW_SINCE) return arena_join(arena, S("since "), from);
+    if (window->kind == WINDOW_SLOT) return arena_join(arena, from, S(" to "), to, S(" each day"));
+    return arena_join(arena, S("the last "), clock_format_span(arena, window->last));
+}
+
+static struct str rule_text(struct arena *arena, unsigned least, unsigned of, double confidence, bool include_current)
+{
+    struct str with = include_current ? S("with the current one") : S("without the current one");
+    if (confidence > 0) return arena_printf(arena, "%.4g of %u, " STR_FMT, confidence, of, STR_ARG(with));
+    return arena_printf(arena, "%u of %u, " STR_FMT, least, of, STR_ARG(with));
+}
+
+static struct str number_text(struct arena *arena, uint64_t number)
+{
+    return arena_printf(arena, "%llu", (unsigned long long)number);
+}
+
+static struct str small_text(struct arena *arena, const struct policy_place *place)
+{
+    if (place->small_size == 0) return S("-");
+    return arena_printf(arena, "more than %llu up to %llu bytes", (unsigned long long)place->small_t1,
+                        (unsigned long long)place->small_size);
+}
+
+static void describe(struct arena *arena, const struct policy *policy, struct line lines[LINES])
+{
+    static const char *const triggers[] = {
+        [TRIGGER_IMMEDIATE] = "at once", [TRIGGER_BACKGROUND] = "in the background", [TRIGGER_PENDING] = "at the next query"};
+    const struct policy_place *place = &policy->place;
+    const struct policy_evict *evict = &policy->evict;
+    const struct line all[LINES] = {
+        {"place  T1 (more, now)", number_text(arena, place->t1)},
+        {"       T1 of small packages", small_text(arena, place)},
+        {"       T1 where there is room", place->has_room_t1 ? number_text(arena, place->room_t1) : S("-")},
+        {"       T2 (more, again and again)", number_text(arena, place->t2)},
+        {"       windows over T2", rule_text(arena, place->m, place->of, place->confidence, place->include_current)},
+        {"       window", window_text(arena, &place->window)},
+        {"       displaces what serves less by", arena_printf(arena, "× %.9g", place->displace)},
+        {"evict  T3 (fewer)", number_text(arena, evict->t3)},
+        {"       windows under T3", rule_text(arena, evict->n, evict->of, evict->confidence, evict->include_current)},
+        {"       window", window_text(arena, &evict->window)},
+        {"       never within", clock_format_span(arena, evict->grace)},
+        {"a query that triggers places", str_of(triggers[policy->trigger])},
+        {"a patch that is missing", policy->generate_patches ? S("is made") : S("is answered with the full package")},
+    };
+    memcpy(lines, all, sizeof all);
+}
+
+static void print_policy(struct arena *arena, const struct policy *policy)
+{
+    struct policy usual;
+    struct line lines[LINES], defaults[LINES];
+    policy_default(&usual);
+    describe(arena, policy, lines);
+    describe(arena, &usual, defaults);
+    struct str zone = policy->zone == 0 ? S("UTC") : clock_format_zone(arena, policy->zone);
+    if (policy->generation > 0)
+        printf("generation %llu; times are in " STR_FMT "\n", (unsigned long long)policy->generation, STR_ARG(zone));
+    else
+        puts("none was set: all is as usual; times are in UTC");
+    for (size_t i = 0; i < LINES; i++)
+        printf("%-36s " STR_FMT "%s\n", lines[i].label, STR_ARG(lines[i].text),
+               str_equal(lines[i].text, defaults[i].text) ? "  (default)" : "");
+}
 
 static enum status run_show(struct arena *arena, const struct str *words, int count, struct error *error)
 {
@@ -53,8 +132,9 @@ static enum status run_show(struct arena *arena, const struct str *words, int co
     (void)count;
     TRY(stored_open(arena, store_url, &store, error));
     TRY(policy_load(store, command_io(arena), 0, &policy, error));
-    if (policy.generation == 0) fputs("pakhus policy show: none was set; this is what holds until then\n", stderr);
-    printf(STR_FMT, STR_ARG(policy_format(arena, &policy)));
+    if (!json) return print_policy(arena, &policy), STATUS_OK;
+    struct str text = policy_format(arena, &policy);
+    fwrite(text.data, 1, text.length, stdout);
     return STATUS_OK;
 }
 
@@ -71,7 +151,7 @@ static int cmd_show(int argc, char **argv)
 int cmd_policy(int argc, char **argv)
 {
     static const struct command_entry entries[] = {
-        {"show", cmd_show, "print the one that holds"},
+        {"show", cmd_show, "tell what holds"},
         {"set", cmd_set, "check one and publish it"},
     };
     return command_choose("policy", entries, sizeof entries / sizeof *entries, argc, argv);

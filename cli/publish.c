@@ -2,8 +2,7 @@
 
 #include "cli/file.h"
 #include "cli/stored.h"
-#include "lib/catalog/channels.h"
-#include "lib/catalog/package.h"
+#include "lib/catalog/publish.h"
 #include "lib/transfer/progress.h"
 
 static struct str store_url, app, version;
@@ -48,57 +47,32 @@ static ssize_t read_prepared(void *context, void *buffer, size_t capacity, struc
     return (ssize_t)length;
 }
 
-static enum status examine(struct arena *arena, const struct apk_source *source, struct apk_prepared *prepared, struct package *package,
-                           struct error *error)
-{
-    struct apk apk;
-    struct apk_manifest manifest = {0};
-    struct error why;
-    TRY(apk_prepare(arena, source, region, prepared, error));
-    TRY(apk_examine(arena, source, &apk, error));
-    if (apk_manifest(arena, source, &apk, &manifest, &why) != STATUS_OK)
-        fprintf(stderr, "warning: no version code is known for this package: %s\n", why.text);
-    *package = (struct package){.app = app,
-                                .version = version,
-                                .size = prepared->size,
-                                .schemes = prepared->schemes,
-                                .region = prepared->region,
-                                .name = manifest.package,
-                                .version_code = manifest.version_code};
-    return STATUS_OK;
-}
-
 static enum status run_publish(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     (void)count;
     const char *path = words[0].data;
     struct store *store;
     struct apk_source source;
-    struct apk_prepared prepared;
-    struct package package;
-    struct channels channels;
+    struct publish_plan plan;
     TRY(stored_check_id(app, "--app", error));
     TRY(stored_check_id(version, "--version", error));
     TRY(file_source(arena, path, &source, error));
-    if (examine(arena, &source, &prepared, &package, error) != STATUS_OK) return error_context(error, "%s", path);
-    ENSURE(prepared.region.length >= APK_REGION_DEFAULT, error, STATUS_INVALID,
-           "%s: its region has %llu bytes, and channel info is checked against %d: reserve that many at least", path,
-           (unsigned long long)prepared.region.length, APK_REGION_DEFAULT);
+    if (publish_plan(arena, &source, app, version, region, &plan, error) != STATUS_OK) return error_context(error, "%s", path);
+    if (!str_empty(plan.warning)) fprintf(stderr, "warning: " STR_FMT "\n", STR_ARG(plan.warning));
     file_warn_of_idsig(path);
-    file_tell_notes(&prepared);
+    file_tell_notes(&plan.prepared);
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(store_probe(store, command_io(arena), error));
-    TRY(channels_load(store, command_io(arena), app, 0, &channels, error));
-    TRY(channels_check_package(&channels, app, package.schemes, error));
-    struct upload upload = {.prepared = &prepared, .source = &source, .progress = progress_start("upload", prepared.size)};
+    TRY(publish_check(store, command_io(arena), &plan.package, error));
+    const struct package *package = &plan.package;
+    struct upload upload = {.prepared = &plan.prepared, .source = &source, .progress = progress_start("upload", package->size)};
     struct stream stream = {.read = read_prepared, .context = &upload};
-    enum status status = package_publish(store, command_upload_io(arena), stream, &package, error);
+    enum status status = package_publish(store, command_upload_io(arena), stream, &plan.package, error);
     progress_end(&upload.progress);
     TRY(status);
-    if (json) return printf(STR_FMT, STR_ARG(package_format(arena, &package))), STATUS_OK;
+    if (json) return printf(STR_FMT, STR_ARG(package_format(arena, package))), STATUS_OK;
     printf(STR_FMT "/" STR_FMT ": %llu bytes, scheme " STR_FMT ", region of %llu bytes at %llu, sha256 " STR_FMT "\n", STR_ARG(app),
-           STR_ARG(version), (unsigned long long)package.size, STR_ARG(apk_schemes_name(arena, package.schemes)),
-           (unsigned long long)package.region.length, (unsigned long long)package.region.offset, STR_ARG(package.sha256));
+           STR_ARG(version), (unsigned long long)package->size, STR_ARG(apk_schemes_name(arena, package->schemes)),
+           (unsigned long long)package->region.length, (unsigned long long)package->region.offset, STR_ARG(package->sha256));
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 
 int simulate_admission(int argc, char **argv);
 int simulate_placement(int argc, char **argv);
+int simulate_token(int argc, char **argv);
 
 /* Replaces the file by the text. */
 enum status simulate_write(struct str path, struct str text, struct error *);

@@ -87,7 +87,9 @@ static enum status given_fields(struct arena *arena, struct token_fields *fields
 /* STATUS_NOT_FOUND where the URL is not below --under. */
 static enum status key_of_url(struct arena *arena, const struct signer *signer, struct str url, struct str *key, struct error *error)
 {
-    struct str plain = str_first(url, str_find(url, '#'));
+    struct str plain;
+    ENSURE(token_resolve(arena, url, url, &plain), error, STATUS_NOT_FOUND, "the URL is malformed");
+    plain = str_first(plain, str_find(plain, '#'));
     plain = str_first(plain, str_find(plain, '?'));
     ENSURE(str_starts(plain, signer->under) && plain.length > signer->under.length, error, STATUS_NOT_FOUND,
            STR_FMT " is not below " STR_FMT, STR_ARG(plain), STR_ARG(signer->under));
@@ -208,7 +210,8 @@ static enum status choose_under(struct arena *arena, struct str url, struct sign
 {
     ENSURE(!base.data || is_url(base), error, STATUS_INVALID, "--base must be an http(s) URL");
     ENSURE(!under.data || is_url(under), error, STATUS_INVALID, "--under must be an http(s) URL");
-    if (!under.data && is_url(url) && !token_resolve(arena, url, S("/"), &under)) under = (struct str){NULL, 0};
+    struct str from = under.data ? under : url;
+    if (is_url(from) && !token_resolve(arena, from, under.data ? under : S("/"), &under)) under = (struct str){NULL, 0};
     signer->under = str_ends(under, S("/")) ? under : arena_printf(arena, STR_FMT "/", STR_ARG(under));
     return STATUS_OK;
 }

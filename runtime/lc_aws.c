@@ -1,4 +1,5 @@
 /* AWS Lambda: asks the Runtime API for one invocation after the other. On Managed Instances several threads do. */
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include "lc_error.h"
 #include "lc_problem.h"
 #include "lc_settings.h"
+#include "lc_signals.h"
 
 enum {
     EVENT_RESULT_LIMIT = 6 * 1024 * 1024,
@@ -31,10 +33,10 @@ static const struct log no_request;
 struct aws {
     struct lc_instance instance;
     struct lc_settings settings;
-    struct lc_aws_extension extension; /* outlives `main` with its thread where init fails */
-    struct str authority;              /* host:port of the Runtime API */
-    int concurrency;                   /* 0: not on Managed Instances */
-    int stop_fd;                       /* readable when every loop is to end; -1 where nobody would say so */
+    struct str authority; /* host:port of the Runtime API */
+    int concurrency;      /* 0: not on Managed Instances */
+    bool extended;        /* there is something to stop, so that SIGTERM is listened to */
+    int stop_fd;          /* readable when every loop is to end; -1 where nobody would say so */
     _Atomic bool failed;
 };
 
@@ -107,7 +109,10 @@ static bool give_up(struct aws *aws)
 {
     log_error(no_request, "the Runtime API is out of order");
     aws->failed = true;
-    if (aws->stop_fd >= 0) eventfd_write(aws->stop_fd, 1);
+    if (aws->extended)
+        kill(getpid(), SIGTERM); /* which is blocked, so that it stays where all loops see it */
+    else if (aws->stop_fd >= 0)
+        eventfd_write(aws->stop_fd, 1);
     return false;
 }
 
@@ -329,19 +334,26 @@ static int report_init_error(struct aws *aws, const struct error *error)
 }
 
 /* SIGTERM matters to a function that has something to stop; a failure of one thread to the others. */
+static enum status open_stop(struct aws *aws, struct error *error)
+{
+    aws->stop_fd = -1;
+    if (!aws->extended && aws->concurrency <= 1) return STATUS_OK;
+    if (aws->extended) lc_signals_block(NULL);
+    aws->stop_fd = aws->extended ? lc_signals_fd() : eventfd(0, EFD_CLOEXEC);
+    return aws->stop_fd >= 0 ? STATUS_OK : error_errno(error, errno, "no descriptor to be told to stop by");
+}
+
 static int run(struct aws *aws)
 {
-    struct lc_aws_extension *extension = &aws->extension;
+    struct lc_aws_extension extension;
     struct error error = {0};
-    bool extended = aws->instance.function->stop != NULL;
-    aws->stop_fd = extended || aws->concurrency > 1 ? eventfd(0, EFD_CLOEXEC) : -1;
-    if (extended && lc_aws_extension_start(extension, aws->authority, aws->instance.function->name, aws->concurrency == 0, aws->stop_fd,
-                                           &error) != STATUS_OK)
-        return report_init_error(aws, &error);
+    bool registers = aws->extended && aws->concurrency == 0; /* Managed Instances refuse it, and send the signal anyhow */
+    if (open_stop(aws, &error) != STATUS_OK) return report_init_error(aws, &error);
+    if (registers) lc_aws_extension_begin(&extension, aws->authority, aws->instance.function->name);
     if (prepare(aws, &error) != STATUS_OK) return report_init_error(aws, &error);
-    if (extended) lc_aws_extension_await(extension);
+    if (registers) lc_aws_extension_await(&extension);
     serve_on_threads(aws);
-    if (extended) lc_aws_extension_end(extension);
+    if (registers) lc_aws_extension_end(&extension);
     if (aws->stop_fd >= 0) close(aws->stop_fd);
     return aws->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -353,5 +365,6 @@ int lc_aws_run(const struct lc_function *function)
     lc_instance_make(&aws.instance, function);
     aws.authority = str_of(getenv("AWS_LAMBDA_RUNTIME_API"));
     aws.concurrency = concurrency_setting();
+    aws.extended = function->stop != NULL;
     return run(&aws);
 }

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/signalfd.h>
 
 static sigset_t to_stop(void)
 {
@@ -24,4 +25,10 @@ void lc_signals_wait(void)
     int which;
     while (sigwait(&set, &which) != 0) {
     }
+}
+
+int lc_signals_fd(void)
+{
+    sigset_t set = to_stop();
+    return signalfd(-1, &set, SFD_CLOEXEC);
 }

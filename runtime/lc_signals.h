@@ -1,4 +1,5 @@
-/* SIGTERM and SIGINT ask a process to stop. They are kept from interrupting anything: one thread waits for them. */
+/* SIGTERM and SIGINT ask a process to stop. They are kept from interrupting anything: one thread waits for them, or all look at a
+ * descriptor. */
 #ifndef LC_SIGNALS_H
 #define LC_SIGNALS_H
 
@@ -8,5 +9,8 @@
 void lc_signals_block(sigset_t *before);
 
 void lc_signals_wait(void); /* until one of the two arrives */
+
+/* Readable from the moment that one of the two, blocked, arrives, and for as long as nobody takes it; -1 with errno. */
+int lc_signals_fd(void);
 
 #endif

@@ -67,6 +67,8 @@ need_packages() {
     fi
 }
 
+debian_codename() { (. /etc/os-release && printf '%s' "$VERSION_CODENAME"); }
+
 # need_command COMMAND PACKAGE: any installation of the command will do, Debian's is the fallback
 need_command() {
     command -v "$1" >/dev/null || need_packages "$2"

@@ -263,14 +263,26 @@ static ngx_int_t access_handler(ngx_http_request_t *r)
     return token_action_of(verdict->answer.reason) == TOKEN_REFUSE ? NGX_HTTP_FORBIDDEN : NGX_DECLINED;
 }
 
+/* As ngx_http_upstream_process_request decides it: what was cut short is not. (r->cache->updated only says that it has been decided.) */
+static bool is_stored(const ngx_http_request_t *r)
+{
+#if (NGX_HTTP_CACHE)
+    const ngx_http_upstream_t *upstream = r->upstream;
+    const ngx_event_pipe_t *pipe = upstream ? upstream->pipe : NULL;
+    if (!pipe || !r->cache || !upstream->cacheable) return false;
+    if (pipe->upstream_done || !pipe->upstream_eof) return pipe->upstream_done;
+    off_t told = upstream->headers_in.content_length_n, came = pipe->temp_file->offset - (off_t)r->cache->body_start;
+    return pipe->length == -1 && (told == -1 || told == came);
+#else
+    return false;
+#endif
+}
+
 static ngx_int_t log_handler(ngx_http_request_t *r)
 {
     verdict_t *verdict = find_verdict(r->main);
     if (!verdict || !verdict->pending) return NGX_OK;
-    bool stored = false;
-#if (NGX_HTTP_CACHE)
-    stored = r->cache && r->cache->updated;
-#endif
+    bool stored = is_stored(r);
     const char *mismatch = mismatch_of(r, verdict);
     if (!stored)
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "pakhus token: update not stored (%s)", mismatch ? mismatch : "no response");
@@ -354,11 +366,11 @@ static ngx_int_t add_handlers(ngx_conf_t *cf)
 
 /* --- directives */
 
-/* A table of what fits: the slab allocator keeps some pages for itself. A reload finds the old one. */
+/* A table of what fits: the slab allocator keeps some pages for itself. A reload finds the old one, and hands it on to the next. */
 static ngx_int_t init_zone(ngx_shm_zone_t *zone, void *old)
 {
     ngx_slab_pool_t *pool = (ngx_slab_pool_t *)zone->shm.addr;
-    if (old || zone->shm.exists) return NGX_OK;
+    if (old || zone->shm.exists) return zone->data = pool->data, NGX_OK;
     uint32_t capacity = hits_capacity_in(zone->shm.size);
     void *memory = NULL;
     pool->log_nomem = 0;

@@ -127,14 +127,18 @@ static void respond(struct task *task, enum token_reason reason)
     answer(task, token_action_name(action), token_reason_name(reason));
 }
 
-/* So that a node can tell a copy that is not the one meant from one that is, before it stores it. */
+/* So that a node can tell a copy that is not the one meant from one that is, before it stores it. The digest as in Repr-Digest (RFC 9530).
+ */
 static void describe_copy(struct task *task)
 {
     struct arena *arena = task->io.arena;
     const struct token_fields *fields = &task->answer.token.fields;
     struct lc_headers *headers = &task->response->headers;
+    struct str digest = base64_encode(arena, str_make(fields->digest, sizeof fields->digest));
     lc_header_add(arena, headers, S("Pakhus-Modified"), http_date(arena, fields->modified / CLOCK_SECOND * CLOCK_SECOND));
     if (fields->has_size) lc_header_add(arena, headers, S("Pakhus-Size"), arena_printf(arena, "%llu", (unsigned long long)fields->size));
+    if (fields->type.length > 0) lc_header_add(arena, headers, S("Pakhus-Type"), token_type_essence(fields->type));
+    if (fields->has_digest) lc_header_add(arena, headers, S("Pakhus-Digest"), arena_join(arena, S("sha-256=:"), digest, S(":")));
 }
 
 static enum status ask_node(struct task *task, enum token_reason *reason, struct error *error)

@@ -313,12 +313,14 @@ static bool is_for_us(const struct task *task, struct str name)
 }
 
 /* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there, or
- * not applied for the sake of If-Range, brings the whole base, unspliced. */
+ * not applied for the sake of If-Range or for an end past the end, brings the whole base, unspliced. */
 static bool is_read_alike(const struct task *task)
 {
     struct str range = lc_header_get(&task->request->headers, S("range"));
     if (is_for_us(task, S("if-match"))) return false;
-    return !range.data || (task->partial && http_range_is_plain(range) && !is_for_us(task, S("if-range")));
+    if (!range.data) return true;
+    if (!task->partial || !http_range_is_plain(range) || is_for_us(task, S("if-range"))) return false;
+    return store_clamps_ranges(task->splice->app->store) || http_range_is_within(range, task->variant.package->size);
 }
 
 /* Only a GET follows a redirect to where it leads: a signature is good for one method. */

@@ -34,9 +34,7 @@ static enum status find_patch(struct app *app, struct io io, const struct packag
                               struct error *error)
 {
     struct patch patch = {0};
-    enum status status = patch_load(app->store, io, name->app, name->from, name->version, &patch, error);
-    if (status == STATUS_NOT_FOUND) status = patch_produce(app->store, io, name->app, name->from, name->version, NULL, &patch, error);
-    TRY(status);
+    TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
     const struct made made = {
         .store = app->store, .key = patch_diff_key(io.arena, name->app, name->from, name->version), .etag = patch.etag};
     source_of(io.arena, &made, patch.size, patch.sha256, source);
@@ -85,17 +83,6 @@ static enum status install_patch(struct app *app, struct io io, struct store *ed
                      error);
 }
 
-static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
-                           struct error *error)
-{
-    struct app *app = context;
-    const struct package *package;
-    if (name->from.length > 0) return install_patch(app, io, edge, name, stream, error);
-    TRY(app_package(app, io, name->app, name->version, &package, error));
-    struct package copy = *package;
-    return package_publish(edge, io, stream, &copy, error);
-}
-
 static enum status uninstall(void *context, struct io io, struct store *edge, const struct package_name *name, struct error *error)
 {
     (void)context;
@@ -105,6 +92,18 @@ static enum status uninstall(void *context, struct io io, struct store *edge, co
     }
     enum status status = package_unpublish(edge, io, name->app, name->version, error);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
+                           struct error *error)
+{
+    struct app *app = context;
+    const struct package *package;
+    if (name->from.length > 0) return install_patch(app, io, edge, name, stream, error);
+    TRY(app_package(app, io, name->app, name->version, &package, error));
+    TRY(uninstall(context, io, edge, name, error)); /* what was there has rotted, or was published anew: it would pass for published */
+    struct package copy = *package;
+    return package_publish(edge, io, stream, &copy, error);
 }
 
 /* What a row says, but for when it changed: every store keeps that for itself. */

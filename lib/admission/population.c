@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "base/random.h"
 #include "lib/admission/admission.h"
 #include "lib/config/config.h"
 
@@ -15,19 +16,6 @@ static const char usual[] =
     "\"bandwidth\":[{\"share\":0.2,\"rate\":1250000},{\"share\":0.4,\"rate\":3750000},{\"share\":0.3,\"rate\":6250000},"
     "{\"share\":0.1,\"rate\":12500000}],"
     "\"sizes\":[{\"share\":0.6,\"part\":1},{\"share\":0.4,\"part\":0.25}]}";
-
-uint64_t population_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-double population_fraction(uint64_t *state)
-{
-    return (double)(population_random(state) >> 11) / (double)(UINT64_C(1) << 53);
-}
 
 /* One of several, with the sum of the shares up to it. */
 struct kind {
@@ -86,7 +74,7 @@ static enum status parse_recipe(struct arena *arena, struct str json, struct rec
 
 static const struct kind *pick(const struct kinds *kinds, uint64_t *random)
 {
-    double number = population_fraction(random);
+    double number = random_fraction(random);
     size_t i = 0;
     while (i + 1 < kinds->count && number >= kinds->items[i].upto) i++;
     return &kinds->items[i];
@@ -94,7 +82,7 @@ static const struct kind *pick(const struct kinds *kinds, uint64_t *random)
 
 static uint32_t moved(const struct kind *kind, uint64_t *random)
 {
-    unsigned by = (unsigned)(population_random(random) % (2 * kind->jitter + 1) + DAY_HOURS - kind->jitter) % DAY_HOURS;
+    unsigned by = (unsigned)(random_next(random) % (2 * kind->jitter + 1) + DAY_HOURS - kind->jitter) % DAY_HOURS;
     return (kind->hours << by | kind->hours >> (DAY_HOURS - by)) & DAY_ALL_HOURS;
 }
 
@@ -104,7 +92,7 @@ static void make_client(const struct recipe *recipe, const struct admission_prof
     char id[48];
     uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + i;
     int length = snprintf(id, sizeof id, "%llu-%zu", (unsigned long long)seed, i);
-    bool never = population_fraction(&random) < recipe->unreachable;
+    bool never = random_fraction(&random) < recipe->unreachable;
     population->hours[i] = never ? 0 : moved(pick(&recipe->classes, &random), &random);
     population->bandwidth[i] = (float)pick(&recipe->bandwidth, &random)->value;
     population->size[i] = (float)(size * pick(&recipe->sizes, &random)->value);

@@ -24,8 +24,4 @@ struct population {
 enum status population_make(struct arena *, struct str json, const struct admission_profile *, uint64_t size, size_t count, uint64_t seed,
                             struct population *, struct error *);
 
-/* Random numbers that are the same everywhere (splitmix64). */
-uint64_t population_random(uint64_t *state);
-double population_fraction(uint64_t *state); /* [0, 1) */
-
 #endif

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/random.h"
 #include "lib/admission/admission.h"
 
 static const double INTERVALS_MOST = 4e6;
@@ -185,7 +186,7 @@ static bool draw_while_on(const struct asking *asking, struct device *device, in
     size_t next = evaluation_at(asking, on), last = evaluation_at(asking, off);
     if (last > draws->count) last = draws->count;
     while (next < last) {
-        double until = draws->hazard[next] - log1p(-population_fraction(random));
+        double until = draws->hazard[next] - log1p(-random_fraction(random));
         size_t hit = first_above(draws->hazard, next + 1, last + 1, until) - 1;
         if (hit >= last) return true;
         int64_t from = asking->first + (int64_t)hit * asking->interval, to = from + asking->interval;
@@ -223,7 +224,7 @@ static bool load_client(enum simulated mode, const struct run *run, const struct
 {
     const struct admission_profile *profile = run->profile;
     struct admission_client client = {.last_login = ADMISSION_NEVER, .hours = device->hours, .bandwidth = (uint64_t)device->speed};
-    int64_t first = run->start + (int64_t)(population_fraction(random) * (double)profile->interval);
+    int64_t first = run->start + (int64_t)(random_fraction(random) * (double)profile->interval);
     const struct asking asking = {run, draws, first, profile->interval, admission_profile_end(profile)};
     switch (mode) {
     case SIMULATED_FIXED: return load_fixed(&asking, device);

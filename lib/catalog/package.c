@@ -104,42 +104,65 @@ static enum status digest_of_stored(struct store *store, struct io io, struct st
     return status;
 }
 
-/* A base that stands there without being ours to overwrite: a run that was cut off left it, or another publisher is at work. Equal bytes
- * are as good as our own. */
-static enum status adopt_base(struct store *store, struct io io, struct str key, struct watch *ours, struct package *package,
-                              struct store_object *object, struct error *error)
-{
-    struct str theirs;
-    TRY(drain(watch_stream(ours), error));
-    package->sha256 = watch_sha256(ours, io.arena);
-    TRY(digest_of_stored(store, io, key, &theirs, object, error));
-    ENSURE(str_equal(theirs, package->sha256), error, STATUS_PRECONDITION,
-           STR_FMT " is there with other bytes, of a publication that did not end: `pakhus unpublish` removes it", STR_ARG(key));
-    return STATUS_OK;
-}
-
 /* What follows an upload, which takes as long as it takes, has as much time as was given at first. */
 static struct io io_anew(struct io io, int64_t span)
 {
     return (struct io){.arena = io.arena, .deadline = deadline_in(span)};
 }
 
-static enum status put_base(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
+/* A base that stands there without being ours to overwrite: a run that was cut off left it, or another publisher is at work. Equal bytes
+ * are as good as our own. */
+static enum status adopt_base(struct store *store, struct io io, int64_t span, struct str key, struct watch *ours, struct package *package,
+                              struct error *error)
+{
+    struct str theirs;
+    struct store_object object;
+    TRY(drain(watch_stream(ours), error));
+    package->sha256 = watch_sha256(ours, io.arena);
+    TRY(digest_of_stored(store, io_anew(io, span), key, &theirs, &object, error));
+    ENSURE(watch_bytes(ours) == package->size, error, STATUS_CORRUPT, "the package has %llu bytes, not %llu",
+           (unsigned long long)watch_bytes(ours), (unsigned long long)package->size);
+    ENSURE(str_equal(theirs, package->sha256), error, STATUS_PRECONDITION,
+           STR_FMT " is there with other bytes, of a publication that did not end: `pakhus unpublish` removes it", STR_ARG(key));
+    return STATUS_OK;
+}
+
+/* A base on its way into the store: sent, or joined there of pieces; then the stream is of the same bytes, for when they must be compared.
+ */
+struct base {
+    struct stream stream;
+    const struct store_piece *pieces;
+    size_t count;
+};
+
+static enum status join_base(struct store *store, struct io io, const struct base *base, struct str key, const struct store_put *put,
+                             struct package *package, struct error *error)
+{
+    struct store_object object;
+    const int64_t span = deadline_left(io.deadline);
+    TRY(store_compose(store, io, key, base->pieces, base->count, put, NULL, error));
+    return digest_of_stored(store, io_anew(io, span), key, &package->sha256, &object, error);
+}
+
+static enum status send_base(struct store *store, struct io io, struct watch *watch, struct str key, const struct store_put *put,
+                             struct package *package, struct error *error)
+{
+    TRY(store_upload(store, io, key, watch_stream(watch), package->size, put, NULL, error));
+    package->sha256 = watch_sha256(watch, io.arena);
+    return STATUS_OK;
+}
+
+static enum status put_base(struct store *store, struct io io, const struct base *base, struct package *package, struct error *error)
 {
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/vnd.android.package-archive"};
     struct store_object object;
-    struct watch *watch = watch_new(io.arena, stream, NULL);
+    struct watch *watch = watch_new(io.arena, base->stream, NULL);
     struct str key = package_base_key(io.arena, package->app, package->version);
     const int64_t span = deadline_left(io.deadline);
-    enum status status = store_upload(store, io, key, watch_stream(watch), package->size, &once, &object, error);
-    io = io_anew(io, span);
-    if (status == STATUS_PRECONDITION)
-        status = adopt_base(store, io, key, watch, package, &object, error);
-    else if (status == STATUS_OK)
-        package->sha256 = watch_sha256(watch, io.arena);
+    enum status status =
+        base->pieces ? join_base(store, io, base, key, &once, package, error) : send_base(store, io, watch, key, &once, package, error);
+    if (status == STATUS_PRECONDITION) status = adopt_base(store, io, span, key, watch, package, error);
     TRY(status);
-    ENSURE(watch_bytes(watch) == package->size, error, STATUS_CORRUPT, "the package has %llu bytes, not %llu",
-           (unsigned long long)watch_bytes(watch), (unsigned long long)package->size);
     TRY(store_head(store, io_anew(io, span), key, &object, error));
     ENSURE(object.size == package->size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes in the store, not %llu", STR_ARG(key),
            (unsigned long long)object.size, (unsigned long long)package->size);
@@ -163,15 +186,15 @@ static enum status compare_published(struct store *store, struct io io, struct s
     return STATUS_OK;
 }
 
-enum status package_publish(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
+static enum status publish(struct store *store, struct io io, const struct base *base, struct package *package, struct error *error)
 {
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
     const int64_t span = deadline_left(io.deadline);
     struct package ignored = {0};
     enum status status = package_load(store, io, package->app, package->version, &ignored, error);
-    if (status == STATUS_OK) return compare_published(store, io, stream, package, error);
+    if (status == STATUS_OK) return compare_published(store, io, base->stream, package, error);
     if (status != STATUS_NOT_FOUND) return status;
-    TRY(put_base(store, io, stream, package, error));
+    TRY(put_base(store, io, base, package, error));
     io = io_anew(io, span);
     package->published = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
     struct str key = package_json_key(io.arena, package->app, package->version);
@@ -181,6 +204,22 @@ enum status package_publish(struct store *store, struct io io, struct stream str
     TRY(package_load(store, io, package->app, package->version, package, error));
     ENSURE(str_equal(package->sha256, sha256), error, STATUS_PRECONDITION, "another publisher was faster, with other bytes");
     return STATUS_OK;
+}
+
+enum status package_publish(struct store *store, struct io io, struct stream stream, struct package *package, struct error *error)
+{
+    return publish(store, io, &(struct base){.stream = stream}, package, error);
+}
+
+enum status package_compose(struct store *store, struct io io, const struct store_piece *pieces, size_t count, struct package *package,
+                            struct error *error)
+{
+    struct base base = {.pieces = pieces, .count = count};
+    uint64_t size;
+    TRY(store_stream_pieces(store, io, pieces, count, &base.stream, &size, error));
+    enum status status = publish(store, io, &base, package, error);
+    stream_close(&base.stream);
+    return status;
 }
 
 static bool find_one(void *context, const struct store_object *object)

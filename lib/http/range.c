@@ -68,6 +68,17 @@ bool http_range_is_plain(struct str header)
     return true;
 }
 
+bool http_range_is_within(struct str header, uint64_t size)
+{
+    uint64_t number;
+    struct str last = header;
+    str_cut(&last, '=');
+    bool is_suffix = str_starts(last, S("-"));
+    str_cut(&last, '-');
+    if (last.length == 0) return true;
+    return parse_position(last, &number) && (is_suffix ? number <= size : number < size);
+}
+
 struct str http_content_range(struct arena *arena, struct http_range range, uint64_t size)
 {
     return arena_printf(arena, "bytes %llu-%llu/%llu", (unsigned long long)range.offset,

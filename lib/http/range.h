@@ -24,6 +24,8 @@ enum http_range_kind http_range_parse(struct str header, uint64_t size, struct h
 /* Of a header that was parsed as HTTP_RANGE_ONE: whether every server reads it alike. Spaces, another spelling of the unit and lists are
  * ignored by some, who then send everything. */
 bool http_range_is_plain(struct str header);
+/* Of a plain one: whether it lies within `size` bytes as it is written, with nothing to be cut off. */
+bool http_range_is_within(struct str header, uint64_t size);
 
 struct str http_content_range(struct arena *, struct http_range, uint64_t size); /* "bytes 0-9/100" */
 struct str http_content_range_unsatisfied(struct arena *, uint64_t size);        /* "bytes *" "/100" */

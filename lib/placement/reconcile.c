@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/encode.h"
 #include "base/log.h"
 #include "lib/placement/reconcile_internal.h"
 
@@ -254,6 +255,7 @@ enum status reconcile_directory(const struct reconciliation *how, struct io io, 
     struct run run = run_of(how, io, edge, result);
     TRY(lock_directory(io.arena, directory, error));
     run.target.directory = directory;
-    if (edge->splices) TRY(open_store(&run, arena_printf(io.arena, "file://%s", directory).data, error));
+    struct str url = arena_join(io.arena, S("file://"), percent_encode(io.arena, str_of(directory), true));
+    if (edge->splices) TRY(open_store(&run, arena_cstr(io.arena, url), error));
     return reconcile(&run, error);
 }

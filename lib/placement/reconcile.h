@@ -56,8 +56,8 @@ struct reconcile_result {
 enum status reconcile_edge(const struct reconciliation *, struct io, const struct edge *, struct reconcile_result *, struct error *);
 /* One package only (P7 immediate); it must be wanted. */
 enum status reconcile_package(const struct reconciliation *, struct io, const struct edge *, struct str package, struct error *);
-/* The edge's own side: fills `directory`, on an edge that splices as a file:// store for `pakhus serve`. STATUS_PRECONDITION where another
- * process is at it. A disk that is full is a failure of the packages that do not fit; what fits is held. */
+/* The edge's own side: fills `directory` (from '/' on), on an edge that splices as a file:// store for `pakhus serve`. STATUS_PRECONDITION
+ * where another process is at it. A disk that is full is a failure of the packages that do not fit; what fits is held. */
 enum status reconcile_directory(const struct reconciliation *, struct io, const struct edge *, const char *directory,
                                 struct reconcile_result *, struct error *);
 

@@ -57,7 +57,7 @@ static enum status check_get(const struct s3_request *request, const struct s3_a
     return answer->wire.status == 206 ? STATUS_OK : s3_check_digest(&answer->wire, buf_str(&answer->body), error);
 }
 
-struct s3_request s3_get_request(struct arena *arena, struct str key, const struct store_get *get)
+struct s3_request s3_get_request(struct s3 *s3, struct arena *arena, struct str key, const struct store_get *get)
 {
     struct s3_request request = {.method = "GET", .key = key, .limit = get->limit, .check = check_get, .get = get};
     unsigned long long first = get->offset, last = get->offset + get->length - 1;
@@ -67,6 +67,8 @@ struct s3_request s3_get_request(struct arena *arena, struct str key, const stru
         s3_add_header(&request, S("range"), arena_printf(arena, "bytes=%llu-", first));
     else
         s3_add_header(&request, S("x-amz-checksum-mode"), S("ENABLED"));
+    bool is_range = get->length > 0 || get->offset > 0;
+    if (is_range && !str_empty(s3->clamp.name)) s3_add_header(&request, s3->clamp.name, s3->clamp.value);
     if (!str_empty(get->if_match)) s3_add_header(&request, S("if-match"), get->if_match);
     if (!str_empty(get->if_none_match)) s3_add_header(&request, S("if-none-match"), get->if_none_match);
     return request;
@@ -75,7 +77,7 @@ struct s3_request s3_get_request(struct arena *arena, struct str key, const stru
 static enum status s3_get(struct store *store, struct io io, struct str key, const struct store_get *get, struct store_object *object,
                           struct error *error)
 {
-    struct s3_request request = s3_get_request(io.arena, key, get);
+    struct s3_request request = s3_get_request((struct s3 *)store, io.arena, key, get);
     struct s3_answer answer;
     uint64_t length;
     TRY(s3_call((struct s3 *)store, io, &request, &answer, error));
@@ -115,8 +117,8 @@ struct listing {
 static bool list_entry(void *context, const struct s3_xml_entry *entry)
 {
     struct listing *listing = context;
-    if (!str_starts(entry->key, listing->s3->prefix)) return true;
-    struct store_object object = {str_from(entry->key, listing->s3->prefix.length), entry->etag, entry->size, entry->modified, {0}};
+    if (!str_starts(entry->key, listing->s3->store.prefix)) return true;
+    struct store_object object = {str_from(entry->key, listing->s3->store.prefix.length), entry->etag, entry->size, entry->modified, {0}};
     if (!store_is_key(object.key) || !str_starts(object.key, listing->prefix)) return true;
     listing->disordered = str_compare(str_make(listing->last, listing->last_length), object.key) >= 0;
     if (listing->disordered) return false;
@@ -136,7 +138,7 @@ static enum status list_page(struct listing *listing, struct io io, struct s3_xm
     s3_add_argument(&request, S("list-type"), S("2"));
     s3_add_argument(&request, S("encoding-type"), S("url"));
     s3_add_argument(&request, S("max-keys"), arena_printf(io.arena, "%zu", count));
-    s3_add_argument(&request, S("prefix"), arena_printf(io.arena, STR_FMT STR_FMT, STR_ARG(s3->prefix), STR_ARG(listing->prefix)));
+    s3_add_argument(&request, S("prefix"), arena_printf(io.arena, STR_FMT STR_FMT, STR_ARG(s3->store.prefix), STR_ARG(listing->prefix)));
     if (!str_empty(page->next)) s3_add_argument(&request, S("continuation-token"), arena_copy(io.arena, page->next));
     TRY(s3_call(s3, io, &request, &answer, error));
     ENSURE(s3_xml_list(buf_str(&answer.body), list_entry, listing, page), error, STATUS_CORRUPT,

@@ -11,13 +11,13 @@
 
 struct s3 {
     struct store store;
-    struct str bucket, prefix; /* prefix: empty, or with its '/' */
-    struct str region;
+    struct str bucket, region;
     struct str origin;           /* "https://bucket.s3.eu-west-1.amazonaws.com" */
     struct str host;             /* of the Host header: the origin's authority */
     struct str root;             /* what stands before a key in a path: "/prefix/", "/bucket/prefix/"; encoded */
     struct str bucket_path;      /* "/", or "/bucket" with path style */
     struct sigv4_pair if_absent; /* the header that makes a PUT conditional */
+    struct sigv4_pair clamp;     /* the one that makes a range that ends past the object's end be one; no name: it is one anyway */
     bool direct;                 /* a loopback endpoint is never reached through a proxy */
     struct wire *wire;
     struct credentials_source *credentials;
@@ -74,7 +74,7 @@ bool s3_pause(unsigned attempts, struct deadline);
 /* Fills key, etag, size and time from an answer's headers. */
 struct store_object s3_describe(struct io, struct str key, const struct wire_answer *);
 /* A GET of what is asked; s3_call checks what comes. Its Range is written into `arena`. */
-struct s3_request s3_get_request(struct arena *, struct str key, const struct store_get *);
+struct s3_request s3_get_request(struct s3 *, struct arena *, struct str key, const struct store_get *);
 /* Whether an answer of 2xx is what was asked for, as far as its headers tell: how many bytes it has, and of how many. */
 enum status s3_check_headers(const struct store_get *, const struct wire_answer *, uint64_t *length, uint64_t *whole, struct error *);
 

@@ -61,11 +61,11 @@ static void ask_for_copy(struct s3_lane *lane, struct s3_request *request)
 {
     const struct s3 *s3 = lane->upload->s3;
     const struct store_piece *piece = &lane->copied;
-    struct str from = arena_join(lane->arena, s3->bucket, S("/"), s3->prefix, piece->key);
+    struct str from = arena_join(lane->arena, s3->bucket, S("/"), s3->store.prefix, piece->key);
     unsigned long long first = piece->offset, last = piece->offset + piece->length - 1;
     s3_add_header(request, S("x-amz-copy-source"), arena_join(lane->arena, S("/"), percent_encode(lane->arena, from, true)));
     s3_add_header(request, S("x-amz-copy-source-range"), arena_printf(lane->arena, "bytes=%llu-%llu", first, last));
-    s3_add_header(request, S("x-amz-copy-source-if-match"), piece->if_match);
+    if (!str_empty(piece->if_match)) s3_add_header(request, S("x-amz-copy-source-if-match"), piece->if_match);
     request->limit = ANSWER_LIMIT;
     request->check = check_copy;
 }

@@ -176,7 +176,7 @@ static enum status name_failure(struct s3 *s3, const struct s3_request *request,
 {
     if (attempts > 1) error_context(error, "after %u tries", attempts);
     if (str_empty(request->key)) return error_context(error, STR_FMT, STR_ARG(s3->store.name));
-    return error_context(error, STR_FMT ": " STR_FMT STR_FMT, STR_ARG(s3->store.name), STR_ARG(s3->prefix), STR_ARG(request->key));
+    return error_context(error, STR_FMT ": " STR_FMT STR_FMT, STR_ARG(s3->store.name), STR_ARG(s3->store.prefix), STR_ARG(request->key));
 }
 
 static enum status call(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, bool whole,

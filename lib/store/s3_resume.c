@@ -41,7 +41,7 @@ static struct str find_upload(struct s3_upload *upload, struct io io)
 {
     static const struct s3_resume_names names = {{"ListMultipartUploadsResult", 26}, {"Upload", 6}, {"Key", 3}, {"UploadId", 8}};
     struct s3 *s3 = upload->s3;
-    struct search search = {.arena = io.arena, .key = arena_join(io.arena, s3->prefix, upload->key)};
+    struct search search = {.arena = io.arena, .key = arena_join(io.arena, s3->store.prefix, upload->key)};
     struct s3_request request = {.method = "GET", .limit = S3_XML_LIMIT};
     struct s3_answer answer;
     struct error ignored;

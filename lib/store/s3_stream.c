@@ -22,7 +22,7 @@ static enum status resume(struct s3_stream *stream, struct deadline deadline, st
 {
     struct io io = {.arena = arena_new(), .deadline = deadline};
     struct store_get get = {.offset = stream->offset, .length = stream->left, .if_match = stream->etag};
-    struct s3_request request = s3_get_request(io.arena, stream->key, &get);
+    struct s3_request request = s3_get_request(stream->s3, io.arena, stream->key, &get);
     struct s3_answer answer;
     uint64_t length, whole;
     store_count(&stream->s3->store.counters.retries, 1);
@@ -52,7 +52,7 @@ static ssize_t stream_next(void *context, void *buffer, size_t capacity, struct 
         if (str_empty(stream->etag) || tries == FRUITLESS_TRIES || !s3_pause(tries, deadline)) break;
     }
     error_context(error, STR_FMT ": " STR_FMT STR_FMT ": broke off at byte %llu", STR_ARG(stream->s3->store.name),
-                  STR_ARG(stream->s3->prefix), STR_ARG(stream->key), (unsigned long long)stream->offset);
+                  STR_ARG(stream->s3->store.prefix), STR_ARG(stream->key), (unsigned long long)stream->offset);
     return -1;
 }
 
@@ -67,7 +67,7 @@ static enum status begin(struct s3_stream *stream, struct io io, const struct st
                          struct error *error)
 {
     struct io own = {.arena = stream->arena, .deadline = io.deadline};
-    struct s3_request request = s3_get_request(stream->arena, stream->key, get);
+    struct s3_request request = s3_get_request(stream->s3, stream->arena, stream->key, get);
     struct s3_answer answer;
     TRY(s3_begin(stream->s3, own, &request, &answer, &stream->call, error));
     *object = s3_describe(io, stream->key, &answer.wire);

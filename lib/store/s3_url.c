@@ -48,7 +48,7 @@ static enum status read_names(struct s3 *s3, struct arena *arena, const struct u
            "'" STR_FMT "' is not a prefix: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/', at most %d bytes", STR_ARG(prefix),
            STORE_PREFIX_LENGTH - 1);
     s3->bucket = arena_copy(arena, url->authority);
-    s3->prefix = str_empty(prefix) ? S("") : arena_printf(arena, STR_FMT "/", STR_ARG(prefix));
+    s3->store.prefix = str_empty(prefix) ? S("") : arena_printf(arena, STR_FMT "/", STR_ARG(prefix));
     return STATUS_OK;
 }
 
@@ -108,27 +108,30 @@ static enum status read_endpoint(struct s3 *s3, struct arena *arena, const struc
     s3->origin = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(s3->host));
     s3->bucket_path = path_style ? arena_printf(arena, "/" STR_FMT, STR_ARG(s3->bucket)) : S("/");
     s3->root = arena_printf(arena, STR_FMT "%s" STR_FMT, STR_ARG(s3->bucket_path), path_style ? "/" : "",
-                            STR_ARG(percent_encode(arena, s3->prefix, true)));
+                            STR_ARG(percent_encode(arena, s3->store.prefix, true)));
     return STATUS_OK;
 }
 
-/* OSS and COS have the condition under names of their own, and know no If-None-Match on PUT. */
-static enum status read_if_absent(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
+/* OSS and COS have the condition under names of their own, and know no If-None-Match on PUT. To OSS a range that ends past the object's end
+ * is none, and the whole object comes, unless a header says how it is meant. */
+static enum status read_dialect(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
 {
     static const struct {
         struct str name, domain;
-        struct sigv4_pair header;
+        struct sigv4_pair if_absent, clamp;
     } dialects[] = {
-        {{"oss", 3}, {".aliyuncs.com", 13}, {{"x-oss-forbid-overwrite", 22}, {"true", 4}}},
-        {{"cos", 3}, {".myqcloud.com", 13}, {{"x-cos-forbid-overwrite", 22}, {"true", 4}}},
-        {{"standard", 8}, {"", 0}, {{"if-none-match", 13}, {"*", 1}}},
+        {{"oss", 3}, {".aliyuncs.com", 13}, {{"x-oss-forbid-overwrite", 22}, {"true", 4}}, {{"x-oss-range-behavior", 20}, {"standard", 8}}},
+        {{"cos", 3}, {".myqcloud.com", 13}, {{"x-cos-forbid-overwrite", 22}, {"true", 4}}, {{0}, {0}}},
+        {{"standard", 8}, {"", 0}, {{"if-none-match", 13}, {"*", 1}}, {{0}, {0}}},
     };
     struct str forced;
     TRY(parameter(arena, url, S("if-absent"), S(""), &forced, error));
     for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
         bool chosen = str_empty(forced) ? str_ends(s3->host, dialects[i].domain) : str_equal(forced, dialects[i].name);
         if (!chosen) continue;
-        s3->if_absent = dialects[i].header;
+        s3->if_absent = dialects[i].if_absent;
+        s3->clamp = dialects[i].clamp;
+        s3->store.spoils_ranges = !str_empty(s3->clamp.name);
         return STATUS_OK;
     }
     return error_set(error, STATUS_INVALID, "if-absent is standard, oss or cos");
@@ -140,7 +143,7 @@ enum status s3_configure(struct s3 *s3, struct arena *arena, const struct url *u
     TRY(read_names(s3, arena, url, error));
     TRY(read_region(s3, arena, url, error));
     TRY(read_endpoint(s3, arena, url, error));
-    TRY(read_if_absent(s3, arena, url, error));
+    TRY(read_dialect(s3, arena, url, error));
     TRY(parameter(arena, url, S("credentials"), S(""), credentials, error));
     ENSURE(str_empty(*credentials) || str_is_id(*credentials), error, STATUS_INVALID,
            "credentials=NAME names the variables NAME_ACCESS_KEY_ID and NAME_SECRET_ACCESS_KEY");

@@ -8,7 +8,7 @@ static enum status won_before(struct s3 *s3, struct io io, struct str key, struc
 {
     struct store_get get = {.limit = body.length + 1};
     struct error ignored;
-    struct s3_request request = s3_get_request(io.arena, key, &get);
+    struct s3_request request = s3_get_request(s3, io.arena, key, &get);
     struct s3_answer answer;
     enum status status = s3_call(s3, io, &request, &answer, &ignored);
     if (status == STATUS_OK && str_equal(buf_str(&answer.body), body)) {

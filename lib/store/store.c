@@ -36,6 +36,13 @@ void store_offer_credentials(struct store *store, struct str id, struct str secr
     if (store->backend->offer_credentials) store->backend->offer_credentials(store, id, secret, token);
 }
 
+bool store_key_of(struct store *store, struct str name, struct str *key)
+{
+    if (!str_starts(name, store->prefix)) return false;
+    *key = str_from(name, store->prefix.length);
+    return store_is_key(*key);
+}
+
 /* What an operator wants to see a number of; answers such as "not found" are none. */
 static enum status counted(struct store *store, enum status status)
 {
@@ -156,16 +163,28 @@ enum status store_presign(struct store *store, struct io io, struct str key, int
     return store->backend->presign(store, io, key, lifetime, url, valid_until, error);
 }
 
+bool store_clamps_ranges(const struct store *store)
+{
+    return !store->spoils_ranges;
+}
+
+/* A store that has no put-if-absent, or not the one that it was asked for. */
+static enum status unconditional(const struct store *store, const char *how, struct error *error)
+{
+    return error_set(error, STATUS_UNSUPPORTED,
+                     STR_FMT " %s put-if-absent, and two writers would overwrite each other: use a store that honours If-None-Match: * on "
+                             "PUT, or name its own header with if-absent=oss or if-absent=cos",
+                     STR_ARG(store->name), how);
+}
+
 static enum status probe_key(struct store *store, struct io io, struct str key, struct error *error)
 {
     const struct store_put if_absent = {.condition = STORE_IF_ABSENT, .content_type = "text/plain"};
     enum status status = store_put(store, io, key, S("first"), &if_absent, NULL, error);
+    if (status == STATUS_UNSUPPORTED) return unconditional(store, "refuses", error);
     if (status != STATUS_OK) return error_context(error, "probing for put-if-absent");
     status = store_put(store, io, key, S("second"), &if_absent, NULL, error);
-    ENSURE(status != STATUS_OK, error, STATUS_UNSUPPORTED,
-           STR_FMT " ignores put-if-absent, and two writers would overwrite each other: use a store that honours If-None-Match: * on PUT, "
-                   "or name its own header with if-absent=oss or if-absent=cos",
-           STR_ARG(store->name));
+    if (status == STATUS_OK) return unconditional(store, "ignores", error);
     return status == STATUS_PRECONDITION ? STATUS_OK : error_context(error, "probing for put-if-absent");
 }
 

@@ -24,6 +24,10 @@ void store_close(struct store *);
  * replace those offered before. Thread-safe; copied. */
 void store_offer_credentials(struct store *, struct str id, struct str secret, struct str token);
 
+/* The key of what the bucket calls `name`, as its notifications have it: what stands behind the store's prefix. False where that is another
+ * one, or what stands there is no key. */
+bool store_key_of(struct store *, struct str name, struct str *key);
+
 struct store_object {
     struct str key;
     struct str etag;  /* as the store says it, with its quotes; opaque */
@@ -103,6 +107,10 @@ enum status store_list(struct store *, struct io, struct str prefix, size_t limi
  * STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
+
+/* Whether a presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it.
+ * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
+bool store_clamps_ranges(const struct store *);
 
 /* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED with
  * what to do where it is not. */

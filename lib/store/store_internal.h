@@ -40,8 +40,10 @@ struct store {
     const struct store_backend *backend;
     struct arena *arena; /* holds the store itself */
     struct str name;     /* for words: "s3://bucket at host" or "file:///var/pakhus" */
+    struct str prefix;   /* before its keys in the bucket: empty, or with its '/' */
     struct store_counters counters;
     atomic_bool probed;
+    bool spoils_ranges; /* the opposite of store_clamps_ranges */
 };
 
 static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)

@@ -218,6 +218,12 @@ static enum token_reason process(struct hits *hits, struct entry *entry, enum to
     return reason;
 }
 
+/* Whether a failed token is not tried again yet. A moment further off than any back-off is another clock's. */
+static bool is_resting(const struct hits_rules *rules, const struct entry *entry, int64_t now)
+{
+    return now < entry->since && entry->since - now <= rules->back_off_most;
+}
+
 enum token_reason hits_ask(struct hits *hits, const struct hits_rules *rules, const struct hits_token *token, int64_t now)
 {
     unsigned char id[32];
@@ -231,7 +237,7 @@ enum token_reason hits_ask(struct hits *hits, const struct hits_rules *rules, co
         entry->modified = token->modified;
         return process(hits, entry, TOKEN_DUE, now);
     }
-    if (entry->kind == FAILED) return now < entry->since ? TOKEN_BACK_OFF : process(hits, entry, TOKEN_RETRY, now);
+    if (entry->kind == FAILED) return is_resting(rules, entry, now) ? TOKEN_BACK_OFF : process(hits, entry, TOKEN_RETRY, now);
     touch(hits, entry);
     if (entry->kind == SUCCEEDED) return TOKEN_DONE;
     if (now - entry->since < rules->window) return TOKEN_PROCESSING;
@@ -252,10 +258,10 @@ void hits_report(struct hits *hits, const struct hits_rules *rules, const struct
     unsigned char id[32];
     token_id(token, id);
     struct entry *entry = find(hits, id, false);
-    bool known = entry && entry->kind == SUCCEEDED;
+    bool known = entry && entry->kind == SUCCEEDED, failed = entry && entry->kind == FAILED;
     if (succeeded && known) entry->assumed = false;
     if (succeeded && !known) succeed(hits, token, id, false, now);
-    if (!succeeded && (!known || entry->assumed)) fail(hits, rules, token, id, now);
+    if (!succeeded && !failed && (!known || entry->assumed)) fail(hits, rules, token, id, now);
 }
 
 uint64_t hits_version(const struct hits *hits)
@@ -355,8 +361,9 @@ static bool is_newer(const struct entry *loaded, const struct entry *known)
 static void merge(struct hits *hits, const struct entry *loaded)
 {
     struct entry *known = find(hits, loaded->id, loaded->kind == RESOURCE);
-    if (!is_newer(loaded, known)) return;
     int64_t modified = known && known->kind == RESOURCE && known->modified > loaded->modified ? known->modified : loaded->modified;
+    if (known && known->kind == RESOURCE) known->modified = modified;
+    if (!is_newer(loaded, known)) return;
     if (!known) known = add(hits, loaded->id, (enum kind)loaded->kind);
     set_kind(hits, known, (enum kind)loaded->kind);
     known->assumed = loaded->assumed;

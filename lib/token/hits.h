@@ -40,7 +40,8 @@ struct hits_token hits_token_of(const struct token_answer *);
 enum token_reason hits_ask(struct hits *, const struct hits_rules *, const struct hits_token *, int64_t now);
 /* Whether hits_ask would answer from what it remembers. Changes nothing. */
 bool hits_knows(struct hits *, const struct hits_token *);
-/* What became of it. A success is not undone by the failure of an equal request, unless it was only assumed. */
+/* What became of it. A success is not undone by the failure of an equal request, unless it was only assumed; and of requests that asked
+ * while it was processed and all failed, one counts. */
 void hits_report(struct hits *, const struct hits_rules *, const struct hits_token *, bool succeeded, int64_t now);
 
 /* Each change of what is worth keeping raises it. */

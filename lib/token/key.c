@@ -86,6 +86,7 @@ enum token_target_fault token_target_parse(struct str uri, struct str host, stru
         return TOKEN_TARGET_MALFORMED;
     }
     if (str_has_control(whole) || str_has_control(target.host)) return TOKEN_TARGET_MALFORMED;
+    if (target.host.length > TOKEN_HOST_MAXIMUM + (str_ends(target.host, S(".")) ? 1 : 0)) return TOKEN_TARGET_TOO_LONG;
     if (query.data) {
         enum token_target_fault fault = find_token(query, parameter, &target);
         if (fault != TOKEN_TARGET_OK) return fault;
@@ -134,20 +135,10 @@ static void add(struct feed *feed, struct str s)
 
 enum { RAW = 1, UNRESERVED = 3 }; /* what may stand in a URL as it is; what need never be encoded */
 static const unsigned char kinds[256] = {
-    ['!'] = RAW,
-    ['#' ... ','] = RAW,
-    ['-' ... '.'] = UNRESERVED,
-    ['/'] = RAW,
-    ['0' ... '9'] = UNRESERVED,
-    [':' ... ';'] = RAW,
-    ['='] = RAW,
-    ['?' ... '@'] = RAW,
-    ['A' ... 'Z'] = UNRESERVED,
-    ['['] = RAW,
-    [']'] = RAW,
-    ['_'] = UNRESERVED,
-    ['a' ... 'z'] = UNRESERVED,
-    ['~'] = UNRESERVED,
+    ['!'] = RAW,         ['#' ... '$'] = RAW,        ['&' ... ','] = RAW, ['-' ... '.'] = UNRESERVED,
+    ['/'] = RAW,         ['0' ... '9'] = UNRESERVED, [':' ... ';'] = RAW, ['='] = RAW,
+    ['?' ... '@'] = RAW, ['A' ... 'Z'] = UNRESERVED, ['['] = RAW,         [']'] = RAW,
+    ['_'] = UNRESERVED,  ['a' ... 'z'] = UNRESERVED, ['~'] = UNRESERVED,
 };
 
 static int hex_value(char c)
@@ -166,7 +157,7 @@ static void add_encoded(struct feed *feed, unsigned char c)
 }
 
 /* RFC 3986 §6.2.2: what need not be encoded is decoded, digits are upper case, and what must not stand raw is encoded, as browsers do on
- * their way out. */
+ * their way out. A '%' that encodes nothing is encoded too: otherwise "%%32F" would become what "%2F" is. */
 static void add_normalised(struct feed *feed, struct str s)
 {
     for (size_t i = 0; i < s.length; i++) {

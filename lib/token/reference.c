@@ -53,6 +53,17 @@ static struct str merge(struct arena *arena, struct str base_path, struct str pa
     return arena_printf(arena, STR_FMT STR_FMT, STR_ARG(folder), STR_ARG(path));
 }
 
+/* Scheme and host mean the same in any case. */
+static struct str lower(struct arena *arena, struct str text)
+{
+    char *out = arena_buffer(arena, text.length + 1);
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.data[i];
+        out[i] = c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c;
+    }
+    return str_make(out, text.length);
+}
+
 bool token_resolve(struct arena *arena, struct str base, struct str reference, struct str *url)
 {
     size_t scheme = str_find(base, ':');
@@ -76,6 +87,6 @@ bool token_resolve(struct arena *arena, struct str base, struct str reference, s
     if (!own && path.length == 0) path = base_path; /* "?q" */
     if (!own && path.length > 0 && path.data[0] != '/') path = merge(arena, base_path, path);
     path = path.length > 0 ? remove_dots(arena, path) : S("/");
-    *url = arena_printf(arena, STR_FMT STR_FMT STR_FMT STR_FMT, STR_ARG(front), STR_ARG(host), STR_ARG(path), STR_ARG(tail));
+    *url = arena_join(arena, lower(arena, front), lower(arena, host), path, tail);
     return host.length > 0 && url->length <= TOKEN_URL_MAXIMUM;
 }

@@ -12,6 +12,7 @@ struct page {
     struct arena *arena;
     const struct rewrite *rewrite;
     struct str text, base;
+    bool has_base; /* the first <base href> counts */
     size_t copied; /* the text up to here has been written */
     struct buf out;
     size_t count;
@@ -220,6 +221,8 @@ static bool is_one_of(struct str name, const char *const *list)
 static void set_base(struct page *page, size_t from, size_t to)
 {
     struct str plain, url;
+    if (page->has_base) return;
+    page->has_base = true;
     if (decode_entities(page->arena, str_trim(str_make(page->text.data + from, to - from)), &plain) &&
         token_resolve(page->arena, page->rewrite->base, plain, &url))
         page->base = url;
@@ -231,9 +234,10 @@ static void attribute(struct page *page, struct str tag, struct str name, size_t
     static const char *const sets[] = {"srcset", "imagesrcset", "data-srcset", NULL};
     bool content = str_equal_nocase(name, S("content")) &&
                    str_equal_nocase(str_make(page->text.data + from, to - from < 4 ? to - from : 4), S("http"));
-    if (str_equal_nocase(tag, S("base")))
-        set_base(page, from, to);
-    else if (is_one_of(name, urls) || content)
+    bool base = str_equal_nocase(tag, S("base"));
+    if (base && str_equal_nocase(name, S("href"))) set_base(page, from, to);
+    if (base) return;
+    if (is_one_of(name, urls) || content)
         replace(page, ENTITIES, from, to);
     else if (is_one_of(name, sets))
         scan_srcset(page, from, to);
@@ -312,7 +316,7 @@ static size_t scan_markup(struct page *page, size_t at)
     size_t end = page->text.length;
     struct str tag;
     if (at_word(page, at, end, S("<!--"))) {
-        size_t close = find_from(page, at + 4, end, S("-->"));
+        size_t close = find_from(page, at + 2, end, S("-->")); /* "<!-->" is one, too */
         return close < end ? close + 3 : end;
     }
     if (at + 1 < end && is_letter(page->text.data[at + 1])) {

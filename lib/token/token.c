@@ -228,7 +228,7 @@ enum token_reason token_verify(const struct keyring *ring, const struct token_qu
 
 /* --- the fetched copy */
 
-static struct str essence(struct str type)
+struct str token_type_essence(struct str type)
 {
     return str_trim(str_first(type, str_find(type, ';')));
 }
@@ -236,7 +236,9 @@ static struct str essence(struct str type)
 const char *token_copy_mismatch(const struct token_fields *fields, const struct token_copy *copy)
 {
     if (fields->has_size && copy->has_size && fields->size != copy->size) return "size";
-    if (fields->type.length > 0 && copy->type.length > 0 && !str_equal_nocase(essence(fields->type), essence(copy->type))) return "type";
+    if (fields->type.length > 0 && copy->type.length > 0 &&
+        !str_equal_nocase(token_type_essence(fields->type), token_type_essence(copy->type)))
+        return "type";
     if (copy->has_modified && fields->modified / 1000 != copy->modified / 1000) return "modified";
     if (fields->has_digest && copy->has_digest && CRYPTO_memcmp(fields->digest, copy->digest, 32) != 0) return "digest";
     return NULL;

@@ -84,6 +84,8 @@ struct token_copy {
     struct str type;  /* parameters and case do not count; empty: not known */
     unsigned char digest[32];
 };
+/* "text/css; charset=utf-8" → "text/css": a slice of it. */
+struct str token_type_essence(struct str type);
 /* NULL where nothing contradicts the token; else the name of the field that does. */
 const char *token_copy_mismatch(const struct token_fields *, const struct token_copy *);
 

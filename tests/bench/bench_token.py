@@ -109,6 +109,13 @@ def auth(servers: Servers, work: Path, keys: str) -> None:
         say(f"auth_request {what}: function / a bare 204, requests a second", *best(ours.url + target, theirs.url + target), 0.8, False)
 
 
+def fleet() -> None:
+    """What a change costs until the last node serves it; no ratio is wanted of this one."""
+    for options in ((), ("--purge", "5s")):
+        done = subprocess.run([pakhus_binary(), "simulate", "token", *options], capture_output=True, text=True, check=True)
+        print(f"\nsimulated fleet: {done.stderr}{done.stdout}", end="")
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -119,6 +126,7 @@ def main() -> None:
             module(servers, work, keys)
         with Servers(work / "logs2") as servers:
             auth(servers, work, keys)
+    fleet()
 
 
 if __name__ == "__main__":

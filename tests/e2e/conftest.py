@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from support import apks
+from support import localstack as localstacks
+from support.deployed import Deployed, deploy
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
+
+pytest_plugins = ["support.token_levels"]
 
 RunPakhus = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -37,6 +41,17 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def minio(session_servers: Servers) -> Minio:
     return session_servers.minio()
+
+
+@pytest.fixture(scope="session")
+def localstack(session_servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> localstacks.LocalStack:
+    return localstacks.start(session_servers, tmp_path_factory.mktemp("localstack"))
+
+
+@pytest.fixture(scope="session")
+def stacks(localstack: localstacks.LocalStack, minio: Minio, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployed]:
+    """By where their packages are. Both at once, so that their clocks run while the tests do other things."""
+    return {kind: deploy(kind, localstack, tmp_path_factory.mktemp("deploy"), minio) for kind in ("s3", "minio")}
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ from support.servers import Minio, free_port
 from support.shop import Shop
 
 COMMANDS = [["serve"], ["prepare"], ["publish"], ["unpublish"], ["release"], ["channel", "set"], ["channel", "list"], ["channel", "remove"],
-            ["channel", "config"], ["url", "sign"], ["url", "keygen"], ["splice"], ["inspect"]]
+            ["channel", "config"], ["url", "sign"], ["url", "keygen"], ["splice"], ["inspect"], ["policy", "show"], ["policy", "set"], ["edge", "add"], ["edge", "list"],
+            ["edge", "show"], ["edge", "remove"], ["edge", "lan", "set"], ["edge", "lan", "list"], ["edge", "lan", "remove"], ["edge", "sync"]]
 ON_A_STORE = [["unpublish", "APP", "1.0"], ["release", "APP"], ["release", "APP", "1.0"], ["channel", "list", "APP"], ["channel", "set", "APP", "a"],
               ["channel", "remove", "APP", "a"], ["channel", "config", "APP"], ["channel", "config", "APP", "--url-info", "never"],
-              ["publish", "{apk}", "--app", "APP", "--version", "1.0"]]
+              ["publish", "{apk}", "--app", "APP", "--version", "1.0"], ["policy", "show"], ["edge", "list"], ["edge", "show", "shop-1"],
+              ["edge", "remove", "shop-1"], ["edge", "lan", "list"], ["edge", "lan", "remove", "SHOP-7"],
+              ["edge", "sync", "--edge", "shop-1", "--dir", "/nowhere/at/all"]]
 
 
 def run(*arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
@@ -40,7 +43,7 @@ def test_usage_errors_are_2(command: list[str]) -> None:
         assert f"pakhus {' '.join(command)} --help" in done.stderr
 
 
-@pytest.mark.parametrize("group", [[], ["channel"], ["url"]])
+@pytest.mark.parametrize("group", [[], ["channel"], ["url"], ["policy"], ["edge"], ["edge", "lan"]])
 def test_commands_are_listed(group: list[str]) -> None:
     done = run(*group, "--help")
     assert (done.returncode, done.stderr) == (0, "")

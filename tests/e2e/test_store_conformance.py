@@ -1,20 +1,18 @@
-"""The store's own suites on real S3 servers: MinIO, and LocalStack's S3 where PAKHUS_TEST_LOCALSTACK names its endpoint."""
+"""The store's own suites on real S3 servers: MinIO, and LocalStack's S3."""
 
-import os
 import re
 import subprocess
 import uuid
 from pathlib import Path
 from urllib.parse import quote
 
-import boto3
 import pytest
 
 from support.cache import ROOT
+from support.localstack import CREDENTIALS, LocalStack
 from support.servers import REGION, Minio, Servers, clean_environment, pakhus_binary
 
 SUITES = ["test_store_conformance", "test_generation"]
-LOCALSTACK = os.environ.get("PAKHUS_TEST_LOCALSTACK")
 
 
 def driver(name: str) -> Path:
@@ -46,14 +44,11 @@ def test_minio_leaves_no_uploads_behind(minio: Minio, bucket: str) -> None:
     assert "Contents" not in client.list_objects_v2(Bucket=bucket)
 
 
-@pytest.mark.skipif(not LOCALSTACK, reason="PAKHUS_TEST_LOCALSTACK is not set")
 @pytest.mark.parametrize("suite", SUITES)
-def test_localstack(suite: str) -> None:
-    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+def test_localstack(suite: str, localstack: LocalStack) -> None:
     bucket = f"test-{uuid.uuid4().hex[:12]}"
-    client = boto3.client("s3", endpoint_url=LOCALSTACK, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
-    client.create_bucket(Bucket=bucket)
-    run_suite(suite, f"s3://{bucket}?endpoint={LOCALSTACK}&region={REGION}&path-style=1", credentials)
+    localstack.client("s3").create_bucket(Bucket=bucket)
+    run_suite(suite, f"s3://{bucket}?endpoint={localstack.url}&region={REGION}&path-style=1", CREDENTIALS)
 
 
 def run_pakhus_list(store: str, credentials: dict[str, str]) -> "subprocess.CompletedProcess[str]":

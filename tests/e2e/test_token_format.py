@@ -79,6 +79,11 @@ def test_documents(run_pakhus: Run, tmp_path: Path) -> None:
     assert run_pakhus(*command, env=KEYS).stdout == printed
     assert sorted(os.listdir(tmp_path)) == ["page.html", "site"]
     assert run_pakhus("token", "sign", page, "--store", f"file://{site}", env=KEYS, check=False).returncode == 1
+    page.write_text('<a href="HTTPS://CDN.example/f/a.css">')
+    for under in ((), ("--under", "https://cdn.EXAMPLE")):
+        assert '"HTTPS://CDN.example/f/a.css?pkt=k1.' in run_pakhus(*command, *under, env=KEYS).stdout
+    url = run_pakhus("token", "sign", "https://CDN.example/f/a.css", "--store", f"file://{site}", env=KEYS).stdout
+    assert url.startswith("https://CDN.example/f/a.css?pkt=k1.")
 
 
 def test_what_is_wrong_is_said(run_pakhus: Run) -> None:

@@ -2,8 +2,6 @@
 #ifndef TESTS_UNIT_ADMISSION_SAMPLE_H
 #define TESTS_UNIT_ADMISSION_SAMPLE_H
 
-#include <math.h>
-
 #include "lib/admission/admission.h"
 #include "tests/unit/unit.h"
 
@@ -42,11 +40,5 @@ static inline struct admission_answer sample_ask(const struct admission_profile 
     admission_decide(profile, &client, sample_time(now), fresh, &answer);
     return answer;
 }
-
-#define assert_near(got, wanted, most)                                                                                                     \
-    do {                                                                                                                                   \
-        double got_ = (got), wanted_ = (wanted);                                                                                           \
-        if (!(fabs(got_ - wanted_) <= (most))) fail_msg("%.17g is not %.17g", got_, wanted_);                                              \
-    } while (0)
 
 #endif

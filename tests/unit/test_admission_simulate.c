@@ -1,5 +1,6 @@
 /* The simulation: the bound against what one can work out by hand, and paced mode against the bound. */
 #include "lib/admission/simulate.h"
+#include "base/random.h"
 #include "tests/unit/admission_sample.h"
 
 static struct population make(struct arena *arena, const struct admission_profile *profile, const char *recipe, size_t count)
@@ -61,10 +62,9 @@ static void the_pace_reaches_the_bound(void **state)
         uint64_t random = (uint64_t)round;
         struct str classes = S("[");
         for (int i = 0; i < 5; i++) {
-            int from = (int)(population_random(&random) % 24), length = 1 + (int)(population_random(&random) % 20);
-            classes =
-                arena_printf(*state, STR_FMT "%s{\"share\":%d,\"hours\":\"%d-%d\",\"jitter\":%d}", STR_ARG(classes), i ? "," : "",
-                             1 + (int)(population_random(&random) % 9), from, (from + length) % 24, (int)(population_random(&random) % 4));
+            int from = (int)(random_next(&random) % 24), length = 1 + (int)(random_next(&random) % 20);
+            classes = arena_printf(*state, STR_FMT "%s{\"share\":%d,\"hours\":\"%d-%d\",\"jitter\":%d}", STR_ARG(classes), i ? "," : "",
+                                   1 + (int)(random_next(&random) % 9), from, (from + length) % 24, (int)(random_next(&random) % 4));
         }
         struct str fields = arena_printf(*state, "\"mode\":\"paced\"%s", slots[round % 3]);
         struct admission_profile profile = sample_profile(*state, fields.data);

@@ -130,6 +130,15 @@ static void tells_what_all_servers_read_alike(void **state)
     assert_false(http_range_is_plain((struct str){NULL, 0}));
 }
 
+static void tells_what_lies_within(void **state)
+{
+    (void)state;
+    static const char *const within[] = {"bytes=0-0", "bytes=0-99", "bytes=99-99", "bytes=5-", "bytes=-1", "bytes=-100"};
+    static const char *const beyond[] = {"bytes=0-100", "bytes=99-18446744073709551616", "bytes=-101", "bytes=-99999999999999999999"};
+    for (size_t i = 0; i < sizeof within / sizeof *within; i++) assert_true(http_range_is_within(str_of(within[i]), 100));
+    for (size_t i = 0; i < sizeof beyond / sizeof *beyond; i++) assert_false(http_range_is_within(str_of(beyond[i]), 100));
+}
+
 static void treats_lists_as_rfc_9110_says(void **state)
 {
     static const struct example examples[] = {
@@ -178,8 +187,9 @@ int main(void)
         test_with_arena(agrees_with_rfc_9110),          test_with_arena(answers_cdn_nodes),
         test_with_arena(refuses_what_is_no_range),      test_with_arena(bears_numbers_of_any_size),
         test_with_arena(takes_spaces_where_nginx_does), test_with_arena(tells_what_all_servers_read_alike),
-        test_with_arena(treats_lists_as_rfc_9110_says), test_with_arena(has_no_part_of_nothing),
-        test_with_arena(agrees_with_the_definition),    test_with_arena(writes_content_range),
+        test_with_arena(tells_what_lies_within),        test_with_arena(treats_lists_as_rfc_9110_says),
+        test_with_arena(has_no_part_of_nothing),        test_with_arena(agrees_with_the_definition),
+        test_with_arena(writes_content_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

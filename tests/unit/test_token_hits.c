@@ -74,6 +74,32 @@ static void failures_back_off(void **state)
     assert_int_equal(ask(hits, a, now), TOKEN_DONE);
 }
 
+/* Two hundred requests asked while it was processed: that is one failure, not two hundred in a row. */
+static void failures_of_one_attempt_are_one(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    struct hits_token a = token(1, 1, 100);
+    ask(hits, a, 0);
+    for (int i = 0; i < 200; i++) report(hits, a, false, i);
+    assert_int_equal(ask(hits, a, 999), TOKEN_BACK_OFF);
+    assert_int_equal(ask(hits, a, 1000), TOKEN_RETRY);
+    for (int i = 0; i < 200; i++) report(hits, a, false, 1000);
+    assert_int_equal(ask(hits, a, 2999), TOKEN_BACK_OFF);
+    assert_int_equal(ask(hits, a, 3000), TOKEN_RETRY);
+}
+
+/* A table of an instance whose clock was years ahead, or ours was. */
+static void another_clock_holds_nothing_back(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    struct hits_token a = token(1, 1, 100);
+    ask(hits, a, 9999 * DAY);
+    report(hits, a, false, 9999 * DAY);
+    assert_int_equal(ask(hits, a, 9000 * DAY), TOKEN_RETRY);
+    report(hits, a, true, 9000 * DAY);
+    assert_int_equal(ask(hits, a, 9000 * DAY), TOKEN_DONE);
+}
+
 static void older_tokens_fetch_nothing(void **state)
 {
     struct hits *hits = table(*state, 16);
@@ -181,6 +207,12 @@ static void instances_merge(void **state)
     assert_int_equal(ask(other, token(1, 1, 100), 2001), TOKEN_DONE);
     assert_true(hits_load(one, saved(*state, other)));
     assert_int_equal(ask(one, token(1, 1, 100), 2001), TOKEN_DONE);
+
+    /* what brought the newest version counts, whoever wrote last */
+    report(one, token(2, 1, 200), true, 3000);
+    report(other, token(2, 2, 150), true, 4000);
+    assert_true(hits_load(other, saved(*state, one)));
+    assert_int_equal(ask(other, token(2, 3, 199), 4001), TOKEN_OLDER);
 }
 
 static void what_is_no_table(void **state)
@@ -212,6 +244,8 @@ int main(void)
         test_with_arena(processed_once),
         test_with_arena(without_a_report),
         test_with_arena(failures_back_off),
+        test_with_arena(failures_of_one_attempt_are_one),
+        test_with_arena(another_clock_holds_nothing_back),
         test_with_arena(older_tokens_fetch_nothing),
         test_with_arena(failed_ones_go_first),
         test_with_arena(a_full_table_works_on),

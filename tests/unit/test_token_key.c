@@ -40,6 +40,9 @@ static void equal_keys(void **state)
          "/b%C3%BC"
          "cher%7cx"},
         {"/a?q=%41", "/a?q=A"},
+        {"/%zz%", "/%25zz%25"},
+        {"/100%&x", "/100%25&x"},
+        {"/%%32f", "/%252f"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
@@ -57,7 +60,10 @@ static void different_keys(void **state)
         {"/a?x=1", "/a?x=1&PKT=t"},
         {"/a?x&y", "/a?xy"},
         {"/a", "http://i/a"},
-        {"/%zz", "/%25zz"},
+        {"/%%32F", "/%2F"},
+        {"/%%32F", "/2F"},
+        {"/%%2541", "/%2541"},
+        {"/%", "/"},
         {"/a?b&pkt=t&c", "/a?bc"},
     };
     (void)state;
@@ -121,7 +127,11 @@ static void hosts(void **state)
     assert_null(token_host(str_make(text, TOKEN_HOST_MAXIMUM + 1), buffer).data);
     assert_int_equal(token_target_parse(S("/a"), S("[::1]:80"), TOKEN_PARAMETER, &target), TOKEN_TARGET_OK);
     assert_str(target.host, S("[::1]"));
-    assert_int_equal(token_target_parse(S("/a"), str_make(text, 300), TOKEN_PARAMETER, &target), TOKEN_TARGET_TOO_LONG);
+    for (size_t length = TOKEN_HOST_MAXIMUM + 1; length <= 300; length++)
+        assert_int_equal(token_target_parse(S("/a"), str_make(text, length), TOKEN_PARAMETER, &target), TOKEN_TARGET_TOO_LONG);
+    assert_int_equal(token_target_parse(S("/a"), str_make(text, TOKEN_HOST_MAXIMUM), TOKEN_PARAMETER, &target), TOKEN_TARGET_OK);
+    text[TOKEN_HOST_MAXIMUM] = '.';
+    assert_int_equal(token_target_parse(S("/a"), str_make(text, TOKEN_HOST_MAXIMUM + 1), TOKEN_PARAMETER, &target), TOKEN_TARGET_OK);
 }
 
 int main(void)

@@ -44,6 +44,11 @@ static void html(void **state)
         {"<p style=\"background:url(a.png)\"><style>b{c:url('d')}</style>",
          "<p style=\"background:url(a.png?pkt=T)\"><style>b{c:url('d?pkt=T')}</style>"},
         {"<base href=\"https://h/g/\"><a href=a><a href=/f/a>", "<base href=\"https://h/g/\"><a href=a><a href=/f/a?pkt=T>"},
+        {"<base href=\"/f/\" target=\"_blank\"><a href=a>", "<base href=\"/f/\" target=\"_blank\"><a href=a?pkt=T>"},
+        {"<base target=\"/g/\"><base href=\"/f/\"><base href=\"/g/\"><a href=a>",
+         "<base target=\"/g/\"><base href=\"/f/\"><base href=\"/g/\"><a href=a?pkt=T>"},
+        {"<!--><a href=a><!-- <a href=a> --><!---><a href=a>", "<!--><a href=a?pkt=T><!-- <a href=a> --><!---><a href=a?pkt=T>"},
+        {"<a href=HTTPS://H/f/a>", "<a href=HTTPS://H/f/a?pkt=T>"},
         {"<meta content=\"https://h/f/i\"><meta content=\"i\">", "<meta content=\"https://h/f/i?pkt=T\"><meta content=\"i\">"},
         {"a < b <a href=\"x", "a < b <a href=\"x?pkt=T"},
         {"", ""},
@@ -99,7 +104,7 @@ static void resolved(void **state)
         {"./g/.", "http://a/b/c/g/"},
         {"g/../h", "http://a/b/c/h"},
         {"g?y/../x", "http://a/b/c/g?y/../x"},
-        {"https://X/%7e", "https://X/%7e"},
+        {"HTTPS://X:8/%7e?Q#F", "https://x:8/%7e?Q#F"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct str url;

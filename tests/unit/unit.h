@@ -2,6 +2,7 @@
 #ifndef TESTS_UNIT_UNIT_H
 #define TESTS_UNIT_UNIT_H
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,6 +48,12 @@ static inline void unit_assert_says(const struct error *error, const char *words
         enum status unit_status_ = (expression);                                                                                           \
         if (unit_status_ != (wanted)) fail_msg("%s, not %s", status_name(unit_status_), status_name(wanted));                              \
         assert_says((error), (words));                                                                                                     \
+    } while (0)
+
+#define assert_near(got, wanted, most)                                                                                                     \
+    do {                                                                                                                                   \
+        double got_ = (got), wanted_ = (wanted);                                                                                           \
+        if (!(fabs(got_ - wanted_) <= (most))) fail_msg("%.17g is not %.17g", got_, wanted_);                                              \
     } while (0)
 
 /* An arena that ends with the test; for cmocka_unit_test_setup_teardown. */

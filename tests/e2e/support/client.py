@@ -77,15 +77,17 @@ def _exchange(url: str, method: str, headers: Mapping[str, str], timeout: float)
             return _once(connections, parts.netloc, known, target, method, headers)
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             pass  # it had been kept too long
-    fresh = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
+    host = parts.hostname or ""
+    address = "127.0.0.1" if host.endswith(".localhost") else host  # which resolvers should know (RFC 6761), and few do
+    fresh = http.client.HTTPConnection(address, parts.port or 80, timeout=timeout)
     return _once(connections, parts.netloc, fresh, target, method, headers)
 
 
 def _once(connections: dict[str, http.client.HTTPConnection], server: str, connection: http.client.HTTPConnection,
           target: str, method: str, headers: Mapping[str, str]) -> Answer:
     try:
-        connection.putrequest(method, target, skip_accept_encoding=True)
-        for name, value in headers.items():
+        connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+        for name, value in {"Host": server, **headers}.items():
             connection.putheader(name, value)
         connection.endheaders()
         response = connection.getresponse()

@@ -16,12 +16,14 @@ _HEADER_LIMIT = 8 * 1024
 class FunctionCompute(Gateway):
     """In front of the function at `function_url`; as a gateway it passes HTTP triggers through."""
 
-    def __init__(self, function_url: str, credentials: Mapping[str, str] | None = None):
-        """`credentials`: id, secret, token, sent as x-fc-access-key-id, x-fc-access-key-secret and x-fc-security-token."""
+    def __init__(self, function_url: str, credentials: Mapping[str, str] | None = None, timeout: int = 60):
+        """`credentials`: id, secret, token, sent as x-fc-access-key-id, x-fc-access-key-secret and x-fc-security-token. `timeout`: the
+        function's, in seconds."""
         super().__init__()
         parts = urlsplit(function_url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self.credentials = dict(credentials or {})
+        self.timeout = timeout
 
     def probe(self, reset: bool = True) -> None:
         """Connects and disconnects without a word, as the platform does to see that the port is open."""
@@ -57,7 +59,7 @@ class FunctionCompute(Gateway):
         made = {
             "x-fc-request-id": request_id or str(uuid.uuid4()), "x-fc-control-path": control_path,
             "x-fc-function-name": "test", "x-fc-function-handler": "index.handler", "x-fc-function-memory": "512",
-            "x-fc-function-timeout": "60", "x-fc-region": "cn-hangzhou", "x-fc-account-id": "1", "x-fc-qualifier": "LATEST",
+            "x-fc-function-timeout": str(self.timeout), "x-fc-region": "cn-hangzhou", "x-fc-account-id": "1", "x-fc-qualifier": "LATEST",
             "x-fc-version-id": "", "x-fc-service-logproject": "", "x-fc-service-logstore": ""}
         names = {"id": "x-fc-access-key-id", "secret": "x-fc-access-key-secret", "token": "x-fc-security-token"}
         made.update({names[key]: value for key, value in self.credentials.items()})
@@ -90,3 +92,19 @@ def filtered(answer: Answer) -> Answer:
 def _dropped(name: str, value: str) -> bool:
     attachment = name == "content-disposition" and value.lower().startswith("attachment")
     return name in _IGNORED or name.startswith("x-fc-") or attachment
+
+
+class CustomDomain(Gateway):
+    """A name of one's own for several functions, by the request's path: what a route says without '*' goes before, then the longest one."""
+
+    def __init__(self, routes: Mapping[str, FunctionCompute]):
+        super().__init__()
+        self.routes = dict(routes)
+
+    def answer(self, method: str, target: str, headers: Headers, body: bytes) -> Answer:
+        path = target.partition("?")[0]
+        matching = [route for route in self.routes if route == path or (route.endswith("*") and path.startswith(route[:-1]))]
+        if not matching:
+            return Answer(404)
+        chosen = max(matching, key=lambda route: (not route.endswith("*"), len(route)))
+        return self.routes[chosen].answer(method, target, headers, body)

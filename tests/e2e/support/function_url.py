@@ -39,6 +39,7 @@ def unwrapped(answer: dict[str, Any]) -> Answer:
         return Answer(200, [("content-type", "application/json")], json.dumps(answer).encode())
     text = answer.get("body") or ""
     headers = [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
+    headers += [(name, str(value)) for name, values in (answer.get("multiValueHeaders") or {}).items() for value in values]
     headers += [("set-cookie", cookie) for cookie in answer.get("cookies") or []]
     return Answer(int(answer["statusCode"]), headers, base64.b64decode(text) if answer.get("isBase64Encoded") else text.encode())
 

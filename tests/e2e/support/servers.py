@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import boto3
@@ -37,6 +37,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 80
 
 
 def answers(url: str, status: int | None = None) -> bool:
@@ -154,6 +158,17 @@ class Nginx(Program):
         return sum(file.stat().st_size for file in (self.prefix / folder).rglob("*") if file.is_file())
 
 
+@dataclass
+class Varnish(Program):
+    prefix: Path
+
+    def reload(self) -> None:
+        """Compiles the file again and goes on with it; what is cached stays."""
+        name = f"again{time.monotonic_ns()}"
+        for command in (["vcl.load", name, self.prefix / "node.vcl"], ["vcl.use", name]):
+            subprocess.run(["varnishadm", "-n", self.prefix / "work", *command], check=True, capture_output=True)
+
+
 _NGINX = """
 {load}
 {user}
@@ -223,9 +238,9 @@ class Servers:
         self._wait(program, ready, seconds)
         return program
 
-    def pakhus(self, store: str, *options: str, env: Mapping[str, str] | None = None) -> Program:
+    def pakhus(self, store: str, *options: str, env: Mapping[str, str] | None = None, port: int = 0) -> Program:
         """`pakhus serve` on a store."""
-        port = free_port()
+        port = port or free_port()
         command: Command = [pakhus_binary(), "serve", "--store", store, "--listen", f"127.0.0.1:{port}", *options]
         return self.start("pakhus", command, lambda: accepts(port), f"http://127.0.0.1:{port}", env)
 
@@ -267,6 +282,23 @@ class Servers:
         program = self.start("nginx", command, lambda: accepts(port), f"http://127.0.0.1:{port}")
         return self._replace(program, Nginx(**vars(program), prefix=prefix))
 
+    def restart(self, program: Kind) -> Kind:
+        """The same program again, where it was: on its port, with what it left on the disk."""
+        program.stop()
+        self.running.remove(program)
+        again = self.start(program.name, cast(Command, program.process.args), lambda: accepts(port_of(program.url)), program.url, seconds=60)
+        return self._replace(again, type(program)(**{**vars(program), **vars(again)}))
+
+    def varnish(self, vcl: str) -> Varnish:
+        """varnishd as cdn/varnish/token.vcl.template says that it is to be started; {{port}} and {{prefix}} as for nginx."""
+        port, prefix = free_port(), self._folder()
+        (prefix / "node.vcl").write_text(fill(vcl, {"port": port, "prefix": prefix}))
+        jail: Command = ["-j", "none"] if os.geteuid() == 0 else []
+        command: Command = ["varnishd", "-F", *jail, "-n", prefix / "work", "-f", prefix / "node.vcl", "-s", "malloc,64m", "-p", "max_restarts=6",
+                            "-a", f"127.0.0.1:{port}", "-a", f"pakhus_inner={prefix}/token-inner.sock"]
+        program = self.start("varnish", command, lambda: accepts(port), f"http://127.0.0.1:{port}", seconds=60)
+        return self._replace(program, Varnish(**vars(program), prefix=prefix))
+
     def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1,
             replaced: Mapping[str, str] | None = None) -> Nginx:
         """The configuration that we ship, in front of a function; its caches are base, answers and brief in the prefix.
@@ -278,8 +310,12 @@ class Servers:
             if word not in template:
                 raise ValueError(f"{word} is not in the configuration")
             template = template.replace(word, by)
-        http = re.sub(r"\$\{PAKHUS_NGINX_(\w+)\}", lambda name: values[name.group(1)], template)
-        return self.nginx(http, workers=workers)
+        return self.nginx(substituted(template, values), workers=workers)
+
+    def edge(self, directory: str, files: Path) -> Nginx:
+        """The configuration that we ship for edges that pull: serves the folder `files` under `directory`."""
+        template = (ROOT / "cdn/nginx/edge.conf.template").read_text()
+        return self.nginx(substituted(template, {"LISTEN": "127.0.0.1:{{port}}", "DIRECTORY": directory, "FILES": str(files)}))
 
     def recorder(self, upstream: str, extra: str = "") -> Nginx:
         """Passes everything on to `upstream` and records it; `extra` are nginx directives, such as "limit_rate 10k;"."""
@@ -320,6 +356,11 @@ def _die_with_parent() -> None:
 
 def fill(text: str, values: Mapping[str, object]) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda name: str(values[name.group(1)]), text)
+
+
+def substituted(template: str, values: Mapping[str, str]) -> str:
+    """As envsubst fills in what stands as ${PAKHUS_NGINX_NAME}."""
+    return re.sub(r"\$\{PAKHUS_NGINX_(\w+)\}", lambda name: values[name.group(1)], template)
 
 
 def clean_environment() -> dict[str, str]:

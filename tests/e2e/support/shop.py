@@ -65,9 +65,7 @@ class Shop:
     def run(self, *arguments: str | Path, env: Mapping[str, str] | None = None, check: bool = True,
             timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         """A command that works on the store: run("release", "APP")."""
-        group = 2 if arguments[0] == "channel" else 1
-        return run(*arguments[:group], "--store", self.store, *arguments[group:], env={**self.env, **(env or {})}, check=check,
-                   timeout=timeout)
+        return run(*arguments, "--store", self.store, env={**self.env, **(env or {})}, check=check, timeout=timeout)
 
     def publish(self, apk: Path, app: str = "APP", version: str = "1.0", *options: str) -> dict[str, Any]:
         """What package.json says."""

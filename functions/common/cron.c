@@ -1,0 +1,129 @@
+#include "functions/common/cron.h"
+
+#include "functions/common/event.h"
+#include "functions/common/maker.h"
+#include "functions/common/placement.h"
+#include "lib/placement/lan.h"
+
+enum { GRACE = 10 * CLOCK_MINUTE, LAST_WORDS = 2 * CLOCK_SECOND, RESULT_LIMIT = 1024 };
+
+static const char *const kind_names[] = {"evaluate", "evict", "reconcile"};
+
+void cron_default(struct cron *cron, enum cron_kind kind)
+{
+    *cron = (struct cron){.kind = kind, .now = clock_now(), .part = -1, .grace = GRACE};
+}
+
+enum status cron_parse(struct arena *arena, struct str event, struct cron *cron, struct error *error)
+{
+    struct config config;
+    uint64_t part = LAN_PARTS;
+    TRY(event_open(arena, event, kind_names[cron->kind], &config, error));
+    TRY(config_whole(&config, "part", CONFIG_OPTIONAL, 0, LAN_PARTS - 1, &part, error));
+    TRY(config_id(&config, "edge", CONFIG_OPTIONAL, &cron->edge, error));
+    TRY(config_flag(&config, "dry_run", CONFIG_OPTIONAL, &cron->dry_run, error));
+    TRY(config_flag(&config, "verify", CONFIG_OPTIONAL, &cron->verify, error));
+    TRY(config_time(&config, "now", CONFIG_OPTIONAL, &cron->now, error));
+    TRY(config_span(&config, "grace", CONFIG_OPTIONAL, &cron->grace, error));
+    if (part < LAN_PARTS) cron->part = (int)part;
+    return config_end(&config, error);
+}
+
+/* --- running */
+
+static bool is_meant(const struct cron *cron, const struct edge *edge)
+{
+    if (cron->edge.length > 0) return str_equal(cron->edge, edge->id);
+    return cron->part < 0 || edge->lan_count == 0 || lan_part(edge->lans[0]) == (unsigned)cron->part;
+}
+
+static void reconcile_one(const struct reconciliation *how, struct io io, const struct edge *edge, struct cron_result *result)
+{
+    struct error error;
+    struct io own = {.arena = arena_new(), .deadline = io.deadline};
+    enum status status = reconcile_edge(how, own, edge, &result->reconciled, &error);
+    arena_free(own.arena);
+    if (status == STATUS_OK) return;
+    log_warn((struct log){0}, "edge=" STR_FMT " %s", STR_ARG(edge->id), error.text);
+    if (deadline_left(io.deadline) == 0)
+        result->unfinished = true;
+    else
+        result->reconciled.failed++;
+}
+
+static void reconcile_all(struct app *app, struct io io, const struct cron *cron, const struct registry *registry,
+                          struct cron_result *result)
+{
+    const struct package_maker maker = maker_of(app);
+    const struct reconciliation how = {
+        .origin = app->store, .maker = &maker, .now = cron->now, .grace = cron->grace, .verify = cron->verify, .visible = cron->visible};
+    for (size_t i = 0; i < registry->edge_count; i++) {
+        const struct edge *edge = &registry->edges[i];
+        if (edge->store.length > 0 && is_meant(cron, edge)) reconcile_one(&how, io, edge, result);
+    }
+}
+
+enum status cron_run(struct app *app, struct io io, const struct cron *cron, struct cron_result *result, struct error *error)
+{
+    struct registry registry;
+    struct policy policy;
+    *result = (struct cron_result){0};
+    TRY(registry_load(app->store, io, &registry, error));
+    ENSURE(cron->edge.length == 0 || registry_edge(&registry, cron->edge), error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'",
+           STR_ARG(cron->edge));
+    TRY(policy_load(app->store, io, 0, &policy, error));
+    const struct evaluation evaluation = {.store = app->store,
+                                          .registry = &registry,
+                                          .policy = &policy,
+                                          .facts = placement_app_facts,
+                                          .context = app,
+                                          .now = cron->now,
+                                          .part = cron->part,
+                                          .edge = cron->edge,
+                                          .dry_run = cron->dry_run,
+                                          .tell = cron->tell,
+                                          .tell_context = cron->context};
+    if (cron->kind == CRON_EVALUATE) TRY(placement_evaluate(&evaluation, io, &result->evaluated, error));
+    if (cron->kind == CRON_EVICT) TRY(placement_evict(&evaluation, io, &result->evaluated, error));
+    if (!cron->dry_run) reconcile_all(app, io, cron, &registry, result);
+    return STATUS_OK;
+}
+
+struct str cron_json(struct arena *arena, const struct cron *cron, const struct cron_result *result)
+{
+    const struct evaluation_result *evaluated = &result->evaluated;
+    const struct reconcile_result *reconciled = &result->reconciled;
+    struct buf out = buf_in(arena, RESULT_LIMIT);
+    buf_add(&out, S("{"));
+    if (cron->kind != CRON_RECONCILE)
+        buf_printf(&out,
+                   "\"pairs\":%llu,\"placed\":%llu,\"kept\":%llu,\"evicted\":%llu,\"alerts\":%llu,\"no_room\":%llu,\"passed_over\":%llu,",
+                   (unsigned long long)evaluated->pairs, (unsigned long long)evaluated->placed, (unsigned long long)evaluated->kept,
+                   (unsigned long long)evaluated->evicted, (unsigned long long)evaluated->alerts, (unsigned long long)evaluated->no_room,
+                   (unsigned long long)evaluated->failed);
+    buf_printf(&out, "\"copied\":%llu,\"deleted\":%llu,\"failed\":%llu,\"bytes\":%llu,\"unfinished\":%s}",
+               (unsigned long long)reconciled->copied, (unsigned long long)reconciled->deleted, (unsigned long long)reconciled->failed,
+               (unsigned long long)reconciled->bytes, result->unfinished ? "true" : "false");
+    return buf_str(&out);
+}
+
+/* Copies take what time there is, but for what it takes to say so. */
+static struct io cron_io(struct app *app, const struct lc_call *call)
+{
+    struct io io = app_io(app, call);
+    int64_t left = deadline_left(call->deadline);
+    io.deadline = deadline_in(left > LAST_WORDS ? left - LAST_WORDS : left);
+    return io;
+}
+
+enum status cron_event(struct app *app, enum cron_kind kind, struct lc_call *call, struct str event, struct str *result,
+                       struct error *error)
+{
+    struct cron cron;
+    struct cron_result outcome;
+    cron_default(&cron, kind);
+    TRY(cron_parse(call->arena, event, &cron, error));
+    TRY(cron_run(app, cron_io(app, call), &cron, &outcome, error));
+    *result = cron_json(call->arena, &cron, &outcome);
+    return STATUS_OK;
+}

@@ -1,0 +1,38 @@
+/* What runs by the clock: evaluate, evict, reconcile. The functions, and the commands of the same names. */
+#ifndef FUNCTIONS_COMMON_CRON_H
+#define FUNCTIONS_COMMON_CRON_H
+
+#include "functions/common/app.h"
+#include "lib/placement/evaluate.h"
+#include "lib/placement/reconcile.h"
+
+enum cron_kind { CRON_EVALUATE, CRON_EVICT, CRON_RECONCILE };
+
+struct cron {
+    enum cron_kind kind;
+    int64_t now;
+    int part;        /* −1: all; of CRON_RECONCILE always all */
+    struct str edge; /* empty: all */
+    bool dry_run;    /* decides, writes nothing */
+    bool verify;     /* CRON_RECONCILE: reads what edges hold */
+    bool visible;    /* progress bars */
+    int64_t grace;   /* ms between the last device that is sent to a copy and its deletion */
+    void (*tell)(void *context, struct str line);
+    void *context;
+};
+struct cron_result {
+    struct evaluation_result evaluated;
+    struct reconcile_result reconciled;
+    bool unfinished; /* there was no time for all copies: the next run goes on */
+};
+void cron_default(struct cron *, enum cron_kind);
+/* `{"pakhus":"evaluate","part":3,"edge":"shop-1","dry_run":true,"now":"…","grace":"10m"}`: each optional. */
+enum status cron_parse(struct arena *, struct str event, struct cron *, struct error *);
+/* Evaluate and evict reconcile at their end, within io.deadline. An edge that can't be reached is logged and counted as failed. */
+enum status cron_run(struct app *, struct io, const struct cron *, struct cron_result *, struct error *);
+struct str cron_json(struct arena *, const struct cron *, const struct cron_result *);
+
+/* A function of this kind: its event handler. */
+enum status cron_event(struct app *, enum cron_kind, struct lc_call *, struct str event, struct str *result, struct error *);
+
+#endif

@@ -1,0 +1,23 @@
+#include "functions/evaluate-cron/handler.h"
+
+#include "functions/common/cron.h"
+
+static enum status init(void **state, struct error *error)
+{
+    struct app *app;
+    TRY(app_open(&app, error));
+    *state = app;
+    return STATUS_OK;
+}
+
+static enum status event(void *state, struct lc_call *call, struct str text, struct str *result, struct error *error)
+{
+    return cron_event(state, CRON_EVALUATE, call, text, result, error);
+}
+
+const struct lc_function evaluate_cron_function = {
+    .name = "evaluate-cron",
+    .prefix = "PAKHUS",
+    .init = init,
+    .event = event,
+};

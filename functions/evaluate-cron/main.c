@@ -1,0 +1,6 @@
+#include "functions/evaluate-cron/handler.h"
+
+int main(void)
+{
+    return lc_run(&evaluate_cron_function);
+}

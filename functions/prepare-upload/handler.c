@@ -1,0 +1,132 @@
+#include "functions/prepare-upload/handler.h"
+
+#include "functions/common/app.h"
+#include "functions/prepare-upload/notices.h"
+#include "lib/catalog/upload.h"
+
+enum { STEP_TIME = 60 * CLOCK_SECOND, LIST_LIMIT = 1 << 20 };
+
+struct task {
+    struct app *app;
+    struct lc_call *call;
+    struct buf prepared, failed, ignored; /* JSON objects, with commas between them */
+    struct error again;                   /* the last failure that may pass */
+};
+
+static void add_field(struct buf *list, const char *before, struct str value)
+{
+    buf_add(list, str_of(before));
+    buf_add_json(list, value);
+}
+
+static void begin_item(struct buf *list)
+{
+    if (list->length > 0) buf_add_byte(list, ',');
+    buf_add_byte(list, '{');
+}
+
+static void ignore(struct task *task, struct str object, struct str why)
+{
+    log_info(task->call->log, STR_FMT " is ignored: " STR_FMT, STR_ARG(object), STR_ARG(why));
+    begin_item(&task->ignored);
+    add_field(&task->ignored, "\"object\":", object);
+    add_field(&task->ignored, ",\"why\":", why);
+    buf_add_byte(&task->ignored, '}');
+}
+
+static void tell_prepared(struct task *task, const struct publish_plan *plan)
+{
+    const struct package *package = &plan->package;
+    const struct apk_prepared *prepared = &plan->prepared;
+    struct buf *list = &task->prepared;
+    log_info(task->call->log, STR_FMT "/" STR_FMT " is prepared and published: %llu bytes", STR_ARG(package->app),
+             STR_ARG(package->version), (unsigned long long)package->size);
+    begin_item(list);
+    add_field(list, "\"app\":", package->app);
+    add_field(list, ",\"version\":", package->version);
+    buf_printf(list, ",\"size\":%llu", (unsigned long long)package->size);
+    add_field(list, ",\"sha256\":", package->sha256);
+    buf_add(list, S(",\"notes\":["));
+    for (int i = 0; i < prepared->note_count; i++) add_field(list, i > 0 ? "," : "", prepared->notes[i]);
+    if (!str_empty(plan->warning)) add_field(list, prepared->note_count > 0 ? "," : "", plan->warning);
+    buf_add(list, S("]}"));
+}
+
+/* Whether the same package may fare better another time, without anyone's doing anything about it. */
+static bool may_pass(enum status status)
+{
+    return status != STATUS_INVALID && status != STATUS_CORRUPT && status != STATUS_UNSUPPORTED && status != STATUS_TOO_LARGE &&
+           status != STATUS_PRECONDITION;
+}
+
+static void tell_failed(struct task *task, struct str app, struct str version, const struct error *error)
+{
+    log_warn(task->call->log, STR_FMT "/" STR_FMT " is not prepared: %s", STR_ARG(app), STR_ARG(version), error->text);
+    begin_item(&task->failed);
+    add_field(&task->failed, "\"app\":", app);
+    add_field(&task->failed, ",\"version\":", version);
+    add_field(&task->failed, ",\"problem\":", str_of(error->text));
+    buf_add_byte(&task->failed, '}');
+    if (may_pass(error->status)) task->again = *error;
+}
+
+static enum status publish(struct task *task, struct str app, struct str version, struct error *error)
+{
+    struct publish_plan plan = {0};
+    struct io io = app_io(task->app, task->call);
+    io.deadline = deadline_within(task->call->deadline, STEP_TIME);
+    TRY(upload_publish(task->app->store, io, app, version, &plan, error));
+    tell_prepared(task, &plan);
+    return STATUS_OK;
+}
+
+static void take_notice(struct task *task, const struct notice *notice)
+{
+    struct str key, app, version;
+    struct error error;
+    if (!notice->created) return ignore(task, notice->object, arena_join(task->call->arena, S("it was not put: "), notice->event));
+    bool is_upload = store_key_of(task->app->store, notice->object, &key) && upload_parse_key(key, &app, &version);
+    if (!is_upload) return ignore(task, notice->object, S("it is not uploads/<app>/<version>.apk of this store"));
+    enum status status = publish(task, app, version, &error);
+    if (status == STATUS_NOT_FOUND) return ignore(task, notice->object, arena_copy(task->call->arena, str_of(error.text)));
+    if (status != STATUS_OK) tell_failed(task, app, version, &error);
+}
+
+static enum status event(void *state, struct lc_call *call, struct str text, struct str *result, struct error *error)
+{
+    struct notices notices;
+    struct arena *arena = call->arena;
+    struct task task = {.app = state,
+                        .call = call,
+                        .prepared = buf_in(arena, LIST_LIMIT),
+                        .failed = buf_in(arena, LIST_LIMIT),
+                        .ignored = buf_in(arena, LIST_LIMIT)};
+    TRY(notices_parse(arena, text, &notices, error));
+    if (notices.app.data) TRY(publish(&task, notices.app, notices.version, error));
+    for (size_t i = 0; i < notices.count; i++) take_notice(&task, &notices.items[i]);
+    if (task.again.status != STATUS_OK) return *error = task.again, error->status;
+    *result = arena_join(arena, S("{\"prepared\":["), buf_str(&task.prepared), S("],\"failed\":["), buf_str(&task.failed),
+                         S("],\"ignored\":["), buf_str(&task.ignored), S("]}"));
+    return STATUS_OK;
+}
+
+static enum status init(void **state, struct error *error)
+{
+    struct app *app;
+    TRY(app_open(&app, error));
+    *state = app;
+    return STATUS_OK;
+}
+
+static void metrics(void *state, struct buf *out)
+{
+    app_metrics(state, state, out);
+}
+
+const struct lc_function prepare_upload = {
+    .name = "prepare-upload",
+    .prefix = "PAKHUS",
+    .init = init,
+    .event = event,
+    .metrics = metrics,
+};

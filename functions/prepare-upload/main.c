@@ -1,0 +1,6 @@
+#include "functions/prepare-upload/handler.h"
+
+int main(void)
+{
+    return lc_run(&prepare_upload);
+}

@@ -1,0 +1,23 @@
+#include "functions/reconcile/handler.h"
+
+#include "functions/common/cron.h"
+
+static enum status init(void **state, struct error *error)
+{
+    struct app *app;
+    TRY(app_open(&app, error));
+    *state = app;
+    return STATUS_OK;
+}
+
+static enum status event(void *state, struct lc_call *call, struct str text, struct str *result, struct error *error)
+{
+    return cron_event(state, CRON_RECONCILE, call, text, result, error);
+}
+
+const struct lc_function reconcile_function = {
+    .name = "reconcile",
+    .prefix = "PAKHUS",
+    .init = init,
+    .event = event,
+};

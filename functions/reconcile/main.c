@@ -1,0 +1,6 @@
+#include "functions/reconcile/handler.h"
+
+int main(void)
+{
+    return lc_run(&reconcile_function);
+}

@@ -1,0 +1,133 @@
+#include "lib/catalog/upload.h"
+
+#include "base/buf.h"
+#include "lib/catalog/stored_apk.h"
+
+enum { REPORT_LIMIT = 16384, PIECES = sizeof((struct apk_prepared *)0)->pieces / sizeof(struct apk_piece) };
+
+static const struct str folder = {"uploads/", 8}, ending = {".apk", 4};
+
+bool upload_parse_key(struct str key, struct str *app, struct str *version)
+{
+    if (!str_starts(key, folder) || !str_ends(key, ending)) return false;
+    struct str rest = str_from(key, folder.length), first = str_cut(&rest, '/');
+    if (!rest.data) return false;
+    *app = first;
+    *version = str_first(rest, rest.length - ending.length);
+    return str_is_id(*app) && str_is_id(*version);
+}
+
+/* --- the report */
+
+struct upload {
+    struct store *store;
+    struct io io;
+    int64_t span; /* ms that each step may take */
+    struct str app, version;
+    struct store_object object; /* as it stood when this began */
+};
+
+static struct io io_of_step(const struct upload *upload)
+{
+    return (struct io){.arena = upload->io.arena, .deadline = deadline_in(upload->span)};
+}
+
+static struct str report_key(const struct upload *upload)
+{
+    return arena_join(upload->io.arena, folder, upload->app, S("/"), upload->version, S(".report.json"));
+}
+
+/* What whoever put the package there can do about it. */
+static struct str advice_of(struct arena *arena, enum status status, struct str key)
+{
+    switch (status) {
+    case STATUS_OK:
+        return S("nothing, while the function is at work; if this is still here when its time is over, it was stopped: give it more time "
+                 "and memory, "
+                 "and put the package again");
+    case STATUS_PRECONDITION: return S("put the package under another version; `pakhus unpublish` takes out what must not stay");
+    case STATUS_DENIED: return S("correct the function's credentials or its policy, and put the package again");
+    case STATUS_THROTTLED:
+    case STATUS_TIMEOUT:
+    case STATUS_UNAVAILABLE:
+    case STATUS_INTERNAL:
+        return S("the platform tries again by itself, a few times; after that put the package again, or invoke the function with "
+                 "{\"pakhus\":\"prepare-upload\",\"app\":…,\"version\":…}");
+    default: return arena_join(arena, S("put a package that is mended to "), key, S(", or take this one away"));
+    }
+}
+
+static void add_field(struct buf *out, struct str before, struct str value)
+{
+    buf_add(out, before);
+    buf_add_json(out, value);
+}
+
+/* `failure` NULL: it is begun. */
+static enum status put_report(const struct upload *upload, const struct error *failure, struct error *error)
+{
+    struct arena *arena = upload->io.arena;
+    struct buf out = buf_in(arena, REPORT_LIMIT);
+    const struct store_put json = {.content_type = "application/json"};
+    struct str problem = failure ? str_of(failure->text) : S("preparing has begun, and not ended");
+    add_field(&out, S("{\"state\":"), failure ? S("failed") : S("started"));
+    add_field(&out, S(",\"app\":"), upload->app);
+    add_field(&out, S(",\"version\":"), upload->version);
+    add_field(&out, S(",\"key\":"), upload->object.key);
+    add_field(&out, S(",\"etag\":"), upload->object.etag);
+    buf_printf(&out, ",\"size\":%llu", (unsigned long long)upload->object.size);
+    add_field(&out, S(",\"time\":"), clock_format_time(arena, clock_now()));
+    add_field(&out, S(",\"problem\":"), problem);
+    add_field(&out, S(",\"advice\":"), advice_of(arena, failure ? failure->status : STATUS_OK, upload->object.key));
+    buf_add(&out, S("}\n"));
+    return store_put(upload->store, io_of_step(upload), report_key(upload), buf_str(&out), &json, NULL, error);
+}
+
+/* --- the package */
+
+static enum status find(struct upload *upload, struct store_object *object, struct error *error)
+{
+    struct str key = arena_join(upload->io.arena, folder, upload->app, S("/"), upload->version, ending);
+    enum status status = store_head(upload->store, io_of_step(upload), key, object, error);
+    if (status == STATUS_NOT_FOUND) return error_set(error, status, STR_FMT " is not there", STR_ARG(key));
+    return status;
+}
+
+static enum status prepare(const struct upload *upload, struct publish_plan *plan, struct error *error)
+{
+    const struct apk_source source = stored_apk(upload->store, io_of_step(upload), &upload->object);
+    const struct apk_prepared *prepared = &plan->prepared;
+    struct store_piece pieces[PIECES];
+    TRY(publish_plan(upload->io.arena, &source, upload->app, upload->version, APK_REGION_DEFAULT, plan, error));
+    TRY(publish_check(upload->store, io_of_step(upload), &plan->package, error));
+    for (int i = 0; i < prepared->count; i++) {
+        const struct apk_piece *piece = &prepared->pieces[i];
+        pieces[i] = (struct store_piece){.bytes = str_make(piece->bytes, (size_t)piece->length)};
+        if (piece->bytes) continue;
+        pieces[i] = (struct store_piece){
+            .key = upload->object.key, .offset = piece->offset, .length = piece->length, .if_match = upload->object.etag};
+    }
+    return package_compose(upload->store, io_of_step(upload), pieces, (size_t)prepared->count, &plan->package, error);
+}
+
+/* The upload that failed may be another one by now. */
+static enum status report(struct upload *upload, struct error *error)
+{
+    struct error ignored;
+    struct store_object now;
+    enum status status = find(upload, &now, &ignored);
+    bool is_gone = status == STATUS_NOT_FOUND || (status == STATUS_OK && !str_equal(now.etag, upload->object.etag));
+    ENSURE(!is_gone, error, STATUS_NOT_FOUND, STR_FMT " was replaced or removed while it was prepared", STR_ARG(upload->object.key));
+    put_report(upload, error, &ignored);
+    return error->status;
+}
+
+enum status upload_publish(struct store *store, struct io io, struct str app, struct str version, struct publish_plan *plan,
+                           struct error *error)
+{
+    struct upload upload = {.store = store, .io = io, .span = deadline_left(io.deadline), .app = app, .version = version};
+    TRY(find(&upload, &upload.object, error));
+    TRY(put_report(&upload, NULL, error));
+    if (prepare(&upload, plan, error) != STATUS_OK) return report(&upload, error);
+    return store_remove(store, io_of_step(&upload), report_key(&upload), error);
+}

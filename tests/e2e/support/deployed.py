@@ -1,0 +1,68 @@
+"""template.yaml as the tests have it in LocalStack, with what the samples are about in its store."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import localstack, samples
+from support.localstack import LocalStack, Stack
+from support.servers import Minio
+from support.shop import Shop
+
+ORIGIN_SECRET = "only-the-cdn"
+
+
+@dataclass(frozen=True)
+class Deployed:
+    stack: Stack
+    store: Shop
+    size: int  # of GAME 2.0
+    kind: str  # of the store: "s3" or "minio"
+    objects: Any  # boto3's client of the store
+    calls: Counter[str] = field(default_factory=Counter)  # of functions by event: ours
+
+    def needs(self, *functions: str) -> None:
+        """Skips the test where one of them is not built."""
+        missing = [function for function in functions if not self.stack.built(function)]
+        if missing:
+            pytest.skip(f"not built: {', '.join(missing)}")
+
+    def invoke(self, function: str, platform: str) -> Any:
+        """Directly, with a sample; an error is a failure."""
+        self.calls[function] += 1
+        told = self.stack.invoke(function, samples.load(function, platform))
+        assert not (isinstance(told, dict) and "errorType" in told), told
+        return told
+
+    def events(self, function: str) -> int:
+        """How many the function has taken, by its log."""
+        return self.log(function).count("method=EVENT")
+
+    def client(self, service: str) -> Any:
+        return self.stack.localstack.client(service)
+
+    def log(self, function: str) -> str:
+        """What a function wrote, all of its instances together."""
+        logs = self.client("logs")
+        group = f"/aws/lambda/{self.stack.functions[function]}"
+        if not logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]:
+            return ""
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return "\n".join(event["message"] for page in pages for event in page["events"])
+
+
+def deploy(kind: str, running: LocalStack, folder: Path, minio: Minio) -> Deployed:
+    name = f"pakhus-{kind}"
+    if kind == "s3":
+        objects, where = running.client("s3"), localstack.own_store(running, name)
+    else:
+        objects, where = minio.client(), localstack.minio_store(minio, minio.bucket(name))
+    every_minute = {f"{job}Every": "rate(1 minute)" for job in ("Evict", "Calibrate", "Reconcile")}
+    stack = localstack.deploy(running, folder, name, {
+        **where.parameters, **every_minute, "TokenKeys": samples.TOKENS["PAKHUS_TOKEN_KEYS"],
+        "TokenBusiness": samples.TOKENS["PAKHUS_TOKEN_BUSINESS"], "OriginSecret": ORIGIN_SECRET, "Flush": "sync"})
+    store = Shop(where.url, where.credentials)
+    return Deployed(stack, store, samples.fill(store, folder), kind, objects)

@@ -1,0 +1,62 @@
+"""What `make package` makes, and rooms to run it in that have nothing of this machine."""
+
+import os
+import platform
+import shutil
+import subprocess
+import zipfile
+from functools import cache
+from pathlib import Path
+
+from support.cache import ROOT
+
+ARCHITECTURES = ["x86_64", "arm64"]
+FUNCTIONS = sorted(main.parent.name for main in ROOT.glob("functions/*/main.c"))
+
+
+def native(architecture: str) -> bool:
+    return platform.machine() == architecture.replace("arm64", "aarch64")
+
+
+def make(architecture: str, folder: Path = ROOT, **env: str) -> Path:
+    """Runs `make package` in a checkout; where its zip files are."""
+    outer = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SANITIZE")}
+    done = subprocess.run(["make", "-s", "package", f"ARCH={architecture}"], cwd=folder, env={**outer, **env}, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return folder / "build/package" / architecture
+
+
+@cache
+def packages(architecture: str) -> Path:
+    return make(architecture)
+
+
+class Room:
+    """A folder with a function's bootstrap in it, which sees nothing but `root`: the same folder unless said. Foreign ones run under qemu."""
+
+    def __init__(self, folder: Path, architecture: str, function: str, root: Path | None = None):
+        self.folder = folder
+        self.folder.mkdir(exist_ok=True)
+        self._root = root or folder
+        with zipfile.ZipFile(packages(architecture) / f"{function}.zip") as archive:
+            archive.extractall(folder)
+        (folder / "bootstrap").chmod(0o755)
+        command = [self.inside("bootstrap")]
+        if not native(architecture):
+            emulator = f"qemu-{architecture.replace('arm64', 'aarch64')}-static"
+            shutil.copy(shutil.which(emulator) or emulator, folder / "qemu")
+            command.insert(0, self.inside("qemu"))
+        enter = "chroot" if os.geteuid() == 0 else "unshare --map-root-user chroot"
+        self.program = folder / "enter.sh"
+        self.program.write_text(f"#!/bin/sh\nexec {enter} {self._root} {' '.join(command)}\n")
+        self.program.chmod(0o755)
+
+    def inside(self, path: str) -> str:
+        """What the function calls a file of the folder."""
+        return f"/{(self.folder / path).relative_to(self._root)}"
+
+    def write(self, path: str, content: str | Path) -> None:
+        target = self.folder / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content if isinstance(content, str) else content.read_text())

@@ -1,0 +1,74 @@
+"""Traffic Server in front of nginx's three stages: right bytes, and nobody is asked twice."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from support import apks, ats, client, edge, shop
+from support.edge import Edge
+from support.servers import Minio, Program, Servers
+from support.shop import Region
+
+KIND = "v2+v3"
+PACKAGE = "/packages/APP/1.0/huawei.apk"
+
+
+@pytest.fixture
+def chain(minio: Minio, bucket: str, servers: Servers) -> Iterator[Edge]:
+    with ExitStack() as stack:
+        yield edge.edge(minio, bucket, servers, stack)
+
+
+@pytest.fixture
+def region(chain: Edge) -> Region:
+    found = shop.region(chain.store.publish(apks.made(KIND)))
+    chain.store.channel("APP", "huawei")
+    chain.store.channel("APP", "xiaomi")
+    return found
+
+
+@pytest.fixture
+def front(chain: Edge, servers: Servers, tmp_path: Path) -> Program:
+    return ats.start(servers, tmp_path / "ats", chain.cdn.url)
+
+
+def offline(channel: str) -> bytes:
+    return shop.offline(KIND, json.dumps({"channel": channel})).read_bytes()
+
+
+def test_a_package_comes_whole_and_once(front: Program, chain: Edge, region: Region) -> None:
+    for channel in ("huawei", "xiaomi"):
+        answer = client.get(f"{front.url}/packages/APP/1.0/{channel}.apk")
+        assert (answer.status, answer.body) == (200, offline(channel))
+    assert [one.range for one in chain.cdn.requests()] == client.slices(region.size, shop.SLICE) * 2
+    chain.cdn.forget()
+    chain.forget()
+    assert client.get(front.url + PACKAGE).body == offline("huawei")
+    assert (chain.cdn.requests(), chain.asked(), chain.storage.requests()) == ([], [], [])
+
+
+def test_any_range_is_cut_from_the_cached_slices(front: Program, chain: Edge, region: Region) -> None:
+    wanted = offline("huawei")
+    assert client.get(front.url + PACKAGE).body == wanted
+    chain.cdn.forget()
+    for first, last in [(0, 0), (region.start, region.end), (shop.SLICE - 1, shop.SLICE), (1000, 1999999), (region.size - 1, region.size - 1)]:
+        answer = client.get(front.url + PACKAGE, f"bytes={first}-{last}")
+        assert (answer.status, answer.body) == (206, wanted[first : last + 1])
+        assert answer.header("content-range") == f"bytes {first}-{last}/{region.size}"
+    assert chain.cdn.requests() == []
+
+
+def test_headers_are_the_channels_own(front: Program, chain: Edge, region: Region) -> None:
+    answers = [client.get(front.url + PACKAGE, one) for one in ("bytes=0-9", f"bytes={region.start}-{region.start + 9}", None)]
+    direct = client.get(chain.direct + PACKAGE, "bytes=0-0")
+    for name in ("etag", "content-disposition", "content-type"):
+        values = {answer.header(name) for answer in answers}
+        assert len(values) == 1 and (name == "content-type" or values == {direct.header(name)}), (name, values)
+
+
+def test_what_is_not_there_is_a_404(front: Program, chain: Edge, region: Region) -> None:
+    assert client.get(f"{front.url}/packages/APP/9.9/huawei.apk").status == 404
+    assert client.get(f"{front.url}/elsewhere").status == 404

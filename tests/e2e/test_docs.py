@@ -1,0 +1,56 @@
+"""What the documents say, where it can be checked: links, names, and the arithmetic of the costs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from support.cache import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "events/README.md", ROOT / "localstack/README.md"])
+COSTS = (ROOT / "docs/costs.md").read_text()
+DEPLOY = (ROOT / "docs/deploy.md").read_text()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text()):
+        assert target.startswith("http") or (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_are_named_are_there(document: Path) -> None:
+    for name in re.findall(r"`((?:cdn|tests|localstack|events|docs|scripts|functions|lib)/[\w./*-]+)`", document.read_text()):
+        assert list(ROOT.glob(name)) or list(document.parent.glob(name)), name
+
+
+def test_parameters_are_the_templates() -> None:
+    table = DEPLOY.split("| parameter | |")[1].split("\n\n")[0]
+    named = {name for row in table.strip().splitlines() for name in re.findall(r"`([A-Z][A-Za-z]+)`", row.split("|")[1])}
+    declared = set(re.findall(r"^  (\w+):\n    Type: (?:String|Number)", (ROOT / "template.yaml").read_text(), re.M))
+    assert named == declared
+
+
+def test_variables_are_those_of_s_yaml() -> None:
+    section = DEPLOY.split("## Alibaba Cloud")[1].split("## One machine")[0]
+    named = set(re.findall(r"PAKHUS_[A-Z_]+[A-Z]", section)) - {"PAKHUS_STORE"}
+    assert named == set(re.findall(r"env\('(PAKHUS_\w+)'", (ROOT / "s.yaml").read_text())) - {"PAKHUS_ACCESS"}
+
+
+def test_costs_follow_from_what_the_code_does() -> None:
+    source = (ROOT / "functions/channel-range-splice/handler.c").read_text()
+    found = re.search(r"CHANNEL_LIFE = (\d+)", source)
+    assert found
+    life = int(found[1])
+    slice, package, channels, times = 512 * 1024, 2_000_000_000, 500, 24 * 3600 // life
+    slices = -(-package // slice)
+    for number in (slices, channels * slices, channels * slices * times, channels * (slices - 1), channels * (slices - 1) * times, channels * times):
+        assert f"{number:,}" in COSTS, f"{number:,}"
+    for asked, dollars in ((1, 0.65), (times, 120.66)):
+        overlaid, redirects = channels * asked, channels * (slices - 1) * asked
+        requests = (overlaid + redirects) * 0.20 / 1e6
+        time = (redirects * 0.001 + overlaid * 0.05) * 0.5 * 0.0000133334
+        storage = (overlaid + slices) * 0.0004 / 1000 + 2 * 0.023
+        out = (overlaid * slice / 1e9 + 2) * 0.09
+        assert round(requests + time + storage + out, 2) == dollars
+        assert f"| {dollars} |" in COSTS

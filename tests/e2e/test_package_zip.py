@@ -1,0 +1,60 @@
+"""The zip files of `make package`: what is in them, how large they are, and that they are the same wherever they are made."""
+
+import os
+import shutil
+import stat
+import struct
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from support.cache import ROOT
+from support.packages import ARCHITECTURES, FUNCTIONS, make, packages
+
+MOST = 3_000_000
+MACHINES = {"x86_64": 62, "arm64": 183}  # e_machine
+EXECUTABLE, DYNAMIC, INTERPRETER = 2, 2, 3  # e_type; p_type
+
+
+def segments(program: bytes) -> list[int]:
+    """The p_type of each program header of a 64-bit ELF file."""
+    start, size, count = struct.unpack_from("<Q", program, 32)[0], *struct.unpack_from("<HH", program, 54)
+    return [struct.unpack_from("<I", program, start + i * size)[0] for i in range(count)]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_there_is_one_for_each_function(architecture: str) -> None:
+    assert sorted(path.name for path in packages(architecture).iterdir()) == [f"{name}.zip" for name in FUNCTIONS]
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_it_holds_one_static_program(function: str, architecture: str) -> None:
+    path = packages(architecture) / f"{function}.zip"
+    assert path.stat().st_size <= MOST
+    with zipfile.ZipFile(path) as archive:
+        [entry] = archive.infolist()
+        program = archive.read(entry)
+    assert entry.filename == "bootstrap"
+    assert entry.external_attr >> 16 == stat.S_IFREG | 0o755
+    assert entry.create_system == 3  # Unix, without which the mode means nothing
+    assert (entry.date_time, entry.extra, entry.comment) == ((1980, 1, 1, 0, 0, 0), b"", b"")
+    kind, machine = struct.unpack_from("<HH", program, 16)
+    assert program[:5] == b"\x7fELF\x02" and (kind, machine) == (EXECUTABLE, MACHINES[architecture])
+    assert not {DYNAMIC, INTERPRETER} & set(segments(program))
+    for place in (str(ROOT), os.path.expanduser("~/")):
+        assert place.encode() not in program
+
+
+def test_the_same_sources_make_the_same_bytes(tmp_path: Path) -> None:
+    """In another folder, another time zone, with another mask, at another time, and not for the first time."""
+    elsewhere = tmp_path / "a-folder-of-another-name"
+    shutil.copytree(ROOT, elsewhere, ignore=shutil.ignore_patterns("build", ".git", "pakhus-data", "__pycache__"))
+    mask = os.umask(0o077)
+    try:
+        made = make("x86_64", elsewhere, TZ="Asia/Shanghai")
+    finally:
+        os.umask(mask)
+    for function in FUNCTIONS:
+        assert (made / f"{function}.zip").read_bytes() == (packages("x86_64") / f"{function}.zip").read_bytes(), function

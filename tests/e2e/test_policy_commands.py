@@ -1,0 +1,94 @@
+"""policy show and set: what holds, what is as usual, and which field is wrong."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import placed, shop
+from support.shop import Shop
+
+
+@pytest.fixture(params=["file", "minio"])
+def store(request: pytest.FixtureRequest) -> Shop:
+    if request.param == "file":
+        return Shop(request.getfixturevalue("file_store"))
+    return shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
+
+
+@pytest.fixture
+def directory(file_store: str) -> Shop:
+    return Shop(file_store)
+
+
+def publish(store: Shop, folder: Path, policy: Any) -> "subprocess.CompletedProcess[str]":
+    path = folder / "policy.json"
+    path.write_text(policy if isinstance(policy, str) else json.dumps(policy))
+    return store.run("policy", "set", path, check=False)
+
+
+def shown(store: Shop) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(store.run("policy", "show", "--json").stdout)
+    return found
+
+
+def test_without_one_all_is_as_usual(directory: Shop) -> None:
+    head, *lines = directory.run("policy", "show").stdout.splitlines()
+    assert "none was set" in head
+    assert len(lines) > 10 and all(line.endswith("  (default)") for line in lines)
+    policy = shown(directory)
+    assert (policy["place"]["t1"], policy["place"]["t2"], policy["evict"]["t3"], policy["trigger"]) == (5000, 1000, 300, "background")
+
+
+def test_what_was_set_is_shown(store: Shop, tmp_path: Path) -> None:
+    policy = {"place": {"t1": 50, "t2": 10, "m": 2, "of": 7, "confidence": 0.8, "include_current": False, "window": {"since": "00:00"},
+                        "small": {"size": 65536, "t1": 0}, "room": {"t1": 5}, "displace": 1.5},
+              "evict": {"t3": 3, "n": 4, "of": 6, "confidence": None, "include_current": False, "window": {"slot": "22:00-02:00"}, "grace": "2h"},
+              "trigger": "pending", "missing_patch": "full", "timezone": "+08:00"}
+    done = publish(store, tmp_path, policy)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "generation 1\n")
+    assert shown(store) == policy
+    head, *lines = store.run("policy", "show").stdout.splitlines()
+    assert head == "generation 1; times are in +08:00"
+    assert not [line for line in lines if line.endswith("(default)")]
+    text = "\n".join(lines)
+    for word in "50", "0.8 of 7", "4 of 6", "since 00:00", "22:00 to 02:00", "up to 65536 bytes", "2h", "at the next query":
+        assert word in text
+
+
+def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
+    assert publish(directory, tmp_path, {"place": {"t1": 7}, "timezone": "-03:30"}).returncode == 0
+    printed = directory.run("policy", "show", "--json").stdout
+    same = publish(directory, tmp_path, printed)
+    assert (same.returncode, same.stderr) == (0, "generation 1\n")
+    assert publish(directory, tmp_path, {"place": {"t1": 8}}).stderr == "generation 2\n"
+    [marked] = [line for line in directory.run("policy", "show").stdout.splitlines() if "T1 (" in line]
+    assert " 8" in marked and "default" not in marked
+
+
+@pytest.mark.parametrize("policy, field", [
+    ({"place": {"t1": 10, "t2": 10}}, "place.t2"), ({"place": {"m": 6}}, "place.m"), ({"place": {"of": 65}}, "place.of"),
+    ({"place": {"t1": -1}}, "place.t1"), ({"place": {"confidence": 1.1}}, "place.confidence"), ({"place": {"window": {}}}, "place.window"),
+    ({"place": {"window": {"last": "7m"}}}, "place.window.last"), ({"place": {"window": {"last": "32d"}}}, "place.window.last"),
+    ({"place": {"window": {"last": "24h", "since": "00:00"}}}, "place.window"), ({"place": {"small": {"size": 1}}}, "place.small.t1"),
+    ({"evict": {"window": {"slot": "06:00-06:00"}}}, "evict.window.slot"), ({"evict": {"t3": 1.5}}, "evict.t3"), ({"evict": {"n": 0}}, "evict.n"),
+    ({"evict": {"grace": "soon"}}, "evict.grace"), ({"trigger": "now"}, "trigger"), ({"missing_patch": True}, "missing_patch"),
+    ({"timezone": "CET"}, "timezone"), ({"places": {}}, "places")])
+def test_the_field_that_is_wrong_is_named(policy: dict[str, Any], field: str, directory: Shop, tmp_path: Path) -> None:
+    done = publish(directory, tmp_path, policy)
+    assert done.returncode == 1 and f"policy.{field}: " in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "none was set" in directory.run("policy", "show").stdout
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "7"])
+def test_what_is_no_policy_is_refused(text: str, directory: Shop, tmp_path: Path) -> None:
+    done = publish(directory, tmp_path, text)
+    assert done.returncode == 1 and done.stderr.startswith("pakhus policy set: "), done.stderr
+
+
+def test_a_row_that_was_spoilt_is_said(directory: Shop) -> None:
+    placed.put(directory, f"policy/{placed.LAST}", '{"place":{"t1":"many"}}')
+    done = directory.run("policy", "show", check=False)
+    assert done.returncode == 1 and f"policy/{placed.LAST}" in done.stderr and "t1" in done.stderr
