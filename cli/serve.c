@@ -5,6 +5,7 @@
 #include "functions/admission/handler.h"
 #include "functions/cache-token-verify/handler.h"
 #include "functions/channel-range-splice/handler.h"
+#include "functions/query/handler.h"
 
 /* The settings that the functions read, each an option too, which wins over the environment. */
 static struct setting {
@@ -20,6 +21,7 @@ static struct setting {
     {"PAKHUS_TOKEN_KEYS", "token-keys", "KEYS", "kid:base64,… for cache tokens"},
     {"PAKHUS_TOKEN_BUSINESS", "token-business", "ID", "whose resources they are"},
     {"PAKHUS_NODE_SECRET", "node-secret", "SECRET", "what cache nodes must send"},
+    {"PAKHUS_TRUSTED_PROXIES", "trusted-proxies", "NETWORKS", "whose X-Forwarded-For is believed"},
     {"PAKHUS_FLUSH", "flush", "SPAN", "how long counts and tables may stay unwritten, or sync"},
 };
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
@@ -58,6 +60,7 @@ int cmd_serve(int argc, char **argv)
         {"/packages", &channel_range_splice},
         {"/admission", &admission},
         {"/token", &cache_token_verify},
+        {"/query", &query_function},
     };
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
     return lc_serve(&port, mounts, sizeof mounts / sizeof *mounts);

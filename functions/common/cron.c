@@ -67,7 +67,9 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
 {
     struct registry registry;
     struct policy policy;
+    struct placement_app *placement;
     *result = (struct cron_result){0};
+    TRY(placement_app_open(&placement, error));
     TRY(registry_load(app->store, io, &registry, error));
     ENSURE(cron->edge.length == 0 || registry_edge(&registry, cron->edge), error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'",
            STR_ARG(cron->edge));
@@ -76,7 +78,7 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
                                           .registry = &registry,
                                           .policy = &policy,
                                           .facts = placement_app_facts,
-                                          .context = app,
+                                          .context = placement,
                                           .now = cron->now,
                                           .part = cron->part,
                                           .edge = cron->edge,

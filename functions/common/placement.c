@@ -6,7 +6,6 @@
  * by an operator's hand, held with every copy. */
 enum { REGISTRY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
 enum { REGISTRY_BYTES = 512 << 20, POLICY_BYTES = 1 << 20, STATE_BYTES = 128 << 20 };
-enum { PATCH_PART = 4 };
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct placement_app *shared;
@@ -129,7 +128,8 @@ void placement_app_changed(struct placement_app *placement, struct str edge)
 
 /* --- facts */
 
-/* A patch that nobody made yet can be made where both versions are published. Its size is a guess. */
+/* A patch that nobody made yet can be made where both versions are published. Its size is a guess that is rather too large, so that the
+ * edge's quota holds. */
 static enum status patch_facts(struct app *app, struct io io, const struct package_name *name, struct package_facts *facts,
                                struct error *error)
 {
@@ -143,14 +143,14 @@ static enum status patch_facts(struct app *app, struct io io, const struct packa
     if (status != STATUS_NOT_FOUND) return status;
     TRY(app_package(app, io, name->app, name->from, &package, error));
     TRY(app_package(app, io, name->app, name->version, &package, error));
-    facts->size = package->size / PATCH_PART + 1; /* 0 would say that nothing is published */
+    facts->size = package->size / 2;
     return STATUS_OK;
 }
 
 enum status placement_app_facts(void *context, struct io io, const struct package_name *name, struct package_facts *facts,
                                 struct error *error)
 {
-    struct app *app = context;
+    struct app *app = ((struct placement_app *)context)->app;
     const struct package *package;
     const struct channels *channels;
     const struct channel *channel;

@@ -24,7 +24,7 @@ enum status placement_app_held(struct placement_app *, struct io, struct str edg
 /* We changed it: the next one who asks gets what the store says. */
 void placement_app_changed(struct placement_app *, struct str edge);
 
-/* A package_facts_fn of the catalogue; its context is the struct app. */
+/* A package_facts_fn of the catalogue; its context is the struct placement_app. */
 enum status placement_app_facts(void *context, struct io, const struct package_name *, struct package_facts *, struct error *);
 
 /* Prometheus lines of the caches, and of what app_metrics tells. */

@@ -225,33 +225,29 @@ enum status registry_put_edge(struct store *store, struct io io, const struct ed
                      &(struct store_put){.content_type = "application/json"}, NULL, error);
 }
 
-static enum status get_entry(struct store *store, struct io io, struct str key, struct str *text, bool *found, struct error *error)
+static enum status no_edge(struct str id, struct error *error)
 {
-    struct registry_source source = {.key = key};
-    TRY(read_source(store, io, &source, error));
-    *text = source.text;
-    *found = source.text.data != NULL;
-    return STATUS_OK;
+    return error_set(error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'", STR_ARG(id));
 }
 
 enum status registry_get_edge(struct store *store, struct io io, struct str id, struct edge *edge, struct error *error)
 {
-    struct str text;
-    bool found;
+    struct store_object object;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is no edge's id", STR_ARG(str_first(id, 200)));
-    TRY(get_entry(store, io, edge_entry_key(io.arena, id), &text, &found, error));
-    ENSURE(found, error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'", STR_ARG(id));
-    return edge_parse(io.arena, text, edge, error);
+    enum status status = store_get(store, io, edge_entry_key(io.arena, id), &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    if (status == STATUS_NOT_FOUND) return no_edge(id, error);
+    TRY(status);
+    return edge_parse(io.arena, object.body, edge, error);
 }
 
 /* Whoever mistypes an id is told so. (A GET, since the answer to a HEAD does not say what is wrong with the store.) */
 static enum status remove_entry(struct store *store, struct io io, const char *what, struct str id, struct str key, struct error *error)
 {
-    struct str text;
-    bool found;
+    struct store_object object;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is the id of no %s", STR_ARG(str_first(id, 200)), what);
-    TRY(get_entry(store, io, key, &text, &found, error));
-    ENSURE(found, error, STATUS_NOT_FOUND, "there is no %s '" STR_FMT "'", what, STR_ARG(id));
+    enum status status = store_get(store, io, key, &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    ENSURE(status != STATUS_NOT_FOUND, error, STATUS_NOT_FOUND, "there is no %s '" STR_FMT "'", what, STR_ARG(id));
+    TRY(status);
     return store_remove(store, io, key, error);
 }
 
@@ -260,21 +256,16 @@ enum status registry_remove_edge(struct store *store, struct io io, struct str i
     return remove_entry(store, io, "edge", id, edge_entry_key(io.arena, id), error);
 }
 
-static struct str lan_entry_key(struct arena *arena, struct str code)
-{
-    return arena_join(arena, S("lans/"), code, S(".json"));
-}
-
 enum status registry_put_lan(struct store *store, struct io io, struct str json, struct lan_entry *entry, struct error *error)
 {
     TRY(lan_entry_parse(io.arena, json, entry, error));
-    return store_put(store, io, lan_entry_key(io.arena, entry->code), json, &(struct store_put){.content_type = "application/json"}, NULL,
-                     error);
+    return store_put(store, io, arena_join(io.arena, S("lans/"), entry->code, S(".json")), json,
+                     &(struct store_put){.content_type = "application/json"}, NULL, error);
 }
 
 enum status registry_remove_lan(struct store *store, struct io io, struct str code, struct error *error)
 {
-    return remove_entry(store, io, "LAN", code, lan_entry_key(io.arena, code), error);
+    return remove_entry(store, io, "LAN", code, arena_join(io.arena, S("lans/"), code, S(".json")), error);
 }
 
 /* --- finding */

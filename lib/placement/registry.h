@@ -63,11 +63,11 @@ struct str edge_identity(struct arena *, const struct edge *);
 enum status registry_load(struct store *, struct io, struct registry *, struct error *);
 /* As registry_load, but what has not changed since `known` (NULL: nothing is known) is not read again. STATUS_NOT_MODIFIED: nothing has. */
 enum status registry_refresh(struct store *, struct io, const struct registry *known, struct registry *, struct error *);
+/* One edge. STATUS_NOT_FOUND, with words, where there is none. */
+enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
 /* Registers or changes an edge. STATUS_INVALID, naming both, where another edge of the same site (or with no site, and the same first
  * egress) has a network that overlaps, or lists the same code. */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
-/* One, without the others. STATUS_NOT_FOUND. */
-enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
 /* STATUS_NOT_FOUND where there is none. */
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
 enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);

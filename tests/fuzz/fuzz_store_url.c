@@ -28,7 +28,7 @@ static void check_s3(struct arena *arena, const struct url *url)
     assert(url_parse(s3.origin, &again, &error) == STATUS_OK);
     assert(str_equal(again.authority, s3.host) && str_empty(again.path) && !again.has_query);
     assert(str_starts(s3.root, s3.bucket_path) && str_ends(s3.root, S("/")));
-    assert(str_empty(s3.prefix) || str_ends(s3.prefix, S("/")));
+    assert(str_empty(s3.store.prefix) || str_ends(s3.store.prefix, S("/")));
     assert(!str_has_control(s3.host) && !str_has_control(s3.region) && !str_has_control(s3.root));
     assert(s3.if_absent.name.length > 0);
 }

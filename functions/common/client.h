@@ -1,0 +1,18 @@
+/* Which address a request comes from: the peer's or the platform's word and, where that is a proxy that we trust, what the proxy says. A
+ * bare header is believed from nobody else. */
+#ifndef FUNCTIONS_COMMON_CLIENT_H
+#define FUNCTIONS_COMMON_CLIENT_H
+
+#include "lambda-c/lambda.h"
+#include "lib/placement/lan.h"
+
+struct client_proxies {
+    struct network *items;
+    size_t count;
+};
+/* `10.0.0.0/8,192.0.2.1/32,…`; empty: none. */
+enum status client_parse_proxies(struct arena *, struct str text, struct client_proxies *, struct error *);
+/* The last address in X-Forwarded-For that is no trusted proxy's. */
+struct str client_address(const struct client_proxies *, const struct lc_request *);
+
+#endif

@@ -1,0 +1,154 @@
+#include "functions/query/query.h"
+
+#include "lib/catalog/patch.h"
+#include "lib/catalog/release.h"
+
+enum { APP_LIFE = 5 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND, APPS_BYTES = 32 << 20, VERSIONS_MOST = 10000 };
+
+struct current {
+    struct release release;
+    struct str newest; /* by version code, then by when it was published */
+};
+
+/* --- an app, as its objects in the store say */
+
+struct versions {
+    struct arena *arena;
+    struct str prefix, *items;
+    size_t count;
+};
+
+static bool note_version(void *context, const struct store_object *object)
+{
+    struct versions *versions = context;
+    struct str rest = str_from(object->key, versions->prefix.length), version = str_cut(&rest, '/');
+    if (str_equal(rest, S("package.json"))) versions->items[versions->count++] = arena_copy(versions->arena, version);
+    return versions->count < VERSIONS_MOST;
+}
+
+static bool is_newer(const struct package *package, const struct package *than)
+{
+    if (!than) return true;
+    if (package->version_code != than->version_code) return package->version_code > than->version_code;
+    return package->published > than->published;
+}
+
+static enum status find_newest(struct app *app, struct io io, struct str id, struct str *newest, struct error *error)
+{
+    struct versions versions = {.arena = io.arena, .prefix = arena_join(io.arena, S("packages/"), id, S("/"))};
+    const struct package *package, *best = NULL;
+    versions.items = arena_array(io.arena, VERSIONS_MOST, sizeof *versions.items);
+    TRY(store_list(app->store, io, versions.prefix, 0, note_version, &versions, error));
+    for (size_t i = 0; i < versions.count; i++) {
+        enum status status = app_package(app, io, id, versions.items[i], &package, error);
+        if (status == STATUS_OK && is_newer(package, best)) best = package;
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
+    }
+    ENSURE(best, error, STATUS_NOT_FOUND, "there is no app '" STR_FMT "'", STR_ARG(id));
+    *newest = arena_copy(io.arena, best->version);
+    return STATUS_OK;
+}
+
+static enum status load_app(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct app *app = context;
+    struct current *current = arena_new_of(io.arena, struct current);
+    struct str id = arena_copy(io.arena, key);
+    (void)previous;
+    TRY(app_store_fault(release_load(app->store, io, id, 0, &current->release, error), error));
+    TRY(find_newest(app, io, id, &current->newest, error));
+    *value = current;
+    return STATUS_OK;
+}
+
+struct cache *query_apps(struct app *app)
+{
+    return cache_new(&(struct cache_options){.life = app->directory ? 0 : APP_LIFE,
+                                             .stale = STALE_LIFE,
+                                             .missing = app->directory ? 0 : MISSING_LIFE,
+                                             .bytes = APPS_BYTES,
+                                             .load = load_app,
+                                             .context = app});
+}
+
+/* --- which version */
+
+/* [0, 1), the same for a device and an app whatever else is asked. */
+static double share_of(struct str device, struct str app)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < device.length; i++) hash = (hash ^ (unsigned char)device.data[i]) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < app.length; i++) hash = (hash ^ (unsigned char)app.data[i]) * UINT64_C(1099511628211);
+    hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
+    return (double)(hash >> 11) * 0x1p-53;
+}
+
+/* Staged versions share out the devices; one that does not say who it is gets what is current. */
+static struct str released(const struct current *current, const struct wish *wish)
+{
+    double share = share_of(wish->device, wish->app);
+    for (size_t i = 0; wish->device.length > 0 && i < current->release.staged_count; i++) {
+        if (share < current->release.staged[i].share) return current->release.staged[i].version;
+        share -= current->release.staged[i].share;
+    }
+    return current->release.current.length > 0 ? current->release.current : current->newest;
+}
+
+static enum status find_version(struct query *query, struct io io, const struct wish *wish, struct str *version, struct error *error)
+{
+    const void *value;
+    if (wish->version.length > 0) return *version = wish->version, STATUS_OK;
+    TRY(cache_get(query->apps, io, wish->app, &value, error));
+    *version = released(value, wish);
+    return STATUS_OK;
+}
+
+/* --- which package */
+
+/* A patch from a version that nobody knows can't be; one that does not exist may be wanted all the same. *found: it is there. */
+static enum status find_patch(struct query *query, struct io io, struct chosen *chosen, struct str from, bool *found, struct error *error)
+{
+    struct app *app = query->placement->app;
+    const struct patch *patch;
+    const struct package *old;
+    struct package_name name = {.app = chosen->name.app, .version = chosen->name.version, .from = from};
+    enum status status = app_patch(app, io, name.app, from, name.version, &patch, error);
+    *found = status == STATUS_OK;
+    if (*found) {
+        *chosen = (struct chosen){.name = name, .wanted = name, .size = patch->size, .sha256 = patch->sha256};
+        return STATUS_OK;
+    }
+    if (status != STATUS_NOT_FOUND) return status;
+    status = app_package(app, io, name.app, from, &old, error);
+    if (status == STATUS_OK) chosen->wanted = name;
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status choose_full(struct query *query, struct io io, const struct wish *wish, struct chosen *chosen, struct error *error)
+{
+    struct app *app = query->placement->app;
+    const struct package *package;
+    const struct channels *channels;
+    const struct channel *channel;
+    TRY(app_package(app, io, wish->app, chosen->name.version, &package, error));
+    if (wish->channel.length > 0) TRY(app_channel(app, io, wish->app, wish->channel, &channels, &channel, error));
+    chosen->name.channel = wish->channel;
+    chosen->size = package->size;
+    chosen->sha256 = wish->channel.length > 0 ? (struct str){NULL, 0} : package->sha256;
+    chosen->wanted = chosen->name;
+    return STATUS_OK;
+}
+
+enum status query_choose(struct query *query, struct io io, const struct wish *wish, bool generate, struct chosen *chosen,
+                         struct error *error)
+{
+    bool found;
+    *chosen = (struct chosen){.name = {.app = wish->app}};
+    TRY(find_version(query, io, wish, &chosen->name.version, error));
+    chosen->is_current = wish->from.length > 0 && str_equal(wish->from, chosen->name.version);
+    TRY(choose_full(query, io, wish, chosen, error));
+    if (wish->from.length == 0 || chosen->is_current) return STATUS_OK;
+    TRY(find_patch(query, io, chosen, wish->from, &found, error));
+    if (!found && !generate) chosen->wanted = chosen->name;
+    return STATUS_OK;
+}

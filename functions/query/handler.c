@@ -1,0 +1,289 @@
+#include "functions/query/handler.h"
+
+#include <stdlib.h>
+
+#include "base/url.h"
+#include "functions/common/respond.h"
+#include "functions/query/query.h"
+
+enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 8, ANSWER_LIMIT = 16384 };
+enum { PRESIGN_LIFE = 30 * CLOCK_MINUTE };
+
+/* One question on its way to its answer. */
+struct task {
+    struct query *query;
+    struct io io;
+    const struct lc_request *request;
+    struct wish wish;
+    struct whereabouts where;
+    const struct registry *registry;
+    const struct policy *policy;
+    struct place place;
+    struct chosen chosen;
+    struct str source, address, url, sha256; /* of the answer */
+    int64_t expires;                         /* 0: it does not */
+};
+
+/* --- the question */
+
+static enum status argument(const struct task *task, const char *name, struct str *value, struct error *error)
+{
+    struct str text;
+    *value = (struct str){NULL, 0};
+    enum status status = url_argument(task->io.arena, task->request->query, str_of(name), &text, error);
+    if (status == STATUS_NOT_FOUND) return STATUS_OK;
+    TRY(status);
+    ENSURE(text.length <= ARGUMENT_LONGEST, error, STATUS_INVALID, "'%s' is longer than %d bytes", name, ARGUMENT_LONGEST);
+    if (text.length > 0) *value = text;
+    return STATUS_OK;
+}
+
+static enum status id_argument(const struct task *task, const char *name, struct str *value, struct error *error)
+{
+    TRY(argument(task, name, value, error));
+    ENSURE(value->length == 0 || str_is_id(*value), error, STATUS_INVALID,
+           "'%s' must be 1 to 128 letters, digits, '.', '_' or '-', not starting with a dot", name);
+    return STATUS_OK;
+}
+
+static enum status read_question(struct task *task, struct error *error)
+{
+    struct wish *wish = &task->wish;
+    struct whereabouts *where = &task->where;
+    TRY(id_argument(task, "app", &wish->app, error));
+    TRY(id_argument(task, "version", &wish->version, error));
+    TRY(id_argument(task, "from", &wish->from, error));
+    TRY(id_argument(task, "channel", &wish->channel, error));
+    TRY(argument(task, "device", &wish->device, error));
+    TRY(id_argument(task, "lan", &where->code, error));
+    TRY(id_argument(task, "site", &where->site, error));
+    TRY(id_argument(task, "region", &where->region, error));
+    TRY(argument(task, "ip", &where->ip, error));
+    TRY(argument(task, "mask", &where->mask, error));
+    ENSURE(wish->app.length > 0, error, STATUS_INVALID, "'app' is missing");
+    where->caller = client_address(&task->query->proxies, task->request);
+    if (where->ip.length == 0 && where->mask.length > 0) where->ip = where->caller;
+    ENSURE(where->ip.length == 0 || where->mask.length > 0, error, STATUS_INVALID, "'ip' needs 'mask', such as 255.255.255.0 or 24");
+    return STATUS_OK;
+}
+
+/* --- addresses */
+
+static struct str public_url(const struct task *task)
+{
+    struct str host = lc_header_get(&task->request->headers, S("host"));
+    if (task->query->public_url.length > 0) return task->query->public_url;
+    for (size_t i = 0; i < host.length; i++)
+        if (!memchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]", host.data[i], 68)) return S("");
+    return host.length > 0 ? arena_join(task->io.arena, S("http://"), host) : S("");
+}
+
+static void answer_edge(struct task *task, const struct edge *edge, struct str source, const struct held_package *held)
+{
+    struct arena *arena = task->io.arena;
+    task->source = source;
+    task->address = arena_join(arena, edge->address, edge_path(arena, edge, &task->chosen.name));
+    task->url = arena_join(arena, S("http://"), task->address);
+    /* On an edge that splices a channel package is made as it is served. */
+    bool is_whole = !(edge->splices && task->chosen.name.channel.length > 0);
+    task->sha256 = is_whole ? held->sha256 : (struct str){NULL, 0};
+}
+
+/* Through the functions or the CDN before them; where nobody says how these are reached, a base by a presigned URL. */
+static enum status answer_origin(struct task *task, struct error *error)
+{
+    struct arena *arena = task->io.arena;
+    const struct package_name *name = &task->chosen.name;
+    struct app *app = task->query->placement->app;
+    bool is_patch = name->from.length > 0;
+    struct str base = public_url(task);
+    task->source = S("origin");
+    task->sha256 = task->chosen.sha256;
+    if (task->query->public_url.length == 0 && name->channel.length == 0 && !is_patch && app->redirect == APP_REDIRECT_PRESIGNED) {
+        TRY(store_presign(app->store, task->io, package_base_key(arena, name->app, name->version), PRESIGN_LIFE, &task->url, &task->expires,
+                          error));
+    } else {
+        task->url = arena_join(arena, base, is_patch ? S("/patches/") : S("/packages/"), package_name_format(arena, name),
+                               is_patch ? S(".diff") : S(".apk"));
+    }
+    size_t scheme = str_find_str(task->url, S("://"));
+    task->address = scheme < task->url.length ? str_from(task->url, scheme + 3) : task->url;
+    return STATUS_OK;
+}
+
+/* --- who holds it */
+
+static enum status find_held(const struct task *task, const struct edge *edge, const struct held_package **found, struct error *error)
+{
+    const struct held *held;
+    struct package_name name = task->chosen.name;
+    edge_package(edge, &name);
+    TRY(placement_app_held(task->query->placement, task->io, edge->id, &held, error));
+    *found = held_find(held, package_name_format(task->io.arena, &name));
+    return STATUS_OK;
+}
+
+/* P6: the nearest other edge that holds it for sure. */
+static enum status find_nearby(struct task *task, bool *found, struct error *error)
+{
+    const struct edge *edges[NEAREST_MOST];
+    const struct held_package *held;
+    size_t count = registry_nearest(task->registry, task->io.arena, &task->place, edges, NEAREST_MOST);
+    *found = false;
+    for (size_t i = 0; i < count && !*found; i++) {
+        TRY(find_held(task, edges[i], &held, error));
+        *found = held != NULL;
+        if (*found) answer_edge(task, edges[i], S("nearby"), held);
+    }
+    return STATUS_OK;
+}
+
+/* P5, P7, P6. */
+static enum status answer_miss(struct task *task, struct error *error)
+{
+    const struct held_package *held = NULL;
+    bool placed, found = false;
+    TRY(query_trigger(task->query, task->io, &task->place, &task->chosen.wanted, &placed, error));
+    if (placed) TRY(find_held(task, task->place.edge, &held, error));
+    if (held) {
+        answer_edge(task, task->place.edge, S("edge"), held);
+        return STATUS_OK;
+    }
+    TRY(find_nearby(task, &found, error));
+    return found ? STATUS_OK : answer_origin(task, error);
+}
+
+/* All that may have to wait comes before the count, since a question that would is asked again. */
+static enum status find_source(struct task *task, struct error *error)
+{
+    const struct held_package *held = NULL;
+    TRY(query_may_count(task->query, task->io, error));
+    if (task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
+    if (held)
+        answer_edge(task, task->place.edge, S("edge"), held);
+    else
+        TRY(answer_miss(task, error));
+    struct str package = package_name_format(task->io.arena, held ? &task->chosen.name : &task->chosen.wanted);
+    return query_count(task->query, task->io, &task->place, package, held != NULL, error);
+}
+
+/* --- the answer */
+
+static void add_text(struct buf *out, const char *name, struct str value)
+{
+    buf_printf(out, "\"%s\":", name);
+    if (value.length > 0)
+        buf_add_json(out, value);
+    else
+        buf_add(out, S("null"));
+    buf_add_byte(out, ',');
+}
+
+static struct str answer_json(const struct task *task)
+{
+    struct arena *arena = task->io.arena;
+    struct buf out = buf_in(arena, ANSWER_LIMIT);
+    buf_add(&out, S("{"));
+    add_text(&out, "address", task->address);
+    add_text(&out, "url", task->url);
+    add_text(&out, "source", task->source);
+    add_text(&out, "package", package_name_format(arena, &task->chosen.name));
+    add_text(&out, "kind", task->chosen.name.from.length > 0 ? S("patch") : S("full"));
+    buf_printf(&out, "\"size\":%llu,", (unsigned long long)task->chosen.size);
+    add_text(&out, "sha256", task->sha256);
+    add_text(&out, "expires", task->expires > 0 ? clock_format_time(arena, task->expires) : (struct str){NULL, 0});
+    out.length--;
+    buf_add(&out, S("}\n"));
+    return buf_str(&out);
+}
+
+static enum status answer(struct task *task, struct lc_call *call, struct lc_response *response, struct error *error)
+{
+    struct placement_app *placement = task->query->placement;
+    TRY(read_question(task, error));
+    TRY(placement_app_registry(placement, task->io, &task->registry, error));
+    TRY(placement_app_policy(placement, task->io, &task->policy, error));
+    TRY(registry_find(task->registry, task->io.arena, &task->where, &task->place, error));
+    TRY(query_choose(task->query, task->io, &task->wish, task->policy->generate_patches, &task->chosen, error));
+    lc_header_add(call->arena, &response->headers, S("Cache-Control"), S("no-store"));
+    if (task->chosen.is_current) {
+        response->status = 204; /* the device has what it asks for */
+        return STATUS_OK;
+    }
+    TRY(find_source(task, error));
+    lc_header_add(call->arena, &response->headers, S("Content-Type"), S("application/json"));
+    response->body = answer_json(task);
+    return STATUS_OK;
+}
+
+static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
+{
+    struct query *query = state;
+    struct error error;
+    struct task task = {.query = query, .io = app_io(query->placement->app, call), .request = request};
+    if (!str_equal(request->path, S("/query"))) return respond_problem(call, response, 404, "not-found", "there is nothing here");
+    if (!respond_allows_reading(call, request, response)) return STATUS_OK;
+    if (answer(&task, call, response, &error) == STATUS_OK) return STATUS_OK;
+    *response = (struct lc_response){0};
+    return respond_error(call, response, &error);
+}
+
+/* --- life */
+
+static enum status read_settings(struct query *query, struct error *error)
+{
+    struct arena *arena = query->placement->app->arena;
+    struct url url;
+    query->public_url = arena_copy(arena, str_of(getenv("PAKHUS_PUBLIC_URL")));
+    while (str_ends(query->public_url, S("/"))) query->public_url.length--;
+    if (query->public_url.length > 0 && url_parse(query->public_url, &url, error) != STATUS_OK)
+        return error_context(error, "PAKHUS_PUBLIC_URL");
+    if (client_parse_proxies(arena, str_of(getenv("PAKHUS_TRUSTED_PROXIES")), &query->proxies, error) != STATUS_OK)
+        return error_context(error, "PAKHUS_TRUSTED_PROXIES");
+    return STATUS_OK;
+}
+
+static enum status init(void **state, struct error *error)
+{
+    struct placement_app *placement;
+    TRY(placement_app_open(&placement, error));
+    struct query *query = arena_new_of(placement->app->arena, struct query);
+    query->placement = placement;
+    TRY(read_settings(query, error));
+    query->apps = query_apps(placement->app);
+    TRY(query_open_counting(query, error));
+    *state = query;
+    return STATUS_OK;
+}
+
+static void before_idle(void *state)
+{
+    query_flush(state);
+}
+
+static void stop(void *state)
+{
+    query_close_counting(state);
+}
+
+static void metrics(void *state, struct buf *out)
+{
+    struct query *query = state;
+    struct demand_counts counts = demand_counts(query->demand);
+    placement_app_metrics(query->placement, state, out);
+    buf_printf(out, "pakhus_queries_counted_total %llu\n", (unsigned long long)counts.counted);
+    buf_printf(out, "pakhus_demand_pairs %llu\n", (unsigned long long)counts.pairs);
+    buf_printf(out, "pakhus_demand_displaced_total %llu\n", (unsigned long long)counts.displaced);
+    buf_printf(out, "pakhus_demand_flushes_total %llu\n", (unsigned long long)counts.flushes);
+}
+
+const struct lc_function query_function = {
+    .name = "query",
+    .prefix = "PAKHUS",
+    .init = init,
+    .http = http,
+    .before_idle = before_idle,
+    .metrics = metrics,
+    .stop = stop,
+    .quick = true,
+};

@@ -1,0 +1,6 @@
+#include "functions/query/handler.h"
+
+int main(void)
+{
+    return lc_run(&query_function);
+}

@@ -1,0 +1,48 @@
+/* Between the parts of query: which package is meant (catalogue.c), what is counted and triggered (counting.c), and the answer (handler.c).
+ */
+#ifndef FUNCTIONS_QUERY_QUERY_H
+#define FUNCTIONS_QUERY_QUERY_H
+
+#include "functions/common/client.h"
+#include "functions/common/placement.h"
+#include "lib/placement/demand.h"
+#include "lib/placement/reconcile.h"
+
+struct query {
+    struct placement_app *placement;
+    struct cache *apps;     /* app → which version is current */
+    struct cache *triggers; /* "edge lan package" → what the last look at the counts came to */
+    struct demand *demand;
+    struct flusher *flusher;
+    struct client_proxies proxies;
+    struct str public_url; /* without a '/' at the end; empty: as the request has it */
+};
+
+/* --- catalogue.c */
+
+struct wish {
+    struct str app, version, from, channel, device; /* as asked; each but app may be empty */
+};
+struct chosen {
+    struct package_name name;   /* what is answered */
+    struct package_name wanted; /* what is counted: a patch that does not exist may be wanted, while the full package is answered */
+    uint64_t size;
+    struct str sha256; /* empty: not known */
+    bool is_current;   /* the device has it already */
+};
+struct cache *query_apps(struct app *);
+/* P3, P6. STATUS_NOT_FOUND says what there is none of. */
+enum status query_choose(struct query *, struct io, const struct wish *, bool generate, struct chosen *, struct error *);
+
+/* --- counting.c */
+
+enum status query_open_counting(struct query *, struct error *);
+void query_flush(struct query *);
+void query_close_counting(struct query *);
+/* STATUS_WOULD_BLOCK where the counts must be written before the answer. Asked before anything is counted. */
+enum status query_may_count(const struct query *, struct io, struct error *);
+enum status query_count(struct query *, struct io, const struct place *, struct str package, bool hit, struct error *);
+/* P7, after a miss that was not counted yet. *placed: the edge holds it now. */
+enum status query_trigger(struct query *, struct io, const struct place *, const struct package_name *, bool *placed, struct error *);
+
+#endif
