@@ -27,9 +27,9 @@ FUNCTIONS = sorted(set(re.findall(r"arm64/([a-z-]+)\.zip", TEMPLATE)))
 WRITERS: dict[str, set[str]] = {
     "packages/GAME/2.0/base.apk": {"prepare-upload"},
     "uploads/GAME/2.0.report.json": {"prepare-upload"},
-    "patches/GAME/1.0..2.0.diff": {"reconcile", "evaluate-cron", "query"},
+    "patches/GAME/1.0..2.0.diff": {"reconcile", "evaluate-cron", "evict-cron", "query"},
     "wanted/shop-1/1": {"evaluate-cron", "evict-cron", "query"},
-    "held/shop-1/1": {"reconcile", "evaluate-cron", "query"},
+    "held/shop-1/1": {"reconcile", "evaluate-cron", "evict-cron", "query"},
     "demand/live/d/h/p/i": {"query", "evaluate-cron", "evict-cron"},
     "demand/days/d/p": {"evaluate-cron", "evict-cron"},
     "decisions/d/x": {"evaluate-cron", "evict-cron"},
@@ -70,6 +70,8 @@ def enforced(stacks: dict[str, Deployed], minio: Minio, tmp_path_factory: pytest
     bucket = minio.bucket(urlsplit(deployed.store.store).netloc)  # the one that the policies name
     store = minio_shop(minio, bucket)
     samples.fill(store, tmp_path_factory.mktemp("samples"))
+    for key, text in samples.placement(minio.store(minio.bucket("edge-enforced"))).items():
+        minio.client().put_object(Bucket=bucket, Key=key, Body=text.encode())
     return Enforced(minio, bucket, store, {function: policy(deployed, function) for function in FUNCTIONS})
 
 
@@ -88,7 +90,8 @@ def policy(deployed: Deployed, function: str) -> str:
 def test_the_policy_is_enough(function: str, enforced: Enforced, servers: Servers) -> None:
     if not bootstrap(function).exists():
         pytest.skip(f"{function} is not built")
-    env = {"PAKHUS_STORE": enforced.store.store, "PAKHUS_FLUSH": "sync", **samples.TOKENS, **enforced.credentials(function)}
+    edges = {"EDGES_ACCESS_KEY_ID": enforced.minio.access_key, "EDGES_SECRET_ACCESS_KEY": enforced.minio.secret_key}
+    env = {"PAKHUS_STORE": enforced.store.store, "PAKHUS_FLUSH": "sync", **edges, **samples.TOKENS, **enforced.credentials(function)}
     platform = next(one for one in ("url", "schedule", "s3") if samples.path(function, one).exists())
     with FunctionUrl(servers.emulator(bootstrap(function), env).url) as front:
         told: Any = front.invoke(samples.load(function, platform))
@@ -96,6 +99,9 @@ def test_the_policy_is_enough(function: str, enforced: Enforced, servers: Server
         samples.check(function, followed(unwrapped(told), samples.load(function, "url")["headers"].get("range")))
     else:
         assert not (isinstance(told, dict) and "errorType" in told), told
+        assert told.get("failed") in (None, 0, []), told
+    if function == "evaluate-cron":
+        assert (told["placed"], told["copied"]) == (2, 2)
 
 
 def followed(answer: Answer, range: str | None) -> Answer:

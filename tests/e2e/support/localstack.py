@@ -86,9 +86,11 @@ class Store:
     parameters: Mapping[str, str]
 
 
-def own_store(localstack: LocalStack, stack: str, inside: str = "") -> Store:
-    """The bucket that the stack makes; only its endpoint is not the usual one. `inside`: LocalStack's URL as functions in containers reach it."""
-    outer, inner = (f"s3://{stack}-{ACCOUNT}-{REGION}/?endpoint={url}&region={REGION}&path-style=1" for url in (localstack.url, inside or localstack.url))
+def own_store(localstack: LocalStack, stack: str, inside: str = "", bucket: str = "") -> Store:
+    """The bucket that the stack makes, or another one; only its endpoint is not the usual one. `inside`: LocalStack's URL as functions in containers
+    reach it."""
+    name = bucket or f"{stack}-{ACCOUNT}-{REGION}"
+    outer, inner = (f"s3://{name}/?endpoint={url}&region={REGION}&path-style=1" for url in (localstack.url, inside or localstack.url))
     return Store(outer, CREDENTIALS, {"StoreUrl": inner})
 
 

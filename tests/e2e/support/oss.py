@@ -22,7 +22,8 @@ from support.gateway import Answer, Gateway, Headers
 from support.servers import REGION, Minio
 
 HOST = "localhost"  # any name below it leads to loopback
-_PASSED = {"content-type", "content-md5", "range", "if-match", "if-none-match", "if-modified-since", "x-amz-meta-upload"}
+_PASSED = {"content-type", "content-md5", "range", "if-match", "if-none-match", "if-modified-since", "x-amz-meta-upload", "x-amz-copy-source",
+           "x-amz-copy-source-range", "x-amz-copy-source-if-match"}
 _DIGEST = re.compile(rb"[0-9a-fA-F]{32}(-\d+)?(?=(\"|&quot;|&#34;)?</ETag>)")
 _CONDITIONAL = ("PUT", "POST")
 
@@ -77,7 +78,7 @@ class Oss(Gateway):
         if self.dialect.strict_ranges and given.get("x-oss-range-behavior") != "standard" and self._ends_past(bucket, key, given.get("range", "")):
             del given["range"]
         if self.dialect.upper_etags:
-            given.update({name: given[name].lower() for name in ("if-match", "if-none-match") if name in given})
+            given.update({name: given[name].lower() for name in ("if-match", "if-none-match", "x-amz-copy-source-if-match") if name in given})
             body = _DIGEST.sub(lambda found: found[0].lower(), body) if method == "POST" else body
         return self._native(self._pass_on(method, bucket, key, query, given, body))
 
