@@ -34,6 +34,14 @@ enum status stream_read_all(struct stream stream, struct arena *arena, size_t li
     return STATUS_OK;
 }
 
+enum status stream_drain(struct stream stream, struct error *error)
+{
+    char chunk[65536];
+    ssize_t count;
+    while ((count = stream_read(stream, chunk, sizeof chunk, error)) > 0) continue;
+    return count < 0 ? error->status : STATUS_OK;
+}
+
 static ssize_t read_memory(void *context, void *buffer, size_t capacity, struct error *error)
 {
     (void)error;

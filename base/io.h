@@ -14,6 +14,12 @@ struct io {
     bool no_wait;             /* on an event loop: answer from memory, or return STATUS_WOULD_BLOCK */
 };
 
+/* What follows a step that takes as long as it takes, such as an upload, has as much time as was given at first. */
+static inline struct io io_anew(struct io io, int64_t span)
+{
+    return (struct io){.arena = io.arena, .deadline = deadline_in(span)};
+}
+
 /* A stream is pulled: its reader asks for bytes when it can use them, so that memory stays bounded however large the object.
  * `read` returns the count of bytes (1 to capacity), 0 at the end, or -1 after setting *error. `close` is called once, by whoever
  * owns the stream at the time, also after an error; it may be NULL. */
@@ -38,6 +44,8 @@ static inline void stream_close(struct stream *stream)
 enum status stream_read_exact(struct stream, void *buffer, size_t length, struct error *);
 /* All of it into the arena: STATUS_TOO_LARGE past `limit` bytes. */
 enum status stream_read_all(struct stream, struct arena *, size_t limit, struct str *out, struct error *);
+/* Reads to the end, for what watches the bytes pass. */
+enum status stream_drain(struct stream, struct error *);
 /* A stream over bytes that outlive it; its state is kept in the arena. */
 struct stream stream_of(struct arena *, struct str);
 

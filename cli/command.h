@@ -71,6 +71,8 @@ enum status command_read(struct arena *, const char *path, size_t limit, struct 
 int cmd_serve(int argc, char **argv);
 int cmd_prepare(int argc, char **argv);
 int cmd_splice(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
+int cmd_patch(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_publish(int argc, char **argv);
 int cmd_unpublish(int argc, char **argv);
@@ -78,6 +80,7 @@ int cmd_release(int argc, char **argv);
 int cmd_channel(int argc, char **argv);
 int cmd_url(int argc, char **argv);
 int cmd_admission(int argc, char **argv);
+int cmd_scene(int argc, char **argv);
 int cmd_simulate(int argc, char **argv);
 int cmd_fetch(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include "lib/gather/worker.h"
+
 static const struct command_entry commands[] = {
     {"serve", cmd_serve, "all functions on one port"},
     {"prepare", cmd_prepare, "reserve a region for channel info in an APK"},
@@ -11,6 +13,7 @@ static const struct command_entry commands[] = {
     {"channel", cmd_channel, "an app's channels, and what holds for all of them"},
     {"url", cmd_url, "signed URLs with channel info of their own"},
     {"admission", cmd_admission, "who may download when, ahead of a deadline"},
+    {"scene", cmd_scene, "many resources that are gathered into one answer"},
     {"fetch", cmd_fetch, "download a resource ahead of its deadline"},
     {"evaluate", cmd_evaluate, "which packages edges should hold, by demand"},
     {"evict", cmd_evict, "which packages edges need hold no longer"},
@@ -20,11 +23,14 @@ static const struct command_entry commands[] = {
     {"simulate", cmd_simulate, "what would happen to origin and edges"},
     {"token", cmd_token, "cache updates that travel with the URL"},
     {"splice", cmd_splice, "make a channel package offline"},
+    {"diff", cmd_diff, "make a patch from one version to another"},
+    {"patch", cmd_patch, "apply a patch to an installed package"},
     {"inspect", cmd_inspect, "what is in an APK's signing block"},
 };
 
 int main(int argc, char **argv)
 {
+    if (gather_worker_is_called(argc, argv)) return gather_worker_run();
     signal(SIGPIPE, SIG_IGN);
     return command_choose("", commands, sizeof commands / sizeof *commands, argc, argv);
 }

@@ -10,7 +10,7 @@
 
 #include "base/io.h"
 
-enum { COPY_STEP = 16 << 20, MODE = 0666 }; /* a step: before progress is shown again */
+enum { COPY_STEP = 16 << 20, BUFFER_SIZE = 256 << 10, MODE = 0666 }; /* a step: before progress is shown again */
 
 static const char descriptors[] = "/proc/self/fd";
 
@@ -62,7 +62,7 @@ static void name_neighbours(struct output *output)
 /* What has no name goes by itself, however the process ends. It gets its name through /proc. */
 static int open_nameless(const char *folder)
 {
-    return access(descriptors, X_OK) == 0 ? open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, MODE) : -1;
+    return access(descriptors, X_OK) == 0 ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, MODE) : -1;
 }
 
 enum status output_open(struct arena *arena, const char *path, struct output **opened, struct error *error)
@@ -73,7 +73,7 @@ enum status output_open(struct arena *arena, const char *path, struct output **o
     name_neighbours(output);
     output->fd = open_nameless(output->folder);
     if (output->fd < 0) {
-        output->fd = open(output->temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, MODE);
+        output->fd = open(output->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, MODE);
         if (output->fd < 0) return error_errno(error, errno, "%s", path);
         output->named = true;
     }
@@ -95,6 +95,19 @@ enum status output_write(struct output *output, const void *bytes, size_t length
     TRY(written(output, io_write_at(output->fd, output->length, str_make(bytes, length), error), error));
     output->length += length;
     return STATUS_OK;
+}
+
+enum status output_stream(struct output *output, struct stream stream, struct error *error)
+{
+    char buffer[BUFFER_SIZE];
+    ssize_t count;
+    while ((count = stream_read(stream, buffer, sizeof buffer, error)) > 0) TRY(output_write(output, buffer, (size_t)count, error));
+    return count < 0 ? error->status : STATUS_OK;
+}
+
+int output_descriptor(const struct output *output)
+{
+    return output->fd;
 }
 
 enum status output_write_at(struct output *output, uint64_t offset, const void *bytes, size_t length, struct error *error)

@@ -5,6 +5,7 @@
 #include "functions/admission/handler.h"
 #include "functions/cache-token-verify/handler.h"
 #include "functions/channel-range-splice/handler.h"
+#include "functions/gather/handler.h"
 #include "functions/query/handler.h"
 
 /* The settings that the functions read, each an option too, which wins over the environment. */
@@ -22,6 +23,8 @@ static struct setting {
     {"PAKHUS_TOKEN_BUSINESS", "token-business", "ID", "whose resources they are"},
     {"PAKHUS_NODE_SECRET", "node-secret", "SECRET", "what cache nodes must send"},
     {"PAKHUS_TRUSTED_PROXIES", "trusted-proxies", "NETWORKS", "whose X-Forwarded-For is believed"},
+    {"PAKHUS_GATHER_ALLOW", "gather-allow", "HOSTS", "hosts that gather may ask: lists in requests, addresses that are not public"},
+    {"PAKHUS_GATHER_WORKERS", "gather-workers", "COUNT", "processes that gather, at most"},
     {"PAKHUS_FLUSH", "flush", "SPAN", "how long counts and tables may stay unwritten, or sync"},
 };
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
@@ -61,6 +64,7 @@ int cmd_serve(int argc, char **argv)
         {"/admission", &admission},
         {"/token", &cache_token_verify},
         {"/query", &query_function},
+        {"/gather", &gather},
     };
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
     return lc_serve(&port, mounts, sizeof mounts / sizeof *mounts);

@@ -34,7 +34,9 @@ static enum status find_patch(struct app *app, struct io io, const struct packag
                               struct error *error)
 {
     struct patch patch = {0};
-    TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
+    enum status status = patch_load(app->store, io, name->app, name->from, name->version, &patch, error);
+    if (status == STATUS_NOT_FOUND) status = patch_produce(app->store, io, name->app, name->from, name->version, NULL, &patch, error);
+    TRY(status);
     const struct made made = {
         .store = app->store, .key = patch_diff_key(io.arena, name->app, name->from, name->version), .etag = patch.etag};
     source_of(io.arena, &made, patch.size, patch.sha256, source);

@@ -29,6 +29,11 @@ enum status apk_fill(unsigned schemes, unsigned formats, const struct apk_info *
  * than the name. */
 size_t apk_fill_room(unsigned schemes, unsigned formats, struct str channel, size_t length);
 
+/* Fills `out` (the region of a package with the schemes `to`) with what apk_fill wrote into another one's: channel info moves from version
+ * to version. Between two forms: info (raw) in a comment and Walle's pair in a block are one; of several formats in a block the one that
+ * has a v1 form is kept. STATUS_INVALID where the old region holds anything else, or formats with two v1 forms; else as apk_fill. */
+enum status apk_carry(struct arena *, unsigned from, struct str region, unsigned to, void *out, size_t length, struct error *);
+
 /* What each reader would see in a file; empty where it would find nothing. `raw` and `walle` are JSON, the others names. */
 struct apk_channels {
     struct str raw, walle, vasdolly, packer_ng;

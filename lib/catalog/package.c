@@ -82,14 +82,6 @@ enum status package_load(struct store *store, struct io io, struct str app, stru
     return STATUS_OK;
 }
 
-static enum status drain(struct stream stream, struct error *error)
-{
-    char chunk[65536];
-    ssize_t count;
-    while ((count = stream_read(stream, chunk, sizeof chunk, error)) > 0) continue;
-    return count < 0 ? error->status : STATUS_OK;
-}
-
 /* The digest of the base that stands in the store. */
 static enum status digest_of_stored(struct store *store, struct io io, struct str key, struct str *sha256, struct store_object *object,
                                     struct error *error)
@@ -98,16 +90,10 @@ static enum status digest_of_stored(struct store *store, struct io io, struct st
     TRY(store_stream(store, io, key, NULL, &stream, object, error));
     struct watch *watch = watch_new(io.arena, stream, NULL);
     struct stream watched = watch_stream(watch);
-    enum status status = drain(watched, error);
+    enum status status = stream_drain(watched, error);
     stream_close(&watched);
     *sha256 = watch_sha256(watch, io.arena);
     return status;
-}
-
-/* What follows an upload, which takes as long as it takes, has as much time as was given at first. */
-static struct io io_anew(struct io io, int64_t span)
-{
-    return (struct io){.arena = io.arena, .deadline = deadline_in(span)};
 }
 
 /* A base that stands there without being ours to overwrite: a run that was cut off left it, or another publisher is at work. Equal bytes
@@ -117,7 +103,7 @@ static enum status adopt_base(struct store *store, struct io io, int64_t span, s
 {
     struct str theirs;
     struct store_object object;
-    TRY(drain(watch_stream(ours), error));
+    TRY(stream_drain(watch_stream(ours), error));
     package->sha256 = watch_sha256(ours, io.arena);
     TRY(digest_of_stored(store, io_anew(io, span), key, &theirs, &object, error));
     ENSURE(watch_bytes(ours) == package->size, error, STATUS_CORRUPT, "the package has %llu bytes, not %llu",
@@ -178,7 +164,7 @@ static enum status compare_published(struct store *store, struct io io, struct s
     struct package published = {0};
     TRY(package_load(store, io, package->app, package->version, &published, error));
     struct watch *watch = watch_new(io.arena, stream, NULL);
-    TRY(drain(watch_stream(watch), error));
+    TRY(stream_drain(watch_stream(watch), error));
     ENSURE(str_equal(watch_sha256(watch, io.arena), published.sha256), error, STATUS_PRECONDITION,
            STR_FMT "/" STR_FMT " is published with other bytes, and a published version never changes: choose another version",
            STR_ARG(package->app), STR_ARG(package->version));

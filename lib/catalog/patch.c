@@ -38,12 +38,14 @@ bool patch_versions(struct str name, struct str *from, struct str *to)
     return false;
 }
 
-static enum status check_names(struct str app, struct str from, struct str to, struct error *error)
+enum status patch_check_names(struct str app, struct str from, struct str to, struct error *error)
 {
     ENSURE(str_is_id(app), error, STATUS_INVALID, "'" STR_FMT "' is not an app's id", STR_ARG(app));
     ENSURE(is_version(from) && is_version(to), error, STATUS_INVALID,
            "a patch leads from one version's id to another's, neither with '..' in it: not from '" STR_FMT "' to '" STR_FMT "'",
            STR_ARG(from), STR_ARG(to));
+    ENSURE(!str_equal(from, to), error, STATUS_INVALID, "a patch leads from one version to another, not from " STR_FMT " to itself",
+           STR_ARG(from));
     return STATUS_OK;
 }
 
@@ -87,7 +89,7 @@ enum status patch_load(struct store *store, struct io io, struct str app, struct
                        struct error *error)
 {
     struct str text;
-    TRY(check_names(app, from, to, error));
+    TRY(patch_check_names(app, from, to, error));
     enum status status = record_read(store, io, patch_json_key(io.arena, app, from, to), &text, error);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "there is no patch from " STR_FMT "/" STR_FMT " to " STR_FMT, STR_ARG(app), STR_ARG(from),

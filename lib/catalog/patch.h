@@ -21,6 +21,8 @@ struct str patch_diff_key(struct arena *, struct str app, struct str from, struc
 struct str patch_json_key(struct arena *, struct str app, struct str from, struct str to);
 /* "<from>..<to>" taken apart. False where it is not two ids without ".." in them. */
 bool patch_versions(struct str name, struct str *from, struct str *to);
+/* STATUS_INVALID, with words, for what can be no patch's name. */
+enum status patch_check_names(struct str app, struct str from, struct str to, struct error *);
 
 enum status patch_parse(struct arena *, struct str json, struct patch *, struct error *);
 struct str patch_format(struct arena *, const struct patch *);

@@ -1,12 +1,214 @@
+#include "base/map.h"
+#include "lib/catalog/package.h"
 #include "lib/catalog/patch.h"
+#include "lib/patch/patch.h"
+#include "lib/transfer/spool.h"
+#include "lib/transfer/watch.h"
+
+struct production {
+    struct store *store;
+    struct arena *arena; /* the production's own */
+    int64_t span;        /* what each step with the store is given */
+    struct progress *progress;
+    struct package from, to; /* as published */
+    struct str diff_key, json_key;
+    struct patch patch;
+};
+
+static struct io step(const struct production *production)
+{
+    return (struct io){.arena = production->arena, .deadline = deadline_in(production->span)};
+}
+
+/* --- what is there already */
+
+static bool is_between(const struct production *production, const struct patch *patch)
+{
+    return str_equal(patch->from_sha256, production->from.sha256) && str_equal(patch->to_sha256, production->to.sha256);
+}
+
+/* Whether the record and what it speaks of belong together; the patch itself is not read. */
+static enum status is_whole(struct production *production, const struct patch *patch, bool *whole, struct error *error)
+{
+    struct store_object object = {0};
+    enum status status = store_head(production->store, step(production), production->diff_key, &object, error);
+    *whole = status == STATUS_OK && object.size == patch->size && str_equal(object.etag, patch->etag) && is_between(production, patch);
+    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* A record that speaks of something else is in the way: what it was written for is gone. */
+static enum status find_published(struct production *production, bool *found, struct error *error)
+{
+    struct patch seen;
+    const struct patch *wanted = &production->patch;
+    *found = false;
+    enum status status = patch_load(production->store, step(production), wanted->app, wanted->from, wanted->to, &seen, error);
+    if (status == STATUS_NOT_FOUND) return STATUS_OK;
+    if (status == STATUS_OK) TRY(is_whole(production, &seen, found, error));
+    if (status != STATUS_OK && status != STATUS_CORRUPT) return status;
+    if (!*found) return store_remove(production->store, step(production), production->json_key, error);
+    production->patch = seen;
+    return STATUS_OK;
+}
+
+/* --- bases */
+
+static enum status fetch_base(struct production *production, const struct package *package, struct patch_package *base, struct error *error)
+{
+    struct stream stream;
+    struct store_object object;
+    struct arena *arena = production->arena;
+    int fd;
+    struct str key = package_base_key(arena, package->app, package->version);
+    const struct store_get get = {.if_match = package->etag};
+    TRY(store_stream(production->store, step(production), key, &get, &stream, &object, error));
+    struct stream watched = watch_stream(watch_new(arena, stream, production->progress));
+    enum status status = spool_stream(arena, watched, &fd, error);
+    stream_close(&watched);
+    TRY(status);
+    if (patch_open(arena, fd, production->progress, base, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(key));
+    ENSURE(str_equal(base->side.sha256, package->sha256), error, STATUS_CORRUPT, STR_FMT " is not what was published: its SHA-256 differs",
+           STR_ARG(key));
+    return STATUS_OK;
+}
+
+/* --- the patch */
+
+struct diff {
+    struct str bytes;
+    struct str sha256;
+};
+
+static enum status spool_diff(struct arena *arena, struct stream stream, struct diff *diff, struct error *error)
+{
+    struct map map;
+    struct watch *watch = watch_new(arena, stream, NULL);
+    int fd;
+    TRY(spool_stream(arena, watch_stream(watch), &fd, error));
+    TRY(map_file(arena, fd, &map, error));
+    *diff = (struct diff){str_make(map.bytes, map.length), watch_sha256(watch, arena)};
+    return STATUS_OK;
+}
+
+static enum status make_diff(struct production *production, const struct patch_package *from, const struct patch_package *to,
+                             struct diff *diff, struct error *error)
+{
+    struct arena *arena = production->arena;
+    struct stream stream = patch_make(arena, from, to, production->progress);
+    enum status status = spool_diff(arena, stream, diff, error);
+    stream_close(&stream);
+    TRY(status);
+    return patch_check(arena, stream_of(arena, diff->bytes), from, to, production->progress, error);
+}
+
+/* What stands in the store already: a run that was cut off left it, or another producer is at work. Any patch between these two is as good
+ * as ours; whatever else it is gives way. */
+static enum status adopt_diff(struct production *production, const struct patch_package *from, const struct patch_package *to,
+                              struct diff *diff, bool *done, struct error *error)
+{
+    struct stream stream;
+    struct store_object object;
+    struct diff theirs = {0};
+    struct arena *arena = production->arena;
+    enum status status = store_stream(production->store, step(production), production->diff_key, NULL, &stream, &object, error);
+    *done = false;
+    if (status == STATUS_NOT_FOUND) return STATUS_OK;
+    TRY(status);
+    status = spool_diff(arena, stream, &theirs, error);
+    stream_close(&stream);
+    TRY(status);
+    *done =
+        str_equal(theirs.sha256, diff->sha256) || patch_check(arena, stream_of(arena, theirs.bytes), from, to, NULL, error) == STATUS_OK;
+    if (!*done) return store_remove(production->store, step(production), production->diff_key, error);
+    *diff = theirs;
+    return STATUS_OK;
+}
+
+/* --- publishing */
+
+static enum status put_diff(struct production *production, const struct patch_package *from, const struct patch_package *to,
+                            struct diff *diff, bool *done, struct error *error)
+{
+    static const struct store_put once = {.condition = STORE_IF_ABSENT};
+    struct stream stream = stream_of(production->arena, diff->bytes);
+    enum status status =
+        store_upload(production->store, step(production), production->diff_key, stream, diff->bytes.length, &once, NULL, error);
+    *done = status == STATUS_OK;
+    return status == STATUS_PRECONDITION ? adopt_diff(production, from, to, diff, done, error) : status;
+}
+
+static enum status put_record(struct production *production, const struct diff *diff, bool *done, struct error *error)
+{
+    static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
+    struct store_object object;
+    struct patch *patch = &production->patch;
+    enum status status = store_head(production->store, step(production), production->diff_key, &object, error);
+    *done = false;
+    if (status == STATUS_NOT_FOUND) return STATUS_OK; /* removed under our hands */
+    TRY(status);
+    patch->size = diff->bytes.length;
+    patch->sha256 = diff->sha256;
+    patch->from_sha256 = production->from.sha256;
+    patch->to_sha256 = production->to.sha256;
+    patch->etag = object.etag;
+    patch->modified = object.modified;
+    patch->published = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
+    struct str text = patch_format(production->arena, patch);
+    status = store_put(production->store, step(production), production->json_key, text, &once, NULL, error);
+    *done = status == STATUS_OK;
+    return status == STATUS_PRECONDITION ? find_published(production, done, error) : status;
+}
+
+static enum status publish(struct production *production, const struct patch_package *from, const struct patch_package *to,
+                           struct diff *diff, struct error *error)
+{
+    enum { ATTEMPTS = 3 }; /* others may be at the same patch */
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        bool done;
+        TRY(put_diff(production, from, to, diff, &done, error));
+        if (done) TRY(put_record(production, diff, &done, error));
+        if (done) return STATUS_OK;
+    }
+    return error_set(error, STATUS_UNAVAILABLE, STR_FMT " is changed by others all the time: try again", STR_ARG(production->diff_key));
+}
+
+/* --- */
+
+static enum status produce(struct production *production, struct error *error)
+{
+    struct patch_package from, to;
+    struct diff diff;
+    if (production->progress) production->progress->total = 2 * production->from.size + 4 * production->to.size;
+    TRY(fetch_base(production, &production->from, &from, error));
+    TRY(fetch_base(production, &production->to, &to, error));
+    TRY(make_diff(production, &from, &to, &diff, error));
+    return publish(production, &from, &to, &diff, error);
+}
+
+static enum status find_or_produce(struct production *production, struct error *error)
+{
+    bool found;
+    const struct patch *patch = &production->patch;
+    TRY(package_load(production->store, step(production), patch->app, patch->from, &production->from, error));
+    TRY(package_load(production->store, step(production), patch->app, patch->to, &production->to, error));
+    TRY(find_published(production, &found, error));
+    return found ? STATUS_OK : produce(production, error);
+}
 
 enum status patch_produce(struct store *store, struct io io, struct str app, struct str from, struct str to, struct progress *progress,
                           struct patch *patch, struct error *error)
 {
-    (void)store;
-    (void)io;
-    (void)progress;
-    (void)patch;
-    return error_set(error, STATUS_UNSUPPORTED, "there is no patch " STR_FMT "/" STR_FMT ".." STR_FMT ", and none is made here",
-                     STR_ARG(app), STR_ARG(from), STR_ARG(to));
+    TRY(patch_check_names(app, from, to, error));
+    struct arena *arena = arena_new();
+    struct production production = {.store = store,
+                                    .arena = arena,
+                                    .span = deadline_left(io.deadline),
+                                    .progress = progress,
+                                    .diff_key = patch_diff_key(arena, app, from, to),
+                                    .json_key = patch_json_key(arena, app, from, to),
+                                    .patch = {.app = app, .from = from, .to = to}};
+    enum status status = find_or_produce(&production, error);
+    if (status == STATUS_OK) status = patch_parse(io.arena, patch_format(arena, &production.patch), patch, error);
+    arena_free(arena);
+    return status;
 }

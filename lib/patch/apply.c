@@ -1,0 +1,62 @@
+#include "base/map.h"
+#include "lib/apk/channel.h"
+#include "lib/apk/overlay.h"
+#include "lib/patch/side.h"
+
+enum status patch_read(struct arena *arena, struct stream diff, struct patch_header *header, struct error *error)
+{
+    char bytes[PATCH_HEADER_SIZE];
+    enum status status = stream_read_exact(diff, bytes, sizeof bytes, error);
+    if (status == STATUS_CORRUPT) return error_set(error, status, "this is no patch: it is too short");
+    TRY(status);
+    return patch_header_parse(arena, str_make(bytes, sizeof bytes), header, error);
+}
+
+static enum status blank_installed(struct arena *arena, const struct map *map, const struct patch_side *from, struct progress *progress,
+                                   struct str *filled, struct error *error)
+{
+    ENSURE(map->length == from->size, error, STATUS_INVALID,
+           "it is not the package that the patch leads from: it has %zu bytes, and that one %llu", map->length,
+           (unsigned long long)from->size);
+    TRY(side_blank(arena, map->bytes, from, filled, error));
+    struct str digest = side_digest(arena, str_make(map->bytes, map->length), progress);
+    ENSURE(str_equal(digest, from->sha256), error, STATUS_INVALID,
+           "it is not the package that the patch leads from: its base has the SHA-256 " STR_FMT ", and that one " STR_FMT, STR_ARG(digest),
+           STR_ARG(from->sha256));
+    return STATUS_OK;
+}
+
+enum status patch_apply(struct arena *arena, const struct patch_header *header, struct stream diff, int installed,
+                        struct progress *progress, struct stream *result, struct error *error)
+{
+    struct map map;
+    struct str filled;
+    TRY(map_file(arena, installed, &map, error));
+    const struct patch_side *from = &header->from, *to = &header->to;
+    if (progress) progress->total = from->size + to->size;
+    TRY(blank_installed(arena, &map, from, progress, &filled, error));
+    char *refilled = arena_buffer(arena, (size_t)to->region.length);
+    TRY(apk_carry(arena, from->schemes, filled, to->schemes, refilled, (size_t)to->region.length, error));
+    struct stream base = restore_stream(arena, diff, str_make(map.bytes, map.length), to, progress);
+    *result = apk_overlay_stream(arena, base, 0, to->region, refilled);
+    return STATUS_OK;
+}
+
+static bool is_side(const struct patch_side *a, const struct patch_side *b)
+{
+    return a->size == b->size && str_equal(a->sha256, b->sha256) && a->schemes == b->schemes && a->region.offset == b->region.offset &&
+           a->region.length == b->region.length;
+}
+
+enum status patch_check(struct arena *arena, struct stream diff, const struct patch_package *from, const struct patch_package *to,
+                        struct progress *progress, struct error *error)
+{
+    struct patch_header header;
+    TRY(patch_read(arena, diff, &header, error));
+    ENSURE(is_side(&header.from, &from->side) && is_side(&header.to, &to->side), error, STATUS_CORRUPT,
+           "the patch is one between other packages");
+    struct stream restored = restore_stream(arena, diff, from->base, &header.to, progress);
+    enum status status = stream_drain(restored, error);
+    stream_close(&restored);
+    return status;
+}

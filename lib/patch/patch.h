@@ -1,0 +1,61 @@
+/* Patches: from one version's base package to another's, byte for byte (spec/placement.md, Readings). What is installed differs from its
+ * base in the region only; so a patch is made base to base, and one serves every channel. FORMAT.md draws the bytes.
+ *
+ * Made and applied a segment at a time, with the whole old package as zstd's prefix (`zstd --patch-from`): memory is bounded by the
+ * segment, whatever the packages' size, and the packages are mapped, not read. */
+#ifndef PATCH_PATCH_H
+#define PATCH_PATCH_H
+
+#include "base/io.h"
+#include "lib/apk/apk.h"
+#include "lib/transfer/progress.h"
+
+enum {
+    PATCH_HEADER_SIZE = 128,
+    PATCH_FRAME_HEAD_SIZE = 20,
+    PATCH_SEGMENT = 256 << 20, /* bytes of the new package in one frame, at most */
+};
+
+/* A base package, as a patch knows it. */
+struct patch_side {
+    uint64_t size;     /* below 4 GiB, as APKs are */
+    struct str sha256; /* hexadecimal */
+    unsigned schemes;
+    struct apk_region region; /* never empty */
+};
+struct patch_header {
+    struct patch_side from, to;
+};
+
+/* PATCH_HEADER_SIZE bytes. STATUS_UNSUPPORTED: of another version; STATUS_CORRUPT: no patch, or damaged. */
+enum status patch_header_parse(struct arena *, struct str bytes, struct patch_header *, struct error *);
+struct str patch_header_format(struct arena *, const struct patch_header *);
+
+/* A package in memory, with its region blanked: its base. */
+struct patch_package {
+    struct str base;
+    struct str filled; /* what stood in the region */
+    struct patch_side side;
+};
+
+/* A base or a channel package, from a regular file (map_file). STATUS_INVALID where it has no region. `progress` may be NULL. */
+enum status patch_open(struct arena *, int fd, struct progress *, struct patch_package *, struct error *);
+
+/* The patch as a stream. Takes some 20 MB of `to` a second and up to 450 MiB of memory, less where the packages are small. The packages
+ * outlive the stream. `progress` (may be NULL) counts bytes of `to`. The stream must be closed. */
+struct stream patch_make(struct arena *, const struct patch_package *from, const struct patch_package *to, struct progress *);
+
+/* Reads a patch between these two to its end, and compares what it makes with `to`: STATUS_CORRUPT where it is anything else. */
+enum status patch_check(struct arena *, struct stream diff, const struct patch_package *from, const struct patch_package *to,
+                        struct progress *, struct error *);
+
+/* Reads the header from the beginning of a patch; errors as patch_header_parse. */
+enum status patch_read(struct arena *, struct stream diff, struct patch_header *, struct error *);
+/* The new package as a stream: its base, checked at the end (STATUS_CORRUPT: nothing of it may be used), with the channel info of the
+ * installed file in the region (apk_carry). `diff` stands behind its header, and is not closed; `installed` is open for reading.
+ * STATUS_INVALID where its base is not what the patch leads from. Takes up to 300 MiB of memory. `progress` may be NULL; its total is set.
+ * The header outlives the stream, which must be closed. */
+enum status patch_apply(struct arena *, const struct patch_header *, struct stream diff, int installed, struct progress *, struct stream *,
+                        struct error *);
+
+#endif

@@ -1,0 +1,27 @@
+/* What making and applying share. Private to lib/patch. */
+#ifndef PATCH_SIDE_H
+#define PATCH_SIDE_H
+
+#include "lib/patch/patch.h"
+
+/* Turns a channel package into its base; `filled` is a copy of what stood in the region. `bytes` has the side's size. */
+enum status side_blank(struct arena *, char *bytes, const struct patch_side *, struct str *filled, struct error *);
+/* SHA-256 in hexadecimal. */
+struct str side_digest(struct arena *, struct str bytes, struct progress *);
+
+/* The new base out of the old one and what follows the patch's header; STATUS_CORRUPT at its end where it is not `to`, which outlives
+ * it. Takes as much memory as a frame restores. Must be closed; does not close `diff`. */
+struct stream restore_stream(struct arena *, struct stream diff, struct str from, const struct patch_side *to, struct progress *);
+
+/* What one frame restores, and from which part of the old base. As bytes:
+ *
+ *     0   8  offset in the old base
+ *     8   8  length there
+ *    16   4  length in the new one: 1 to PATCH_SEGMENT
+ */
+struct frame {
+    uint64_t offset, length;
+    uint32_t restored;
+};
+
+#endif

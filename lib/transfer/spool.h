@@ -1,0 +1,10 @@
+/* What a stream yields in a nameless file of its own, so that it can be read again (base/map.h) however large it is. */
+#ifndef TRANSFER_SPOOL_H
+#define TRANSFER_SPOOL_H
+
+#include "base/io.h"
+
+/* In $TMPDIR, or /tmp. The file goes when the arena does. Does not close the stream. */
+enum status spool_stream(struct arena *, struct stream, int *fd, struct error *);
+
+#endif
