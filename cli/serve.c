@@ -5,8 +5,11 @@
 #include "functions/admission/handler.h"
 #include "functions/cache-token-verify/handler.h"
 #include "functions/channel-range-splice/handler.h"
+#include "functions/evaluate-cron/handler.h"
+#include "functions/evict-cron/handler.h"
 #include "functions/gather/handler.h"
 #include "functions/query/handler.h"
+#include "functions/reconcile/handler.h"
 
 /* The settings that the functions read, each an option too, which wins over the environment. */
 static struct setting {
@@ -65,6 +68,10 @@ int cmd_serve(int argc, char **argv)
         {"/token", &cache_token_verify},
         {"/query", &query_function},
         {"/gather", &gather},
+        /* these take events: POST /2015-03-31/functions/<name>/invocations */
+        {"/evaluate-cron", &evaluate_cron_function},
+        {"/evict-cron", &evict_cron_function},
+        {"/reconcile", &reconcile_function},
     };
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
     return lc_serve(&port, mounts, sizeof mounts / sizeof *mounts);
