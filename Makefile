@@ -116,7 +116,7 @@ $(BUILD)/libpakhus-token.a: $(TOKEN_ROOMS)
 	$(call say,ar $@)
 	$(Q)$(AR) rcs $@ $^
 
-$(NGINX_MODULE): cdn/nginx-token-module/ngx_http_pakhus_token_module.c cdn/nginx-token-module/config $(BUILD)/libpakhus-token.a
+$(NGINX_MODULE): $(wildcard cdn/nginx-token-module/*) $(BUILD)/libpakhus-token.a
 	$(call say,nginx module $@)
 	@mkdir -p $(@D)
 	$(Q)cd $(NGINX_SOURCE) && . ./conf_flags && PAKHUS_TOKEN_LIBRARY=$(CURDIR)/$(BUILD)/libpakhus-token.a ./configure "$${NGX_CONF_FLAGS[@]}" \
@@ -166,13 +166,14 @@ bench: deps-test all nginx-module ## measures side by side, prints ratios
 
 # --- what a reviewer would say
 
-TIDY_FLAGS = $(filter -std% -D% -I%,$(PROJECT_CFLAGS))
+NGINX_INCLUDES = $(addprefix -isystem$(NGINX_SOURCE)/src/,core event event/modules os/unix http http/modules http/v2) -isystem$(BUILD)/nginx
+TIDY_FLAGS = $(filter -std% -D% -I%,$(PROJECT_CFLAGS)) $(NGINX_INCLUDES)
 C_FILES = $(shell git ls-files '*.c' '*.h')
-check: ## format, lint, static analysis
+check: nginx-module ## format, lint, static analysis
 	@scripts/install check
 	@clang-format --dry-run -Werror $(C_FILES)
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
-	shellcheck -x scripts/* .ci/run
+	shellcheck -x scripts/* .ci/run cdn/*/token-clean-up
 
 format: ## clang-format over everything
 	clang-format -i $(C_FILES)
