@@ -27,7 +27,7 @@ def test_files_that_are_named_are_there(document: Path) -> None:
 def test_parameters_are_the_templates() -> None:
     table = DEPLOY.split("| parameter | |")[1].split("\n\n")[0]
     named = {name for row in table.strip().splitlines() for name in re.findall(r"`([A-Z][A-Za-z]+)`", row.split("|")[1])}
-    declared = set(re.findall(r"^  (\w+):\n    Type: (?:String|Number)", (ROOT / "template.yaml").read_text(), re.M))
+    declared = set(re.findall(r"^  (\w+):\n    Type: (?:String|Number|CommaDelimitedList)", (ROOT / "template.yaml").read_text(), re.M))
     assert named == declared
 
 
