@@ -1,4 +1,4 @@
-"""The other way to LocalStack: in Docker, with its own executor, which runs the very zips in AWS's images. Tried where there is a Docker."""
+"""The other way to LocalStack: in Docker, with its own executor, which runs the very zips in AWS's images. Where there is a Docker."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -64,8 +64,8 @@ def composed(port: int, minio_port: int) -> Iterator[LocalStack]:
     env = {**clean_environment(), "LOCALSTACK_PORT": str(port), "MINIO_PORT": str(minio_port)}
 
     def compose(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(["docker", "compose", "-f", ROOT / "localstack/compose.yaml", *words], env=env, capture_output=True, text=True,
-                              timeout=600)
+        command = ["docker", "compose", "-f", ROOT / "localstack/compose.yaml", *words]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
 
     if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode != 0:
         raise DockerMissing("no Docker daemon runs here")
@@ -89,8 +89,8 @@ class Store:
 
 
 def own_store(localstack: LocalStack, stack: str, inside: str = "", bucket: str = "") -> Store:
-    """The bucket that the stack makes, or another one; only its endpoint is not the usual one. `inside`: LocalStack's URL as functions in containers
-    reach it."""
+    """The bucket that the stack makes, or another one; only its endpoint is not the usual one. `inside`: LocalStack's URL as functions in
+    containers reach it."""
     name = bucket or f"{stack}-{ACCOUNT}-{REGION}"
     outer, inner = (f"s3://{name}/?endpoint={url}&region={REGION}&path-style=1" for url in (localstack.url, inside or localstack.url))
     return Store(outer, CREDENTIALS, {"StoreUrl": inner})
@@ -132,7 +132,8 @@ class Stack:
 
 
 def package(into: Path) -> frozenset[str]:
-    """The zips of `make package` for this machine. Returns the functions that the template has and the checkout has not: their zips only say so."""
+    """The zips of `make package` for this machine. Returns the functions that the template has and the checkout has not: their zips only
+    say so."""
     names = set(_PACKAGE.findall((ROOT / "template.yaml").read_text()))
     for name in names & set(FUNCTIONS):
         shutil.copy(packages(ARCHITECTURE) / f"{name}.zip", into)
