@@ -1,5 +1,5 @@
-"""template.yaml in a real LocalStack, as `sam deploy` brings it there: every function by URL, by direct invoke, by schedule and by the storage's
-notifications, with packages in LocalStack's S3 and in a MinIO. What is not built yet is skipped, by name."""
+"""template.yaml in a real LocalStack, as `sam deploy` brings it there: every function by URL, by direct invoke, by schedule and by the
+storage's notifications, with packages in LocalStack's S3 and in a MinIO. What is not built yet is skipped, by name."""
 
 import hashlib
 import json
