@@ -57,10 +57,8 @@ int cmd_serve(int argc, char **argv)
         if (settings[i].value.data) setenv(settings[i].variable, settings[i].value.data, 1);
     if (!getenv("PAKHUS_STORE")) return command_usage(&command, "say where the packages are: --store URL, or PAKHUS_STORE");
     static const struct lc_mount mounts[] = {
-        {"/packages", &channel_range_splice},
-        {"/admission", &admission},
-        {"/token", &cache_token_verify},
-        {"/query", &query_function},
+        {"/packages", &channel_range_splice}, {"/patches", &channel_range_splice}, {"/admission", &admission},
+        {"/token", &cache_token_verify},      {"/query", &query_function},
     };
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
     return lc_serve(&port, mounts, sizeof mounts / sizeof *mounts);
