@@ -2,6 +2,7 @@
 
 #include "cli/file.h"
 #include "cli/stored.h"
+#include "lib/catalog/patch.h"
 #include "lib/catalog/publish.h"
 #include "lib/transfer/progress.h"
 
@@ -89,7 +90,7 @@ static const struct command_option unpublish_options[] = {
 static const struct command unpublish = {
     .name = "unpublish",
     .arguments = "APP VERSION",
-    .summary = "Takes a package out of the store. Caches and signed URLs may serve it for a while yet.",
+    .summary = "Takes a package out of the store, and the patches from and to it. Caches and signed URLs may serve it for a while yet.",
     .example = "pakhus unpublish --store s3://packages GAME 2.0",
     COMMAND_OPTIONS(unpublish_options),
     .least = 2,
@@ -103,6 +104,7 @@ static enum status run_unpublish(struct arena *arena, const struct str *words, i
     TRY(stored_check_id(words[0], "APP", error));
     TRY(stored_check_id(words[1], "VERSION", error));
     TRY(stored_open(arena, store_url, &store, error));
+    TRY(patch_withdraw(store, command_io(arena), words[0], words[1], error));
     return package_unpublish(store, command_io(arena), words[0], words[1], error);
 }
 

@@ -64,6 +64,7 @@ int cmd_serve(int argc, char **argv)
     if (!getenv("PAKHUS_STORE")) return command_usage(&command, "say where the packages are: --store URL, or PAKHUS_STORE");
     static const struct lc_mount mounts[] = {
         {"/packages", &channel_range_splice},
+        {"/patches", &channel_range_splice},
         {"/admission", &admission},
         {"/token", &cache_token_verify},
         {"/query", &query_function},

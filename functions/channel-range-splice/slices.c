@@ -2,17 +2,17 @@
 
 enum { SLICES_BYTES = 32 << 20 };
 
-/* "app/version/offset/length/etag". The ETag comes last: it is the store's, and may hold anything. */
+/* "base offset length etag". The ETag comes last: it is the store's, and may hold anything. */
 struct slice {
-    struct str app, version, etag;
+    struct str base, etag;
     uint64_t offset, length;
 };
 
 static struct slice slice_of(struct str key)
 {
-    struct slice slice = {.app = str_cut(&key, '/'), .version = str_cut(&key, '/')};
-    str_to_u64(str_cut(&key, '/'), &slice.offset);
-    str_to_u64(str_cut(&key, '/'), &slice.length);
+    struct slice slice = {.base = str_cut(&key, ' ')};
+    str_to_u64(str_cut(&key, ' '), &slice.offset);
+    str_to_u64(str_cut(&key, ' '), &slice.length);
     slice.etag = key;
     return slice;
 }
@@ -21,11 +21,10 @@ static enum status load_slice(void *context, struct io io, struct str key, const
 {
     struct app *app = context;
     struct slice slice = slice_of(key);
-    struct str base = package_base_key(io.arena, slice.app, slice.version);
     struct store_object *object = arena_new_of(io.arena, struct store_object);
     struct store_get get = {.offset = slice.offset, .length = slice.length, .limit = SLICES_LONGEST};
     *(previous ? &get.if_none_match : &get.if_match) = slice.etag;
-    enum status status = store_get(app->store, io, base, &get, object, error);
+    enum status status = store_get(app->store, io, slice.base, &get, object, error);
     bool has_shrunk = status == STATUS_INVALID && previous; /* the range was there before */
     if (has_shrunk || (status == STATUS_OK && !str_equal(object->etag, slice.etag)))
         return error_set(error, STATUS_PRECONDITION, "the base is another object than it was");
@@ -38,13 +37,13 @@ struct cache *slices_new(struct app *app)
     return cache_new(&(struct cache_options){.bytes = SLICES_BYTES, .load = load_slice, .context = app});
 }
 
-enum status slices_get(struct cache *slices, struct io io, const struct package *package, struct http_range range, struct str *bytes,
+enum status slices_get(struct cache *slices, struct io io, struct str base, struct str etag, struct http_range range, struct str *bytes,
                        struct error *error)
 {
     const void *value;
     char offset[U64_DIGITS], length[U64_DIGITS];
-    struct str key = arena_join(io.arena, package->app, S("/"), package->version, S("/"), str_of_u64(offset, range.offset), S("/"),
-                                str_of_u64(length, range.length), S("/"), package->etag);
+    struct str key =
+        arena_join(io.arena, base, S(" "), str_of_u64(offset, range.offset), S(" "), str_of_u64(length, range.length), S(" "), etag);
     TRY(cache_get(slices, io, key, &value, error));
     *bytes = ((const struct store_object *)value)->body;
     return STATUS_OK;

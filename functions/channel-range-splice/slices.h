@@ -10,8 +10,8 @@
 enum { SLICES_LONGEST = 2 << 20 };
 
 struct cache *slices_new(struct app *);
-/* Bytes of the base. They live as long as io.arena, and are others' too. STATUS_PRECONDITION or STATUS_NOT_FOUND where the base is not what
- * was published. */
-enum status slices_get(struct cache *, struct io, const struct package *, struct http_range, struct str *bytes, struct error *);
+/* Bytes of the base with this key and ETag. They live as long as io.arena, and are others' too. STATUS_PRECONDITION or STATUS_NOT_FOUND
+ * where it is not what was published. */
+enum status slices_get(struct cache *, struct io, struct str base, struct str etag, struct http_range, struct str *bytes, struct error *);
 
 #endif

@@ -104,3 +104,39 @@ enum status patch_load(struct store *store, struct io io, struct str app, struct
            STR_ARG(from), STR_ARG(to));
     return STATUS_OK;
 }
+
+/* --- withdrawing */
+
+struct withdrawal {
+    struct arena *arena;
+    struct str version;
+    struct name {
+        struct str from, to;
+        struct name *next;
+    } * names;
+};
+
+/* patches/<app>/<from>..<to>.diff or .json */
+static bool note_name(void *context, const struct store_object *object)
+{
+    struct withdrawal *withdrawal = context;
+    struct str from, to, name = str_from(object->key, str_find_last(object->key, '/') + 1);
+    if (!patch_versions(str_first(name, str_find_last(name, '.')), &from, &to)) return true;
+    if (!str_equal(from, withdrawal->version) && !str_equal(to, withdrawal->version)) return true;
+    struct name *noted = arena_new_of(withdrawal->arena, struct name);
+    *noted = (struct name){arena_copy(withdrawal->arena, from), arena_copy(withdrawal->arena, to), withdrawal->names};
+    withdrawal->names = noted;
+    return true;
+}
+
+enum status patch_withdraw(struct store *store, struct io io, struct str app, struct str version, struct error *error)
+{
+    struct withdrawal withdrawal = {.arena = io.arena, .version = version};
+    const int64_t span = deadline_left(io.deadline);
+    TRY(store_list(store, io, arena_join(io.arena, S("patches/"), app, S("/")), 0, note_name, &withdrawal, error));
+    for (const struct name *name = withdrawal.names; name; name = name->next) {
+        TRY(store_remove(store, io_anew(io, span), patch_json_key(io.arena, app, name->from, name->to), error));
+        TRY(store_remove(store, io_anew(io, span), patch_diff_key(io.arena, app, name->from, name->to), error));
+    }
+    return STATUS_OK;
+}

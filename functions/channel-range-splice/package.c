@@ -1,0 +1,162 @@
+#include "functions/channel-range-splice/splice.h"
+#include "functions/common/filled.h"
+#include "functions/common/respond.h"
+#include "lib/apk/info.h"
+#include "lib/catalog/link.h"
+#include "lib/http/disposition.h"
+
+/* Seconds that caches may keep what we say. A channel's info may change; URLs with info of their own are rarely asked twice (S12). */
+enum { CHANNEL_LIFE = 300, INFO_LIFE = 60 };
+enum { FILLED_BYTES = 64 << 20 };
+
+/* A region as a channel has it, and what follows from it. `region.bytes` is empty for the base itself. */
+struct filled_variant {
+    struct filled region;
+    struct str disposition; /* with the template's file name */
+};
+
+/* --- the variant: package, channel, info → region and validators */
+
+static struct str disposition_of(struct arena *arena, const struct package *package, const struct channels *channels, struct str channel)
+{
+    return http_disposition(arena, channels_filename(arena, channels, package->app, package->version, channel));
+}
+
+/* Runs once for a channel: its facts are in memory already, its region is made from them. */
+static enum status load_filled(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct app *app = context;
+    const struct package *package;
+    const struct channels *channels;
+    const struct channel *channel;
+    struct filled_variant *filled = arena_new_of(io.arena, struct filled_variant);
+    struct str rest = arena_copy(io.arena, key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'), name = str_cut(&rest, '@');
+    (void)previous;
+    TRY(app_package(app, io, id, version, &package, error));
+    TRY(app_channel(app, io, id, name, &channels, &channel, error));
+    TRY(filled_make(io.arena, package, channels, &channel->info, &filled->region, error));
+    filled->disposition = disposition_of(io.arena, package, channels, name);
+    *value = filled;
+    return STATUS_OK;
+}
+
+/* Facts that change make another key: the old region is not asked for again, and leaves the cache in time. */
+static enum status filled_channel(struct task *task, const struct package *package, const struct channels *channels,
+                                  const struct channel *channel, struct filled_variant *filled, struct error *error)
+{
+    const void *value;
+    char digits[U64_DIGITS];
+    struct str key = arena_join(task->io.arena, package->app, S("/"), package->version, S("/"), channel->id, S("@"),
+                                str_of_u64(digits, channels->generation), S("."), str_first(package->sha256, 16));
+    TRY(cache_get(task->splice->filled, task->io, key, &value, error));
+    *filled = *(const struct filled_variant *)value;
+    return STATUS_OK;
+}
+
+static enum status filled_with_info(struct task *task, const struct package *package, const struct channels *channels,
+                                    const struct channel *channel, struct str info, struct filled_variant *filled, struct error *error)
+{
+    struct apk_info merged;
+    TRY(apk_info_merge(task->io.arena, &channel->info, info, &merged, error));
+    TRY(filled_make(task->io.arena, package, channels, &merged, &filled->region, error));
+    filled->disposition = disposition_of(task->io.arena, package, channels, channel->id);
+    return STATUS_OK;
+}
+
+static void filled_base(struct arena *arena, const struct package *package, const struct channels *channels, struct filled_variant *filled)
+{
+    filled->region.etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
+    filled->disposition = disposition_of(arena, package, channels, (struct str){NULL, 0});
+}
+
+/* What is signed until some time is not served by caches past it. */
+static int64_t life_of(const struct link *link)
+{
+    int64_t life = link->channel.length == 0 ? CONTENT_LIFE : link->info.data ? INFO_LIFE : CHANNEL_LIFE, expires;
+    if (!link->expires.data || !clock_parse_time(link->expires, &expires)) return life;
+    int64_t left = (expires - clock_now()) / CLOCK_SECOND;
+    return left < 0 ? 0 : left < life ? left : life;
+}
+
+static struct http_validators validators_of(const struct package *package, const struct channels *channels, const struct channel *channel,
+                                            struct str etag)
+{
+    if (channels->validator == CHANNELS_VALIDATOR_STORE) return (struct http_validators){package->etag, package->modified};
+    bool later = channel && channel->changed > package->published;
+    return (struct http_validators){etag, later ? channel->changed : package->published};
+}
+
+static enum status find_filled(struct task *task, const struct link *link, const struct package *package, const struct channels *channels,
+                               const struct channel *channel, struct filled_variant *filled, struct error *error)
+{
+    if (channel && link->info.data) return filled_with_info(task, package, channels, channel, link->info, filled, error);
+    if (channel) return filled_channel(task, package, channels, channel, filled, error);
+    filled_base(task->io.arena, package, channels, filled);
+    return STATUS_OK;
+}
+
+static enum status find_content(struct task *task, const struct link *link, const struct package *package, struct error *error)
+{
+    struct app *app = task->splice->app;
+    const struct channels *channels;
+    const struct channel *channel = NULL;
+    struct filled_variant filled = {0};
+    if (link->channel.length > 0)
+        TRY(app_channel(app, task->io, link->app, link->channel, &channels, &channel, error));
+    else
+        TRY(app_channels(app, task->io, link->app, &channels, error));
+    TRY(find_filled(task, link, package, channels, channel, &filled, error));
+    task->content = (struct content){
+        .key = package_base_key(task->io.arena, package->app, package->version),
+        .etag = package->etag,
+        .size = package->size,
+        .region = package->region,
+        .filled = filled.region.bytes.data,
+        .validators = validators_of(package, channels, channel, filled.region.etag),
+        .type = S("application/vnd.android.package-archive"),
+        .disposition = link->filename.data ? http_disposition(task->io.arena, link->filename) : filled.disposition,
+        .life = life_of(link),
+    };
+    return STATUS_OK;
+}
+
+/* --- who may ask */
+
+static enum status check_signature(struct task *task, const struct link *link, bool *allowed, struct error *error)
+{
+    const struct channels *channels;
+    const struct app *app = task->splice->app;
+    *allowed = !link->info.data && !link->expires.data; /* nothing to be signed; a signature comes with its expiry */
+    if (*allowed) return STATUS_OK;
+    enum status status = link_verify(task->io.arena, link, &app->url_keys, clock_now(), error);
+    if (status == STATUS_DENIED) return respond_problem(task->call, task->response, 403, "signature", "%s", error->text);
+    if (link->info.data) {
+        TRY(app_channels(task->splice->app, task->io, link->app, &channels, error));
+        if (channels->url_info == CHANNELS_URL_NEVER)
+            return respond_problem(task->call, task->response, 403, "url-info", "this app takes no info from URLs");
+        if (status != STATUS_OK && channels->url_info == CHANNELS_URL_SIGNED)
+            return respond_problem(task->call, task->response, 403, "signature", "this app takes info from signed URLs only");
+    }
+    *allowed = true;
+    return STATUS_OK;
+}
+
+enum status package_serve(struct task *task, struct error *error)
+{
+    bool allowed;
+    struct link link;
+    const struct package *package;
+    TRY(link_parse(task->io.arena, task->request->path, task->request->query, &link, error));
+    TRY(check_signature(task, &link, &allowed, error));
+    if (!allowed) return STATUS_OK;
+    TRY(app_package(task->splice->app, task->io, link.app, link.version, &package, error));
+    TRY(find_content(task, &link, package, error));
+    enum status status = content_answer(task, error);
+    if (task->outdated) app_forget_package(task->splice->app, task->io, package);
+    return status;
+}
+
+struct cache *package_regions(struct app *app)
+{
+    return cache_new(&(struct cache_options){.life = INT64_MAX, .bytes = FILLED_BYTES, .load = load_filled, .context = app});
+}

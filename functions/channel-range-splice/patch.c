@@ -1,0 +1,61 @@
+#include "base/encode.h"
+#include "functions/channel-range-splice/splice.h"
+#include "lib/http/disposition.h"
+
+/* /patches/{app}/{from}..{to}.diff */
+static enum status parse_path(struct arena *arena, struct str path, struct str *app, struct str *from, struct str *to, struct error *error)
+{
+    static const struct str before = {"/patches/", 9}, behind = {".diff", 5};
+    struct str name;
+    bool ours = str_starts(path, before) && str_ends(path, behind) && path.length > before.length + behind.length;
+    struct str rest = ours ? str_first(str_from(path, before.length), path.length - before.length - behind.length) : S("");
+    *app = str_cut(&rest, '/');
+    ENSURE(rest.data && str_find(rest, '/') == rest.length, error, STATUS_NOT_FOUND, "expected /patches/{app}/{from}..{to}.diff");
+    ENSURE(percent_decode(arena, *app, app) && percent_decode(arena, rest, &name), error, STATUS_INVALID,
+           "the path has a '%%' without two hexadecimal digits");
+    ENSURE(patch_versions(name, from, to), error, STATUS_INVALID,
+           "a patch is {from}..{to}: two versions' ids without '..' in them, each 1 to 128 letters, digits, '.', '_' or '-'");
+    return patch_check_names(*app, *from, *to, error);
+}
+
+static struct http_validators validators_of(struct arena *arena, const struct patch *patch, const struct channels *channels)
+{
+    if (channels->validator == CHANNELS_VALIDATOR_STORE) return (struct http_validators){patch->etag, patch->modified};
+    return (struct http_validators){arena_join(arena, S("\""), str_first(patch->sha256, 32), S("\"")), patch->published};
+}
+
+static struct str filename_of(struct arena *arena, const struct patch *patch)
+{
+    struct str name = arena_join(arena, patch->app, S("-"), patch->from, S(".."), patch->to, S(".diff"));
+    if (http_is_filename(name, S(".diff"))) return name;
+    return arena_join(arena, patch->to, S(".diff")); /* three ids of 128 bytes make it too long */
+}
+
+static enum status find_content(struct task *task, const struct patch *patch, struct error *error)
+{
+    const struct channels *channels;
+    struct arena *arena = task->io.arena;
+    TRY(app_channels(task->splice->app, task->io, patch->app, &channels, error));
+    task->content = (struct content){
+        .key = patch_diff_key(arena, patch->app, patch->from, patch->to),
+        .etag = patch->etag,
+        .size = patch->size,
+        .validators = validators_of(arena, patch, channels),
+        .type = S("application/octet-stream"),
+        .disposition = http_disposition(arena, filename_of(arena, patch)),
+        .life = CONTENT_LIFE,
+    };
+    return STATUS_OK;
+}
+
+enum status patch_serve(struct task *task, struct error *error)
+{
+    struct str app, from, to;
+    const struct patch *patch;
+    TRY(parse_path(task->io.arena, task->request->path, &app, &from, &to, error));
+    TRY(app_patch(task->splice->app, task->io, app, from, to, &patch, error));
+    TRY(find_content(task, patch, error));
+    enum status status = content_answer(task, error);
+    if (task->outdated) app_forget_patch(task->splice->app, task->io, patch);
+    return status;
+}
