@@ -15,7 +15,7 @@
 
 /* After so many fetches a worker is replaced, whatever it may have gathered of leaks and fragments; not all of them at once. */
 enum { FETCHES_MOST = 1000, APART = 32 };
-enum { IDLE_MOST = CLOCK_MINUTE, TIDY_EVERY = 5, MAKE_PAUSE = 200, YOUNG = 50, STACK = 128 << 10 };
+enum { IDLE_MOST = CLOCK_MINUTE, TIDY_EVERY = 5, MAKE_PAUSE = 200, READY_PAUSE = 20, YOUNG = 50, STACK = 128 << 10 };
 
 static const struct log no_request;
 
@@ -101,8 +101,9 @@ static bool want_one(struct crew *crew)
 
 void crew_want(struct crew *crew, size_t wanted, int64_t now)
 {
+    size_t ready = now >= crew->ready_after ? crew->ready : 0;
     bool more = now >= crew->make_after;
-    while (more && (crew->idle + crew->coming < wanted || crew->idle + crew->coming + crew->busy < crew->ready)) more = want_one(crew);
+    while (more && (crew->idle + crew->coming < wanted || crew->idle + crew->coming + crew->busy < ready)) more = want_one(crew);
 }
 
 static void welcome(struct crew *crew, struct worker *worker, int64_t now)
@@ -231,7 +232,8 @@ int64_t crew_due(const struct crew *crew, int64_t now)
 {
     size_t all = crew->idle + crew->coming + crew->busy;
     int64_t due = crew->dying > 0 ? now + TIDY_EVERY : INT64_MAX;
-    if (all < crew->ready && crew->make_after < due) due = crew->make_after;
+    int64_t makes = crew->make_after > crew->ready_after ? crew->make_after : crew->ready_after;
+    if (all < crew->ready && makes < due) due = makes;
     if (all > crew->ready && crew->idle > 0 && now + IDLE_MOST < due) due = now + IDLE_MOST;
     return due;
 }
@@ -242,6 +244,7 @@ enum status crew_open(struct crew *crew, size_t most, size_t ready, int epoll, i
 {
     pthread_attr_t attributes;
     *crew = (struct crew){.most = most, .ready = ready, .epoll = epoll, .wake_fd = wake_fd};
+    crew->ready_after = clock_monotonic() + READY_PAUSE;
     crew->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     crew->more = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
     crew->workers = calloc(most, sizeof *crew->workers);

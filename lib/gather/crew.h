@@ -33,9 +33,10 @@ struct crew {
     size_t most;  /* slots */
     size_t ready; /* so many are there also when nothing is to be done */
     size_t coming, idle, busy, dying;
-    int epoll;          /* channels are watched there; the event's `ptr` is the worker */
-    int wake_fd;        /* an eventfd of the pool's: written when one has come */
-    int64_t make_after; /* none is made before: the last one could not be made, or died at once */
+    int epoll;           /* channels are watched there; the event's `ptr` is the worker */
+    int wake_fd;         /* an eventfd of the pool's: written when one has come */
+    int64_t make_after;  /* none is made before: the last one could not be made, or died at once */
+    int64_t ready_after; /* nor, unless somebody waits for it, before: a function asks for its first event sooner without */
     pthread_t starter;
     pthread_mutex_t lock;
     pthread_cond_t more;
