@@ -87,6 +87,7 @@ int cmd_query(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_evict(int argc, char **argv);
 int cmd_reconcile(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_edge(int argc, char **argv);
 int cmd_token(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct command_entry commands[] = {
     {"query", cmd_query, "where a device gets a package, and that it asked"},
     {"evaluate", cmd_evaluate, "which packages edges should hold, by demand"},
     {"evict", cmd_evict, "which packages edges need hold no longer"},
+    {"calibrate", cmd_calibrate, "thresholds from what decisions came to"},
     {"reconcile", cmd_reconcile, "make edges hold what is wanted there"},
     {"policy", cmd_policy, "when packages are placed on edges, and when they go"},
     {"edge", cmd_edge, "storage inside LANs: registered, looked at, filled"},

@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "functions/admission/handler.h"
 #include "functions/cache-token-verify/handler.h"
+#include "functions/calibrate-cron/handler.h"
 #include "functions/channel-range-splice/handler.h"
 #include "functions/evaluate-cron/handler.h"
 #include "functions/evict-cron/handler.h"
@@ -72,6 +73,7 @@ int cmd_serve(int argc, char **argv)
         /* these take events: POST /2015-03-31/functions/<name>/invocations */
         {"/evaluate-cron", &evaluate_cron_function},
         {"/evict-cron", &evict_cron_function},
+        {"/calibrate-cron", &calibrate_cron_function},
         {"/reconcile", &reconcile_function},
     };
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
