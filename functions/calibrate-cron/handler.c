@@ -66,14 +66,26 @@ static enum status parse(struct arena *arena, struct str text, struct calibratin
     return config_end(&config, error);
 }
 
+/* A schedule that comes before there is enough to compare is no failure: what nothing follows from is said, and nothing is written. */
+static struct str refused_json(struct arena *arena, const struct calibration *calibration, const struct error *why)
+{
+    struct buf out = buf_in(arena, RESULT_LIMIT);
+    buf_printf(&out, "{\"samples\":%llu,\"refused\":", (unsigned long long)calibration->samples);
+    buf_add_json(&out, str_of(why->text));
+    buf_add(&out, S("}"));
+    return buf_str(&out);
+}
+
 static enum status event(void *state, struct lc_call *call, struct str text, struct str *result, struct error *error)
 {
     struct calibrating calibrating;
-    struct calibration calibration;
+    struct calibration calibration = {0};
     calibrating_default(&calibrating);
     TRY(parse(call->arena, text, &calibrating, error));
-    TRY(calibrating_run(state, app_io(state, call), &calibrating, &calibration, error));
-    *result = calibrating_json(call->arena, &calibrating, &calibration);
+    enum status status = calibrating_run(state, app_io(state, call), &calibrating, &calibration, error);
+    if (status != STATUS_OK && status != STATUS_INVALID) return status;
+    *result =
+        status == STATUS_OK ? calibrating_json(call->arena, &calibrating, &calibration) : refused_json(call->arena, &calibration, error);
     return STATUS_OK;
 }
 

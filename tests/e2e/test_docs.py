@@ -38,7 +38,7 @@ def test_variables_are_those_of_s_yaml() -> None:
 
 
 def test_costs_follow_from_what_the_code_does() -> None:
-    source = (ROOT / "functions/channel-range-splice/handler.c").read_text()
+    source = (ROOT / "functions/channel-range-splice/package.c").read_text()
     found = re.search(r"CHANNEL_LIFE = (\d+)", source)
     assert found
     life = int(found[1])

@@ -54,6 +54,11 @@ def fill(store: Shop, folder: Path) -> int:
     profile = folder / "profile.json"
     profile.write_text(json.dumps(_PROFILE))
     shop.run("admission", "profile", "set", "--store", store.store, profile, env=store.env)
+    base = store.store.split("?")[0].rstrip("/") + "/packages/GAME/2.0/"
+    scene = folder / "scene.json"
+    scene.write_text(json.dumps({"scene": "front-page", "prefixes": [base], "resources": [
+        {"id": "facts", "address": base + "package.json"}, {"id": "package", "address": base + "base.apk"}]}))
+    shop.run("scene", "set", "--store", store.store, scene, env=store.env)
     return int(package["size"])
 
 
@@ -86,6 +91,9 @@ def check(function: str, answer: Answer) -> None:
         assert json.loads(answer.body)["urls"] == _PROFILE["urls"]
     if function == "cache-token-verify":
         assert answer.header("pakhus-action") == "update"
+    if function == "gather":
+        told = json.loads(answer.body)
+        assert {one["id"] for one in told["resources"] + told["missing"]} == {"facts", "package"}
 
 
 _STATUS = {"channel-range-splice": 206, "query": 200, "admission": 200, "cache-token-verify": 204, "gather": 200}
