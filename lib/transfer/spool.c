@@ -18,7 +18,10 @@ static enum status open_nameless(struct arena *arena, int *fd, struct error *err
     struct str name = arena_printf(arena, "%s/pakhus-XXXXXX", folder());
     char *path = arena_cstr(arena, name);
     *fd = mkostemp(path, O_CLOEXEC);
-    if (*fd < 0) return error_errno(error, errno, "%s", folder());
+    if (*fd < 0) {
+        error_errno(error, errno, "%s (TMPDIR says where)", folder());
+        return error->status = STATUS_UNAVAILABLE; /* not "not found": that would be said of what is read */
+    }
     arena_defer_close(arena, *fd);
     unlink(path);
     return STATUS_OK;
