@@ -7,12 +7,35 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE };
+enum { SIZE_SEALS = F_SEAL_SHRINK | F_SEAL_GROW, SEALS = SIZE_SEALS | F_SEAL_WRITE };
+
+static enum status open_region(struct body *body, struct error *error)
+{
+    body->region_fd = memfd_create("gather-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (body->region_fd < 0) return error_errno(error, errno, "memfd_create");
+    bool sized = ftruncate(body->region_fd, BODY_REGION) == 0 && fcntl(body->region_fd, F_ADD_SEALS, SIZE_SEALS | F_SEAL_SEAL) == 0;
+    body->region = sized ? mmap(NULL, BODY_REGION, PROT_READ | PROT_WRITE, MAP_SHARED, body->region_fd, 0) : MAP_FAILED;
+    return body->region == MAP_FAILED ? error_errno(error, errno, "cannot map memory for bodies") : STATUS_OK;
+}
+
+enum status body_open(struct body *body, struct error *error)
+{
+    *body = (struct body){.region_fd = -1, .fd = -1, .digest = EVP_MD_CTX_new()};
+    if (!body->digest || EVP_DigestInit_ex(body->digest, EVP_sha256(), NULL) != 1) abort();
+    return open_region(body, error);
+}
+
+void body_close(struct body *body)
+{
+    body_begin(body, 0);
+    munmap(body->region, BODY_REGION);
+    close(body->region_fd);
+    EVP_MD_CTX_free(body->digest);
+}
 
 void body_begin(struct body *body, uint64_t limit)
 {
-    if (!body->digest) body->digest = EVP_MD_CTX_new();
-    if (!body->digest || EVP_DigestInit_ex(body->digest, EVP_sha256(), NULL) != 1) abort();
+    if (EVP_DigestInit_ex(body->digest, NULL, NULL) != 1) abort(); /* what it was set up for */
     if (body->fd >= 0) close(body->fd);
     body->fd = -1;
     body->length = 0;
@@ -30,13 +53,25 @@ static enum status write_all(int fd, struct str bytes, struct error *error)
     return STATUS_OK;
 }
 
+/* What outgrows the region moves to a memfd of its own. */
+static enum status leave_region(struct body *body, struct error *error)
+{
+    if (body->fd >= 0) return STATUS_OK;
+    body->fd = memfd_create("gather", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (body->fd < 0) return error_errno(error, errno, "memfd_create");
+    return write_all(body->fd, str_make(body->region, body->length), error);
+}
+
 enum status body_add(struct body *body, struct str bytes, struct error *error)
 {
     if (bytes.length == 0) return STATUS_OK;
     ENSURE(bytes.length <= body->limit - body->length, error, STATUS_TOO_LARGE, "more than %llu bytes", (unsigned long long)body->limit);
-    if (body->fd < 0) body->fd = memfd_create("gather", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (body->fd < 0) return error_errno(error, errno, "memfd_create");
-    TRY(write_all(body->fd, bytes, error));
+    if (body->length + bytes.length <= BODY_REGION) {
+        memcpy(body->region + body->length, bytes.data, bytes.length);
+    } else {
+        TRY(leave_region(body, error));
+        TRY(write_all(body->fd, bytes, error));
+    }
     body->length += bytes.length;
     EVP_DigestUpdate(body->digest, bytes.data, bytes.length);
     return STATUS_OK;
@@ -50,13 +85,23 @@ enum status body_seal(struct body *body, unsigned char sha256[GATHER_DIGEST], st
     return error_errno(error, errno, "cannot seal the body");
 }
 
-bool body_map(int fd, uint64_t length, struct str *bytes)
+static bool is_memfd(int fd, int seals, uint64_t length)
 {
     struct stat st;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS) return false;
-    if (fstat(fd, &st) != 0 || st.st_size < 1 || (uint64_t)st.st_size != length) return false;
-    void *at = mmap(NULL, length, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    int sealed = fcntl(fd, F_GET_SEALS);
+    return sealed >= 0 && (sealed & seals) == seals && fstat(fd, &st) == 0 && st.st_size > 0 && (uint64_t)st.st_size == length;
+}
+
+const char *body_map_region(int fd)
+{
+    void *at = is_memfd(fd, SIZE_SEALS, BODY_REGION) ? mmap(NULL, BODY_REGION, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    return at == MAP_FAILED ? NULL : at;
+}
+
+bool body_map(int fd, uint64_t length, struct str *bytes)
+{
+    if (!is_memfd(fd, SEALS, length)) return false;
+    void *at = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
     if (at == MAP_FAILED) return false;
     *bytes = str_make(at, length);
     return true;

@@ -1,5 +1,8 @@
-/* A body on its way from a worker to the pool: in a memfd, which takes no file system (Lambda has no /dev/shm), with its digest. It is
- * sealed before it is handed over, so that it cannot change or shrink under its reader. */
+/* A body on its way from a worker to the pool, in a memfd, which takes no file system (Lambda has no /dev/shm), with its digest.
+ *
+ * Small ones use the worker's region: a memfd of fixed size, made once, that both have mapped; the pool copies what is in it before it
+ * orders anything else. Others have a memfd of their own, which is sealed before it is handed over, so that it cannot change under its
+ * reader. No memfd can shrink under its reader. */
 #ifndef GATHER_BODY_H
 #define GATHER_BODY_H
 
@@ -8,24 +11,31 @@
 #include "base/error.h"
 #include "lib/gather/gather.h"
 
+enum { BODY_REGION = 256 << 10 };
+
 /* --- the worker's end */
 
 struct body {
-    int fd;          /* -1: nothing has come yet */
+    int region_fd;
+    char *region;
+    int fd;          /* its own memfd; -1: it is in the region */
     uint64_t length; /* bytes so far */
     uint64_t limit;
-    EVP_MD_CTX *digest; /* used again from one body to the next; body_close frees it */
+    EVP_MD_CTX *digest;
 };
 
-void body_begin(struct body *, uint64_t limit); /* drops what was there before; the first time the struct is zeroed but for fd -1 */
+enum status body_open(struct body *, struct error *);
+void body_close(struct body *);
+void body_begin(struct body *, uint64_t limit); /* drops what was there before */
 /* STATUS_TOO_LARGE past the limit. */
 enum status body_add(struct body *, struct str bytes, struct error *);
 enum status body_seal(struct body *, unsigned char sha256[GATHER_DIGEST], struct error *);
 
-/* --- the pool's end */
+/* --- the pool's end: the descriptor may be closed, what is mapped is read until body_unmap */
 
-/* The bytes of a sealed memfd of that length, to be read until body_unmap; the descriptor may be closed. False where it is not sealed or
- * not of that length. */
+/* A region; NULL: it is none. */
+const char *body_map_region(int fd);
+/* The bytes of a sealed memfd of that length. False where it is not sealed or not of that length. */
 bool body_map(int fd, uint64_t length, struct str *bytes);
 void body_unmap(struct str bytes);
 

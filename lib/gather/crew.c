@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "lib/gather/body.h"
 #include "lib/gather/worker.h"
 
 /* After so many fetches a worker is replaced, whatever it may have gathered of leaks and fragments; not all of them at once. */
-enum { FETCHES_MOST = 1000, APART = 32 };
+enum { FETCHES_MOST = 4000, APART = 50 };
 enum { IDLE_MOST = CLOCK_MINUTE, TIDY_EVERY = 5, MAKE_PAUSE = 200, READY_PAUSE = 20, YOUNG = 50, STACK = 128 << 10 };
 
 static const struct log no_request;
@@ -203,6 +204,8 @@ void crew_end(struct crew *crew, struct worker *worker, int64_t now)
 {
     size_t *counted = worker->state == WORKER_BUSY ? &crew->busy : &crew->idle;
     close(worker->channel);
+    if (worker->region) body_unmap(str_make(worker->region, BODY_REGION));
+    worker->region = NULL;
     kill(worker->pid, SIGKILL);
     worker->state = WORKER_DYING;
     (*counted)--;

@@ -18,6 +18,7 @@ struct worker {
     int pid, channel; /* of one that is coming: the starter's, as is `number` */
     int number;       /* errno: it could not be started */
     struct worker *next;
+    const char *region; /* its own, mapped; NULL: it has not said hello yet */
     /* of the fetch it is at */
     struct ticket ticket;
     struct origin *origin;

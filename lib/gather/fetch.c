@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "lib/gather/fetch_web.h"
 #include "lib/store/store.h"
 
@@ -18,10 +19,14 @@ struct fetcher {
 
 struct fetcher *fetcher_new(int channel)
 {
+    struct error error;
     struct fetcher *fetcher = calloc(1, sizeof *fetcher);
     if (!fetcher) abort();
     fetcher->web = fetch_web_new(channel);
-    fetcher->body.fd = -1;
+    if (body_open(&fetcher->body, &error) != STATUS_OK) {
+        log_error((struct log){0}, "gather: %s", error.text);
+        abort();
+    }
     fetcher->arena = arena_new();
     return fetcher;
 }
@@ -102,6 +107,11 @@ void fetcher_run(struct fetcher *fetcher, const struct order *order, struct repo
         fetch_web_run(fetcher->web, order, &fetcher->body, report);
     seal(fetcher, report);
     *body = report->length > 0 ? fetcher->body.fd : -1;
+}
+
+int fetcher_region(const struct fetcher *fetcher)
+{
+    return fetcher->body.region_fd;
 }
 
 void fetcher_drop(struct fetcher *fetcher)

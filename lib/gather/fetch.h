@@ -10,8 +10,10 @@ struct fetcher;
  * process. */
 struct fetcher *fetcher_new(int channel);
 
-/* Fills the report but for its ticket; its texts live until the next fetch. The body is sealed where the report's length is not 0, and
- * stays the fetcher's. */
+/* A memfd (body.h) that the pool has to map before the first report. */
+int fetcher_region(const struct fetcher *);
+/* Fills the report; its texts live until the next fetch. *body: a sealed memfd for what has no room in the region, else -1; it stays the
+ * fetcher's. */
 void fetcher_run(struct fetcher *, const struct order *, struct report *, int *body);
 void fetcher_drop(struct fetcher *); /* the body, once it has been handed over */
 

@@ -23,9 +23,11 @@ struct fetch_web {
     int channel;
     CURLM *multi; /* keeps the connections */
     CURL *easy;
-    const char *ca_bundle;
+    struct curl_slist *headers;
     int64_t used; /* clock_real of the last fetch: a sandbox that was frozen has moved it, and not the monotonic clock */
     struct arena *arena;
+    struct arena *rules;   /* of `allow` */
+    struct str allow_text; /* what it was parsed from: seldom another one than the last time */
     struct allow allow;
     /* of the fetch under way */
     const struct order *order;
@@ -38,27 +40,6 @@ struct fetch_web {
     char type[GATHER_TYPE_LONGEST], encoding[GATHER_TYPE_LONGEST];
     char reason[CURL_ERROR_SIZE];
 };
-
-static void open_connections(struct fetch_web *web)
-{
-    if (web->multi) curl_multi_cleanup(web->multi);
-    web->multi = curl_multi_init();
-    if (!web->multi) abort();
-    curl_multi_setopt(web->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
-}
-
-struct fetch_web *fetch_web_new(int channel)
-{
-    struct fetch_web *web = calloc(1, sizeof *web);
-    if (!web || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) abort();
-    web->channel = channel;
-    web->easy = curl_easy_init();
-    if (!web->easy) abort();
-    web->ca_bundle = http_ca_bundle();
-    web->arena = arena_new();
-    open_connections(web);
-    return web;
-}
 
 /* --- which addresses */
 
@@ -152,22 +133,20 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
     return status == STATUS_OK ? length : 0;
 }
 
-/* --- one hop */
+/* --- the process's own */
 
-static void set_options(struct fetch_web *web, const char *url, struct curl_slist *headers)
+/* What is the same for every hop. */
+static void set_options(struct fetch_web *web)
 {
     CURL *easy = web->easy;
-    int64_t left = deadline_left(web->order->deadline);
-    curl_easy_reset(easy);
-    curl_easy_setopt(easy, CURLOPT_URL, url);
+    const char *ca_bundle = http_ca_bundle();
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "pakhus");
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left < INT32_MAX ? left : INT32_MAX : 1));
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, web->headers);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MOST / CLOCK_SECOND);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
@@ -179,8 +158,33 @@ static void set_options(struct fetch_web *web, const char *url, struct curl_slis
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, web);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, web->reason);
-    if (web->ca_bundle) curl_easy_setopt(easy, CURLOPT_CAINFO, web->ca_bundle);
+    if (ca_bundle) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_bundle);
 }
+
+static void open_connections(struct fetch_web *web)
+{
+    if (web->multi) curl_multi_cleanup(web->multi);
+    web->multi = curl_multi_init();
+    if (!web->multi) abort();
+    curl_multi_setopt(web->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS);
+}
+
+struct fetch_web *fetch_web_new(int channel)
+{
+    struct fetch_web *web = calloc(1, sizeof *web);
+    if (!web || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) abort();
+    web->channel = channel;
+    web->arena = arena_new();
+    web->rules = arena_new();
+    web->easy = curl_easy_init();
+    web->headers = curl_slist_append(NULL, "Accept-Encoding: identity");
+    if (!web->easy || !web->headers) abort();
+    set_options(web);
+    open_connections(web);
+    return web;
+}
+
+/* --- one hop */
 
 /* Word from the pool in the middle of a fetch: nobody waits for it any more, or nobody is there any more. */
 static void read_channel(struct fetch_web *web)
@@ -236,18 +240,17 @@ static enum gather_reason reason_of(struct fetch_web *web, CURLcode code, long s
 
 static enum gather_reason fetch_hop(struct fetch_web *web, const char *url)
 {
-    struct curl_slist *headers = curl_slist_append(NULL, "Accept-Encoding: identity");
-    if (!headers) abort();
+    int64_t left = deadline_left(web->order->deadline);
     web->refused = web->chunked = web->oversized = web->malformed = false;
     web->head_length = web->ignored_length = 0;
     web->type[0] = web->encoding[0] = web->reason[0] = 0;
-    set_options(web, url, headers);
+    curl_easy_setopt(web->easy, CURLOPT_URL, url);
+    curl_easy_setopt(web->easy, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left < INT32_MAX ? left : INT32_MAX : 1));
     CURLcode code = perform(web);
     long status = status_of(web);
     enum gather_reason reason = reason_of(web, code, status);
     if (code != CURLE_OK && !web->reason[0]) keep(web->reason, str_of(curl_easy_strerror(code)));
     web->report->status = (int)status;
-    curl_slist_free_all(headers);
     return reason;
 }
 
@@ -289,9 +292,19 @@ static enum gather_reason follow(struct fetch_web *web)
     return GATHER_REDIRECT;
 }
 
-void fetch_web_run(struct fetch_web *web, const struct order *order, struct body *body, struct report *report)
+static bool take_rules(struct fetch_web *web, struct str text)
 {
     struct error error;
+    if (web->allow_text.data && str_equal(text, web->allow_text)) return true;
+    arena_reset(web->rules);
+    web->allow_text = (struct str){0};
+    if (allow_parse(web->rules, text, &web->allow, &error) != STATUS_OK) return false;
+    web->allow_text = arena_copy(web->rules, text);
+    return true;
+}
+
+void fetch_web_run(struct fetch_web *web, const struct order *order, struct body *body, struct report *report)
+{
     int64_t idle = clock_real() - web->used;
     if (idle < 0 || idle > IDLE_MOST) open_connections(web);
     arena_reset(web->arena);
@@ -299,8 +312,7 @@ void fetch_web_run(struct fetch_web *web, const struct order *order, struct body
     web->body = body;
     web->report = report;
     web->cancelled = false;
-    bool fits = allow_parse(web->arena, order->allow, &web->allow, &error) == STATUS_OK;
-    report->reason = fits ? follow(web) : GATHER_REFUSED;
+    report->reason = take_rules(web, order->allow) ? follow(web) : GATHER_REFUSED;
     report->type = str_of(web->type);
     report->encoding = str_of(web->encoding);
     report->detail = str_of(web->reason);

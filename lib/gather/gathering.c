@@ -136,36 +136,46 @@ static void unmap(void *context)
     body_unmap(*(const struct str *)context);
 }
 
-/* What the worker handed over, if it is what it says. */
-static enum gather_reason take_body(struct gathering *gathering, const struct gather_resource *resource, const struct report *report,
-                                    int fd, struct gather_outcome *outcome)
+/* What is in the worker's region is copied, since the worker may write there again; what has a memfd of its own cannot change. */
+static bool take_body(struct arena *arena, const struct worker *worker, const struct report *report, int fd, struct str *body)
 {
-    struct str body = {0};
+    if (report->length > BODY_REGION) return fd >= 0 && body_map(fd, report->length, body);
+    *body = arena_copy(arena, str_make(worker->region, report->length));
+    return true;
+}
+
+static enum gather_reason judge(struct gathering *gathering, const struct fetch *fetch, const struct worker *worker,
+                                const struct report *report, int fd)
+{
+    struct gather_outcome *outcome = &gathering->request->outcomes[fetch->index];
     const char *why = "the worker did not hand over what it announced";
+    struct str body = {0};
     if (report->length > gathering->request->total_limit - gathering->bytes) return GATHER_TOO_LARGE;
-    bool taken = report->length == 0 || (fd >= 0 && body_map(fd, report->length, &body));
-    enum gather_reason reason = taken ? gather_judge(resource, report->whole, body, report->sha256, &why) : GATHER_CRASHED;
+    enum gather_reason reason = GATHER_CRASHED;
+    if (take_body(gathering->arena, worker, report, fd, &body))
+        reason = gather_judge(&gathering->request->resources[fetch->index], report->whole, body, report->sha256, &why);
+    bool mapped = body.length > BODY_REGION;
     if (reason != GATHER_COMPLETE) {
-        body_unmap(body);
+        if (mapped) body_unmap(body);
         outcome->detail = str_of(why);
         return reason;
     }
     outcome->body = body;
     memcpy(outcome->sha256, report->sha256, sizeof outcome->sha256);
     gathering->bytes += body.length;
-    arena_defer(gathering->arena, unmap, &outcome->body);
+    if (mapped) arena_defer(gathering->arena, unmap, &outcome->body);
     return reason;
 }
 
-static void take_report(struct gathering *gathering, const struct fetch *fetch, const struct report *report, int fd)
+static void take_report(struct gathering *gathering, const struct fetch *fetch, const struct worker *worker, const struct report *report,
+                        int fd)
 {
     struct gather_outcome *outcome = &gathering->request->outcomes[fetch->index];
     *outcome = (struct gather_outcome){.reason = report->reason, .status = report->status};
     outcome->type = arena_copy(gathering->arena, report->type);
     outcome->encoding = arena_copy(gathering->arena, report->encoding);
     outcome->detail = arena_copy(gathering->arena, report->detail);
-    if (report->reason == GATHER_COMPLETE)
-        outcome->reason = take_body(gathering, &gathering->request->resources[fetch->index], report, fd, outcome);
+    if (report->reason == GATHER_COMPLETE) outcome->reason = judge(gathering, fetch, worker, report, fd);
 }
 
 static void file(struct gather_pool *pool, struct fetch *fetch, const struct worker *worker, const struct report *report, int body,
@@ -176,7 +186,7 @@ static void file(struct gather_pool *pool, struct fetch *fetch, const struct wor
     if (--fetch->running == 0) fetch->origin = NULL;
     if (fetch->ended) return;
     if (report)
-        take_report(gathering, fetch, report, body);
+        take_report(gathering, fetch, worker, report, body);
     else
         *outcome = (struct gather_outcome){.reason = GATHER_CRASHED};
     if (outcome->reason == GATHER_COMPLETE) usual_note(pool->usual, fetch->resource_hash, now - worker->started);

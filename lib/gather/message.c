@@ -99,6 +99,12 @@ bool message_write_report(const struct report *report, char *packet, size_t *len
     return end(&to, length);
 }
 
+size_t message_write_hello(char *packet)
+{
+    *packet = MESSAGE_HELLO;
+    return 1;
+}
+
 /* --- reading */
 
 struct reader {
@@ -184,6 +190,11 @@ bool message_read_report(struct str packet, struct report *report)
     report->encoding = take_text(&from, GATHER_TYPE_LONGEST);
     report->detail = take_text(&from, DETAIL_LONGEST);
     return is_at_end(&from);
+}
+
+bool message_is_hello(struct str packet)
+{
+    return packet.length == 1 && *packet.data == MESSAGE_HELLO;
 }
 
 /* --- the socket */

@@ -1,7 +1,7 @@
 /* What the pool and its workers say to each other, on a SOCK_SEQPACKET pair: one packet a message, and with a report the body's memfd.
  *
  *     pool → worker    order: fetch this · cancel: nobody waits for it any more
- *     worker → pool    report: what became of it
+ *     worker → pool    hello: here is my region (body.h), once · report: what became of it
  *
  * Numbers are little-endian, texts a length (32 bits) and their bytes. Both ends are the same program, but a worker may have gone mad: what
  * it says is checked like what strangers say. */
@@ -15,7 +15,7 @@
 
 enum { MESSAGE_LONGEST = 64 << 10, REQUEST_ID = 16, DETAIL_LONGEST = 256 };
 
-enum message_kind { MESSAGE_ORDER = 1, MESSAGE_CANCEL, MESSAGE_REPORT };
+enum message_kind { MESSAGE_ORDER = 1, MESSAGE_CANCEL, MESSAGE_REPORT, MESSAGE_HELLO };
 
 /* Which fetch is meant: of which request (G3), which of its resources, and which attempt. */
 struct ticket {
@@ -39,7 +39,7 @@ struct report {
     enum gather_reason reason; /* GATHER_COMPLETE: it came in full, or as far as `whole` says; judged by the pool */
     int status;
     bool whole;
-    uint64_t length; /* of the body; its memfd comes with the packet where it is not 0 */
+    uint64_t length; /* of the body; past BODY_REGION its memfd comes with the packet */
     unsigned char sha256[GATHER_DIGEST];
     struct str type, encoding, detail;
 };
@@ -48,11 +48,13 @@ struct report {
 bool message_write_order(const struct order *, char *packet, size_t *length);
 size_t message_write_cancel(const struct ticket *, char *packet);
 bool message_write_report(const struct report *, char *packet, size_t *length);
+size_t message_write_hello(char *packet);
 
 /* False where the packet is not one of that kind, whole. Texts are slices of it. */
 bool message_read_order(struct str packet, struct order *);
 bool message_read_cancel(struct str packet, struct ticket *);
 bool message_read_report(struct str packet, struct report *);
+bool message_is_hello(struct str packet);
 
 /* Without waiting where `flags` has MSG_DONTWAIT. `body` -1: none. Returns what sendmsg does. */
 ssize_t message_send(int socket, struct str packet, int body, int flags);

@@ -10,6 +10,7 @@
 
 #include "base/encode.h"
 #include "base/log.h"
+#include "lib/gather/body.h"
 #include "lib/gather/gathering.h"
 #include "lib/store/common.h"
 
@@ -120,13 +121,27 @@ static void end_worker(struct gather_pool *pool, struct worker *worker, int64_t 
     gathering_file(pool, worker, NULL, -1, now);
 }
 
-static void receive_report(struct gather_pool *pool, struct worker *worker, struct str packet, int body, int64_t now)
+static bool take_hello(struct worker *worker, struct str packet, int region)
+{
+    if (worker->region || region < 0 || !message_is_hello(packet)) return false;
+    worker->region = body_map_region(region);
+    return worker->region != NULL;
+}
+
+static bool take_report(const struct worker *worker, struct str packet, struct report *report)
+{
+    return worker->state == WORKER_BUSY && worker->region && message_read_report(packet, report) &&
+           ticket_equal(&report->ticket, &worker->ticket);
+}
+
+static void receive_packet(struct gather_pool *pool, struct worker *worker, struct str packet, int body, int64_t now)
 {
     struct report report;
-    bool sane = worker->state == WORKER_BUSY && message_read_report(packet, &report) && ticket_equal(&report.ticket, &worker->ticket);
-    if (!sane) {
-        log_error(no_request, "gather: worker %d says what was not asked, and is replaced", worker->pid);
+    bool hello = take_hello(worker, packet, body), sane = hello || take_report(worker, packet, &report);
+    if (hello || !sane) {
         if (body >= 0) close(body);
+        if (sane) return;
+        log_error(no_request, "gather: worker %d says what was not asked, and is replaced", worker->pid);
         gathering_count(&pool->counts.crashes);
         end_worker(pool, worker, now);
         return;
@@ -143,7 +158,7 @@ static void receive(struct gather_pool *pool, struct worker *worker, int64_t now
         ssize_t length = message_receive(worker->channel, pool->packet, &body, MSG_DONTWAIT);
         if (length < 0 && errno == EAGAIN) return;
         if (length > 0) {
-            receive_report(pool, worker, str_make(pool->packet, (size_t)length), body, now);
+            receive_packet(pool, worker, str_make(pool->packet, (size_t)length), body, now);
             continue;
         }
         log_warn(no_request, "gather: worker %d has died, and is replaced", worker->pid);

@@ -84,6 +84,7 @@ int gather_worker_run(void)
     int unwanted;
     settle();
     struct fetcher *fetcher = fetcher_new(CHANNEL);
+    message_send(CHANNEL, str_make(sent, message_write_hello(sent)), fetcher_region(fetcher), 0);
     for (;;) {
         ssize_t length = message_receive(CHANNEL, received, &unwanted, 0);
         if (length <= 0) return EXIT_SUCCESS;

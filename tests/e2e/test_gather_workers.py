@@ -65,11 +65,11 @@ def check(answer: Gathered, scene: int) -> None:
         assert body == wanted[id]
 
 
-def settled(server: Program) -> None:
+def settled(server: Program, ready: int = READY) -> None:
     """As many workers as are kept, and no other child, dead or alive."""
     end = time.monotonic() + 10
     while time.monotonic() < end:
-        if len(workers(server)) >= READY and len(gathered.children(server.process.pid)) == len(workers(server)):
+        if len(workers(server)) >= ready and len(gathered.children(server.process.pid)) == len(workers(server)):
             return
         time.sleep(0.05)
     raise AssertionError(f"{gathered.children(server.process.pid)}, of which workers: {workers(server)}")
@@ -157,10 +157,10 @@ def test_workers_die_with_the_front(server: Program, scenes: list[str]) -> None:
 
 
 def test_nothing_piles_up(servers: Servers, file_store: str, scenes: list[str]) -> None:
-    server = servers.pakhus(file_store, env={"PAKHUS_LOG": "warn", "PAKHUS_GATHER_WORKERS": str(READY)})
+    server = servers.pakhus(file_store, env={"PAKHUS_LOG": "warn", "PAKHUS_GATHER_WORKERS": "2"})
 
     def state() -> tuple[int, int]:
-        settled(server)
+        settled(server, 2)
         return memory(server.process.pid), descriptors(server.process.pid)
 
     def ask_many(count: int) -> None:

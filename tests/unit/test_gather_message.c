@@ -139,36 +139,70 @@ static int descriptors(void)
     return count;
 }
 
-static void a_body_goes_with_its_packet(void **state)
+static void small_bodies_are_in_the_region(void **state)
 {
     int ends[2], received;
-    struct body body = {.fd = -1};
+    struct body body;
     struct error error;
     unsigned char sha256[GATHER_DIGEST];
-    struct str mapped;
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    assert_ok(body_open(&body, &error), &error);
+    assert_int_equal(message_send(ends[0], str_make(packet, message_write_hello(packet)), body.region_fd, 0), 1);
+    assert_int_equal(message_receive(ends[1], packet, &received, 0), 1);
+    assert_true(message_is_hello(str_make(packet, 1)));
+    const char *region = body_map_region(received);
+    assert_non_null(region);
+    assert_int_equal(ftruncate(received, 0), -1);
+    close(received);
     body_begin(&body, 10);
     assert_ok(body_add(&body, S("hello"), &error), &error);
     assert_error(body_add(&body, S("world!"), &error), STATUS_TOO_LARGE, &error, "more than 10 bytes");
     assert_ok(body_add(&body, S("world"), &error), &error);
-    assert_false(body_map(body.fd, 10, &mapped)); /* not sealed */
+    assert_ok(body_seal(&body, sha256, &error), &error);
+    assert_int_equal(body.fd, -1);
+    assert_memory_equal(region, "helloworld", 10);
+    assert_memory_equal(sha256, "\x93\x6a\x18\x5c\xaa\xa2\x66\xbb", 8);
+    body_unmap(str_make(region, BODY_REGION));
+    body_close(&body);
+    close(ends[0]);
+    assert_int_equal(message_receive(ends[1], packet, &received, 0), 0);
+    close(ends[1]);
+}
+
+static void large_bodies_have_a_memfd_of_their_own(void **state)
+{
+    static char block[BODY_REGION - 1];
+    int ends[2], received;
+    struct body body;
+    struct error error;
+    struct str mapped;
+    unsigned char sha256[GATHER_DIGEST];
+    const uint64_t length = sizeof block + 3;
+    (void)state;
+    memset(block, 'x', sizeof block);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    assert_ok(body_open(&body, &error), &error);
+    assert_null(body_map_region(ends[0]));
+    body_begin(&body, length);
+    assert_ok(body_add(&body, str_make(block, sizeof block), &error), &error);
+    assert_ok(body_add(&body, S("end"), &error), &error);
+    assert_false(body_map(body.fd, length, &mapped)); /* not sealed */
     assert_ok(body_seal(&body, sha256, &error), &error);
     assert_int_equal(message_send(ends[0], S("packet"), body.fd, 0), 6);
     assert_int_equal(message_receive(ends[1], packet, &received, 0), 6);
     assert_int_equal(fcntl(received, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    assert_false(body_map(received, 9, &mapped) || body_map(received, 11, &mapped));
-    assert_true(body_map(received, 10, &mapped));
-    assert_str(mapped, S("helloworld"));
+    assert_false(body_map(received, length - 1, &mapped) || body_map(received, length + 1, &mapped) || body_map_region(received));
+    assert_true(body_map(received, length, &mapped));
+    assert_memory_equal(mapped.data, block, sizeof block);
+    assert_str(str_from(mapped, sizeof block), S("end"));
     assert_int_equal(write(received, "x", 1), -1);
     assert_int_equal(ftruncate(received, 0), -1);
     body_unmap(mapped);
     close(received);
-    body_begin(&body, 0);
+    body_close(&body);
     close(ends[0]);
-    assert_int_equal(message_receive(ends[1], packet, &received, 0), 0);
     close(ends[1]);
-    EVP_MD_CTX_free(body.digest);
 }
 
 /* More than one descriptor, a descriptor without a packet, a packet that is too long: nothing of it is kept open. */
@@ -213,7 +247,8 @@ int main(void)
         test_with_arena(no_other_length_is_taken),
         cmocka_unit_test(what_is_out_of_range_is_not_taken),
         cmocka_unit_test(what_does_not_fit_is_not_sent),
-        cmocka_unit_test(a_body_goes_with_its_packet),
+        cmocka_unit_test(small_bodies_are_in_the_region),
+        cmocka_unit_test(large_bodies_have_a_memfd_of_their_own),
         cmocka_unit_test(what_madmen_send_leaves_nothing_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
