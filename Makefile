@@ -8,6 +8,7 @@ comma := ,
 
 # x86_64 or arm64, this machine's unless said. The compiler calls the latter aarch64.
 HOST := $(shell uname -m)
+SAID := $(ARCH)
 ARCH ?= $(HOST:aarch64=arm64)
 MACHINE := $(ARCH:arm64=aarch64)
 FOREIGN := $(filter-out $(HOST),$(MACHINE))
@@ -94,7 +95,8 @@ $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts
 
 # One zip a function, for Lambda and for Function Compute: the same bytes from the same sources, wherever and whenever it is made.
 PACKAGES := $(FUNCTIONS:%=build/package/$(ARCH)/%.zip)
-package: deps-package $(PACKAGES) ## build/package/ARCH/*.zip: a static bootstrap each (ARCH=x86_64, ARCH=arm64)
+package: $(if $(SAID),deps-package $(PACKAGES)) ## build/package/*/*.zip: a static bootstrap each, for x86_64 and arm64, or ARCH=… alone
+	$(if $(SAID),@:,+@$(MAKE) package ARCH=x86_64 && $(MAKE) package ARCH=arm64)
 
 build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap scripts/package | deps-package
 	@scripts/package $< $@
@@ -116,7 +118,7 @@ $(BUILD)/libpakhus-token.a: $(TOKEN_ROOMS)
 	$(call say,ar $@)
 	$(Q)$(AR) rcs $@ $^
 
-$(NGINX_MODULE): cdn/nginx-token-module/ngx_http_pakhus_token_module.c cdn/nginx-token-module/config $(BUILD)/libpakhus-token.a
+$(NGINX_MODULE): $(wildcard cdn/nginx-token-module/*) $(BUILD)/libpakhus-token.a
 	$(call say,nginx module $@)
 	@mkdir -p $(@D)
 	$(Q)cd $(NGINX_SOURCE) && . ./conf_flags && PAKHUS_TOKEN_LIBRARY=$(CURDIR)/$(BUILD)/libpakhus-token.a ./configure "$${NGX_CONF_FLAGS[@]}" \
@@ -128,8 +130,8 @@ run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
 	@mkdir -p pakhus-data
 	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
 
-localstack: deps-test all ## deploys template.yaml into a LocalStack and prints its URLs; STORE=minio keeps packages in a MinIO, DOCKER=1 uses containers
-	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions STORE=$(STORE) DOCKER=$(DOCKER) exec "$$(scripts/fetch venv)/bin/python" localstack/run.py
+localstack: deps-test ## deploys template.yaml into a LocalStack and prints its URLs; STORE=minio keeps packages in a MinIO, DOCKER=1 uses containers
+	@STORE=$(STORE) DOCKER=$(DOCKER) exec "$$(scripts/fetch venv)/bin/python" localstack/run.py
 
 invoke: deps-test all ## FUNCTION=name EVENT=events/….json: sends one event to one function, under Lambda's runtime emulator
 	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions "$$(scripts/fetch venv)/bin/python" events/invoke.py $(FUNCTION) $(EVENT)
@@ -145,8 +147,7 @@ unit: deps-test $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
-	+@$(MAKE) -s package SANITIZE= ARCH=x86_64
-	+@$(MAKE) -s package SANITIZE= ARCH=arm64
+	+@$(MAKE) -s package SANITIZE=
 	@scripts/run-e2e-tests $(BUILD)
 
 # One after the other: the end-to-end tests have clocks to keep.
@@ -166,13 +167,14 @@ bench: deps-test all nginx-module ## measures side by side, prints ratios
 
 # --- what a reviewer would say
 
-TIDY_FLAGS = $(filter -std% -D% -I%,$(PROJECT_CFLAGS))
+NGINX_INCLUDES = $(addprefix -isystem$(NGINX_SOURCE)/src/,core event event/modules os/unix http http/modules http/v2) -isystem$(BUILD)/nginx
+TIDY_FLAGS = $(filter -std% -D% -I%,$(PROJECT_CFLAGS)) $(NGINX_INCLUDES)
 C_FILES = $(shell git ls-files '*.c' '*.h')
-check: ## format, lint, static analysis
+check: nginx-module ## format, lint, static analysis
 	@scripts/install check
 	@clang-format --dry-run -Werror $(C_FILES)
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
-	shellcheck -x scripts/* .ci/run
+	shellcheck -x scripts/* .ci/run cdn/*/token-clean-up
 
 format: ## clang-format over everything
 	clang-format -i $(C_FILES)

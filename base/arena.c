@@ -147,6 +147,17 @@ void *arena_array(struct arena *arena, size_t count, size_t size)
     return arena_alloc(arena, total);
 }
 
+void *arena_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity) return items;
+    size_t wanted = *capacity ? *capacity : 32;
+    if (__builtin_add_overflow(wanted, *capacity, &wanted)) too_large();
+    void *larger = arena_array(arena, wanted, size);
+    if (count > 0) memcpy(larger, items, count * size);
+    *capacity = wanted;
+    return larger;
+}
+
 struct str arena_copy(struct arena *arena, struct str s)
 {
     char *copy = arena_buffer(arena, s.length + 1);

@@ -26,6 +26,8 @@ void *arena_alloc(struct arena *, size_t size);
 #define arena_new_of(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 /* `count` × `size`, checked for overflow. */
 void *arena_array(struct arena *, size_t count, size_t size);
+/* Room for one more behind `count` items: the same array or, where it is full, one twice as large with the items copied. */
+void *arena_grow(struct arena *, void *items, size_t count, size_t *capacity, size_t size);
 /* Like arena_alloc, but not zeroed: for buffers that are filled at once. */
 void *arena_buffer(struct arena *, size_t size);
 

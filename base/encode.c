@@ -35,9 +35,8 @@ bool hex_decode(struct arena *arena, struct str text, struct str *bytes)
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char url_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static struct str encode64(struct arena *arena, struct str bytes, const char *digits, bool pad)
+static size_t encode64_into(struct str bytes, const char *digits, bool pad, char *text)
 {
-    char *text = arena_buffer(arena, (bytes.length + 2) / 3 * 4 + 1);
     size_t used = 0;
     for (size_t i = 0; i < bytes.length; i += 3) {
         size_t count = bytes.length - i < 3 ? bytes.length - i : 3;
@@ -50,8 +49,20 @@ static struct str encode64(struct arena *arena, struct str bytes, const char *di
                 text[used++] = '=';
         }
     }
+    return used;
+}
+
+static struct str encode64(struct arena *arena, struct str bytes, const char *digits, bool pad)
+{
+    char *text = arena_buffer(arena, (bytes.length + 2) / 3 * 4 + 1);
+    size_t used = encode64_into(bytes, digits, pad, text);
     text[used] = 0;
     return (struct str){text, used};
+}
+
+size_t base64_encode_to(struct str bytes, char *text)
+{
+    return encode64_into(bytes, alphabet, true, text);
 }
 
 struct str base64_encode(struct arena *arena, struct str bytes)

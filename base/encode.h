@@ -10,6 +10,8 @@ bool hex_decode(struct arena *, struct str text, struct str *bytes);
 
 struct str base64_encode(struct arena *, struct str bytes);    /* with padding */
 struct str base64url_encode(struct arena *, struct str bytes); /* without */
+/* With padding, into room for 4 digits of every 3 bytes, rounded up; returns their count. Groups of 3 may be encoded one by one. */
+size_t base64_encode_to(struct str bytes, char *text);
 /* Strict: one alphabet each, no white space, no stray bits; padding may be left out, or must be right. */
 bool base64_decode(struct arena *, struct str text, struct str *bytes);
 bool base64url_decode(struct arena *, struct str text, struct str *bytes);

@@ -6,5 +6,7 @@
 
 uint64_t random_next(uint64_t *state);
 double random_fraction(uint64_t *state); /* [0, 1) */
+/* One of `count` (at least one) by their weights; `upto` is the sum of the weights up to each. */
+uint32_t random_pick(uint64_t *state, const double *upto, uint32_t count);
 
 #endif

@@ -46,10 +46,14 @@ static bool is_bracketed_ipv6(struct str host)
     return inet_pton(AF_INET6, text, &address) == 1;
 }
 
+bool url_is_web(const struct url *url)
+{
+    return str_equal_nocase(url->scheme, S("http")) || str_equal_nocase(url->scheme, S("https"));
+}
+
 static enum status check_host(const struct url *url, struct error *error)
 {
-    bool is_http = str_equal_nocase(url->scheme, S("http")) || str_equal_nocase(url->scheme, S("https"));
-    bool may_be_empty = !is_http && url->authority.length == 0; /* file:///path; for the others see RFC 9110 §4.2 */
+    bool may_be_empty = !url_is_web(url) && url->authority.length == 0; /* file:///path; for the others see RFC 9110 §4.2 */
     ENSURE(url->host.length > 0 || may_be_empty, error, STATUS_INVALID, "the URL has no host");
     bool bracketed = str_starts(url->host, S("["));
     ENSURE(bracketed ? is_bracketed_ipv6(url->host) : is_plain(url->host), error, STATUS_INVALID, "the URL's host is malformed");

@@ -18,6 +18,7 @@ struct url {
 
 /* Refuses control bytes, spaces, and all that RFC 3986 does not allow raw. */
 enum status url_parse(struct str text, struct url *, struct error *);
+bool url_is_web(const struct url *); /* of http or https */
 
 /* Takes the next name=value off *rest; false at the end. Nothing is decoded; `has_value` tells "a=" from "a". Empty pieces ("&&")
  * are passed over. */

@@ -147,6 +147,8 @@ static enum status run(enum cron_kind kind, struct arena *arena, struct error *e
     TRY(cron_run(app, io, &cron, &result, error));
     if (json) printf(STR_FMT "\n", STR_ARG(cron_json(arena, &cron, &result)));
     if (!json) print_sums(&cron, &result);
+    ENSURE(result.evaluated.failed == 0, error, STATUS_CORRUPT, "%llu edges were passed over: what went wrong is said above",
+           (unsigned long long)result.evaluated.failed);
     ENSURE(result.reconciled.failed == 0, error, STATUS_UNAVAILABLE, "%llu could not be copied or deleted: what went wrong is said above",
            (unsigned long long)result.reconciled.failed);
     return STATUS_OK;

@@ -70,8 +70,7 @@ static enum status make_question(struct arena *arena, struct str *question, stru
     struct str id = client;
     ENSURE(str_is_id(resource), error, STATUS_INVALID, "--resource must be 1 to 128 letters, digits, '.', '_' or '-'");
     if (url_parse(admission_url, &url, error) != STATUS_OK) return error_context(error, "--admission");
-    bool web = str_equal_nocase(url.scheme, S("http")) || str_equal_nocase(url.scheme, S("https"));
-    ENSURE(web && url.host.length > 0, error, STATUS_INVALID, "--admission must be an http or https URL");
+    ENSURE(url_is_web(&url), error, STATUS_INVALID, "--admission must be an http or https URL");
     if (id.length == 0) TRY(machine_id(arena, &id, error));
     bool bare = url.path.length == 0 || str_equal(url.path, S("/"));
     struct str base = url.has_query

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include "lib/gather/worker.h"
+
 static const struct command_entry commands[] = {
     {"serve", cmd_serve, "all functions on one port"},
     {"prepare", cmd_prepare, "reserve a region for channel info in an APK"},
@@ -11,9 +13,12 @@ static const struct command_entry commands[] = {
     {"channel", cmd_channel, "an app's channels, and what holds for all of them"},
     {"url", cmd_url, "signed URLs with channel info of their own"},
     {"admission", cmd_admission, "who may download when, ahead of a deadline"},
+    {"scene", cmd_scene, "many resources that are gathered into one answer"},
     {"fetch", cmd_fetch, "download a resource ahead of its deadline"},
+    {"query", cmd_query, "where a device gets a package, and that it asked"},
     {"evaluate", cmd_evaluate, "which packages edges should hold, by demand"},
     {"evict", cmd_evict, "which packages edges need hold no longer"},
+    {"calibrate", cmd_calibrate, "thresholds from what decisions came to"},
     {"reconcile", cmd_reconcile, "make edges hold what is wanted there"},
     {"policy", cmd_policy, "when packages are placed on edges, and when they go"},
     {"edge", cmd_edge, "storage inside LANs: registered, looked at, filled"},
@@ -27,6 +32,7 @@ static const struct command_entry commands[] = {
 
 int main(int argc, char **argv)
 {
+    if (gather_worker_is_called(argc, argv)) return gather_worker_run();
     signal(SIGPIPE, SIG_IGN);
     return command_choose("", commands, sizeof commands / sizeof *commands, argc, argv);
 }

@@ -4,8 +4,13 @@
 #include "cli/command.h"
 #include "functions/admission/handler.h"
 #include "functions/cache-token-verify/handler.h"
+#include "functions/calibrate-cron/handler.h"
 #include "functions/channel-range-splice/handler.h"
+#include "functions/evaluate-cron/handler.h"
+#include "functions/evict-cron/handler.h"
+#include "functions/gather/handler.h"
 #include "functions/query/handler.h"
+#include "functions/reconcile/handler.h"
 
 /* The settings that the functions read, each an option too, which wins over the environment. */
 static struct setting {
@@ -22,6 +27,8 @@ static struct setting {
     {"PAKHUS_TOKEN_BUSINESS", "token-business", "ID", "whose resources they are"},
     {"PAKHUS_NODE_SECRET", "node-secret", "SECRET", "what cache nodes must send"},
     {"PAKHUS_TRUSTED_PROXIES", "trusted-proxies", "NETWORKS", "whose X-Forwarded-For is believed"},
+    {"PAKHUS_GATHER_ALLOW", "gather-allow", "HOSTS", "hosts that gather may ask: lists in requests, addresses that are not public"},
+    {"PAKHUS_GATHER_WORKERS", "gather-workers", "COUNT", "processes that gather, at most"},
     {"PAKHUS_FLUSH", "flush", "SPAN", "how long counts and tables may stay unwritten, or sync"},
 };
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
@@ -57,8 +64,17 @@ int cmd_serve(int argc, char **argv)
         if (settings[i].value.data) setenv(settings[i].variable, settings[i].value.data, 1);
     if (!getenv("PAKHUS_STORE")) return command_usage(&command, "say where the packages are: --store URL, or PAKHUS_STORE");
     static const struct lc_mount mounts[] = {
-        {"/packages", &channel_range_splice}, {"/patches", &channel_range_splice}, {"/admission", &admission},
-        {"/token", &cache_token_verify},      {"/query", &query_function},
+        {"/packages", &channel_range_splice},
+        {"/patches", &channel_range_splice},
+        {"/admission", &admission},
+        {"/token", &cache_token_verify},
+        {"/query", &query_function},
+        {"/gather", &gather},
+        /* these take events: POST /2015-03-31/functions/<name>/invocations */
+        {"/evaluate-cron", &evaluate_cron_function},
+        {"/evict-cron", &evict_cron_function},
+        {"/calibrate-cron", &calibrate_cron_function},
+        {"/reconcile", &reconcile_function},
     };
     const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
     return lc_serve(&port, mounts, sizeof mounts / sizeof *mounts);

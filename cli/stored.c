@@ -1,5 +1,6 @@
 #include "cli/stored.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 static void close_store(void *context)
@@ -22,4 +23,10 @@ enum status stored_check_id(struct str id, const char *what, struct error *error
     ENSURE(str_is_id(id), error, STATUS_INVALID,
            "%s must be 1 to 128 letters, digits, '.', '_' or '-', not starting with a dot; '" STR_FMT "' is not", what, STR_ARG(id));
     return STATUS_OK;
+}
+
+void stored_print_ids(const struct str *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) printf("%s\"" STR_FMT "\"", i ? "," : "[", STR_ARG(ids[i])); /* ids need no escapes */
+    puts(count ? "]" : "[]");
 }

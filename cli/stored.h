@@ -14,5 +14,7 @@
 enum status stored_open(struct arena *, struct str url, struct store **, struct error *);
 /* Refuses what is not an id, by the name of the argument. */
 enum status stored_check_id(struct str, const char *what, struct error *);
+/* On stdout, as a JSON array. */
+void stored_print_ids(const struct str *ids, size_t count);
 
 #endif

@@ -6,7 +6,7 @@
 #include "cli/token_sign.h"
 #include "lib/token/hits.h"
 
-static struct str keys, business, host, parameter, store_url, node, kid = {"k1", 2};
+static struct str keys, business, host, parameter, store_url, node, table_path, kid = {"k1", 2};
 static int64_t now = -1;
 static uint64_t least = 1;
 static bool json;
@@ -164,7 +164,8 @@ static enum status run_show(struct arena *arena, const struct str *words, int co
 
 static const struct command_option stale_options[] = {
     STORED_OPTION(&store_url),
-    {"node", 0, OPTION_TEXT, &node, "NODE", "whose table: the name in its Pakhus-Node", .required = true},
+    {"node", 0, OPTION_TEXT, &node, "NODE", "whose table: the name in its Pakhus-Node"},
+    {"table", 0, OPTION_TEXT, &table_path, "FILE", "or a table itself, as the nginx module gives it; - is standard input"},
     {"least", 0, OPTION_SIZE, &least, "COUNT", "updates in 30 days that a resource must have; 1 unless said"},
     {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "one JSON object a line, with frequency and times"},
@@ -212,18 +213,33 @@ static bool load_table(void *context, const struct store_object *listed)
     return tables->status == STATUS_OK;
 }
 
+static enum status load_tables(struct arena *arena, struct tables *tables, struct error *error)
+{
+    TRY(stored_check_id(node, "--node", error));
+    TRY(stored_open(arena, store_url, &tables->store, error));
+    struct str prefix = arena_printf(arena, "tokens/" STR_FMT "/", STR_ARG(node));
+    TRY(store_list(tables->store, command_io(arena), prefix, 0, load_table, tables, error));
+    TRY(tables->status);
+    ENSURE(tables->count > 0, error, STATUS_NOT_FOUND, "the store knows no node '" STR_FMT "'", STR_ARG(node));
+    return STATUS_OK;
+}
+
+static enum status read_table(struct arena *arena, struct hits *hits, struct error *error)
+{
+    struct str text;
+    TRY(command_read(arena, table_path.data, 1 << 30, &text, error));
+    ENSURE(hits_load(hits, text), error, STATUS_CORRUPT, STR_FMT " is not a hit table", STR_ARG(table_path));
+    return STATUS_OK;
+}
+
 static enum status run_stale(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     enum { CAPACITY = 1 << 18 };
     struct tables tables = {.arena = arena, .error = error, .hits = hits_init(arena_buffer(arena, hits_size(CAPACITY)), CAPACITY)};
     (void)words;
     (void)count;
-    TRY(stored_check_id(node, "--node", error));
-    TRY(stored_open(arena, store_url, &tables.store, error));
-    struct str prefix = arena_printf(arena, "tokens/" STR_FMT "/", STR_ARG(node));
-    TRY(store_list(tables.store, command_io(arena), prefix, 0, load_table, &tables, error));
-    TRY(tables.status);
-    ENSURE(tables.count > 0, error, STATUS_NOT_FOUND, "the store knows no node '" STR_FMT "'", STR_ARG(node));
+    ENSURE(!node.data != !table_path.data, error, STATUS_INVALID, "say either --node or --table");
+    TRY(table_path.data ? read_table(arena, tables.hits, error) : load_tables(arena, &tables, error));
     hits_stale(tables.hits, (double)least, moment(), false, print_stale, arena);
     return STATUS_OK;
 }

@@ -33,7 +33,8 @@ def readable(answer: bytes) -> str:
 def main(function: str, event: Path) -> None:
     program = bootstrap(function)
     if not program.exists():
-        sys.exit(f"there is no function {function}: {', '.join(sorted(path.parent.name for path in program.parents[1].glob('*/bootstrap')))}")
+        built = sorted(path.parent.name for path in program.parents[1].glob("*/bootstrap"))
+        sys.exit(f"there is no function {function}: {', '.join(built)}")
     with tempfile.TemporaryDirectory(prefix="pakhus-invoke-") as folder, Servers(Path(folder)) as servers:
         emulator = servers.emulator(program, settings())
         with urllib.request.urlopen(emulator.url, event.read_bytes(), timeout=900) as response:

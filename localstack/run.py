@@ -60,12 +60,14 @@ def main() -> None:
             given = {"ReconcileEvery": "rate(1 minute)", "TokenKeys": key, **store.parameters}
             tell(localstack.deploy(running, folder / "deploy", STACK, given), store)
             print("\nCtrl-C ends it.", flush=True)
-            signal.sigwait({signal.SIGINT, signal.SIGTERM})
+            signal.pause()
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
+    except KeyboardInterrupt:
+        print("ended")
     except localstack.DockerMissing as missing:
         sys.exit(str(missing))

@@ -13,6 +13,7 @@
 #include "lc_aws_extension.h"
 #include "lc_hosts.h"
 #include "lc_instance.h"
+#include "lc_later.h"
 #include "lc_error.h"
 #include "lc_problem.h"
 #include "lc_settings.h"
@@ -46,6 +47,7 @@ struct loop {
     struct lc_aws_client client;
     struct arena *arena;
     struct lc_call call;
+    struct lc_later_thread later;
     struct str event;
     enum lc_aws_form form;
     int failures; /* in a row, of /next */
@@ -68,11 +70,13 @@ static void open_call(struct loop *loop, const struct lc_aws_reply *reply)
     struct str id = lc_header_get(&reply->headers, S("Lambda-Runtime-Aws-Request-Id"));
     loop->call = (struct lc_call){
         .arena = loop->arena,
+        .arrived = clock_monotonic(),
         .request_id = id,
         .trace_id = lc_header_get(&reply->headers, S("Lambda-Runtime-Trace-Id")),
         .deadline = deadline_of(&reply->headers),
         .log = {.request_id = id},
         .body_limit = EVENT_RESULT_LIMIT,
+        .later = &loop->later.later,
     };
     loop->event = reply->body;
 }
@@ -183,7 +187,8 @@ static bool is_health_check(const struct lc_request *request)
 static void make_response(struct loop *loop, const struct lc_request *request, struct lc_response *response)
 {
     if (!is_health_check(request)) {
-        lc_instance_http(&loop->aws->instance, &loop->call, request, response);
+        do lc_instance_http(&loop->aws->instance, &loop->call, request, response);
+        while (lc_later_thread_wait(&loop->later));
         return;
     }
     *response = (struct lc_response){.status = 200, .body = S("ok\n")};
@@ -261,6 +266,7 @@ static void *serve(void *context)
     struct aws *aws = loop->aws;
     const struct lc_function *function = aws->instance.function;
     loop->arena = arena_new();
+    lc_later_thread_make(&loop->later);
     for (;;) {
         if (function->before_idle) function->before_idle(aws->instance.state);
         if (!next(loop)) break;

@@ -16,7 +16,11 @@ enum MHD_Result lc_exchange_send(struct lc_exchange *x)
 static void run_work(struct lc_job *job)
 {
     struct lc_exchange *x = (struct lc_exchange *)((char *)job - offsetof(struct lc_exchange, job));
-    x->work(x);
+    for (;;) {
+        x->work(x);
+        if (!lc_later_is_promised(&x->later)) break;
+        if (lc_later_park(&x->later)) return;
+    }
     lc_exchange_reply(x);
     x->worked = true;
     lc_loop_resume(x);
@@ -29,15 +33,34 @@ static enum MHD_Result ask_to_come_back(struct lc_exchange *x, const char *why)
     return lc_shared_send(x);
 }
 
-static enum MHD_Result hand_to_worker(struct lc_exchange *x)
+static void suspend(struct lc_exchange *x)
 {
-    struct lc_server *server = x->server;
-    if (atomic_load(&server->workers.waiting) >= MOST_WAITING) return ask_to_come_back(x, "too many requests are waiting");
     x->job.run = run_work;
     x->suspended = true;
-    atomic_fetch_add(&server->suspended, 1);
+    atomic_fetch_add(&x->server->suspended, 1);
     MHD_suspend_connection(x->connection);
-    lc_workers_push(&server->workers, &x->job);
+}
+
+static enum MHD_Result hand_to_worker(struct lc_exchange *x)
+{
+    struct lc_workers *workers = &x->server->workers;
+    if (atomic_load(&workers->waiting) >= MOST_WAITING) return ask_to_come_back(x, "too many requests are waiting");
+    suspend(x);
+    lc_workers_push(workers, &x->job);
+    return MHD_YES;
+}
+
+void lc_exchange_wake(struct lc_later *later)
+{
+    struct lc_exchange *x = (struct lc_exchange *)((char *)later - offsetof(struct lc_exchange, later));
+    lc_workers_push(&x->server->workers, &x->job);
+}
+
+/* The loop's part is done, and the call waits for others. */
+static enum MHD_Result let_wait(struct lc_exchange *x)
+{
+    suspend(x);
+    if (!lc_later_park(&x->later)) lc_exchange_wake(&x->later);
     return MHD_YES;
 }
 
@@ -63,6 +86,6 @@ enum MHD_Result lc_exchange_dispatch(struct lc_exchange *x)
         x->work = NULL;
         lc_problem(&x->call, &x->response, 503, "the function has been stopped");
     }
-    if (!x->work || (x->quick && done_on_loop(x))) return lc_shared_send(x);
-    return hand_to_worker(x);
+    if (x->work && !(x->quick && done_on_loop(x))) return hand_to_worker(x);
+    return lc_later_is_promised(&x->later) ? let_wait(x) : lc_shared_send(x);
 }

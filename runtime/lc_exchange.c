@@ -109,7 +109,12 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
     struct lc_exchange *x = take_spare();
     struct arena *arena = x->call.arena;
     *x = (struct lc_exchange){
-        .call = {.arena = arena, .deadline = deadline_in(CALL_TIME), .body_limit = UINT64_MAX},
+        .call = {.arena = arena,
+                 .arrived = clock_monotonic(),
+                 .deadline = deadline_in(CALL_TIME),
+                 .body_limit = UINT64_MAX,
+                 .later = &x->later},
+        .later.wake = lc_exchange_wake,
         .local = peer->is_loopback,
         .server = loop->server,
         .loop = loop,

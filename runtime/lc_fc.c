@@ -116,6 +116,7 @@ static enum status invoke_http(struct lc_exchange *x)
     if (x->call.no_wait && !lc_instance_is_ready(&fc_of(x)->instance)) return STATUS_WOULD_BLOCK;
     write_start(x, "Invoke");
     if (init_or_fail(x) == STATUS_OK && lc_server_http(x) == STATUS_WOULD_BLOCK) return STATUS_WOULD_BLOCK;
+    if (lc_later_is_promised(&x->later)) return STATUS_OK;
     finish(x, "Invoke", x->response.status >= 500);
     return STATUS_OK;
 }

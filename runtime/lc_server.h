@@ -7,6 +7,8 @@
  *   loop:    headers → body → route ─┬─ answered at once ──────────────────→ send
  *                                    └─ suspend → queue          resume ─→ send
  *   worker:                                        └→ work → reply ┘
+ *
+ * A call that waits for others (lc_later) is with neither meanwhile; when it is resumed it is queued for a worker.
  */
 #ifndef LC_SERVER_H
 #define LC_SERVER_H
@@ -16,6 +18,7 @@
 #include "lambda-c/lambda.h"
 #include "lc_address.h"
 #include "lc_instance.h"
+#include "lc_later.h"
 #include "lc_workers.h"
 
 struct lc_server;
@@ -41,6 +44,7 @@ struct lc_exchange {
     /* the server's */
     struct lc_loop *loop;
     struct lc_job job;
+    struct lc_later later;
     struct MHD_Connection *connection;
     struct MHD_Response *reply;
     struct lc_flow *flow; /* of response.stream */
@@ -131,6 +135,7 @@ void lc_loop_resume(struct lc_exchange *); /* from here on the exchange is the l
 void lc_loop_join(struct lc_loop *);
 
 /* lc_dispatch.c */
+void lc_exchange_wake(struct lc_later *); /* of a call that waited: a worker goes on with it */
 enum MHD_Result lc_exchange_dispatch(struct lc_exchange *);
 enum MHD_Result lc_exchange_send(struct lc_exchange *); /* hands the reply to libmicrohttpd */
 

@@ -5,6 +5,8 @@
  *     pakhus_token_business shop;
  *     pakhus_token_param pkt;
  *     pakhus_token       updates | off;                  decides in the access phase: a token that is refused is answered 403
+ *     pakhus_token_table updates;                        answers with the hit table, for `pakhus token stale --table`: for the node's owner
+ * only
  *
  *     $pakhus_token_action    serve, update, refuse
  *     $pakhus_token_reason    see FORMAT.md
@@ -17,6 +19,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "cdn/nginx-token-module/copy.h"
 #include "lib/token/hits.h"
 
 typedef struct {
@@ -24,13 +27,13 @@ typedef struct {
     ngx_str_t business;
     ngx_str_t parameter;
     ngx_shm_zone_t *zone; /* NULL: off */
+    ngx_shm_zone_t *table;
 } location_t;
 
 typedef struct {
     struct token_answer answer;
     struct hits_token token;
-    struct hits *hits;
-    ngx_slab_pool_t *pool;
+    ngx_slab_pool_t *pool; /* its data is the hit table */
     u_char key[2 * TOKEN_KEY_LENGTH + 1];
     unsigned pending : 1; /* was answered `update`, and nobody knows yet what became of it */
 } verdict_t;
@@ -74,7 +77,7 @@ static void ask_table(verdict_t *verdict)
 {
     verdict->token = hits_token_of(&verdict->answer);
     ngx_shmtx_lock(&verdict->pool->mutex);
-    verdict->answer.reason = hits_ask(verdict->hits, &rules, &verdict->token, now_ms());
+    verdict->answer.reason = hits_ask(verdict->pool->data, &rules, &verdict->token, now_ms());
     ngx_shmtx_unlock(&verdict->pool->mutex);
     verdict->pending = token_action_of(verdict->answer.reason) == TOKEN_UPDATE;
 }
@@ -82,7 +85,7 @@ static void ask_table(verdict_t *verdict)
 static void report(verdict_t *verdict, bool succeeded)
 {
     ngx_shmtx_lock(&verdict->pool->mutex);
-    hits_report(verdict->hits, &rules, &verdict->token, succeeded, now_ms());
+    hits_report(verdict->pool->data, &rules, &verdict->token, succeeded, now_ms());
     ngx_shmtx_unlock(&verdict->pool->mutex);
     verdict->pending = 0;
 }
@@ -168,7 +171,6 @@ static verdict_t *new_verdict(ngx_http_request_t *r, const location_t *location)
     ngx_http_set_ctx(r, verdict, ngx_http_pakhus_token_module);
     verdict->pending = 0;
     verdict->pool = (ngx_slab_pool_t *)location->zone->shm.addr;
-    verdict->hits = verdict->pool->data;
     const struct token_question question = {
         .uri = str_from_ngx(r->unparsed_uri),
         .host = str_from_ngx(r->headers_in.server),
@@ -192,60 +194,9 @@ static verdict_t *verdict_of(ngx_http_request_t *r)
     return new_verdict(r->main, location);
 }
 
-/* --- what was fetched */
-
-static ngx_table_elt_t *find_header(ngx_list_t *headers, const char *name)
-{
-    size_t length = strlen(name);
-    for (ngx_list_part_t *part = &headers->part; part; part = part->next) {
-        ngx_table_elt_t *items = part->elts;
-        for (ngx_uint_t i = 0; i < part->nelts; i++)
-            if (items[i].hash && items[i].key.len == length && ngx_strncasecmp(items[i].key.data, (u_char *)name, length) == 0)
-                return &items[i];
-    }
-    return NULL;
-}
-
-/* `sha-256=:<base64>:` (RFC 9530), `SHA-256=<base64>` (RFC 3230), or the bare digest as S3 has it. */
-static bool read_digest(ngx_str_t value, const char *prefix, unsigned char digest[32])
-{
-    u_char bytes[96];
-    u_char *at = *prefix ? ngx_strlcasestrn(value.data, value.data + value.len, (u_char *)prefix, strlen(prefix) - 1) : value.data;
-    if (!at) return false;
-    at += strlen(prefix);
-    size_t left = (size_t)(value.data + value.len - at);
-    if (left > 0 && *at == ':') at++, left--;
-    if (left < 44) return false;
-    ngx_str_t text = {44, at}, out = {0, bytes};
-    if (ngx_decode_base64(&out, &text) != NGX_OK || out.len != 32) return false;
-    memcpy(digest, bytes, 32);
-    return true;
-}
-
-static void find_digest(ngx_list_t *headers, struct token_copy *copy)
-{
-    static const struct {
-        const char *name, *prefix;
-    } forms[] = {{"repr-digest", "sha-256="}, {"digest", "sha-256="}, {"x-amz-checksum-sha256", ""}};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms && !copy->has_digest; i++) {
-        ngx_table_elt_t *header = find_header(headers, forms[i].name);
-        copy->has_digest = header && read_digest(header->value, forms[i].prefix, copy->digest);
-    }
-}
-
 static const char *mismatch_of(ngx_http_request_t *r, const verdict_t *verdict)
 {
-    ngx_http_upstream_t *upstream = r->upstream;
-    if (!verdict->pending || !upstream) return NULL;
-    ngx_http_upstream_headers_in_t *in = &upstream->headers_in;
-    if (in->status_n != NGX_HTTP_OK) return "status";
-    struct token_copy copy = {.has_modified = in->last_modified_time != -1, .modified = (int64_t)in->last_modified_time * 1000};
-    bool encoded = find_header(&in->headers, "content-encoding") != NULL;
-    copy.has_size = !encoded && in->content_length_n >= 0;
-    copy.size = (uint64_t)in->content_length_n;
-    if (in->content_type) copy.type = str_from_ngx(in->content_type->value);
-    if (!encoded) find_digest(&in->headers, &copy);
-    return token_copy_mismatch(&verdict->answer.token.fields, &copy);
+    return verdict->pending ? pakhus_copy_mismatch(r, &verdict->answer.token.fields) : NULL;
 }
 
 /* --- phases */
@@ -263,31 +214,44 @@ static ngx_int_t access_handler(ngx_http_request_t *r)
     return token_action_of(verdict->answer.reason) == TOKEN_REFUSE ? NGX_HTTP_FORBIDDEN : NGX_DECLINED;
 }
 
-/* As ngx_http_upstream_process_request decides it: what was cut short is not. (r->cache->updated only says that it has been decided.) */
-static bool is_stored(const ngx_http_request_t *r)
-{
-#if (NGX_HTTP_CACHE)
-    const ngx_http_upstream_t *upstream = r->upstream;
-    const ngx_event_pipe_t *pipe = upstream ? upstream->pipe : NULL;
-    if (!pipe || !r->cache || !upstream->cacheable) return false;
-    if (pipe->upstream_done || !pipe->upstream_eof) return pipe->upstream_done;
-    off_t told = upstream->headers_in.content_length_n, came = pipe->temp_file->offset - (off_t)r->cache->body_start;
-    return pipe->length == -1 && (told == -1 || told == came);
-#else
-    return false;
-#endif
-}
-
 static ngx_int_t log_handler(ngx_http_request_t *r)
 {
     verdict_t *verdict = find_verdict(r->main);
     if (!verdict || !verdict->pending) return NGX_OK;
-    bool stored = is_stored(r);
+    bool stored = pakhus_copy_is_stored(r);
     const char *mismatch = mismatch_of(r, verdict);
     if (!stored)
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "pakhus token: update not stored (%s)", mismatch ? mismatch : "no response");
     report(verdict, stored && !mismatch);
     return NGX_OK;
+}
+
+/* --- the hit table as an answer (T8) */
+
+static ngx_buf_t *save_table(ngx_http_request_t *r, ngx_slab_pool_t *pool)
+{
+    struct hits *hits = pool->data;
+    ngx_shmtx_lock(&pool->mutex);
+    ngx_buf_t *buffer = ngx_create_temp_buf(r->pool, hits_saved_size(hits));
+    if (buffer) buffer->last += hits_save(hits, buffer->pos);
+    ngx_shmtx_unlock(&pool->mutex);
+    return buffer;
+}
+
+static ngx_int_t table_handler(ngx_http_request_t *r)
+{
+    location_t *location = ngx_http_get_module_loc_conf(r, ngx_http_pakhus_token_module);
+    if (!(r->method & (NGX_HTTP_GET | NGX_HTTP_HEAD))) return NGX_HTTP_NOT_ALLOWED;
+    ngx_int_t rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) return rc;
+    ngx_chain_t out = {.buf = save_table(r, (ngx_slab_pool_t *)location->table->shm.addr)};
+    if (!out.buf) return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    out.buf->last_buf = 1;
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = out.buf->last - out.buf->pos;
+    ngx_str_set(&r->headers_out.content_type, "application/octet-stream");
+    rc = ngx_http_send_header(r);
+    return rc == NGX_ERROR || rc > NGX_OK || r->header_only ? rc : ngx_http_output_filter(r, &out);
 }
 
 /* --- variables */
@@ -416,6 +380,18 @@ static char *set_token(ngx_conf_t *cf, ngx_command_t *command, void *conf)
     return location->zone ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
+static char *set_table(ngx_conf_t *cf, ngx_command_t *command, void *conf)
+{
+    location_t *location = conf;
+    ngx_str_t *value = cf->args->elts;
+    ngx_http_core_loc_conf_t *core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    (void)command;
+    if (location->table) return "is given twice";
+    core->handler = table_handler;
+    location->table = ngx_shared_memory_add(cf, &value[1], 0, &ngx_http_pakhus_token_module);
+    return location->table ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
 static void free_arena(void *arena)
 {
     arena_free(arena);
@@ -503,6 +479,7 @@ enum { ANYWHERE = NGX_HTTP_MAIN_CONF | NGX_HTTP_SRV_CONF | NGX_HTTP_LOC_CONF | N
 static ngx_command_t commands[] = {
     {ngx_string("pakhus_token_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone, 0, 0, NULL},
     {ngx_string("pakhus_token"), ANYWHERE, set_token, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("pakhus_token_table"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_table, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("pakhus_token_keys"), ANYWHERE, set_keys, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("pakhus_token_business"), ANYWHERE, ngx_conf_set_str_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(location_t, business), NULL},
     {ngx_string("pakhus_token_param"), ANYWHERE, ngx_conf_set_str_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(location_t, parameter), NULL},

@@ -6,8 +6,7 @@
 #include "lib/admission/answer.h"
 #include "lib/admission/published.h"
 
-enum { PROFILE_LIFE = 5 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND, PROFILES_BYTES = 32 << 20 };
-enum { CLIENT_LONGEST = 256 };
+enum { PROFILES_BYTES = 32 << 20, CLIENT_LONGEST = 256 };
 
 struct admitting {
     struct app *app;
@@ -120,12 +119,10 @@ static enum status init(void **state, struct error *error)
     struct app *app;
     TRY(app_open(&app, error));
     struct admitting *admitting = arena_new_of(app->arena, struct admitting);
-    const struct cache_options options = {.life = app->directory ? 0 : PROFILE_LIFE,
-                                          .stale = STALE_LIFE,
-                                          .missing = app->directory ? 0 : MISSING_LIFE,
-                                          .bytes = PROFILES_BYTES,
-                                          .load = load_profile,
-                                          .context = app};
+    struct cache_options options = app_published_options(app);
+    options.bytes = PROFILES_BYTES;
+    options.load = load_profile;
+    options.context = app;
     *admitting = (struct admitting){app, cache_new(&options)};
     *state = admitting;
     return STATUS_OK;

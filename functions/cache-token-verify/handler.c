@@ -255,14 +255,11 @@ static enum status route(struct task *task, struct error *error)
     bool reading = str_equal(method, S("GET")) || str_equal(method, S("HEAD"));
     if (str_equal(task->request->path, S("/token/verify"))) {
         if (reading) return verify(task, error);
-        return respond_problem(task->call, task->response, 405, "method", "only GET and HEAD are answered here");
+        return respond_method(task->call, task->response, "GET, HEAD");
     }
     ENSURE(str_equal(task->request->path, S("/token/result")), error, STATUS_NOT_FOUND, "there is no such path here");
     if (str_equal(method, S("POST"))) return take_result(task, error);
-    respond_problem(task->call, task->response, 405, "method", "only POST is answered here");
-    task->response->headers.count--; /* Allow: GET, HEAD */
-    lc_header_add(task->io.arena, &task->response->headers, S("Allow"), S("POST"));
-    return STATUS_OK;
+    return respond_method(task->call, task->response, "POST");
 }
 
 static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)

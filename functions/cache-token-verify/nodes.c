@@ -9,7 +9,7 @@
 /* All in ms. How long the store may keep a node waiting, and is left alone after it failed; how often what others wrote is read again;
  * after how long a table that nobody writes to is another one's to remove, once that has taken it over. */
 enum { STORE_TIME = 2 * CLOCK_SECOND, STORE_REST = 10 * CLOCK_SECOND, READ_PAUSE = 5 * CLOCK_SECOND, ABANDONED = CLOCK_HOUR };
-enum { NODES_MOST = 64, ABANDONED_MOST = 32, TABLE_LIMIT = 256 << 20 };
+enum { NODES_MOST = 512, ABANDONED_MOST = 32, TABLE_LIMIT = 256 << 20 };
 
 struct node {
     struct arena *arena;

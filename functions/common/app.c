@@ -6,7 +6,7 @@
 #include "base/url.h"
 
 /* How long a fact is good before the store is asked whether it still is; on a directory, no time at all. */
-enum { CHANNELS_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
+enum { PUBLISHED_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };
 enum { PACKAGES_BYTES = 32 << 20, PATCHES_BYTES = 16 << 20, CHANNELS_BYTES = 64 << 20 };
@@ -150,7 +150,7 @@ static enum status read_redirect(struct app *app, struct error *error)
         ENSURE(!directory, error, STATUS_INVALID, "PAKHUS_REDIRECT: a file:// store has no presigned URLs; say 'never' or a public URL");
         return STATUS_OK;
     }
-    bool web = url_parse(value, &url, error) == STATUS_OK && (str_equal(url.scheme, S("http")) || str_equal(url.scheme, S("https")));
+    bool web = url_parse(value, &url, error) == STATUS_OK && url_is_web(&url);
     ENSURE(web && !url.has_query && !url.fragment.data, error, STATUS_INVALID,
            "PAKHUS_REDIRECT must be 'presigned', 'never' or an http(s) URL");
     app->redirect = APP_REDIRECT_PUBLIC;
@@ -165,6 +165,12 @@ static struct cache_options of_facts(struct app *app)
         .life = app->directory ? 0 : PACKAGE_LIFE, .stale = STALE_LIFE, .missing = app->directory ? 0 : MISSING_LIFE, .context = app};
 }
 
+struct cache_options app_published_options(const struct app *app)
+{
+    return (struct cache_options){
+        .life = app->directory ? 0 : PUBLISHED_LIFE, .stale = STALE_LIFE, .missing = app->directory ? 0 : MISSING_LIFE};
+}
+
 static void open_caches(struct app *app)
 {
     bool directory = app->directory;
@@ -176,7 +182,7 @@ static void open_caches(struct app *app)
     patches.load = load_patch;
     app->patches = cache_new(&patches);
     app->channels = cache_new(&(struct cache_options){
-        .life = directory ? 0 : CHANNELS_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
+        .life = directory ? 0 : PUBLISHED_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
 }
 
 static enum status read_settings(struct app *app, struct error *error)
@@ -186,6 +192,7 @@ static enum status read_settings(struct app *app, struct error *error)
            "PAKHUS_STORE is not set: say where the packages are, such as s3://bucket or file:///var/pakhus");
     if (keyring_parse(app->arena, setting("PAKHUS_URL_KEYS"), 0, &app->url_keys, error) != STATUS_OK)
         return error_context(error, "PAKHUS_URL_KEYS");
+    app->store_url = arena_cstr(app->arena, store_url);
     app->directory = str_starts(store_url, S("file://"));
     TRY(read_redirect(app, error));
     app->origin_secret = arena_copy(app->arena, setting("PAKHUS_ORIGIN_SECRET"));

@@ -98,9 +98,11 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
     struct buf out = buf_in(arena, RESULT_LIMIT);
     buf_add(&out, S("{"));
     if (cron->kind != CRON_RECONCILE)
-        buf_printf(&out, "\"pairs\":%llu,\"placed\":%llu,\"kept\":%llu,\"evicted\":%llu,\"alerts\":%llu,\"no_room\":%llu,",
+        buf_printf(&out,
+                   "\"pairs\":%llu,\"placed\":%llu,\"kept\":%llu,\"evicted\":%llu,\"alerts\":%llu,\"no_room\":%llu,\"passed_over\":%llu,",
                    (unsigned long long)evaluated->pairs, (unsigned long long)evaluated->placed, (unsigned long long)evaluated->kept,
-                   (unsigned long long)evaluated->evicted, (unsigned long long)evaluated->alerts, (unsigned long long)evaluated->no_room);
+                   (unsigned long long)evaluated->evicted, (unsigned long long)evaluated->alerts, (unsigned long long)evaluated->no_room,
+                   (unsigned long long)evaluated->failed);
     buf_printf(&out, "\"copied\":%llu,\"deleted\":%llu,\"failed\":%llu,\"bytes\":%llu,\"unfinished\":%s}",
                (unsigned long long)reconciled->copied, (unsigned long long)reconciled->deleted, (unsigned long long)reconciled->failed,
                (unsigned long long)reconciled->bytes, result->unfinished ? "true" : "false");

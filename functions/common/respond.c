@@ -13,7 +13,6 @@ enum status respond_problem(struct lc_call *call, struct lc_response *response, 
     lc_header_add(call->arena, &response->headers, S("Content-Type"), S("application/problem+json"));
     lc_header_add(call->arena, &response->headers, S("Cache-Control"), status == 404 ? S("public, max-age=5") : S("no-store"));
     if (status == 503 || status == 504) lc_header_add(call->arena, &response->headers, S("Retry-After"), S("1"));
-    if (status == 405) lc_header_add(call->arena, &response->headers, S("Allow"), S("GET, HEAD"));
     response->body = http_problem(call->arena, status, type, detail, call->request_id);
     return STATUS_OK;
 }
@@ -48,9 +47,16 @@ bool respond_allows_origin(struct app *app, struct lc_call *call, const struct l
     return false;
 }
 
+enum status respond_method(struct lc_call *call, struct lc_response *response, const char *allowed)
+{
+    respond_problem(call, response, 405, "method", "answered here: %s", allowed);
+    lc_header_add(call->arena, &response->headers, S("Allow"), str_of(allowed));
+    return STATUS_OK;
+}
+
 bool respond_allows_reading(struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     if (str_equal(request->method, S("GET")) || str_equal(request->method, S("HEAD"))) return true;
-    respond_problem(call, response, 405, "method", "only GET and HEAD are answered here");
+    respond_method(call, response, "GET, HEAD");
     return false;
 }

@@ -13,6 +13,8 @@ enum status respond_error(struct lc_call *, struct lc_response *, const struct e
 
 /* 403 unless the asker knows PAKHUS_ORIGIN_SECRET (header Pakhus-Origin-Secret), where one is set. True: go on. */
 bool respond_allows_origin(struct app *, struct lc_call *, const struct lc_request *, struct lc_response *);
+/* 405; `allowed`: "GET, HEAD". Always STATUS_OK. */
+enum status respond_method(struct lc_call *, struct lc_response *, const char *allowed);
 /* 405 unless the method is GET or HEAD. True: go on. */
 bool respond_allows_reading(struct lc_call *, const struct lc_request *, struct lc_response *);
 

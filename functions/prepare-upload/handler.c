@@ -105,6 +105,8 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
     if (notices.app.data) TRY(publish(&task, notices.app, notices.version, error));
     for (size_t i = 0; i < notices.count; i++) take_notice(&task, &notices.items[i]);
     if (task.again.status != STATUS_OK) return *error = task.again, error->status;
+    ENSURE(!task.prepared.overflow && !task.failed.overflow && !task.ignored.overflow, error, STATUS_TOO_LARGE,
+           "%zu notices at once are more than can be answered: they were taken, and the log says what became of each", notices.count);
     *result = arena_join(arena, S("{\"prepared\":["), buf_str(&task.prepared), S("],\"failed\":["), buf_str(&task.failed),
                          S("],\"ignored\":["), buf_str(&task.ignored), S("]}"));
     return STATUS_OK;

@@ -1,9 +1,11 @@
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "functions/common/maker.h"
 #include "functions/query/query.h"
 
+enum { SAMPLES_MOST = 512, SAMPLES_SPAN = CLOCK_MINUTE };
 enum { FLUSH_USUAL = 30 * CLOCK_SECOND, FLUSH_MOST = CLOCK_HOUR, FLUSH_TIME = 10 * CLOCK_SECOND, LAST_FLUSH_TIME = 400 };
 enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, GRACE = 10 * CLOCK_MINUTE };
 static const uint64_t IMMEDIATE_MOST = 256 << 20; /* bytes that are copied while a query waits */
@@ -16,14 +18,22 @@ struct flusher {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool is_ended;
+    _Atomic int64_t samples_at; /* when they are written next */
 };
 
-static void flush_within(struct query *query, int64_t patience)
+/* Samples may be lost, and are written less often. */
+static void flush_within(struct query *query, int64_t patience, bool last)
 {
     struct error error;
+    struct store *store = query->placement->app->store;
     const struct io io = {.arena = arena_new(), .deadline = deadline_in(patience)};
-    if (demand_is_dirty(query->demand) && demand_flush(query->demand, query->placement->app->store, io, &error) != STATUS_OK)
+    if (demand_is_dirty(query->demand) && demand_flush(query->demand, store, io, &error) != STATUS_OK)
         log_warn((struct log){0}, "counts are not written yet: %s", error.text);
+    if ((last || clock_monotonic() >= atomic_load(&query->flusher->samples_at)) && samples_are_dirty(query->samples)) {
+        atomic_store(&query->flusher->samples_at, clock_monotonic() + SAMPLES_SPAN);
+        if (samples_flush(query->samples, store, io, &error) != STATUS_OK)
+            log_warn((struct log){0}, "samples are not written yet: %s", error.text);
+    }
     arena_free(io.arena);
 }
 
@@ -31,19 +41,20 @@ static void *flush_on_time(void *context)
 {
     struct query *query = context;
     struct flusher *flusher = query->flusher;
+    const int64_t span = flusher->span > 0 ? flusher->span : FLUSH_USUAL; /* counts of `sync` are written by then, samples are not */
     pthread_mutex_lock(&flusher->lock);
     while (!flusher->is_ended) {
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += flusher->span / CLOCK_SECOND;
-        until.tv_nsec += flusher->span % CLOCK_SECOND * 1000000;
+        until.tv_sec += span / CLOCK_SECOND;
+        until.tv_nsec += span % CLOCK_SECOND * 1000000;
         if (until.tv_nsec >= 1000000000) {
             until.tv_sec++;
             until.tv_nsec -= 1000000000;
         }
         pthread_cond_timedwait(&flusher->ended, &flusher->lock, &until);
         pthread_mutex_unlock(&flusher->lock);
-        flush_within(query, FLUSH_TIME);
+        flush_within(query, FLUSH_TIME, false);
         pthread_mutex_lock(&flusher->lock);
     }
     pthread_mutex_unlock(&flusher->lock);
@@ -59,7 +70,7 @@ static enum status start_flusher(struct query *query, struct error *error)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&flusher->ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (flusher->span == 0 || getenv("AWS_LAMBDA_RUNTIME_API")) return STATUS_OK;
+    if (getenv("AWS_LAMBDA_RUNTIME_API")) return STATUS_OK;
     int number = pthread_create(&flusher->thread, NULL, flush_on_time, query);
     if (number != 0) return error_errno(error, number, "a thread that writes counts");
     flusher->runs = true;
@@ -205,6 +216,7 @@ enum status query_open_counting(struct query *query, struct error *error)
     query->flusher = arena_new_of(app->arena, struct flusher);
     TRY(read_flush(&query->flusher->span, error));
     query->demand = demand_new(&(struct demand_options){0});
+    query->samples = samples_new(demand_instance(query->demand), SAMPLES_MOST);
     query->triggers = cache_new(
         &(struct cache_options){.life = app->directory ? 0 : TRIGGER_LIFE, .bytes = TRIGGERS_BYTES, .load = load_look, .context = query});
     return start_flusher(query, error);
@@ -212,7 +224,7 @@ enum status query_open_counting(struct query *query, struct error *error)
 
 void query_flush(struct query *query)
 {
-    flush_within(query, LAST_FLUSH_TIME);
+    flush_within(query, LAST_FLUSH_TIME, false);
 }
 
 void query_close_counting(struct query *query)
@@ -223,5 +235,5 @@ void query_close_counting(struct query *query)
     pthread_cond_signal(&flusher->ended);
     pthread_mutex_unlock(&flusher->lock);
     if (flusher->runs) pthread_join(flusher->thread, NULL);
-    query_flush(query);
+    flush_within(query, LAST_FLUSH_TIME, true);
 }

@@ -144,7 +144,7 @@ static enum status answer_miss(struct task *task, struct error *error)
     const struct held_package *held = NULL;
     bool placed, found = false;
     TRY(query_trigger(task->query, task->io, &task->place, &task->chosen.wanted, &placed, error));
-    if (placed) TRY(find_held(task, task->place.edge, &held, error));
+    if (placed && task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
     if (held) {
         answer_edge(task, task->place.edge, S("edge"), held);
         return STATUS_OK;
@@ -197,6 +197,17 @@ static struct str answer_json(const struct task *task)
     return buf_str(&out);
 }
 
+/* P16: what a result refers to. */
+static struct str note_sample(const struct task *task)
+{
+    struct samples *samples = task->query->samples;
+    struct str id = samples_new_id(samples, task->io.arena);
+    enum sample_placed placed = str_equal(task->source, S("edge")) ? SAMPLE_HIT : task->place.edge ? SAMPLE_MISS : SAMPLE_NO_EDGE;
+    if (task->place.lan.length > 0)
+        samples_query(samples, id, clock_now(), placed, task->place.lan, package_name_format(task->io.arena, &task->chosen.wanted));
+    return id;
+}
+
 static enum status answer(struct task *task, struct lc_call *call, struct lc_response *response, struct error *error)
 {
     struct placement_app *placement = task->query->placement;
@@ -212,6 +223,7 @@ static enum status answer(struct task *task, struct lc_call *call, struct lc_res
     }
     TRY(find_source(task, error));
     lc_header_add(call->arena, &response->headers, S("Content-Type"), S("application/json"));
+    lc_header_add(call->arena, &response->headers, S("Pakhus-Query"), note_sample(task));
     response->body = answer_json(task);
     return STATUS_OK;
 }
@@ -221,6 +233,7 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     struct query *query = state;
     struct error error;
     struct task task = {.query = query, .io = app_io(query->placement->app, call), .request = request};
+    if (str_equal(request->path, S("/query/result"))) return query_result(query, call, request, response);
     if (!str_equal(request->path, S("/query"))) return respond_problem(call, response, 404, "not-found", "there is nothing here");
     if (!respond_allows_reading(call, request, response)) return STATUS_OK;
     if (answer(&task, call, response, &error) == STATUS_OK) return STATUS_OK;
@@ -235,6 +248,7 @@ static enum status read_settings(struct query *query, struct error *error)
     struct arena *arena = query->placement->app->arena;
     struct url url;
     query->public_url = arena_copy(arena, str_of(getenv("PAKHUS_PUBLIC_URL")));
+    query->node_secret = arena_copy(arena, str_of(getenv("PAKHUS_NODE_SECRET")));
     while (str_ends(query->public_url, S("/"))) query->public_url.length--;
     if (query->public_url.length > 0 && url_parse(query->public_url, &url, error) != STATUS_OK)
         return error_context(error, "PAKHUS_PUBLIC_URL");

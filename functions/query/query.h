@@ -1,5 +1,5 @@
-/* Between the parts of query: which package is meant (catalogue.c), what is counted and triggered (counting.c), and the answer (handler.c).
- */
+/* Between the parts of query: which package is meant (catalogue.c), what is counted and triggered (counting.c), the answer (handler.c), and
+ * what became of it (result.c). */
 #ifndef FUNCTIONS_QUERY_QUERY_H
 #define FUNCTIONS_QUERY_QUERY_H
 
@@ -7,15 +7,18 @@
 #include "functions/common/placement.h"
 #include "lib/placement/demand.h"
 #include "lib/placement/reconcile.h"
+#include "lib/placement/samples.h"
 
 struct query {
     struct placement_app *placement;
     struct cache *apps;     /* app → which version is current */
     struct cache *triggers; /* "edge lan package" → what the last look at the counts came to */
     struct demand *demand;
+    struct samples *samples; /* for calibrate */
     struct flusher *flusher;
     struct client_proxies proxies;
-    struct str public_url; /* without a '/' at the end; empty: as the request has it */
+    struct str node_secret; /* PAKHUS_NODE_SECRET */
+    struct str public_url;  /* without a '/' at the end; empty: as the request has it */
 };
 
 /* --- catalogue.c */
@@ -44,5 +47,10 @@ enum status query_may_count(const struct query *, struct io, struct error *);
 enum status query_count(struct query *, struct io, const struct place *, struct str package, bool hit, struct error *);
 /* P7, after a miss that was not counted yet. *placed: the edge holds it now. */
 enum status query_trigger(struct query *, struct io, const struct place *, const struct package_name *, bool *placed, struct error *);
+
+/* --- result.c */
+
+/* POST /query/result. */
+enum status query_result(struct query *, struct lc_call *, const struct lc_request *, struct lc_response *);
 
 #endif

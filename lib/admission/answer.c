@@ -65,8 +65,7 @@ static enum status read_urls(struct config *config, struct admission_told *told,
     for (size_t i = 0; i < told->url_count; i++) {
         TRY(config_item_text(&array, i, &told->urls[i], error));
         TRY(url_parse(told->urls[i], &url, error));
-        bool web = str_equal_nocase(url.scheme, S("http")) || str_equal_nocase(url.scheme, S("https"));
-        if (!web) return config_refuse(config, "urls", error, "number %zu is not of http or https", i);
+        if (!url_is_web(&url)) return config_refuse(config, "urls", error, "number %zu is not of http or https", i);
     }
     return STATUS_OK;
 }

@@ -180,32 +180,17 @@ static enum status parse_levels(struct config *config, struct admission_levels *
 
 /* --- what, for whom */
 
-static enum status parse_texts(struct config *config, const char *name, size_t most, struct str **out, size_t *out_count,
-                               struct error *error)
-{
-    struct config array;
-    size_t count;
-    TRY(config_array(config, name, CONFIG_OPTIONAL, &array, &count, error));
-    if (count > most) return config_refuse(config, name, error, "more than %zu", most);
-    struct str *items = arena_array(config->arena, count, sizeof *items);
-    for (size_t i = 0; i < count; i++) TRY(config_item_text(&array, i, &items[i], error));
-    *out = items;
-    *out_count = count;
-    return STATUS_OK;
-}
-
 static bool is_fetchable(struct str text)
 {
     struct url url;
     struct error ignored;
-    if (text.length > 2048 || url_parse(text, &url, &ignored) != STATUS_OK) return false;
-    return str_equal_nocase(url.scheme, S("http")) || str_equal_nocase(url.scheme, S("https"));
+    return text.length <= 2048 && url_parse(text, &url, &ignored) == STATUS_OK && url_is_web(&url);
 }
 
 static enum status parse_resource(struct config *config, struct admission_profile *profile, struct error *error)
 {
     TRY(config_id(config, "resource", CONFIG_REQUIRED, &profile->resource, error));
-    TRY(parse_texts(config, "urls", URLS_MAXIMUM, &profile->urls, &profile->url_count, error));
+    TRY(config_texts(config, "urls", CONFIG_OPTIONAL, URLS_MAXIMUM, &profile->urls, &profile->url_count, error));
     for (size_t i = 0; i < profile->url_count; i++)
         if (!is_fetchable(profile->urls[i])) return config_refuse(config, "urls", error, "number %zu is not an http or https URL", i);
     TRY(config_whole(config, "size", CONFIG_OPTIONAL, 1, AMOUNT_MOST, &profile->size, error));
@@ -219,7 +204,7 @@ static enum status parse_audience(struct config *config, struct admission_profil
     TRY(config_object(config, "audience", CONFIG_OPTIONAL, &child, error));
     if (!child.object) return STATUS_OK;
     TRY(config_number(&child, "share", CONFIG_OPTIONAL, 0, 1, &profile->share, error));
-    TRY(parse_texts(&child, "regions", REGIONS_MAXIMUM, &profile->regions, &profile->region_count, error));
+    TRY(config_texts(&child, "regions", CONFIG_OPTIONAL, REGIONS_MAXIMUM, &profile->regions, &profile->region_count, error));
     for (size_t i = 0; i < profile->region_count; i++)
         if (!str_is_id(profile->regions[i])) return config_refuse(&child, "regions", error, "number %zu is not an id", i);
     return config_end(&child, error);
@@ -227,7 +212,7 @@ static enum status parse_audience(struct config *config, struct admission_profil
 
 static enum status parse_ask(struct config *config, struct admission_profile *profile, struct error *error)
 {
-    TRY(parse_texts(config, "ask", ASK_MAXIMUM, &profile->ask, &profile->ask_count, error));
+    TRY(config_texts(config, "ask", CONFIG_OPTIONAL, ASK_MAXIMUM, &profile->ask, &profile->ask_count, error));
     for (size_t i = 0; i < profile->ask_count; i++) {
         int known = 0;
         while (ask_names[known] && !str_equal(profile->ask[i], str_of(ask_names[known]))) known++;

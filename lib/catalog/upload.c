@@ -37,23 +37,23 @@ static struct str report_key(const struct upload *upload)
     return arena_join(upload->io.arena, folder, upload->app, S("/"), upload->version, S(".report.json"));
 }
 
-/* What whoever put the package there can do about it. */
+static const char started_problem[] = "preparing has begun, and not ended";
+static const char started_advice[] = "nothing, while the function is at work; if this is still here when its time is over, it was stopped: "
+                                     "give it more time and memory, and put the package again";
+static const char again_advice[] = "the platform tries again by itself, a few times; after that put the package again, or invoke the "
+                                   "function with {\"pakhus\":\"prepare-upload\",\"app\":…,\"version\":…}";
+
+/* What can be done about a failure. */
 static struct str advice_of(struct arena *arena, enum status status, struct str key)
 {
     switch (status) {
-    case STATUS_OK:
-        return S("nothing, while the function is at work; if this is still here when its time is over, it was stopped: give it more time "
-                 "and memory, "
-                 "and put the package again");
     case STATUS_PRECONDITION: return S("put the package under another version; `pakhus unpublish` takes out what must not stay");
     case STATUS_DENIED: return S("correct the function's credentials or its policy, and put the package again");
     case STATUS_THROTTLED:
     case STATUS_TIMEOUT:
     case STATUS_UNAVAILABLE:
-    case STATUS_INTERNAL:
-        return S("the platform tries again by itself, a few times; after that put the package again, or invoke the function with "
-                 "{\"pakhus\":\"prepare-upload\",\"app\":…,\"version\":…}");
-    default: return arena_join(arena, S("put a package that is mended to "), key, S(", or take this one away"));
+    case STATUS_INTERNAL: return str_of(again_advice);
+    default: return arena_join(arena, S("mend what the problem names, and put the package to "), key, S(" again"));
     }
 }
 
@@ -69,7 +69,7 @@ static enum status put_report(const struct upload *upload, const struct error *f
     struct arena *arena = upload->io.arena;
     struct buf out = buf_in(arena, REPORT_LIMIT);
     const struct store_put json = {.content_type = "application/json"};
-    struct str problem = failure ? str_of(failure->text) : S("preparing has begun, and not ended");
+    struct str advice = failure ? advice_of(arena, failure->status, upload->object.key) : str_of(started_advice);
     add_field(&out, S("{\"state\":"), failure ? S("failed") : S("started"));
     add_field(&out, S(",\"app\":"), upload->app);
     add_field(&out, S(",\"version\":"), upload->version);
@@ -77,8 +77,8 @@ static enum status put_report(const struct upload *upload, const struct error *f
     add_field(&out, S(",\"etag\":"), upload->object.etag);
     buf_printf(&out, ",\"size\":%llu", (unsigned long long)upload->object.size);
     add_field(&out, S(",\"time\":"), clock_format_time(arena, clock_now()));
-    add_field(&out, S(",\"problem\":"), problem);
-    add_field(&out, S(",\"advice\":"), advice_of(arena, failure ? failure->status : STATUS_OK, upload->object.key));
+    add_field(&out, S(",\"problem\":"), str_of(failure ? failure->text : started_problem));
+    add_field(&out, S(",\"advice\":"), advice);
     buf_add(&out, S("}\n"));
     return store_put(upload->store, io_of_step(upload), report_key(upload), buf_str(&out), &json, NULL, error);
 }
@@ -113,12 +113,12 @@ static enum status prepare(const struct upload *upload, struct publish_plan *pla
 /* The upload that failed may be another one by now. */
 static enum status report(struct upload *upload, struct error *error)
 {
-    struct error ignored;
+    struct error why;
     struct store_object now;
-    enum status status = find(upload, &now, &ignored);
+    enum status status = find(upload, &now, &why);
     bool is_gone = status == STATUS_NOT_FOUND || (status == STATUS_OK && !str_equal(now.etag, upload->object.etag));
     ENSURE(!is_gone, error, STATUS_NOT_FOUND, STR_FMT " was replaced or removed while it was prepared", STR_ARG(upload->object.key));
-    put_report(upload, error, &ignored);
+    if (put_report(upload, error, &why) != STATUS_OK) error_context(error, "no report could be left (%s)", why.text);
     return error->status;
 }
 

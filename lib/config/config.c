@@ -226,6 +226,20 @@ enum status config_item_text(struct config *array, size_t index, struct str *out
     return STATUS_OK;
 }
 
+enum status config_texts(struct config *config, const char *name, enum config_presence presence, size_t most, struct str **out,
+                         size_t *out_count, struct error *error)
+{
+    struct config array = {0};
+    size_t count = 0;
+    TRY(config_array(config, name, presence, &array, &count, error));
+    if (count > most) return config_refuse(config, name, error, "more than %zu", most);
+    struct str *items = arena_array(config->arena, count, sizeof *items);
+    for (size_t i = 0; i < count; i++) TRY(config_item_text(&array, i, &items[i], error));
+    *out = items;
+    *out_count = count;
+    return STATUS_OK;
+}
+
 enum status config_each_object(struct config *config, const char *name, enum config_presence presence, config_member_fn *each,
                                void *context, struct error *error)
 {

@@ -50,6 +50,9 @@ enum status config_object(struct config *, const char *name, enum config_presenc
 enum status config_array(struct config *, const char *name, enum config_presence, struct config *array, size_t *count, struct error *);
 enum status config_item_object(struct config *array, size_t index, struct config *child, struct error *);
 enum status config_item_text(struct config *array, size_t index, struct str *out, struct error *);
+/* A nested array of at most `most` texts. */
+enum status config_texts(struct config *, const char *name, enum config_presence, size_t most, struct str **out, size_t *count,
+                         struct error *);
 /* A table: an object whose names are data. Calls `each` for every member with an object value. */
 typedef enum status config_member_fn(void *context, struct str name, struct config *member, struct error *);
 enum status config_each_object(struct config *, const char *name, enum config_presence, config_member_fn *each, void *context,

@@ -96,7 +96,6 @@ static void make_nodes(struct arena *arena, struct fleet *fleet)
         make_arrivals(arena, fleet, &fleet->firsts[i], &random);
         fleet->node_upto[i] = sum += 1 / sqrt(i + 1);
     }
-    for (uint32_t i = 0; i < plan->nodes; i++) fleet->node_upto[i] /= sum;
 }
 
 /* --- what a node holds */
@@ -211,8 +210,8 @@ static void ask(const struct fleet *fleet, uint32_t number, uint32_t resource, u
 static void view(struct fleet *fleet, int64_t now)
 {
     const struct site *site = fleet->site;
-    uint32_t number = site_pick(fleet->node_upto, fleet->plan->nodes, random_fraction(&fleet->random));
-    uint32_t page = site_pick(site->page_upto, site->pages, random_fraction(&fleet->random));
+    uint32_t number = random_pick(&fleet->random, fleet->node_upto, fleet->plan->nodes);
+    uint32_t page = random_pick(&fleet->random, site->page_upto, site->pages);
     const uint32_t *references = site->references + (size_t)page * SITE_REFERENCES;
     int64_t made = view_page(fleet, &fleet->firsts[number], page, now);
     for (uint32_t i = 0; i < SITE_REFERENCES; i++) {

@@ -7,25 +7,11 @@
 
 static const double MEDIAN = 30e3, SPREAD = 1.3, PAGE = 20e3, PAGE_ZIPF = 0.9, RESOURCE_ZIPF = 0.8;
 
-static double *make_shares(struct arena *arena, uint32_t count, double exponent)
+static double *make_weights(struct arena *arena, uint32_t count, double exponent)
 {
     double *upto = arena_array(arena, count, sizeof *upto), sum = 0;
     for (uint32_t i = 0; i < count; i++) upto[i] = sum += pow(i + 1, -exponent);
-    for (uint32_t i = 0; i < count; i++) upto[i] /= sum;
     return upto;
-}
-
-uint32_t site_pick(const double *upto, uint32_t count, double fraction)
-{
-    uint32_t low = 0, high = count - 1;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (fraction < upto[middle])
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
 }
 
 /* Box and Muller. */
@@ -70,14 +56,14 @@ struct site site_make(struct arena *arena, uint32_t resources, uint32_t pages, u
 {
     uint64_t random = seed;
     struct site site = {.resources = resources, .pages = pages, .things = resources + pages + changes, .change_count = changes};
-    double *shares = make_shares(arena, resources, RESOURCE_ZIPF);
-    site.page_upto = make_shares(arena, pages, PAGE_ZIPF);
+    double *weights = make_weights(arena, resources, RESOURCE_ZIPF);
+    site.page_upto = make_weights(arena, pages, PAGE_ZIPF);
     site.size = arena_array(arena, site.things, sizeof *site.size);
     site.references = arena_array(arena, (size_t)pages * SITE_REFERENCES, sizeof *site.references);
     site.first_change = arena_array(arena, resources, sizeof *site.first_change);
     site.changes = arena_array(arena, changes, sizeof *site.changes);
     for (uint32_t i = 0; i < resources; i++) site.first_change[i] = SITE_NONE;
-    for (uint32_t i = 0; i < pages * SITE_REFERENCES; i++) site.references[i] = site_pick(shares, resources, random_fraction(&random));
+    for (uint32_t i = 0; i < pages * SITE_REFERENCES; i++) site.references[i] = random_pick(&random, weights, resources);
     make_sizes(&site, &random);
     make_changes(&site, from, to, &random);
     return site;

@@ -18,7 +18,7 @@ enum { SITE_NONE = UINT32_MAX, SITE_REFERENCES = 12 };
 struct site {
     uint32_t resources, pages, things;
     uint32_t *references;        /* of page p: from p · SITE_REFERENCES on */
-    double *page_upto;           /* the share of views that goes to pages up to this one */
+    double *page_upto;           /* views that go to pages up to this one, as weights */
     uint32_t *size;              /* of each thing, in bytes */
     uint32_t *first_change;      /* of each resource, or SITE_NONE */
     struct site_change *changes; /* by time */
@@ -32,8 +32,5 @@ struct site site_make(struct arena *, uint32_t resources, uint32_t pages, uint32
 uint32_t site_version(const struct site *, uint32_t resource, int64_t at);
 uint32_t site_name(const struct site *, uint32_t resource, uint32_t version);
 bool site_refers(const struct site *, uint32_t page, uint32_t resource);
-
-/* The first of `count` ascending shares that `fraction` does not reach. */
-uint32_t site_pick(const double *upto, uint32_t count, double fraction);
 
 #endif

@@ -25,7 +25,8 @@ struct pair {
 
 /* An hour's counts. */
 struct table {
-    int64_t hour; /* its beginning; −1: free */
+    int64_t hour;   /* its beginning; −1: free */
+    unsigned epoch; /* of the clock: each has objects of its own */
     struct pair *pairs;
     uint32_t count, capacity, others;
     uint32_t *slots, slot_count;
@@ -38,6 +39,8 @@ struct demand {
     uint32_t known_most, others_most;
     pthread_mutex_t lock, flush_lock; /* flush_lock is taken first, and held over I/O */
     struct table tables[TABLES];
+    int64_t latest; /* the latest hour that was ever counted in */
+    unsigned epoch;
     uint64_t sequence, flushed; /* of counts: all up to `flushed` are in the store */
     struct demand_counts counts;
 };
@@ -52,6 +55,7 @@ struct demand *demand_new(const struct demand_options *options)
         options->instance.length > 0 ? arena_copy(arena, options->instance) : arena_printf(arena, "%016llx%016llx", random, more);
     demand->known_most = options->known_most ? options->known_most : KNOWN_USUAL;
     demand->others_most = options->others_most ? options->others_most : OTHERS_USUAL;
+    demand->latest = INT64_MIN;
     pthread_mutex_init(&demand->lock, NULL);
     pthread_mutex_init(&demand->flush_lock, NULL);
     for (int i = 0; i < TABLES; i++) demand->tables[i].hour = -1;
@@ -225,7 +229,9 @@ static struct table *free_table(struct demand *demand, int64_t hour)
     for (int i = 1; i < TABLES && oldest->hour != -1; i++)
         if (demand->tables[i].hour < oldest->hour) oldest = &demand->tables[i];
     struct table old = *oldest;
-    *oldest = (struct table){.hour = hour};
+    if (hour < demand->latest) demand->epoch++; /* the clock went back: our object of that hour may be there, and is not in memory */
+    if (hour > demand->latest) demand->latest = hour;
+    *oldest = (struct table){.hour = hour, .epoch = demand->epoch};
     if (old.hour != -1 && is_dirty(&old)) carry_over(demand, &old, oldest, 0);
     if (old.hour != -1) clear_table(&old);
     return oldest;
@@ -290,7 +296,9 @@ static void collect_part(struct demand *demand, struct arena *arena, struct tabl
 {
     struct written *written = arena_new_of(arena, struct written);
     *written = (struct written){.hour = table->hour, .part = part, .next = *list};
-    written->key = demand_live_key(arena, table->hour, part, demand->instance);
+    struct str name = demand->instance;
+    if (table->epoch > 0) name = arena_printf(arena, STR_FMT "+%u", STR_ARG(name), table->epoch);
+    written->key = demand_live_key(arena, table->hour, part, name);
     written->text = text_of(arena, table, part);
     table->dirty[part] = false;
     *list = written;

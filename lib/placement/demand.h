@@ -4,9 +4,9 @@
  *     demand/live/<day>/<hour>/<part>/<instance>    this instance's counts of that hour (UTC), cumulative, rewritten at each flush
  *     demand/days/<day>/<part>                      the day folded, with the list of the live objects that were folded in
  *
- * Both are text that a person can read (demand_text.h says how a line looks). An hour's object is not written later than an hour after its end:
- * what comes later is counted when it comes. So a day that is over for two hours can be folded, and a live object that a day's list names
- * counts no more. */
+ * Both are text that a person can read (demand_text.h says how a line looks). An hour's object is not written later than an hour after its
+ * end: what comes later is counted when it comes. So a day that is over for two hours can be folded, and a live object that a day's list
+ * names counts no more. */
 #ifndef PLACEMENT_DEMAND_H
 #define PLACEMENT_DEMAND_H
 

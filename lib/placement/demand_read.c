@@ -161,6 +161,7 @@ enum status demand_sum(struct store *store, struct io io, const struct demand_qu
 /* --- folding */
 
 enum { SETTLED = 2 * CLOCK_HOUR }; /* after its end a day's live objects are written no more: see demand.h */
+static const int64_t FORGOTTEN = 31 * (int64_t)CLOCK_DAY;
 
 /* What an instance counted of a pair in a bucket of the day; most pairs are asked for in few buckets. */
 struct fold_cell {
@@ -308,26 +309,11 @@ static enum status fold_day(struct summing *summing, int64_t day, struct error *
     return remove_folded(summing, day, &keys, error);
 }
 
-struct first {
-    struct arena *arena;
-    struct str day;
-};
-
+/* Keys of nobody's may stand before it. */
 static bool note_first(void *context, const struct store_object *object)
 {
-    struct first *first = context;
     struct str rest = str_from(object->key, S("demand/live/").length);
-    first->day = arena_copy(first->arena, str_cut(&rest, '/'));
-    return false;
-}
-
-/* Days with a live object, from the first on. */
-static enum status first_day(struct store *store, struct io io, int64_t *day, bool *found, struct error *error)
-{
-    struct first first = {.arena = io.arena};
-    TRY(store_list(store, io, S("demand/live/"), 1, note_first, &first, error));
-    *found = first.day.data && demand_day_parse(first.day, day);
-    return STATUS_OK;
+    return !demand_day_parse(str_cut(&rest, '/'), context);
 }
 
 struct old {
@@ -359,12 +345,12 @@ static enum status drop_old(struct store *store, struct io io, unsigned part, in
     }
 }
 
-static enum status fold_all(struct summing *summing, int64_t now, struct error *error)
+/* From the first day with a live object on; one that is long past the horizon was left by nobody who counts now. */
+static enum status fold_all(struct summing *summing, int64_t horizon, int64_t now, struct error *error)
 {
-    int64_t day;
-    bool found;
-    TRY(first_day(summing->store, summing->io, &day, &found, error));
-    for (; found && day + CLOCK_DAY + SETTLED <= now; day += CLOCK_DAY) {
+    int64_t first = INT64_MAX, earliest = floor_to_day(horizon - FORGOTTEN), end = now - SETTLED - CLOCK_DAY;
+    TRY(store_list(summing->store, summing->io, S("demand/live/"), 0, note_first, &first, error));
+    for (int64_t day = first > earliest ? first : earliest; day <= end; day += CLOCK_DAY) {
         struct arena *arena = summing->io.arena;
         summing->io.arena = arena_new();
         enum status status = fold_day(summing, day, error);
@@ -379,7 +365,7 @@ enum status demand_fold(struct store *store, struct io io, unsigned part, int64_
 {
     const struct demand_question question = {.part = part};
     struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question};
-    enum status status = fold_all(&summing, now, error);
+    enum status status = fold_all(&summing, horizon, now, error);
     if (status == STATUS_OK) status = drop_old(store, summing.io, part, horizon, error);
     arena_free(summing.io.arena);
     return status;

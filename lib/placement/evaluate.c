@@ -154,12 +154,24 @@ static void join_lans(struct choice *choice)
     cells_sort(&choice->packages);
 }
 
-static enum status ask_facts(struct choice *choice, struct str package, struct package_facts *facts, struct error *error)
+/* Every edge asks about the same packages: one question each in a run. */
+static enum status ask_size(struct choice *choice, struct str package, bool *published, uint64_t *size, struct error *error)
 {
-    const struct evaluation *how = choice->job->how;
+    enum { KNOWN = 1, NOT_PUBLISHED };
+    struct job *job = choice->job;
     struct package_name name;
-    TRY(package_name_parse(package, &name, error));
-    return how->facts(how->context, choice->job->io, &name, facts, error);
+    struct package_facts facts = {0};
+    uint64_t *known = cells_of(&job->sizes, S(""), package);
+    if (known[0] == 0) {
+        TRY(package_name_parse(package, &name, error));
+        enum status status = job->how->facts(job->how->context, job->io, &name, &facts, error);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
+        known[0] = status == STATUS_OK ? KNOWN : NOT_PUBLISHED;
+        known[1] = facts.size;
+    }
+    *published = known[0] == KNOWN;
+    *size = known[1];
+    return STATUS_OK;
 }
 
 static bool is_of_interest(const struct choice *choice, const struct candidate *candidate)
@@ -177,7 +189,8 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
     const struct wanted_package *wanted = wanted_find(&choice->wanted, pair->package);
     uint64_t number = pair->counts[job->places + job->evicts];
     struct candidate *candidate = &choice->candidates[choice->count];
-    struct package_facts facts = {0};
+    bool published = true;
+    uint64_t size = 0;
     *candidate =
         (struct candidate){.package = pair->package, .misses = pair->counts, .hits = pair->counts + job->places, .wanted = wanted != NULL};
     if (number > 0) candidate->lan = choice->demand->pairs[number - 1].lan;
@@ -187,11 +200,10 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
         candidate->size = wanted->size;
     }
     if (!is_of_interest(choice, candidate)) return STATUS_OK;
-    enum status status = wanted && !job->evict ? STATUS_OK : ask_facts(choice, pair->package, &facts, error);
-    if (status == STATUS_NOT_FOUND && !wanted) return STATUS_OK;
-    if (status == STATUS_NOT_FOUND) candidate->size = 0;
-    if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-    if (!wanted) candidate->size = facts.size;
+    if (!wanted || job->evict) TRY(ask_size(choice, pair->package, &published, &size, error));
+    if (!published && !wanted) return STATUS_OK;
+    if (!published) candidate->size = 0;
+    if (!wanted) candidate->size = size;
     choice->count++;
     return STATUS_OK;
 }
@@ -306,6 +318,7 @@ static enum status fold(const struct job *job, unsigned part, struct error *erro
 static enum status run(struct job *job, struct error *error)
 {
     set_spans(job);
+    job->sizes = (struct cells){.arena = job->io.arena, .width = 2};
     for (unsigned part = 0; part < LAN_PARTS; part++) {
         if (job->how->part >= 0 && (unsigned)job->how->part != part) continue;
         TRY(run_in_own_memory(job, part, error));

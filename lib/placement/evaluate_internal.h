@@ -15,7 +15,8 @@ struct job {
     bool place, evict;
     const struct triggering *trigger; /* NULL: of the whole */
     struct evaluation_result *result;
-    struct buf lines; /* of decisions */
+    struct buf lines;   /* of decisions */
+    struct cells sizes; /* of packages that were asked about: whether it is published, and its size */
 };
 
 /* A line for the audit, and for who listens. */

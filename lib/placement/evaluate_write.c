@@ -50,7 +50,8 @@ void job_tell(struct job *job, struct str edge, const struct candidate *candidat
 enum status job_write_lines(struct job *job, struct error *error)
 {
     static const struct store_put put = {.condition = STORE_IF_ABSENT, .content_type = "application/x-ndjson"};
-    if (job->lines.length == 0 || job->how->dry_run) return STATUS_OK;
+    if (job->how->dry_run) job->lines.length = 0;
+    if (job->lines.length == 0) return STATUS_OK;
     struct calendar c = clock_calendar(job->how->now);
     struct str day = demand_day(job->io.arena, job->how->now);
     struct str key = arena_printf(job->io.arena, "decisions/" STR_FMT "/%02d%02d%02d-%016llx.jsonl", STR_ARG(day), c.hour, c.minute,

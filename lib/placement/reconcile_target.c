@@ -186,12 +186,22 @@ static enum status install_file(const struct target *target, struct io io, const
     return status;
 }
 
+/* It came whole, and could not be installed or said to be held: it need not come again. */
+static bool came_before(struct arena *arena, const char *path, const struct package_source *source)
+{
+    struct stat there;
+    if (source->sha256.length == 0 || stat(path, &there) != 0 || (uint64_t)there.st_size != source->size) return false;
+    return str_equal(part_file_sha256(arena, path), source->sha256);
+}
+
 enum status target_put(const struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
                        struct str *sha256, struct error *error)
 {
     if (!target->directory) return put_into_store(target, io, name, source, sha256, error);
-    TRY(put_into_directory(target, io, name, source, sha256, error));
-    return target->store ? install_file(target, io, name, file_of(target, io.arena, name).data, error) : STATUS_OK;
+    const char *path = file_of(target, io.arena, name).data;
+    *sha256 = source->sha256;
+    if (!came_before(io.arena, path, source)) TRY(put_into_directory(target, io, name, source, sha256, error));
+    return target->store ? install_file(target, io, name, path, error) : STATUS_OK;
 }
 
 enum status target_remove(const struct target *target, struct io io, const struct package_name *name, struct error *error)

@@ -126,6 +126,34 @@ static int by_lan(const void *a, const void *b)
     return str_compare(one->lan, other->lan);
 }
 
+/* By code where two have one text, so that every load finds the same. */
+static int by_text(const void *a, const void *b)
+{
+    const struct lan_entry *one = *(const struct lan_entry *const *)a, *other = *(const struct lan_entry *const *)b;
+    int order = str_compare(one->lan, other->lan);
+    return order ? order : str_compare(one->code, other->code);
+}
+
+static void index_texts(struct arena *arena, struct registry *registry)
+{
+    registry->lans_by_text = arena_array(arena, registry->lan_count, sizeof *registry->lans_by_text);
+    for (size_t i = 0; i < registry->lan_count; i++) registry->lans_by_text[i] = &registry->lans[i];
+    if (registry->lan_count > 0) qsort(registry->lans_by_text, registry->lan_count, sizeof *registry->lans_by_text, by_text);
+}
+
+static const struct lan_entry *lan_by_text(const struct registry *registry, struct str lan)
+{
+    size_t low = 0, high = registry->lan_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_compare(registry->lans_by_text[middle]->lan, lan) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < registry->lan_count && str_equal(registry->lans_by_text[low]->lan, lan) ? registry->lans_by_text[low] : NULL;
+}
+
 static void index_lans(struct arena *arena, struct registry *registry)
 {
     size_t most = 0;
@@ -159,6 +187,7 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
     registry.lan_source_count = lans.count;
     parse_edges(io.arena, &registry);
     parse_lans(io.arena, &registry);
+    index_texts(io.arena, &registry);
     index_lans(io.arena, &registry);
     *out = registry;
     return STATUS_OK;
@@ -282,13 +311,6 @@ const struct edge *registry_edge_of(const struct registry *registry, struct str 
     const struct registry_served *found =
         registry->served_count > 0 ? bsearch(&sought, registry->served, registry->served_count, sizeof sought, by_lan) : NULL;
     return found ? found->edge : NULL;
-}
-
-static const struct lan_entry *lan_by_text(const struct registry *registry, struct str lan)
-{
-    for (size_t i = 0; i < registry->lan_count; i++)
-        if (str_equal(registry->lans[i].lan, lan)) return &registry->lans[i];
-    return NULL;
 }
 
 static bool is_caller(const struct edge *edge, const struct address *caller)

@@ -48,6 +48,7 @@ struct registry {
     struct edge *edges; /* by id */
     size_t edge_count;
     struct lan_entry *lans; /* by code */
+    const struct lan_entry **lans_by_text;
     size_t lan_count;
     struct registry_served *served; /* by LAN: which edge serves it, also where it lists its code */
     size_t served_count;

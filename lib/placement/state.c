@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "base/encode.h"
 #include "lib/config/config.h"
 #include "lib/placement/name.h"
 
@@ -17,15 +16,6 @@ static enum status read_name(struct config *member, struct str name, struct str 
     if (package_name_parse(name, &ignored, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(member->path));
     *out = arena_copy(member->arena, name);
     return STATUS_OK;
-}
-
-static enum status read_digest(struct config *member, struct str *sha256, struct error *error)
-{
-    struct str bytes;
-    *sha256 = (struct str){0};
-    TRY(config_text(member, "sha256", CONFIG_OPTIONAL, sha256, error));
-    if (!sha256->data || (sha256->length == 64 && hex_decode(member->arena, *sha256, &bytes))) return STATUS_OK;
-    return config_refuse(member, "sha256", error, "must be 64 hexadecimal digits");
 }
 
 static void write_member(struct buf *out, bool first, struct str package, int64_t since)
@@ -92,7 +82,7 @@ static enum status read_wanted(void *context, struct str name, struct config *me
     if (!policy_rule_parse(reason, &package->reason)) return config_refuse(member, "reason", error, "is no rule");
     TRY(config_choice(member, "state", CONFIG_OPTIONAL, states, &state, error));
     TRY(config_whole(member, "size", CONFIG_REQUIRED, 0, SIZE_MOST, &package->size, error));
-    TRY(read_digest(member, &package->sha256, error));
+    TRY(config_sha256(member, "sha256", CONFIG_OPTIONAL, &package->sha256, error));
     package->pending = state == 1;
     wanted->count++;
     return STATUS_OK;
@@ -198,7 +188,7 @@ static enum status read_held(void *context, struct str name, struct config *memb
     TRY(read_name(member, name, &package->package, error));
     TRY(config_time(member, "since", CONFIG_REQUIRED, &package->since, error));
     TRY(config_whole(member, "size", CONFIG_REQUIRED, 0, SIZE_MOST, &package->size, error));
-    TRY(read_digest(member, &package->sha256, error));
+    TRY(config_sha256(member, "sha256", CONFIG_OPTIONAL, &package->sha256, error));
     TRY(config_text(member, "validator", CONFIG_OPTIONAL, &package->validator, error));
     TRY(config_choice(member, "state", CONFIG_OPTIONAL, held_states, &state, error));
     package->state = (enum held_state)state;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/random.h"
 
 static const uint64_t SIZE_MOST = UINT64_C(1) << 53;
 enum { REQUESTS_FIRST = 1 << 16, NAMES_FIRST = 1 << 12 };
@@ -170,20 +171,6 @@ enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct tra
 
 /* --- making */
 
-/* splitmix64: the same everywhere. */
-static uint64_t random_of(uint64_t *state)
-{
-    uint64_t z = (*state += UINT64_C(0x9e3779b97f4a7c15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static double fraction_of(uint64_t *state)
-{
-    return (double)(random_of(state) >> 11) * 0x1p-53;
-}
-
 enum { WEEK_DAYS = 7, RELEASES = 6, RELEASE_HOUR = 20 };
 
 /* Each app is a full package and a patch. */
@@ -196,24 +183,16 @@ struct week {
 
 static uint64_t package_size(uint64_t *random)
 {
-    double u = fraction_of(random);
+    double u = random_fraction(random);
     return (uint64_t)(4e6 * exp(u * u * 6.2)); /* 4 MB to 2 GB, most of them small */
 }
 
 static uint32_t pick_app(struct week *week, uint32_t lan)
 {
     const struct trace_recipe *recipe = week->recipe;
-    double wanted = fraction_of(&week->random) * week->popularity[recipe->apps - 1];
-    uint32_t low = 0, high = recipe->apps - 1;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (week->popularity[middle] < wanted)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool own_taste = fraction_of(&week->random) < 0.3;
-    return own_taste ? (low + lan * 97) % recipe->apps : low;
+    uint32_t app = random_pick(&week->random, week->popularity, recipe->apps);
+    bool own_taste = random_fraction(&week->random) < 0.3;
+    return own_taste ? (app + lan * 97) % recipe->apps : app;
 }
 
 /* An hour of the day's part of a day's requests: few at night, most at nine in the evening. */
@@ -225,19 +204,19 @@ static double hour_weight(double hour)
 static int64_t pick_time(struct week *week)
 {
     for (;;) {
-        double day = floor(fraction_of(&week->random) * WEEK_DAYS), hour = fraction_of(&week->random) * 24;
-        if (fraction_of(&week->random) * 1.9 <= hour_weight(hour)) return (int64_t)((day * 24 + hour) * CLOCK_HOUR);
+        double day = floor(random_fraction(&week->random) * WEEK_DAYS), hour = random_fraction(&week->random) * 24;
+        if (random_fraction(&week->random) * 1.9 <= hour_weight(hour)) return (int64_t)((day * 24 + hour) * CLOCK_HOUR);
     }
 }
 
 /* A third of the devices that have the app ask within hours of a release. */
 static bool pick_release(struct week *week, struct trace_request *request)
 {
-    if (fraction_of(&week->random) >= 0.15) return false;
-    uint32_t which = (uint32_t)(random_of(&week->random) % RELEASES);
-    double hours = -4 * log(1 - fraction_of(&week->random));
+    if (random_fraction(&week->random) >= 0.15) return false;
+    uint32_t which = (uint32_t)(random_next(&week->random) % RELEASES);
+    double hours = -4 * log(1 - random_fraction(&week->random));
     request->time = (int64_t)((which * 24.0 + RELEASE_HOUR + hours) * CLOCK_HOUR);
-    request->object = (2 * week->recipe->apps) + 2 * which + (fraction_of(&week->random) < 0.6);
+    request->object = (2 * week->recipe->apps) + 2 * which + (random_fraction(&week->random) < 0.6);
     return request->time < WEEK_DAYS * (int64_t)CLOCK_DAY;
 }
 
@@ -270,10 +249,10 @@ void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct t
     for (uint32_t i = 0; i < recipe->apps; i++) week.popularity[i] = (i ? week.popularity[i - 1] : 0) + pow(i + 1.0, -0.9);
     const uint64_t *sizes = make_sizes(arena, &week);
     for (uint64_t i = 0; i < recipe->requests; i++) {
-        struct trace_request request = {.lan = (uint32_t)(random_of(&week.random) % recipe->lans)};
+        struct trace_request request = {.lan = (uint32_t)(random_next(&week.random) % recipe->lans)};
         if (!pick_release(&week, &request)) {
             request.time = pick_time(&week);
-            request.object = 2 * pick_app(&week, request.lan) + (fraction_of(&week.random) < 0.3);
+            request.object = 2 * pick_app(&week, request.lan) + (random_fraction(&week.random) < 0.3);
         }
         add_request(&builder, request, sizes[request.object]);
     }

@@ -52,13 +52,6 @@ static enum status counted(struct store *store, enum status status)
     return status;
 }
 
-enum status store_check_key(struct str key, struct error *error)
-{
-    ENSURE(store_is_key(key), error, STATUS_INVALID, "'" STR_FMT "' is not a key: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/'",
-           STR_ARG(str_first(key, 128)));
-    return STATUS_OK;
-}
-
 static enum status check(struct io io, struct str key, struct error *error)
 {
     TRY(store_check_key(key, error));

@@ -27,6 +27,9 @@ void store_offer_credentials(struct store *, struct str id, struct str secret, s
 /* The key of what the bucket calls `name`, as its notifications have it: what stands behind the store's prefix. False where that is another
  * one, or what stands there is no key. */
 bool store_key_of(struct store *, struct str name, struct str *key);
+/* The key of the object that `address` names in the store of that URL: s3://bucket/prefix/key, or file:///directory/key. A slice of it.
+ * STATUS_INVALID where it is in another store, or no key. */
+enum status store_locate(const char *store_url, struct str address, struct str *key, struct error *);
 
 struct store_object {
     struct str key;

@@ -52,7 +52,7 @@ static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
 }
 
 bool store_is_key(struct str key);
-enum status store_check_key(struct str key, struct error *); /* STATUS_INVALID, with words */
+enum status store_check_key(struct str key, struct error *); /* STATUS_INVALID, with what a key is */
 /* A key, a key with '/' behind it, the start of one, or nothing. */
 bool store_is_prefix(struct str prefix);
 

@@ -35,3 +35,29 @@ bool store_is_key(struct str key)
     size_t slash = str_find_last(key, '/');
     return is_segment(slash < key.length ? str_from(key, slash + 1) : key);
 }
+
+enum status store_check_key(struct str key, struct error *error)
+{
+    ENSURE(store_is_key(key), error, STATUS_INVALID, "'" STR_FMT "' is not a key: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/'",
+           STR_ARG(str_first(key, 128)));
+    return STATUS_OK;
+}
+
+/* What a store's keys stand behind: "/prefix/" or "/directory/". */
+static bool cut_root(struct str root, struct str path, struct str *key)
+{
+    while (str_ends(root, S("/"))) root.length--;
+    *key = str_from(path, root.length + 1);
+    return str_starts(path, root) && path.length > root.length && path.data[root.length] == '/';
+}
+
+enum status store_locate(const char *store_url, struct str address, struct str *key, struct error *error)
+{
+    struct url store, object;
+    TRY(url_parse(str_of(store_url), &store, error));
+    TRY(url_parse(address, &object, error));
+    bool same = str_equal(store.scheme, object.scheme) && str_equal(store.authority, object.authority) && !object.has_query;
+    ENSURE(same && cut_root(store.path, object.path, key), error, STATUS_INVALID, "'" STR_FMT "' is not in the store",
+           STR_ARG(str_first(address, 256)));
+    return store_check_key(*key, error);
+}

@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "lib/http/ca_bundle.h"
 
 enum {
     IDLE_CALLS = 64,
@@ -40,18 +41,6 @@ struct wire_call {
     char carry[CURL_MAX_WRITE_SIZE];
     char reason[CURL_ERROR_SIZE];
 };
-
-/* Amazon Linux, Debian and Alpine keep the authorities' certificates in different places, and a static libcurl knows none of them. */
-static const char *find_ca_bundle(void)
-{
-    const char *const places[] = {
-        getenv("PAKHUS_CA_BUNDLE"),           getenv("SSL_CERT_FILE"), "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem",     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    };
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (places[i] && places[i][0] && access(places[i], R_OK) == 0) return places[i];
-    return NULL;
-}
 
 static void set_up_curl(void)
 {
@@ -106,7 +95,7 @@ static struct wire_call *take_call(struct wire *wire)
         wire->idle = call->next;
         wire->idle_count--;
     }
-    if (!wire->ca_bundle) wire->ca_bundle = find_ca_bundle();
+    if (!wire->ca_bundle) wire->ca_bundle = http_ca_bundle();
     pthread_mutex_unlock(&wire->lock);
     return call ? call : call_new(wire);
 }

@@ -26,6 +26,7 @@ struct order {
 /* Behind it stand the entries, and then the buckets, as many as there are entries. */
 struct hits {
     uint32_t capacity, count;
+    uint32_t fresh; /* from here on no entry has been used yet, nor its memory touched */
     uint32_t free;
     struct order failed, used;
     uint64_t version;
@@ -55,10 +56,8 @@ struct hits *hits_init(void *memory, uint32_t capacity)
     memset(hits, 0, sizeof *hits);
     hits->capacity = capacity;
     hits->failed = hits->used = (struct order){NONE, NONE};
-    for (uint32_t i = 0; i < capacity; i++) {
-        hits->entries[i] = (struct entry){.next = i + 1 < capacity ? i + 1 : NONE};
-        buckets(hits)[i] = NONE;
-    }
+    hits->free = NONE;
+    for (uint32_t i = 0; i < capacity; i++) buckets(hits)[i] = NONE;
     return hits;
 }
 
@@ -132,19 +131,19 @@ static void drop(struct hits *hits, struct entry *entry)
     hits->count--;
 }
 
-static void make_room(struct hits *hits)
+static uint32_t take_free(struct hits *hits)
 {
-    if (hits->free != NONE) return;
-    uint32_t victim = hits->failed.oldest != NONE ? hits->failed.oldest : hits->used.oldest;
-    drop(hits, &hits->entries[victim]);
+    if (hits->free == NONE && hits->fresh < hits->capacity) return hits->fresh++;
+    if (hits->free == NONE) drop(hits, &hits->entries[hits->failed.oldest != NONE ? hits->failed.oldest : hits->used.oldest]);
+    uint32_t index = hits->free;
+    hits->free = hits->entries[index].next;
+    return index;
 }
 
 static struct entry *add(struct hits *hits, const unsigned char id[32], enum kind kind)
 {
-    make_room(hits);
-    uint32_t index = hits->free, *bucket = bucket_of(hits, id);
+    uint32_t index = take_free(hits), *bucket = bucket_of(hits, id);
     struct entry *entry = &hits->entries[index];
-    hits->free = entry->next;
     *entry = (struct entry){.kind = (uint8_t)kind, .next = *bucket};
     memcpy(entry->id, id, 32);
     *bucket = index;
@@ -288,7 +287,7 @@ static double frequency_of(const struct entry *resource, int64_t now)
 
 void hits_stale(struct hits *hits, double least, int64_t now, bool forget, hits_resource_fn *each, void *context)
 {
-    for (uint32_t i = 0; i < hits->capacity; i++) {
+    for (uint32_t i = 0; i < hits->fresh; i++) {
         struct entry *entry = &hits->entries[i];
         double frequency = frequency_of(entry, now);
         if (entry->kind != RESOURCE || frequency >= least) continue;

@@ -16,7 +16,8 @@ enum { HITS_LEAST = 16, HITS_MOST = 1 << 24 };
 size_t hits_size(uint32_t capacity);
 uint32_t hits_capacity_in(size_t size);
 
-/* An empty table in `memory`, of hits_size(capacity) bytes, aligned for int64_t. `capacity` from HITS_LEAST to HITS_MOST. */
+/* An empty table in `memory`, of hits_size(capacity) bytes, aligned for int64_t; what is not needed yet is not touched. `capacity` from
+ * HITS_LEAST to HITS_MOST. */
 struct hits *hits_init(void *memory, uint32_t capacity);
 
 /* How a node learns that an update has succeeded. */

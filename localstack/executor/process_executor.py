@@ -1,4 +1,4 @@
-"""Runs LocalStack's Lambda functions as processes of this machine, each under the Lambda runtime interface emulator, so that no Docker is needed.
+"""Runs LocalStack's Lambda functions as processes of this machine, each under the Lambda runtime interface emulator: no Docker is needed.
 
 LocalStack finds it by the entry point beside this file, where PYTHONPATH names the folder; LAMBDA_RUNTIME_EXECUTOR=process selects it, and
 PAKHUS_EMULATOR says where the emulator is. The architecture that a function names is passed over: what is deployed must run here.

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from support import apks
+from support import apks, shop
 from support import localstack as localstacks
 from support.deployed import Deployed, deploy
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
+from support.shop import Shop
 
 pytest_plugins = ["support.token_levels"]
 
@@ -71,6 +72,19 @@ def file_store(tmp_path: Path) -> str:
     folder = tmp_path / "store"
     folder.mkdir()
     return f"file://{folder}"
+
+
+@pytest.fixture(params=["file", "minio"])
+def store(request: pytest.FixtureRequest) -> Shop:
+    """An empty store of either kind."""
+    if request.param == "file":
+        return Shop(request.getfixturevalue("file_store"))
+    return shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
+
+
+@pytest.fixture
+def directory(file_store: str) -> Shop:
+    return Shop(file_store)
 
 
 @pytest.fixture(scope="session")

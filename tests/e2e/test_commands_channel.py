@@ -15,18 +15,6 @@ from support.servers import Servers
 from support.shop import Shop
 
 
-@pytest.fixture(params=["file", "minio"])
-def store(request: pytest.FixtureRequest) -> Shop:
-    if request.param == "file":
-        return Shop(request.getfixturevalue("file_store"))
-    return shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
-
-
-@pytest.fixture
-def directory(file_store: str) -> Shop:
-    return Shop(file_store)
-
-
 def table(store: Shop, app: str = "APP") -> dict[str, Any]:
     found: dict[str, Any] = json.loads(store.run("channel", "list", app, "--json").stdout)
     return found

@@ -12,18 +12,6 @@ from support.placed import EDGE
 from support.shop import Shop
 
 
-@pytest.fixture(params=["file", "minio"])
-def store(request: pytest.FixtureRequest) -> Shop:
-    if request.param == "file":
-        return Shop(request.getfixturevalue("file_store"))
-    return shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
-
-
-@pytest.fixture
-def directory(file_store: str) -> Shop:
-    return Shop(file_store)
-
-
 def given(store: Shop, folder: Path, *command: str, text: str) -> "subprocess.CompletedProcess[str]":
     path = folder / "given.json"
     path.write_text(text)

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from support import apks, client, placed, shop
-from support.servers import Minio, Servers, clean_environment, pakhus_binary
+from support.servers import Minio, Nginx, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 
 BIG = "v1+v2+v3"  # 18 MB
@@ -58,10 +59,25 @@ class Site:
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
 
-    def start(self, store: Shop) -> "subprocess.Popen[bytes]":
-        """One that can be killed."""
+    def start(self, store: Shop, size: int) -> tuple["subprocess.Popen[bytes]", int]:
+        """One that runs; so much of a package has come by it, or a little more, which is returned."""
         command: list[str | Path] = [pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", store.store, "--dir", self.folder]
-        return subprocess.Popen(command, env={**clean_environment(), **store.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(command, env={**clean_environment(), **store.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 60
+        while time.monotonic() < end and running.poll() is None:
+            there = max((part.stat().st_size for part in self.folder.glob("*.part")), default=0)
+            if there >= size:
+                return running, there
+            time.sleep(0.02)
+        running.kill()
+        running.wait()
+        raise AssertionError("it never came so far")
+
+    def kill(self, store: Shop, size: int) -> int:
+        running, there = self.start(store, size)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        return there
 
 
 @pytest.fixture(params=["file", "minio"])
@@ -86,6 +102,13 @@ def furnished(site: Site) -> Site:
     site.publish("v2")
     site.store.channel("APP", "huawei", json.loads(INFO))
     return site
+
+
+def slowly(servers: Servers, minio: Minio, bucket: str, rate: str) -> Shop:
+    """The origin behind a line of so many bytes a second."""
+    line = ("server {{ listen 127.0.0.1:{{{{port}}}}; location / {{ proxy_pass {url}; proxy_http_version 1.1; proxy_set_header Host $http_host;"
+            " proxy_set_header Connection ''; proxy_request_buffering off; limit_rate {rate}; }} }}")
+    return shop.minio_shop(minio, bucket, endpoint=servers.nginx(line.format(url=minio.url, rate=rate)).url)
 
 
 def later(**span: float) -> str:
@@ -208,47 +231,32 @@ def test_a_digest_that_is_another_is_no_copy(local: Site) -> None:
     assert "APP_1.0.apk" not in local.files() and placed.states(local.store) in ({"APP/1.0": "copying"}, {"APP/1.0": "wanted"})
 
 
-def wait_for_part(site: Site, size: int, running: "subprocess.Popen[bytes]") -> int:
-    """Until so much of a package has come."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end and running.poll() is None:
-        for part in site.folder.glob("*.part") if site.folder.exists() else []:
-            there = part.stat().st_size
-            if there >= size:
-                return there
-        time.sleep(0.02)
-    raise AssertionError("it never came so far")
+def base_bytes(seen: Nginx) -> int:
+    return sum(one.bytes_sent for one in seen.requests() if one.uri.split("?")[0].endswith("base.apk"))
 
 
 def test_a_copy_that_was_killed_goes_on(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:
     remote.publish(BIG, "2.0")
     size = remote.packages["APP/2.0"]["size"]
     remote.want("APP/2.0")
-    slow = servers.recorder(minio.url, "limit_rate 2m;")
+    slow = slowly(servers, minio, bucket, "2m")
     for enough in size // 4, size // 2:
-        running = remote.start(shop.minio_shop(minio, bucket, endpoint=slow.url))
-        there = wait_for_part(remote, enough, running)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        there = remote.kill(slow, enough)
         assert placed.states(remote.store) == {"APP/2.0": "copying"} and "APP_2.0.apk" not in remote.files()
     seen = servers.recorder(minio.url)
     result = remote.sync(store=shop.minio_shop(minio, bucket, endpoint=seen.url))
     assert (result["copied"], result["failed"]) == (1, 0)
     assert (remote.folder / "APP_2.0.apk").read_bytes() == stored_base(BIG)
     assert remote.files() == ["APP_2.0.apk"]
-    body = sum(one.bytes_sent for one in seen.requests() if one.uri.split("?")[0].endswith("base.apk"))
-    assert 0 < body <= size - there
+    assert 0 < base_bytes(seen) <= size - there
 
 
 def test_what_came_of_another_package_is_not_used(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:
     """Between the two runs the version was taken back and published anew, with other bytes."""
     remote.publish(BIG, "2.0")
     remote.want("APP/2.0")
-    slow = servers.recorder(minio.url, "limit_rate 2m;")
-    running = remote.start(shop.minio_shop(minio, bucket, endpoint=slow.url))
-    wait_for_part(remote, 1 << 20, running)
-    running.kill()
-    running.wait()
+    slow = slowly(servers, minio, bucket, "2m")
+    remote.kill(slow, 1 << 20)
     remote.store.run("unpublish", "APP", "2.0")
     remote.publish("page-aligned", "2.0")
     remote.want("APP/2.0")
@@ -256,12 +264,29 @@ def test_what_came_of_another_package_is_not_used(remote: Site, servers: Servers
     assert (remote.folder / "APP_2.0.apk").read_bytes() == stored_base("page-aligned")
 
 
+def test_a_person_sees_it_come(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:
+    remote.publish(BIG, "2.0")
+    remote.want("APP/2.0")
+    slow = slowly(servers, minio, bucket, "6m")
+    master, terminal = pty.openpty()
+    command: list[str | Path] = [pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", slow.store, "--dir", remote.folder]
+    running = subprocess.Popen(command, env={**clean_environment(), **slow.env}, stdout=subprocess.DEVNULL, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while more := os.read(master, 4096):
+            shown += more
+    os.close(master)
+    assert running.wait(60) == 0
+    assert b"APP_2.0.apk" in shown and b"%" in shown and b"[" in shown
+    assert b"shop-1: 1 copied" in shown
+
+
 def test_two_at_once_do_not_mix(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:
     remote.publish(BIG, "2.0")
     remote.want("APP/2.0")
-    slow = servers.recorder(minio.url, "limit_rate 4m;")
-    running = remote.start(shop.minio_shop(minio, bucket, endpoint=slow.url))
-    wait_for_part(remote, 1 << 20, running)
+    slow = slowly(servers, minio, bucket, "4m")
+    running, _ = remote.start(slow, 1 << 20)
     done = remote.store.run("edge", "sync", "--edge", "shop-1", "--dir", remote.folder, check=False)
     assert done.returncode == 1 and "another process" in done.stderr
     assert running.wait(60) == 0
@@ -291,6 +316,17 @@ def test_a_full_disk_takes_what_fits(local: Site, tmp_path: Path) -> None:
         local.want("APP/1.0")
         assert local.sync(folder=disk)["deleted"] == 1
         assert [path.name for path in disk.iterdir()] == ["APP_1.0.apk"]
+
+
+def test_what_came_whole_does_not_come_again(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:
+    """Killed after the file was there and before that was said."""
+    remote.want("APP/1.0")
+    remote.sync()
+    placed.put(remote.store, f"held/shop-1/{placed.LAST - 9}", '{"edge":"shop-1","packages":{}}', minio)
+    seen = servers.recorder(minio.url)
+    assert remote.sync(store=shop.minio_shop(minio, bucket, endpoint=seen.url))["copied"] == 1
+    assert placed.states(remote.store) == {"APP/1.0": "held"} and remote.files() == ["APP_1.0.apk"]
+    assert not base_bytes(seen)
 
 
 def test_what_makes_no_sense_is_said(local: Site, tmp_path: Path) -> None:
@@ -348,6 +384,35 @@ def test_verify_finds_what_rotted_where_it_splices(local: Site, tmp_path: Path) 
         file.write(b"\xff\x00\xff")
     assert local.sync("--verify")["copied"] == 1
     assert base.read_bytes() == stored_base("v2")
+
+
+def test_a_version_that_was_published_anew_replaces_the_old_one_where_it_splices(local: Site, tmp_path: Path) -> None:
+    placed.register(local.store, tmp_path, splices=True)
+    local.want("APP/1.0")
+    local.sync()
+    local.store.run("unpublish", "APP", "1.0")
+    local.publish("v3")
+    local.want("APP/1.0")
+    assert local.sync()["copied"] == 1
+    assert (local.folder / "packages/APP/1.0/base.apk").read_bytes() == stored_base("v3")
+
+
+def test_a_full_disk_where_it_splices(remote: Site, servers: Servers, minio: Minio, bucket: str, tmp_path: Path) -> None:
+    """What came and has no room to be installed waits there, and is not fetched again and again."""
+    placed.register(remote.store, tmp_path, splices=True)
+    remote.publish(BIG, "2.0")
+    remote.want("APP/2.0")
+    seen = servers.recorder(minio.url)
+    through = shop.minio_shop(minio, bucket, endpoint=seen.url)
+    with small_disk(tmp_path / "disk", 24 << 20) as disk:
+        assert remote.sync(code=1, folder=disk, store=through)["failed"] == 1
+        assert base_bytes(seen) == remote.packages["APP/2.0"]["size"]
+        assert remote.sync(code=1, folder=disk, store=through)["failed"] == 1
+        subprocess.run(["mount", "-o", f"remount,size={64 << 20}", disk], check=True)
+        assert remote.sync(folder=disk, store=through)["copied"] == 1
+        assert base_bytes(seen) == remote.packages["APP/2.0"]["size"]
+        assert (disk / "packages/APP/2.0/base.apk").read_bytes() == stored_base(BIG)
+        assert not list(disk.glob("*.apk*"))
 
 
 # --- what serves it

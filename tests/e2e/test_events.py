@@ -68,9 +68,9 @@ def test_schedules_say_what_the_template_says() -> None:
 def test_make_invoke_prints_the_answer(env: dict[str, str]) -> None:
     """As `make invoke` calls it."""
     def invoke(function: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run([fetched("venv") / "bin/python", ROOT / "events/invoke.py", function, samples.path("channel-range-splice", "url")],
-                              env={**clean_environment(), "PAKHUS_FUNCTIONS": str(bootstrap(function).parents[1]), **env},
-                              capture_output=True, text=True, timeout=60)
+        command = [fetched("venv") / "bin/python", ROOT / "events/invoke.py", function, samples.path("channel-range-splice", "url")]
+        where = {"PAKHUS_FUNCTIONS": str(bootstrap(function).parents[1])}
+        return subprocess.run(command, env={**clean_environment(), **where, **env}, capture_output=True, text=True, timeout=60)
 
     done = invoke("channel-range-splice")
     answer = json.loads(done.stdout)

@@ -1,10 +1,10 @@
-"""template.yaml in a real LocalStack, as `sam deploy` brings it there: every function by URL, by direct invoke, by schedule and by the storage's
-notifications, with packages in LocalStack's S3 and in a MinIO. What is not built yet is skipped, by name."""
+"""template.yaml in a real LocalStack, as `sam deploy` brings it there: every function by URL, by direct invoke, by schedule and by the
+storage's notifications, with packages in LocalStack's S3 and in a MinIO. What is not built yet is skipped, by name."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -78,11 +78,24 @@ def test_a_direct_invoke_does_the_job(function: str, deployed: Deployed) -> None
     deployed.invoke(function, "schedule")
 
 
+def test_demand_brings_packages_to_an_edge(deployed: Deployed) -> None:
+    """As they are, and filled for a channel; whoever came first, the clock or we."""
+    deployed.needs("evaluate-cron", "reconcile")
+    deployed.invoke("evaluate-cron", "schedule")
+    deployed.invoke("reconcile", "schedule")
+    held = deployed.newest("held/shop-1")["packages"]
+    assert set(held) == set(samples.PLACED)
+    for name, file in samples.PLACED.items():
+        body = deployed.objects.get_object(Bucket=deployed.shelf, Key=file)["Body"].read()
+        assert hashlib.sha256(body).hexdigest() == held[name]["sha256"]
+    channel = deployed.objects.get_object(Bucket=deployed.shelf, Key=samples.PLACED["GAME/2.0/huawei"])["Body"].read()
+    assert channel == shop.offline(samples.KIND, json.dumps({"channel": "huawei"})).read_bytes()
+
+
 def test_an_upload_becomes_a_package(deployed: Deployed) -> None:
     """By the bucket's own notification; a MinIO does not know Lambda, so there its event is sent."""
     deployed.needs("prepare-upload", "channel-range-splice")
-    bucket, key = urlsplit(deployed.store.store).netloc, "uploads/GAME/2.1.apk"
-    deployed.objects.put_object(Bucket=bucket, Key=key, Body=apks.made("v1+v2").read_bytes())
+    deployed.objects.put_object(Bucket=deployed.bucket, Key="uploads/GAME/2.1.apk", Body=apks.made("v1+v2").read_bytes())
     if deployed.kind == "minio":
         deployed.invoke("prepare-upload", "s3")
     until(lambda: ask(deployed, "/packages/GAME/2.1/huawei.apk", "bytes=0-0").status in (206, 302), 60, "package.json")

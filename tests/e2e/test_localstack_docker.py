@@ -1,4 +1,4 @@
-"""The other way to LocalStack: in Docker, with its own executor, which runs the very zips in AWS's images. Tried where there is a Docker."""
+"""The other way to LocalStack: in Docker, with its own executor, which runs the very zips in AWS's images. Where there is a Docker."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from support import localstack, samples
 from support.localstack import DockerMissing, LocalStack
-from support.servers import bootstrap, free_port
+from support.servers import free_port
 from support.shop import Shop
 
 
@@ -24,8 +24,6 @@ def composed() -> Iterator[tuple[LocalStack, str]]:
 
 def test_a_slice_comes_from_a_container(composed: tuple[LocalStack, str], tmp_path: Path) -> None:
     running, inside = composed
-    if not bootstrap("channel-range-splice").exists():
-        pytest.skip("channel-range-splice is not built")
     where = localstack.own_store(running, "pakhus", inside)
     stack = localstack.deploy(running, tmp_path / "deploy", "pakhus", {**where.parameters, "Redirect": "never"})
     samples.fill(Shop(where.url, where.credentials), tmp_path)

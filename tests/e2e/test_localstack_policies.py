@@ -1,9 +1,10 @@
-"""What each function of template.yaml may touch: its role's policy, as it was deployed, put before a MinIO, which enforces it; LocalStack doesn't."""
+"""What each function of template.yaml may touch: its role's policy, as it was deployed, before a MinIO, which enforces it; LocalStack does
+not."""
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,13 +14,14 @@ import botocore.client
 import pytest
 from botocore.exceptions import ClientError
 
-from support import client, samples
+from support import apks, client, samples, uploads
 from support.cache import ROOT
 from support.deployed import Deployed
 from support.function_url import FunctionUrl, unwrapped
 from support.gateway import Answer
 from support.servers import REGION, Minio, Servers, bootstrap
 from support.shop import Shop, minio_shop
+from support.uploads import Listener
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 FUNCTIONS = sorted(set(re.findall(r"arm64/([a-z-]+)\.zip", TEMPLATE)))
@@ -27,16 +29,18 @@ FUNCTIONS = sorted(set(re.findall(r"arm64/([a-z-]+)\.zip", TEMPLATE)))
 WRITERS: dict[str, set[str]] = {
     "packages/GAME/2.0/base.apk": {"prepare-upload"},
     "uploads/GAME/2.0.report.json": {"prepare-upload"},
-    "patches/GAME/1.0..2.0.diff": {"reconcile", "evaluate-cron", "query"},
+    "patches/GAME/1.0..2.0.diff": {"reconcile", "evaluate-cron", "evict-cron", "query"},
     "wanted/shop-1/1": {"evaluate-cron", "evict-cron", "query"},
-    "held/shop-1/1": {"reconcile", "evaluate-cron", "query"},
+    "held/shop-1/1": {"reconcile", "evaluate-cron", "evict-cron", "query"},
     "demand/live/d/h/p/i": {"query", "evaluate-cron", "evict-cron"},
     "demand/days/d/p": {"evaluate-cron", "evict-cron"},
     "decisions/d/x": {"evaluate-cron", "evict-cron"},
     "alerts/d/x": {"evaluate-cron", "evict-cron"},
     "policy/1": {"calibrate-cron"},
+    "samples/d/h/i": {"query", "calibrate-cron"},
     "tokens/edge-1/1": {"cache-token-verify"},
-    **{key: set() for key in ("releases/GAME/1", "channels/GAME/1", "edges/shop-1.json", "lans/x.json", "profiles/game-2.0/1", "scenes/x/1", "x")}}
+    **{key: set() for key in ("releases/GAME/1", "channels/GAME/1", "edges/shop-1.json", "lans/x.json", "profiles/game-2.0/1", "scenes/x/1",
+                              "x")}}
 READERS_OF_PACKAGES = {"channel-range-splice", "query", "evaluate-cron", "evict-cron", "calibrate-cron", "reconcile", "prepare-upload"}
 
 
@@ -70,6 +74,8 @@ def enforced(stacks: dict[str, Deployed], minio: Minio, tmp_path_factory: pytest
     bucket = minio.bucket(urlsplit(deployed.store.store).netloc)  # the one that the policies name
     store = minio_shop(minio, bucket)
     samples.fill(store, tmp_path_factory.mktemp("samples"))
+    for key, text in samples.placement(minio.store(minio.bucket("edge-enforced"))).items():
+        minio.client().put_object(Bucket=bucket, Key=key, Body=text.encode())
     return Enforced(minio, bucket, store, {function: policy(deployed, function) for function in FUNCTIONS})
 
 
@@ -88,7 +94,8 @@ def policy(deployed: Deployed, function: str) -> str:
 def test_the_policy_is_enough(function: str, enforced: Enforced, servers: Servers) -> None:
     if not bootstrap(function).exists():
         pytest.skip(f"{function} is not built")
-    env = {"PAKHUS_STORE": enforced.store.store, "PAKHUS_FLUSH": "sync", **samples.TOKENS, **enforced.credentials(function)}
+    edges = {"EDGES_ACCESS_KEY_ID": enforced.minio.access_key, "EDGES_SECRET_ACCESS_KEY": enforced.minio.secret_key}
+    env = {"PAKHUS_STORE": enforced.store.store, "PAKHUS_FLUSH": "sync", **edges, **samples.TOKENS, **enforced.credentials(function)}
     platform = next(one for one in ("url", "schedule", "s3") if samples.path(function, one).exists())
     with FunctionUrl(servers.emulator(bootstrap(function), env).url) as front:
         told: Any = front.invoke(samples.load(function, platform))
@@ -96,6 +103,21 @@ def test_the_policy_is_enough(function: str, enforced: Enforced, servers: Server
         samples.check(function, followed(unwrapped(told), samples.load(function, "url")["headers"].get("range")))
     else:
         assert not (isinstance(told, dict) and "errorType" in told), told
+        assert told.get("failed") in (None, 0, []), told
+    if function == "evaluate-cron":
+        assert (told["placed"], told["copied"]) == (2, 2)
+
+
+def test_the_policy_is_enough_to_prepare_an_upload(enforced: Enforced, servers: Servers) -> None:
+    """And to report of one that cannot be prepared; what the sample tells of is not there."""
+    place = uploads.of_minio(enforced.minio, enforced.bucket)
+    place.put(apks.made("v1+v2"), "uploads/GAME/2.1.apk")
+    place.put(apks.made("unsigned"))
+    listener = Listener(servers, replace(place, env=enforced.credentials("prepare-upload")))
+    told = listener.tell(uploads.s3(uploads.s3_record("uploads/GAME/2.1.apk"), uploads.s3_record()))
+    assert ([one["version"] for one in told["prepared"]], [one["version"] for one in told["failed"]]) == (["2.1"], ["2.0"]), told
+    assert place.report()["state"] == "failed"
+    assert place.get("uploads/GAME/2.1.report.json") is None
 
 
 def followed(answer: Answer, range: str | None) -> Answer:
@@ -109,9 +131,9 @@ def test_only_its_own_objects_are_written(function: str, enforced: Enforced) -> 
     for key, writers in WRITERS.items():
         if function in writers:
             continue  # the function itself tells, above
-        for act in (lambda: s3.put_object(Bucket=enforced.bucket, Key=key, Body=b"x"), lambda: s3.delete_object(Bucket=enforced.bucket, Key=key)):
+        for act, body in ((s3.put_object, {"Body": b"x"}), (s3.delete_object, {})):
             with pytest.raises(ClientError) as refused:
-                act()
+                act(Bucket=enforced.bucket, Key=key, **body)
             assert refused.value.response["Error"]["Code"] == "AccessDenied", (function, key)
 
 

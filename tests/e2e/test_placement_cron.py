@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from support import apks
+from support.demand import counted, lan_part
 from support.servers import Minio, Servers, clean_environment, pakhus_binary
 from support.shop import Shop, minio_shop, offline, run
 
@@ -23,14 +24,6 @@ NOON = f"{DAY}T12:00:00Z"
 POLICY = {"place": {"t1": 10, "t2": 2, "m": 3, "of": 5, "window": {"last": "1d"}},
           "evict": {"t3": 3, "n": 3, "of": 5, "window": {"last": "1d"}}}
 INFO = '{"channel":"huawei"}'
-
-
-def lan_part(lan: str) -> int:
-    """As lib/placement/lan.c has it."""
-    value = 2166136261
-    for byte in lan.encode():
-        value = (value ^ byte) * 16777619 & 0xFFFFFFFF
-    return (value ^ value >> 16) % 16
 
 
 @dataclass
@@ -67,8 +60,7 @@ class Store:
         return json.loads(self.get(keys[0])) if keys else None
 
     def demand(self, lan: str, package: str, hits: int, misses: int, day: str = DAY) -> None:
-        key = f"demand/live/{day}/11/{lan_part(lan):02}/{uuid.uuid4().hex}"
-        self.put(key, f"pakhus-demand 1\nL {lan}\nP {package} 3:{hits}+{misses}\n")
+        self.put(*counted(lan, package, hits, misses, day))
 
     def policy(self, policy: dict[str, Any] = POLICY) -> None:
         self.put("policy/9999999999999999", json.dumps(policy))

@@ -7,20 +7,8 @@ from typing import Any
 
 import pytest
 
-from support import placed, shop
+from support import placed
 from support.shop import Shop
-
-
-@pytest.fixture(params=["file", "minio"])
-def store(request: pytest.FixtureRequest) -> Shop:
-    if request.param == "file":
-        return Shop(request.getfixturevalue("file_store"))
-    return shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
-
-
-@pytest.fixture
-def directory(file_store: str) -> Shop:
-    return Shop(file_store)
 
 
 def publish(store: Shop, folder: Path, policy: Any) -> "subprocess.CompletedProcess[str]":

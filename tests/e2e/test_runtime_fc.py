@@ -193,6 +193,17 @@ def test_a_quick_function_tells_its_start_once(servers: Servers) -> None:
         assert [line.split()[2] for line in lines(wire)] == ["Start", "End"] * 2
 
 
+@pytest.mark.parametrize("quick", ["", "1"])
+def test_a_call_that_waits_for_others_starts_and_ends_once(quick: str, servers: Servers) -> None:
+    wire = start(servers, **({"WIRE_QUICK": quick} if quick else {}))
+    with FunctionCompute(wire.url) as platform:
+        answer = platform.http("GET", "/later/200")
+        assert (answer.status, answer.body) == (200, b"200 later\n")
+        assert platform.http("GET", "/later/0").body == b"0 later\n"
+    told = [line.split(" RequestId")[0] for line in lines(wire)]
+    assert told == ["FC Invoke Start", "FC Invoke End"] * 2
+
+
 def test_heads_may_be_as_large_as_the_platform_allows(platform: FunctionCompute) -> None:
     headers = [*platform.headers("/http-invoke"), ("X", "x" * 7000)]
     answer = platform.send("GET", "/header/8000?" + "q" * 4000, headers)

@@ -164,6 +164,25 @@ def test_a_connection_is_kept_and_pipelined(wire: Program) -> None:
     assert answer.endswith(b"\r\n\r\n\x00\x01\x02")
 
 
+@pytest.mark.parametrize("quick", ["", "1"])
+def test_calls_that_wait_for_others_hold_no_thread(quick: str, servers: Servers) -> None:
+    wire = start(servers, LC_THREADS="1", **({"WIRE_QUICK": quick} if quick else {}))
+    began = time.monotonic()
+    with ThreadPoolExecutor(40) as many:
+        answers = list(many.map(lambda number: ask(wire, "GET", f"/later/{number % 2 * 800}"), range(40)))
+    assert time.monotonic() - began < 8  # one after the other they would take 16 s
+    assert [(status, body) for status, _, body in answers] == [(200, b"%d later\n" % (number % 2 * 800)) for number in range(40)]
+    assert all(" status=200 " in line for line in log_lines(wire, 40))
+
+
+def test_a_client_that_leaves_while_its_call_waits(servers: Servers) -> None:
+    wire = start(servers)
+    with socket.create_connection(("127.0.0.1", port_of(wire))) as connection:
+        connection.sendall(b"GET /later/300 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert ask(wire, "GET", "/later/500")[2] == b"500 later\n"
+    assert wire.stop() == 0
+
+
 def test_quick_functions_answer_on_the_loop_or_on_a_worker(servers: Servers) -> None:
     wire = start(servers, WIRE_QUICK="1", WIRE_THREADS="1")
     with ThreadPoolExecutor(8) as pool:

@@ -5,7 +5,6 @@ import http.client
 import json
 import os
 import random
-import re
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -17,22 +16,11 @@ import pytest
 
 from support import apks, client, edge, shop
 from support.apks import GIB
-from support.servers import Minio, Program, Servers, pakhus_binary
+from support.servers import Minio, Servers
 from support.shop import Shop
-
-# AddressSanitizer shadows all memory, and keeps for a while what was freed.
-MEMORY = 8 if "address" in pakhus_binary().parent.parent.name else 1
 
 INFO = json.dumps({"channel": "huawei"})
 P = "/packages/APP/1.0/huawei.apk"
-
-
-def peak(program: Program) -> int:
-    """The most memory the process ever had, in bytes."""
-    status = Path(f"/proc/{program.process.pid}/status").read_text()
-    found = re.search(r"^VmHWM:\s+(\d+) kB", status, re.M)
-    assert found
-    return int(found[1]) * 1024
 
 
 def pull(url: str) -> Iterator[bytes]:
@@ -95,11 +83,11 @@ def test_under_a_thousandth_passes_the_function(minio: Minio, bucket: str, serve
         at = shop.region(package).start
         assert b"xiaomi" in chain.ask(P.replace("huawei", "xiaomi"), range=f"bytes={at}-{at + 99}").body
         [server] = [one for one in servers.running if one.name == "pakhus"]
-        assert peak(server) < MEMORY * 64 << 20
+        assert server.peak() < 64 << 20
         # the same store without redirects: every byte passes, none is kept
         proxy = chain.store.program(servers, "--redirect", "never")
         assert digest(pull(proxy.url + P)) == wanted
-        assert peak(proxy) < MEMORY * 96 << 20
+        assert proxy.peak() < 96 << 20
 
 
 @pytest.mark.parametrize("name", ["2-gib", "2-gib-v1"])
@@ -136,4 +124,4 @@ def test_past_two_gib(name: str, file_store: str, servers: Servers, tmp_path: Pa
     assert client.request(url, range="bytes=-5").header("content-range") == f"bytes {region.size - 5}-{region.size - 1}/{region.size}"
     if name == "2-gib":
         assert digest(pull(url)) == digest(read(path))
-    assert peak(program) < MEMORY * 64 << 20
+    assert program.peak() < 64 << 20

@@ -43,8 +43,8 @@ def test_a_bucket_in_the_path_is_told(minio: Minio, bucket: str) -> None:
 
 
 def test_channel_packages_on_function_compute(oss: Oss, minio: Minio, bucket: str, servers: Servers) -> None:
-    """Published by commands with keys of their own, served with the keys that the platform lends; the client reads as a CDN does that follows by
-    itself: slices of 512 KiB, the last one not clamped."""
+    """Published by commands with keys of their own, served with the keys that the platform lends; the client reads as a CDN does that
+    follows by itself: slices of 512 KiB, the last one not clamped."""
     store = Shop(oss.store(bucket), minio.credentials())
     package = store.publish(apks.made("v2+v3"))
     store.channel("APP", "huawei")

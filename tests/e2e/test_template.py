@@ -31,7 +31,8 @@ def test_sam_validate_finds_nothing(tmp_path: Path) -> None:
 def test_secrets_are_not_shown() -> None:
     parameters = re.findall(r"^  (\w+):\n((?:    .+\n)+)", TEMPLATE.split("\nParameters:\n")[1].split("\nConditions:")[0], re.M)
     secret = {name for name, fields in parameters if "NoEcho: true" in fields}
-    assert secret == {"StoreAccessKeyId", "StoreSecretAccessKey", "OriginSecret", "NodeSecret", "UrlKeys", "TokenKeys"}
+    keys = {f"{whose}{part}" for whose in ("Store", "Edge") for part in ("AccessKeyId", "SecretAccessKey")}
+    assert secret == {*keys, "OriginSecret", "NodeSecret", "UrlKeys", "TokenKeys"}
     assert all("Default:" in fields for _, fields in parameters)
     for name in secret:
         assert f"!Ref {name}" not in TEMPLATE.split("Outputs:")[1]

@@ -160,12 +160,6 @@ def sent(listener: Listener) -> int:
     return int(found[1])
 
 
-def peak(listener: Listener) -> int:
-    found = re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{listener.program.process.pid}/status").read_text(), re.M)
-    assert found
-    return int(found[1]) * 1024
-
-
 @pytest.fixture
 def large(place: Place) -> Iterator[Place]:
     place.put(apks.made("1-gib"))
@@ -179,7 +173,7 @@ def test_a_gibibyte_is_joined_in_the_store(large: Place, servers: Servers) -> No
     [prepared] = listener.tell(uploads.s3())["prepared"]
     assert prepared["size"] == apks.made("1-gib").stat().st_size + 4096
     assert sent(listener) < 20 * MIB
-    assert peak(listener) < 64 * MIB
+    assert listener.program.peak() < 64 * MIB
     if large.folder:
         base = large.folder / "packages/GAME/2.0/base.apk"
         assert json.loads(shop.run("inspect", base, "--json").stdout)

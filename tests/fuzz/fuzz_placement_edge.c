@@ -20,20 +20,29 @@ static void check_edge(struct arena *arena, const struct edge *edge)
     assert(str_equal(edge_format(arena, &again), text) && again.lan_count == edge->lan_count && again.quota == edge->quota);
 }
 
+static void check_written(struct arena *arena, const struct network *network)
+{
+    struct network again;
+    struct str written = network_format(arena, network), lan = lan_format(arena, S(""), network);
+    assert(network_parse(written, &again) && network_equal(network, &again));
+    assert(network_contains(network, &network->address));
+    check_lan(lan);
+    assert(lan_part(lan) < LAN_PARTS);
+}
+
 static void check_network(struct arena *arena, struct str text)
 {
     struct str mask = text, ip = str_cut(&mask, ' ');
-    struct network network, again;
+    struct network network;
+    struct address address;
     struct error error = {0};
+    if (network_parse(text, &network)) check_written(arena, &network);
     if (network_of(ip, mask, &network, &error) != STATUS_OK) {
         assert(error.status == STATUS_INVALID && error.text[0]);
         return;
     }
-    struct str written = network_format(arena, &network);
-    assert(network_contains(&network, &network.address));
-    assert(network_parse(written, &again) && network_equal(&network, &again));
-    check_lan(lan_format(arena, S(""), &network));
-    assert(lan_part(written) < LAN_PARTS);
+    assert(address_parse(ip, &address) && network_contains(&network, &address));
+    check_written(arena, &network);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

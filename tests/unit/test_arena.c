@@ -36,6 +36,22 @@ static void gives_pieces_that_do_not_overlap(void **state)
     }
 }
 
+static void grows_arrays(void **state)
+{
+    struct arena *arena = *state;
+    size_t capacity = 0, moved = 0;
+    int *items = NULL;
+    for (int i = 0; i < 5000; i++) {
+        int *before = items;
+        items = arena_grow(arena, items, (size_t)i, &capacity, sizeof *items);
+        moved += items != before;
+        assert_true((size_t)i < capacity);
+        items[i] = i;
+    }
+    for (int i = 0; i < 5000; i++) assert_int_equal(items[i], i);
+    assert_in_range(moved, 1, 16);
+}
+
 static void allows_nothing(void **state)
 {
     struct arena *arena = *state;
@@ -210,6 +226,7 @@ int main(void)
         test_with_arena(joins),
         test_with_arena(gives_zeroed_aligned_memory),
         test_with_arena(gives_pieces_that_do_not_overlap),
+        test_with_arena(grows_arrays),
         test_with_arena(allows_nothing),
         cmocka_unit_test(ends_the_process_where_a_size_overflows),
         test_with_arena(copies),

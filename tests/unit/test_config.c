@@ -311,6 +311,34 @@ static void refuses_in_the_caller_s_words(void **state)
     assert_string_equal(error.text, "policy.m: must be at most 5");
 }
 
+static void lists_of_texts_and_digests(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"{\"hosts\":[\"a\",\"b\",\"c\"]}", "policy.hosts: more than 2"},
+        {"{\"hosts\":[\"a\",1]}", "policy.hosts[1]: must be a string"},
+        {"{\"sha256\":\"ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef0123456789\"}", "policy.sha256: must be 64 lower-case"},
+        {"{\"sha256\":\"00\"}", "policy.sha256: must be 64 lower-case"},
+        {"{\"hosts\":[\"a\",\"b\"],\"sha256\":\"abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789\"}", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config c;
+        struct error error = {0};
+        struct str *hosts = NULL, sha256 = {0};
+        size_t count = 0;
+        assert_ok(config_open(*state, str_of(cases[i].text), "policy", &c, &error), &error);
+        enum status status = config_texts(&c, "hosts", CONFIG_OPTIONAL, 2, &hosts, &count, &error);
+        if (status == STATUS_OK) status = config_sha256(&c, "sha256", CONFIG_OPTIONAL, &sha256, &error);
+        assert_int_equal(status, cases[i].says ? STATUS_INVALID : STATUS_OK);
+        if (cases[i].says) assert_says(&error, cases[i].says);
+        if (cases[i].says) continue;
+        assert_int_equal(count, 2);
+        assert_str(hosts[1], S("b"));
+        assert_int_equal(sha256.length, 64);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -323,6 +351,7 @@ int main(void)
         test_with_arena(goes_into_objects),
         test_with_arena(goes_through_arrays),
         test_with_arena(goes_through_tables),
+        test_with_arena(lists_of_texts_and_digests),
         test_with_arena(bears_hostile_names),
         test_with_arena(keeps_its_own_text),
         test_with_arena(refuses_in_the_caller_s_words),

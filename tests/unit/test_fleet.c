@@ -53,17 +53,6 @@ static void versions_and_names(void **state)
     }
 }
 
-static void picks_by_share(void **state)
-{
-    static const double upto[] = {0.5, 0.75, 1};
-    (void)state;
-    assert_int_equal(site_pick(upto, 3, 0), 0);
-    assert_int_equal(site_pick(upto, 3, 0.4999), 0);
-    assert_int_equal(site_pick(upto, 3, 0.5), 1);
-    assert_int_equal(site_pick(upto, 3, 0.75), 2);
-    assert_int_equal(site_pick(upto, 3, 1), 2);
-}
-
 static struct fleet_plan small(void)
 {
     struct fleet_plan plan = FLEET_USUAL;
@@ -139,13 +128,10 @@ static void the_same_seed_gives_the_same(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(the_longest_unused_goes_first),
-        test_with_arena(versions_and_names),
-        test_with_arena(picks_by_share),
-        test_with_arena(nothing_is_old_where_nothing_changes),
-        test_with_arena(nothing_is_older_than_it_may_be),
-        test_with_arena(the_origin_sends_what_changed),
-        test_with_arena(the_same_seed_gives_the_same),
+        test_with_arena(the_longest_unused_goes_first),        test_with_arena(versions_and_names),
+
+        test_with_arena(nothing_is_old_where_nothing_changes), test_with_arena(nothing_is_older_than_it_may_be),
+        test_with_arena(the_origin_sends_what_changed),        test_with_arena(the_same_seed_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -159,6 +159,21 @@ static void a_clock_that_jumps_loses_nothing(void **state)
     demand_free(demand);
 }
 
+/* What was written of an hour that is out of memory again is not written over. */
+static void a_clock_that_goes_back_loses_nothing(void **state)
+{
+    static const int hours[] = {0, 1, 0, -1, 5, 5, 0, -40, -39, 2, 300, 0, 1, 2, 3, 4, 5, 6, 7, 0, -200, 0, 1};
+    struct fixture *f = *state;
+    struct demand *demand = demand_new(&(struct demand_options){0});
+    for (size_t i = 0; i < sizeof hours / sizeof *hours; i++) {
+        clock_set_now(f->now + hours[i] * (int64_t)CLOCK_HOUR);
+        ask(demand, "10.0.0.0/8", "A/1", false, clock_now(), 2);
+        flush(f, demand);
+    }
+    assert_str(all(f), S("10.0.0.0/8 A/1 46/0;"));
+    demand_free(demand);
+}
+
 static void a_store_that_is_down_loses_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -255,10 +270,10 @@ static int objects(struct fixture *f, const char *prefix)
 
 static void ask_for_days(struct fixture *f, struct demand *demand, int days)
 {
-    for (int day = 0; day < days; day++) {
+    for (int day = days; day-- > 0;) {
         clock_set_now(f->now - day * (int64_t)CLOCK_DAY);
-        ask(demand, "10.0.0.0/8", "A/1", false, clock_now(), 1 + day);
         ask(demand, "x@10.0.0.0/8", "A/1", true, clock_now() - CLOCK_HOUR / 2, 1);
+        ask(demand, "10.0.0.0/8", "A/1", false, clock_now(), 1 + day);
         flush(f, demand);
     }
     clock_set_now(f->now);
@@ -298,6 +313,22 @@ static void a_fold_that_was_cut_off_counts_nothing_twice(void **state)
     fold(f, 0, f->now);
     assert_str(all(f), before);
     assert_error(store_get(f->store, io_of(f), key, NULL, &object, &f->error), STATUS_NOT_FOUND, &f->error, "");
+    demand_free(demand);
+}
+
+static void keys_of_nobodys_stop_no_folding(void **state)
+{
+    struct fixture *f = *state;
+    struct demand *demand = demand_new(&(struct demand_options){0});
+    const char *keys[] = {"demand/live/0000/x", "demand/live/1970-01-02/00/00/x", "demand/live/2026-13-40/12/05/x", "demand/days/x/05"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        assert_ok(store_put(f->store, io_of(f), str_of(keys[i]), S("x"), NULL, NULL, &f->error), &f->error);
+    ask_for_days(f, demand, 2);
+    struct str before = all(f);
+    fold(f, f->now - 5 * (int64_t)CLOCK_DAY, f->now);
+    assert_str(all(f), before);
+    assert_true(objects(f, "demand/days/2026-08-24/") > 0);
+    assert_int_equal(objects(f, "demand/live/2026-08-24/"), 0);
     demand_free(demand);
 }
 
@@ -343,6 +374,8 @@ int main(void)
         TEST(instances_are_added_up_and_spans_cut),
         TEST(what_comes_too_late_for_its_hour_is_counted_when_it_comes),
         TEST(a_clock_that_jumps_loses_nothing),
+        TEST(a_clock_that_goes_back_loses_nothing),
+        TEST(keys_of_nobodys_stop_no_folding),
         TEST(a_store_that_is_down_loses_nothing),
         TEST(junk_takes_no_memory_and_what_is_asked_most_stays),
         TEST(many_threads_share_writes),

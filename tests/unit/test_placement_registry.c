@@ -189,6 +189,30 @@ static void p1_a_registered_code_stands_for_a_lan(void **state)
     assert_error(registry_find(&f->registry, f->arena, &unknown, &place, &f->error), STATUS_INVALID, &f->error, "no LAN with the code");
 }
 
+static void a_lan_that_has_a_code_is_found_by_its_address_too(void **state)
+{
+    struct fixture *f = *state;
+    struct lan_entry entry;
+    static const char *const names[] = {"one", "two", "three", "four", "five"};
+    for (int i = 0; i < 5; i++) {
+        struct str lan =
+            arena_printf(f->arena, "{\"code\":\"C%d\",\"site\":\"%s\",\"network\":\"192.168.0.0/24\",\"region\":\"r%d\"}", i, names[i], i);
+        assert_ok(registry_put_lan(f->store, io_of(f), lan, &entry, &f->error), &f->error);
+    }
+    put_all(f, (const char *[]){EDGE("shop-3", ",\"lans\":[\"C3\"]"), NULL});
+    for (int i = 0; i < 5; i++) {
+        struct whereabouts where = HOME;
+        where.site = str_of(names[i]);
+        struct place place = find(f, where);
+        assert_true(place.registered);
+        assert_str(place.region, arena_printf(f->arena, "r%d", i));
+        assert_str(place.edge ? place.edge->id : S("none"), i == 3 ? S("shop-3") : S("none"));
+    }
+    struct whereabouts stranger = HOME;
+    stranger.site = S("six");
+    assert_false(find(f, stranger).registered);
+}
+
 static void two_edges_do_not_serve_one_lan(void **state)
 {
     struct fixture *f = *state;
@@ -256,17 +280,12 @@ static void p6_the_nearest_edges_come_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_sample_is_read_and_written),
-        TEST(the_wrong_field_is_named),
-        TEST(p1_a_lan_is_found_by_address_and_mask),
-        TEST(p1_sites_tell_equal_networks_apart),
-        TEST(p1_egress_tells_equal_networks_apart),
-        TEST(an_edge_that_is_the_only_one_is_found_without_its_egress),
-        TEST(p1_a_registered_code_stands_for_a_lan),
-        TEST(two_edges_do_not_serve_one_lan),
-        TEST(one_bad_entry_stops_nobody),
-        TEST(what_has_not_changed_is_not_read_again),
-        TEST(p6_the_nearest_edges_come_first),
+        TEST(the_sample_is_read_and_written),         TEST(the_wrong_field_is_named),
+        TEST(p1_a_lan_is_found_by_address_and_mask),  TEST(p1_sites_tell_equal_networks_apart),
+        TEST(p1_egress_tells_equal_networks_apart),   TEST(an_edge_that_is_the_only_one_is_found_without_its_egress),
+        TEST(p1_a_registered_code_stands_for_a_lan),  TEST(a_lan_that_has_a_code_is_found_by_its_address_too),
+        TEST(two_edges_do_not_serve_one_lan),         TEST(one_bad_entry_stops_nobody),
+        TEST(what_has_not_changed_is_not_read_again), TEST(p6_the_nearest_edges_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,38 @@ static void opening_does_nothing_yet(void **state)
     store_close(NULL);
 }
 
+static void objects_are_located(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *store, *address, *key, *says;
+    } cases[] = {
+        {"s3://bucket", "s3://bucket/a/b.json", "a/b.json", NULL},
+        {"s3://bucket/pre/fix/?endpoint=http://127.0.0.1:1", "s3://bucket/pre/fix/a", "a", NULL},
+        {"file:///var/pakhus", "file:///var/pakhus/texts/a.json", "texts/a.json", NULL},
+        {"file:///var/pakhus/", "file:///var/pakhus/a", "a", NULL},
+        {"file:///", "file:///a", "a", NULL},
+        {"s3://bucket/pre", "s3://bucket/prefix/a", NULL, "is not in the store"},
+        {"s3://bucket/pre", "s3://bucket/pre", NULL, "is not in the store"},
+        {"s3://bucket", "s3://other/a", NULL, "is not in the store"},
+        {"s3://bucket", "file:///bucket/a", NULL, "is not in the store"},
+        {"s3://bucket", "s3://bucket/a?b", NULL, "is not in the store"},
+        {"s3://bucket", "s3://bucket/a/../b", NULL, "is not a key"},
+        {"s3://bucket", "s3://bucket//b", NULL, "is not a key"},
+        {"file:///var/pakhus", "file:///var/pakhus/../../etc/passwd", NULL, "is not a key"},
+        {"file:///var/pakhus", "file:///var/pakhus/a/%2e%2e/b", NULL, "is not a key"},
+        {"file:///var/pakhus", "file:///var/pakhus/", NULL, "is not a key"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct str key;
+        struct error error = {0};
+        enum status status = store_locate(cases[i].store, str_of(cases[i].address), &key, &error);
+        if (cases[i].key) assert_ok(status, &error);
+        if (cases[i].key) assert_str(key, str_of(cases[i].key));
+        if (!cases[i].key) assert_error(status, STATUS_INVALID, &error, cases[i].says);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +175,7 @@ int main(void)
         test_with_arena(the_region_comes_from_url_or_environment),
         test_with_arena(bad_urls_are_refused),
         test_with_arena(opening_does_nothing_yet),
+        cmocka_unit_test(objects_are_located),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

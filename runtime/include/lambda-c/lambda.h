@@ -38,12 +38,21 @@ struct lc_credentials {
 struct lc_call {
     struct arena *arena;
     struct str request_id, trace_id;
+    int64_t arrived;          /* when the request came, by clock_monotonic */
     struct deadline deadline; /* the platform's, or 60 s on a port */
     struct log log;
     struct lc_credentials credentials;
-    uint64_t body_limit; /* the largest answer, in bytes, that this host can send; UINT64_MAX: any */
-    bool no_wait;        /* this is the event loop: return STATUS_WOULD_BLOCK instead of waiting */
+    uint64_t body_limit;    /* the largest answer, in bytes, that this host can send; UINT64_MAX: any */
+    bool no_wait;           /* this is the event loop: return STATUS_WOULD_BLOCK instead of waiting */
+    void *context;          /* what lc_later was given, when the handler is called again; else NULL */
+    struct lc_later *later; /* the host's */
 };
+
+/* For an `http` handler that waits for others, and should not hold a thread for it. It calls lc_later, has somebody call lc_resume once,
+ * when there is something to go on with, and returns STATUS_OK. What it put into the response is forgotten; it is called again, for the
+ * same request, with call->context set. lc_resume may come from any thread, also before the handler has returned; it does not wait. */
+void lc_later(struct lc_call *, void *context);
+void lc_resume(struct lc_call *);
 
 struct lc_request {
     struct str method;         /* as sent: "GET" */

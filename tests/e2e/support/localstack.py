@@ -1,7 +1,7 @@
 """LocalStack as a process of this machine, without Docker, and template.yaml deployed into it as `sam deploy` does it for users."""
 
 import json
-import os
+import platform
 import re
 import shutil
 import subprocess
@@ -19,12 +19,14 @@ import botocore.client
 from support.cache import ROOT, fetched
 from support.client import request
 from support.gateway import Answer
-from support.servers import REGION, Minio, Servers, answers, bootstrap, clean_environment, free_port
+from support.packages import FUNCTIONS, packages
+from support.servers import REGION, Minio, Servers, answers, clean_environment, free_port
 
 SERVICES = "s3,lambda,events,cloudformation,iam,sts,logs,stepfunctions,sqs"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
 ACCOUNT = "000000000000"
 ARTIFACTS = "artifacts"
+ARCHITECTURE = platform.machine().replace("aarch64", "arm64")
 _PACKAGE = re.compile(r"build/package/arm64/([a-z-]+)\.zip")
 
 
@@ -62,8 +64,8 @@ def composed(port: int, minio_port: int) -> Iterator[LocalStack]:
     env = {**clean_environment(), "LOCALSTACK_PORT": str(port), "MINIO_PORT": str(minio_port)}
 
     def compose(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(["docker", "compose", "-f", ROOT / "localstack/compose.yaml", *words], env=env, capture_output=True, text=True,
-                              timeout=600)
+        command = ["docker", "compose", "-f", ROOT / "localstack/compose.yaml", *words]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
 
     if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode != 0:
         raise DockerMissing("no Docker daemon runs here")
@@ -86,9 +88,11 @@ class Store:
     parameters: Mapping[str, str]
 
 
-def own_store(localstack: LocalStack, stack: str, inside: str = "") -> Store:
-    """The bucket that the stack makes; only its endpoint is not the usual one. `inside`: LocalStack's URL as functions in containers reach it."""
-    outer, inner = (f"s3://{stack}-{ACCOUNT}-{REGION}/?endpoint={url}&region={REGION}&path-style=1" for url in (localstack.url, inside or localstack.url))
+def own_store(localstack: LocalStack, stack: str, inside: str = "", bucket: str = "") -> Store:
+    """The bucket that the stack makes, or another one; only its endpoint is not the usual one. `inside`: LocalStack's URL as functions in
+    containers reach it."""
+    name = bucket or f"{stack}-{ACCOUNT}-{REGION}"
+    outer, inner = (f"s3://{name}/?endpoint={url}&region={REGION}&path-style=1" for url in (localstack.url, inside or localstack.url))
     return Store(outer, CREDENTIALS, {"StoreUrl": inner})
 
 
@@ -128,14 +132,15 @@ class Stack:
 
 
 def package(into: Path) -> frozenset[str]:
-    """A zip for each function of the template; returns those that are not built, whose zips only say so."""
+    """The zips of `make package` for this machine. Returns the functions that the template has and the checkout has not: their zips only
+    say so."""
     names = set(_PACKAGE.findall((ROOT / "template.yaml").read_text()))
-    for name in names:
-        with zipfile.ZipFile(into / f"{name}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            entry = zipfile.ZipInfo("bootstrap")
-            entry.external_attr = 0o755 << 16
-            archive.writestr(entry, bootstrap(name).read_bytes() if bootstrap(name).exists() else b"#!/bin/sh\necho not built >&2\nexit 1\n")
-    return frozenset(name for name in names if not bootstrap(name).exists())
+    for name in names & set(FUNCTIONS):
+        shutil.copy(packages(ARCHITECTURE) / f"{name}.zip", into)
+    for name in names - set(FUNCTIONS):
+        with zipfile.ZipFile(into / f"{name}.zip", "w") as archive:
+            archive.writestr("bootstrap", "#!/bin/sh\necho not built >&2\nexit 1\n")
+    return frozenset(names - set(FUNCTIONS))
 
 
 def deploy(localstack: LocalStack, folder: Path, name: str, parameters: Mapping[str, str]) -> Stack:
@@ -145,7 +150,7 @@ def deploy(localstack: LocalStack, folder: Path, name: str, parameters: Mapping[
     template = folder / "template.yaml"
     template.write_text(_PACKAGE.sub(r"\1.zip", (ROOT / "template.yaml").read_text()))
     localstack.client("s3").create_bucket(Bucket=ARTIFACTS)
-    given = {"ResponseMode": "buffered", "Architecture": os.uname().machine.replace("aarch64", "arm64"), **parameters}
+    given = {"ResponseMode": "buffered", "Architecture": ARCHITECTURE, **parameters}
     command = [fetched("sam") / "sam", "deploy", "--template-file", template, "--stack-name", name, "--s3-bucket", ARTIFACTS,
                "--capabilities", "CAPABILITY_IAM", "--region", REGION, "--no-progressbar", "--on-failure", "DELETE",
                "--parameter-overrides", *[f'ParameterKey={key},ParameterValue="{value}"' for key, value in given.items()]]

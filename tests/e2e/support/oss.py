@@ -1,8 +1,8 @@
 """Alibaba's OSS on the wire, and Tencent's COS, as far as they differ from S3: in front of a MinIO, which does the storing.
 
 OSS's documents say: the bucket stands in the host's name, never in the path; put-if-absent is `x-oss-forbid-overwrite: true`, answered 409
-FileAlreadyExists; ETags are in upper case; a range that ends past the object's end is no range, and all of the object comes, with 200. What it makes of
-If-None-Match on PUT they do not say: here it is refused, or passed over in silence, which is worse.
+FileAlreadyExists; ETags are in upper case; a range that ends past the object's end is no range, and all of the object comes, with 200. What
+it makes of If-None-Match on PUT they do not say: here it is refused, or passed over in silence, which is worse.
 """
 
 import hashlib
@@ -22,7 +22,10 @@ from support.gateway import Answer, Gateway, Headers
 from support.servers import REGION, Minio
 
 HOST = "localhost"  # any name below it leads to loopback
-_PASSED = {"content-type", "content-md5", "range", "if-match", "if-none-match", "if-modified-since", "x-amz-meta-upload"}
+_MATCHING = ("if-match", "if-none-match", "x-amz-copy-source-if-match")
+_PASSED = {"content-type", "content-md5", "range", "if-modified-since", "x-amz-meta-upload", "x-amz-copy-source", "x-amz-copy-source-range",
+           *_MATCHING}
+_TOLD = {"etag", "content-type", "content-length", "content-range", "last-modified", "date", "x-amz-meta-upload"}
 _DIGEST = re.compile(rb"[0-9a-fA-F]{32}(-\d+)?(?=(\"|&quot;|&#34;)?</ETag>)")
 _CONDITIONAL = ("PUT", "POST")
 
@@ -74,10 +77,11 @@ class Oss(Gateway):
             del given["if-none-match"]
         if method in _CONDITIONAL and given.get(self.dialect.header) == "true":
             given["if-none-match"] = "*"  # what MinIO calls it
-        if self.dialect.strict_ranges and given.get("x-oss-range-behavior") != "standard" and self._ends_past(bucket, key, given.get("range", "")):
+        lenient = not self.dialect.strict_ranges or given.get("x-oss-range-behavior") == "standard"
+        if not lenient and self._ends_past(bucket, key, given.get("range", "")):
             del given["range"]
         if self.dialect.upper_etags:
-            given.update({name: given[name].lower() for name in ("if-match", "if-none-match") if name in given})
+            given.update({name: given[name].lower() for name in _MATCHING if name in given})
             body = _DIGEST.sub(lambda found: found[0].lower(), body) if method == "POST" else body
         return self._native(self._pass_on(method, bucket, key, query, given, body))
 
@@ -108,8 +112,8 @@ class Oss(Gateway):
     def _native(self, response: requests.Response) -> Answer:
         if response.status_code == 412 and response.request.headers.get("if-none-match") == "*":
             return error(409, "FileAlreadyExists")
-        headers = [(name, value.upper() if name.lower() == "etag" and self.dialect.upper_etags else value) for name, value in response.headers.items()
-                   if name.lower() in ("etag", "content-type", "content-length", "content-range", "last-modified", "date") or "meta-" in name.lower()]
+        headers = [(name, value.upper() if name.lower() == "etag" and self.dialect.upper_etags else value)
+                   for name, value in response.headers.items() if name.lower() in _TOLD]
         is_xml = self.dialect.upper_etags and response.headers.get("content-type") == "application/xml"
         content = _DIGEST.sub(lambda found: found[0].upper(), response.content) if is_xml else response.content
         return Answer(response.status_code, [*headers, (f"x-{self.dialect.name}-request-id", "5C3D9175B6FC201293AD****")], content)
@@ -134,7 +138,8 @@ def verified(oss: Oss, method: str, path: str, query: str, headers: dict[str, st
     moment = arguments["X-Amz-Date"] if presigned else headers.get("x-amz-date", "")
     payload = "UNSIGNED-PAYLOAD" if presigned else headers.get("x-amz-content-sha256", "")
     key_id, _, scope = credential.partition("/")
-    if key_id != oss.minio.access_key or (arguments if presigned else headers).get("X-Amz-Security-Token" if presigned else "x-amz-security-token", "") != oss.token:
+    token = arguments.get("X-Amz-Security-Token", "") if presigned else headers.get("x-amz-security-token", "")
+    if key_id != oss.minio.access_key or token != oss.token:
         return "InvalidAccessKeyId"
     if abs(time.time() - timegm(time.strptime(moment, "%Y%m%dT%H%M%SZ"))) > (int(arguments["X-Amz-Expires"]) if presigned else 900):
         return "RequestTimeTooSkewed"

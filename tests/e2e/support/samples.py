@@ -1,11 +1,13 @@
 """The sample events of events/, and a store with what they are about."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from support import apks, shop
 from support.cache import ROOT
+from support.demand import counted
 from support.gateway import Answer, Headers
 from support.shop import Shop
 
@@ -52,7 +54,26 @@ def fill(store: Shop, folder: Path) -> int:
     profile = folder / "profile.json"
     profile.write_text(json.dumps(_PROFILE))
     shop.run("admission", "profile", "set", "--store", store.store, profile, env=store.env)
+    base = store.store.split("?")[0].rstrip("/") + "/packages/GAME/2.0/"
+    scene = folder / "scene.json"
+    scene.write_text(json.dumps({"scene": "front-page", "prefixes": [base], "resources": [
+        {"id": "facts", "address": base + "package.json"}, {"id": "package", "address": base + "base.apk"}]}))
+    shop.run("scene", "set", "--store", store.store, scene, env=store.env)
     return int(package["size"])
+
+
+def placement(edge_store: str) -> dict[str, str]:
+    """Objects by which the next evaluation places two packages on the edge shop-1: a base, and a channel's, which is made on the way."""
+    lan, hour = "shop-1@192.168.0.0/24", datetime.now(UTC) - timedelta(hours=1)
+    policy = {"place": {"t1": 10, "t2": 2, "m": 3, "of": 5, "window": {"last": "1d"}},
+              "evict": {"t3": 3, "n": 5, "of": 5, "window": {"last": "1d"}}}
+    edge = {"edge": "shop-1", "address": "192.168.0.5", "directory": "/data/share", "site": "shop-1", "lans": ["192.168.0.0/24"],
+            "store": edge_store, "credentials": "EDGES"}
+    demand = [counted(lan, package, 0, 11, hour.strftime("%Y-%m-%d"), hour.hour) for package in PLACED]
+    return {"policy/9999999999999999": json.dumps(policy), "edges/shop-1.json": json.dumps(edge), **dict(demand)}
+
+
+PLACED = {"GAME/2.0": "GAME_2.0.apk", "GAME/2.0/huawei": "GAME_2.0_huawei.apk"}
 
 
 def slice_of_channel() -> bytes:
@@ -70,6 +91,9 @@ def check(function: str, answer: Answer) -> None:
         assert json.loads(answer.body)["urls"] == _PROFILE["urls"]
     if function == "cache-token-verify":
         assert answer.header("pakhus-action") == "update"
+    if function == "gather":
+        told = json.loads(answer.body)
+        assert {one["id"] for one in told["resources"] + told["missing"]} == {"facts", "package"}
 
 
 _STATUS = {"channel-range-splice": 206, "query": 200, "admission": 200, "cache-token-verify": 204, "gather": 200}

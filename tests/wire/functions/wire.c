@@ -1,10 +1,12 @@
 /* Does what a request's path, or an event's first word, asks for: the function at the other end of the tests on the wire.
  *     /echo              the request as it was seen, as JSON; /echo of an event: the event
  *     /fail  /status/N  /bytes/N  /text/N  /sleep/MS  /cookies  /length/N  /unmodified/N
+ *     /later/MS          waits without a thread; MS 0: it is resumed before the handler has returned
  *     /stream/N  /chunked/N  /short/N  /broken/N     streams: announced, not announced, shorter than announced, failing after N
  *     /header/N          a header of N bytes
- * Where it is quick, only /echo is done on the loop. */
+ * Where it is quick, only /echo and /later are done on the loop. */
 #include <lambda-c/lambda.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +148,33 @@ static enum status set_cookies(struct lc_call *call, struct lc_response *respons
     return STATUS_OK;
 }
 
+struct promise {
+    struct lc_call *call;
+    uint64_t milliseconds;
+};
+
+static void *keep_promise(void *context)
+{
+    struct promise promise = *(struct promise *)context; /* it is in the call's arena */
+    sleep_milliseconds(promise.milliseconds);
+    lc_resume(promise.call);
+    return NULL;
+}
+
+static enum status wait_for_others(struct lc_call *call, struct lc_response *response, uint64_t milliseconds)
+{
+    pthread_t thread;
+    struct promise *promise = arena_new_of(call->arena, struct promise);
+    *promise = (struct promise){call, milliseconds};
+    response->status = 599; /* is forgotten */
+    lc_later(call, promise);
+    if (milliseconds == 0)
+        keep_promise(promise);
+    else if (pthread_create(&thread, NULL, keep_promise, promise) == 0)
+        pthread_detach(thread);
+    return STATUS_OK;
+}
+
 static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     struct str rest = str_from(request->path, 1), what = str_cut(&rest, '/');
@@ -153,6 +182,9 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     str_to_u64(rest, &number);
     atomic_fetch_add(&calls, 1);
     if (!state) return STATUS_INTERNAL;
+    if (str_equal(what, S("later")) && !call->context) return wait_for_others(call, response, number);
+    if (str_equal(what, S("later"))) response->body = arena_printf(call->arena, "%llu later\n", (unsigned long long)number);
+    if (str_equal(what, S("later"))) return STATUS_OK;
     if (call->no_wait && !str_equal(what, S("echo"))) return STATUS_WOULD_BLOCK;
     if (str_equal(what, S("echo"))) return echo(call, request, response);
     if (str_equal(what, S("fail"))) return STATUS_UNAVAILABLE;

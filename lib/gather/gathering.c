@@ -1,0 +1,192 @@
+#include "lib/gather/gathering.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/gather/body.h"
+#include "lib/store/common.h"
+
+enum { TEXTS_LONGEST = 48 << 10 };
+
+/* --- the table of requests */
+
+static struct gathering **bucket_of(struct gather_pool *pool, const unsigned char id[REQUEST_ID])
+{
+    uint64_t random;
+    memcpy(&random, id, sizeof random);
+    return &pool->buckets[random % GATHERING_BUCKETS];
+}
+
+static struct gathering *find(struct gather_pool *pool, const unsigned char id[REQUEST_ID])
+{
+    struct gathering *gathering = *bucket_of(pool, id);
+    while (gathering && memcmp(gathering->id, id, REQUEST_ID) != 0) gathering = gathering->chain;
+    return gathering;
+}
+
+static void enter(struct gather_pool *pool, struct gathering *gathering)
+{
+    struct gathering **bucket = bucket_of(pool, gathering->id);
+    gathering->chain = *bucket;
+    *bucket = gathering;
+    gathering->previous = NULL;
+    gathering->next = pool->all;
+    if (pool->all) pool->all->previous = gathering;
+    pool->all = gathering;
+}
+
+static void leave(struct gather_pool *pool, struct gathering *gathering)
+{
+    struct gathering **at = bucket_of(pool, gathering->id);
+    while (*at != gathering) at = &(*at)->chain;
+    *at = gathering->chain;
+    if (gathering->next) gathering->next->previous = gathering->previous;
+    if (gathering->previous)
+        gathering->previous->next = gathering->next;
+    else
+        pool->all = gathering->next;
+}
+
+/* "https://menu.example:8443" */
+static struct str origin_of(struct str address)
+{
+    size_t host = str_find_str(address, S("://")) + 3, end = host;
+    while (end < address.length && address.data[end] != '/' && address.data[end] != '?') end++;
+    return str_first(address, end);
+}
+
+static void add_fetch(struct gather_pool *pool, struct gathering *gathering, uint32_t index)
+{
+    struct str address = gathering->request->resources[index].address;
+    struct fetch *fetch = &gathering->fetches[index];
+    *fetch = (struct fetch){.of = gathering, .index = index, .hedge_at = INT64_MAX};
+    fetch->origin_hash = store_hash(pool->seed, origin_of(address));
+    fetch->resource_hash = store_hash(pool->seed, address);
+    queue_add(&pool->queue, &fetch->waiting, fetch->origin_hash);
+}
+
+/* So that every order fits into a packet. */
+static bool is_fit(const struct gather_request *request)
+{
+    return request->allow.length + request->access_key_id.length + request->secret_access_key.length + request->session_token.length <=
+           TEXTS_LONGEST;
+}
+
+void gathering_admit(struct gather_pool *pool, struct gathering *gathering)
+{
+    struct gather_request *request = gathering->request;
+    if (!is_fit(request) || request->count == 0) {
+        for (size_t i = 0; i < request->count; i++) request->outcomes[i].reason = GATHER_REFUSED;
+        request->done(request);
+        return;
+    }
+    enter(pool, gathering);
+    for (uint32_t i = 0; i < request->count; i++) add_fetch(pool, gathering, i);
+    gathering_be_due(pool, request->deadline.at);
+}
+
+/* --- outcomes */
+
+/* From here on the gathering, and its arena, is the caller's again. */
+static void finish(struct gather_pool *pool, struct gathering *gathering)
+{
+    leave(pool, gathering);
+    gathering->request->done(gathering->request);
+}
+
+/* Another attempt at the same is not waited for. */
+static void cancel_others(struct gather_pool *pool, const struct fetch *fetch, int64_t now)
+{
+    struct crew *crew = &pool->crew;
+    for (struct worker *worker = crew->workers; worker < crew->workers + crew->most; worker++) {
+        bool same = worker->state == WORKER_BUSY && worker->ticket.resource == fetch->index &&
+                    memcmp(worker->ticket.request, fetch->of->id, REQUEST_ID) == 0;
+        if (!same) continue;
+        size_t length = message_write_cancel(&worker->ticket, pool->packet);
+        message_send(worker->channel, str_make(pool->packet, length), -1, MSG_DONTWAIT);
+        if (now + WORKER_GRACE < worker->kill_at) worker->kill_at = now + WORKER_GRACE;
+        gathering_be_due(pool, worker->kill_at);
+    }
+}
+
+static void end_fetch(struct gather_pool *pool, struct fetch *fetch, int64_t now)
+{
+    struct gathering *gathering = fetch->of;
+    if (fetch->waiting.origin) queue_remove(&pool->queue, &fetch->waiting);
+    if (fetch->running > 0) cancel_others(pool, fetch, now);
+    fetch->ended = true;
+    fetch->hedge_at = INT64_MAX;
+    if (--gathering->left == 0) finish(pool, gathering);
+}
+
+void gathering_expire(struct gather_pool *pool, struct gathering *gathering)
+{
+    for (uint32_t i = 0, left = (uint32_t)gathering->left; left > 0; i++) {
+        struct fetch *fetch = &gathering->fetches[i];
+        struct gather_outcome *outcome = &gathering->request->outcomes[i];
+        if (fetch->ended) continue;
+        if (outcome->reason == GATHER_COMPLETE) outcome->reason = fetch->attempts > 0 ? GATHER_TIMEOUT : GATHER_BUSY;
+        left--;
+        end_fetch(pool, fetch, clock_monotonic());
+    }
+}
+
+static void unmap(void *context)
+{
+    body_unmap(*(const struct str *)context);
+}
+
+/* What the worker handed over, if it is what it says. */
+static enum gather_reason take_body(struct gathering *gathering, const struct gather_resource *resource, const struct report *report,
+                                    int fd, struct gather_outcome *outcome)
+{
+    struct str body = {0};
+    const char *why = "the worker did not hand over what it announced";
+    if (report->length > gathering->request->total_limit - gathering->bytes) return GATHER_TOO_LARGE;
+    bool taken = report->length == 0 || (fd >= 0 && body_map(fd, report->length, &body));
+    enum gather_reason reason = taken ? gather_judge(resource, report->whole, body, report->sha256, &why) : GATHER_CRASHED;
+    if (reason != GATHER_COMPLETE) {
+        body_unmap(body);
+        outcome->detail = str_of(why);
+        return reason;
+    }
+    outcome->body = body;
+    memcpy(outcome->sha256, report->sha256, sizeof outcome->sha256);
+    gathering->bytes += body.length;
+    arena_defer(gathering->arena, unmap, &outcome->body);
+    return reason;
+}
+
+static void take_report(struct gathering *gathering, const struct fetch *fetch, const struct report *report, int fd)
+{
+    struct gather_outcome *outcome = &gathering->request->outcomes[fetch->index];
+    *outcome = (struct gather_outcome){.reason = report->reason, .status = report->status};
+    outcome->type = arena_copy(gathering->arena, report->type);
+    outcome->encoding = arena_copy(gathering->arena, report->encoding);
+    outcome->detail = arena_copy(gathering->arena, report->detail);
+    if (report->reason == GATHER_COMPLETE)
+        outcome->reason = take_body(gathering, &gathering->request->resources[fetch->index], report, fd, outcome);
+}
+
+static void file(struct gather_pool *pool, struct fetch *fetch, const struct worker *worker, const struct report *report, int body,
+                 int64_t now)
+{
+    struct gathering *gathering = fetch->of;
+    struct gather_outcome *outcome = &gathering->request->outcomes[fetch->index];
+    if (--fetch->running == 0) fetch->origin = NULL;
+    if (fetch->ended) return;
+    if (report)
+        take_report(gathering, fetch, report, body);
+    else
+        *outcome = (struct gather_outcome){.reason = GATHER_CRASHED};
+    if (outcome->reason == GATHER_COMPLETE) usual_note(pool->usual, fetch->resource_hash, now - worker->started);
+    bool final = outcome->reason == GATHER_COMPLETE || fetch->running == 0;
+    if (final) end_fetch(pool, fetch, now);
+}
+
+void gathering_file(struct gather_pool *pool, const struct worker *worker, const struct report *report, int body, int64_t now)
+{
+    struct gathering *gathering = find(pool, worker->ticket.request);
+    if (gathering) file(pool, &gathering->fetches[worker->ticket.resource], worker, report, body, now);
+    if (body >= 0) close(body);
+}

@@ -1,0 +1,13 @@
+/* Private to samples*.c. */
+#ifndef PLACEMENT_SAMPLES_INTERNAL_H
+#define PLACEMENT_SAMPLES_INTERNAL_H
+
+#include "lib/placement/samples.h"
+
+/* Of an id; stored objects depend on it. */
+uint64_t sample_hash(struct str id);
+/* samples/2026-11-22/ */
+struct str samples_day_prefix(struct arena *, int64_t day);
+extern const char samples_placed_letters[]; /* by enum sample_placed */
+
+#endif

@@ -1,0 +1,271 @@
+"""GET /query on a real server: P1 to P7."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from support import apks
+from support.servers import Minio, Program, Servers
+from support.shop import Shop, minio_shop
+
+HOME = {"ip": "192.168.0.7", "mask": "255.255.255.0"}
+
+
+@dataclass
+class Field:
+    """A store with an app, and what edges hold, as operators and copiers would have written."""
+
+    shop: Shop
+    folder: Path
+
+    def put(self, key: str, value: Any) -> None:
+        path = self.folder / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value))
+
+    def edge(self, edge: str, lans: list[str], **fields: Any) -> None:
+        self.put(f"edges/{edge}.json", {"edge": edge, "address": f"{edge}.lan", "directory": "/data/share", "lans": lans, "store": "pull", **fields})
+
+    def holds(self, edge: str, *packages: str, state: str = "held", generation: int = 1) -> None:
+        items = {package: {"since": "2026-08-01T00:00:00Z", "size": 5, "state": state, "until": "2026-08-01T00:00:00Z"} for package in packages}
+        self.put(f"held/{edge}/{10**16 - generation:016}", {"edge": edge, "packages": items})
+
+    def policy(self, **fields: Any) -> None:
+        self.put("policy/9999999999999999", {"place": {"t1": 2, "t2": 1, "m": 5, "window": {"last": "1d"}}, **fields})
+
+    def counts(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """(LAN, package) → hits, misses."""
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        lan = ""
+        for path in (self.folder / "demand").rglob("*"):
+            for line in path.read_text().splitlines() if path.is_file() else []:
+                kind, *words = line.split(" ")
+                lan = words[0] if kind == "L" else lan
+                for cell in words[1:] if kind == "P" else []:
+                    hits, misses = (int(number or 0) for number in cell.split(":")[1].split("+"))
+                    before = found.get((lan, words[0]), (0, 0))
+                    found[lan, words[0]] = (before[0] + hits, before[1] + misses)
+        return found
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> Field:
+    (tmp_path / "store").mkdir()
+    field = Field(Shop(f"file://{tmp_path}/store"), tmp_path / "store")
+    field.shop.publish(apks.made("v2"), "APP1", "2.0")
+    field.policy()
+    return field
+
+
+@pytest.fixture
+def server(field: Field, servers: Servers) -> Program:
+    return field.shop.program(servers, "--public-url", "https://apps.example", "--flush", "sync")
+
+
+def ask(server: Program, headers: dict[str, str] | None = None, **arguments: str) -> tuple[int, Any]:
+    request = urllib.request.Request(f"{server.url}/query?{urlencode(arguments)}", headers=headers or {})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def test_p4_a_hit_is_the_first_address(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"])
+    field.holds("shop-1", "APP1/2.0")
+    status, answer = ask(server, app="APP1", **HOME)
+    assert status == 200
+    assert (answer["address"], answer["url"]) == ("shop-1.lan/data/share/APP1_2.0.apk", "http://shop-1.lan/data/share/APP1_2.0.apk")
+    assert (answer["source"], answer["package"], answer["kind"], answer["expires"]) == ("edge", "APP1/2.0", "full", None)
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (1, 0)}
+
+
+def test_p5_a_miss_is_the_origin_and_counted(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"])
+    status, answer = ask(server, app="APP1", **HOME)
+    assert (status, answer["source"], answer["url"]) == (200, "origin", "https://apps.example/packages/APP1/2.0.apk")
+    assert answer["address"] == "apps.example/packages/APP1/2.0.apk"
+    package = json.loads((field.folder / "packages/APP1/2.0/package.json").read_text())
+    assert (answer["size"], answer["sha256"]) == (package["size"], package["sha256"])
+    ask(server, app="APP1", ip="10.1.2.3", mask="8")  # a LAN without an edge
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (0, 1), ("10.0.0.0/8", "APP1/2.0"): (0, 1)}
+
+
+def test_p1_lans_are_told_apart_by_site_code_and_egress(field: Field, servers: Servers) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"], site="one")
+    field.edge("shop-2", ["192.168.0.0/24"], egress=["203.0.113.0/24"])
+    field.put("lans/ONE.json", {"code": "ONE", "site": "one", "network": "192.168.0.0/24"})
+    field.holds("shop-1", "APP1/2.0")
+    field.holds("shop-2", "APP1/2.0")
+    server = field.shop.program(servers, "--trusted-proxies", "127.0.0.0/8")
+    assert ask(server, app="APP1", site="one", **HOME)[1]["address"].startswith("shop-1.lan")
+    assert ask(server, app="APP1", lan="ONE")[1]["address"].startswith("shop-1.lan")
+    through = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9, 127.0.0.5"}
+    assert ask(server, through, app="APP1", **HOME)[1]["address"].startswith("shop-2.lan")
+    untrusting = field.shop.program(servers)
+    field.edge("shop-3", ["192.168.0.0/24"], egress=["198.51.100.0/24"])
+    field.holds("shop-3", "APP1/2.0")
+    assert ask(untrusting, through, app="APP1", **HOME)[1]["source"] == "origin"  # a bare header moves nobody
+
+
+def test_p3_what_is_newest_is_said_by_the_release_or_by_the_version_code(field: Field, server: Program) -> None:
+    field.shop.publish(apks.made("v2+v3"), "APP1", "10.0")
+    newest = ask(server, app="APP1")[1]["package"]
+    assert newest in ("APP1/2.0", "APP1/10.0")
+    field.shop.run("release", "APP1", "2.0")
+    assert ask(server, app="APP1")[1]["package"] == "APP1/2.0"
+    field.shop.run("release", "APP1", "10.0", "--share", "30%")
+    asked = [ask(server, app="APP1", device=f"device-{i}")[1]["package"] for i in range(200)]
+    assert 30 < asked.count("APP1/10.0") < 90
+    assert asked == [ask(server, app="APP1", device=f"device-{i}")[1]["package"] for i in range(200)]
+    assert ask(server, app="APP1")[1]["package"] == "APP1/2.0"
+    assert ask(server, app="APP1", version="10.0")[1]["package"] == "APP1/10.0"
+
+
+def test_p3_a_channel_restricts_the_package(field: Field, server: Program) -> None:
+    field.shop.channel("APP1", "huawei", {"channel": "huawei"})
+    field.edge("shop-1", ["192.168.0.0/24"])
+    field.holds("shop-1", "APP1/2.0/huawei")
+    answer = ask(server, app="APP1", channel="huawei", **HOME)[1]
+    assert (answer["address"], answer["package"]) == ("shop-1.lan/data/share/APP1_2.0_huawei.apk", "APP1/2.0/huawei")
+    assert ask(server, app="APP1", **HOME)[1]["source"] == "origin"
+    field.edge("shop-1", ["192.168.0.0/24"], splices=True)
+    field.holds("shop-1", "APP1/2.0", generation=2)
+    answer = ask(server, app="APP1", channel="huawei", **HOME)[1]
+    assert (answer["address"], answer["sha256"]) == ("shop-1.lan/packages/APP1/2.0/huawei.apk", None)
+
+
+def test_p6_the_nearest_edge_that_holds_it_is_the_second_address(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"], location=[31.2, 121.5])
+    field.edge("far", [], location=[39.9, 116.4])
+    field.edge("near", [], location=[31.3, 120.6])
+    field.holds("far", "APP1/2.0")
+    assert ask(server, app="APP1", **HOME)[1]["address"].startswith("far.lan")
+    field.holds("near", "APP1/2.0", state="copying")
+    assert ask(server, app="APP1", **HOME)[1]["address"].startswith("far.lan")
+    field.holds("near", "APP1/2.0", generation=2)
+    answer = ask(server, app="APP1", **HOME)[1]
+    assert (answer["source"], answer["address"]) == ("nearby", "near.lan/data/share/APP1_2.0.apk")
+    field.holds("near", "APP1/2.0", state="leaving", generation=3)
+    assert ask(server, app="APP1", **HOME)[1]["address"].startswith("far.lan")
+
+
+def test_p6_without_a_patch_the_full_package_is_answered(field: Field, server: Program) -> None:
+    field.shop.publish(apks.made("v2+v3"), "APP1", "3.0")
+    field.shop.run("release", "APP1", "3.0")
+    answer = ask(server, **{"app": "APP1", "from": "2.0"}, **HOME)[1]
+    assert (answer["kind"], answer["package"]) == ("full", "APP1/3.0")
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0..3.0"): (0, 1)}  # what is wanted is the patch
+    assert ask(server, **{"app": "APP1", "from": "0.1"})[1]["package"] == "APP1/3.0"  # older than the catalogue
+    assert ask(server, **{"app": "APP1", "from": "3.0"}) == (204, None)
+
+
+@pytest.mark.parametrize("trigger, sources", [
+    ("immediate", ["origin", "origin", "edge", "edge"]),
+    ("background", ["origin", "origin", "origin", "origin"]),
+    ("pending", ["origin", "origin", "origin", "origin"]),
+])
+def test_p7_a_miss_past_t1_triggers(trigger: str, sources: list[str], field: Field, server: Program, tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    field.policy(trigger=trigger)
+    field.edge("shop-1", ["192.168.0.0/24"], store=f"file://{tmp_path}/edge")
+    states = []
+    asked = []
+    for _ in range(4):
+        asked.append(ask(server, app="APP1", **HOME)[1]["source"])
+        rows = sorted((field.folder / "wanted/shop-1").glob("*")) if (field.folder / "wanted/shop-1").exists() else []
+        states.append(json.loads(rows[0].read_text())["packages"]["APP1/2.0"]["state"] if rows else None)
+    assert asked == sources
+    wanted = {"immediate": [None, None, "wanted", "wanted"], "background": [None, None, "wanted", "wanted"],
+              "pending": [None, None, "pending", "wanted"]}
+    assert states == wanted[trigger]
+    assert (tmp_path / "edge/APP1_2.0.apk").exists() == (trigger == "immediate")
+    field.shop.run("reconcile")
+    assert ask(server, app="APP1", **HOME)[1]["source"] == "edge"
+
+
+def test_counts_are_what_was_asked_also_after_a_kill(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"])
+    field.policy(place={"t1": 100000, "t2": 1000, "m": 5})
+    with ThreadPoolExecutor(8) as pool:
+        statuses = list(pool.map(lambda _: ask(server, app="APP1", **HOME)[0], range(200)))
+    assert statuses == [200] * 200
+    server.process.kill()
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (0, 200)}
+
+
+def test_counts_are_written_on_time_and_at_the_end(field: Field, servers: Servers) -> None:
+    server = field.shop.program(servers, "--flush", "1s")
+    ask(server, app="APP1", **HOME)
+    deadline = time.monotonic() + 30
+    while not field.counts() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (0, 1)}
+    slow = field.shop.program(servers, "--flush", "1h")
+    ask(slow, app="APP1", **HOME)
+    slow.process.terminate()
+    slow.process.wait(20)
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (0, 2)}
+
+
+def test_junk_takes_no_memory(field: Field, servers: Servers) -> None:
+    server = field.shop.program(servers, "--flush", "1h")
+
+    def memory() -> int:
+        return int(next(line for line in Path(f"/proc/{server.process.pid}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[1])
+
+    for i in range(500):
+        ask(server, app=f"NONE-{i}", ip=f"10.{i % 256}.1.1", mask="24")
+    before = memory()
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(lambda i: ask(server, app="APP1", ip=f"10.{i % 256}.{i // 256}.1", mask="24")[0], range(4500))
+        assert set(asked) == {200}
+    assert memory() - before < 16 * 1024
+    metrics = urllib.request.urlopen(f"{server.url}/metrics").read().decode()
+    assert "pakhus_demand_pairs 4096" in metrics
+
+
+@pytest.mark.parametrize("arguments, status, words", [
+    ({}, 400, "'app' is missing"),
+    ({"app": "../x"}, 400, "'app' must be"),
+    ({"app": "NONE"}, 404, "there is no app 'NONE'"),
+    ({"app": "APP1", "version": "9"}, 404, "APP1/9"),
+    ({"app": "APP1", "channel": "nobody"}, 404, "no channel nobody"),
+    ({"app": "APP1", "ip": "192.168.0.7"}, 400, "needs 'mask'"),
+    ({"app": "APP1", "ip": "192.168.0.7", "mask": "255.0.255.0"}, 400, "holes"),
+    ({"app": "APP1", "ip": "192.168.0", "mask": "24"}, 400, "'ip' must be"),
+    ({"app": "APP1", "lan": "NOWHERE"}, 400, "no LAN with the code"),
+    ({"app": "A" * 300}, 400, "longer than 256"),
+])
+def test_bad_questions_are_told(arguments: dict[str, str], status: int, words: str, server: Program) -> None:
+    got, problem = ask(server, **arguments)
+    assert got == status
+    assert words in problem["detail"]
+
+
+def test_on_minio_a_warm_query_asks_the_store_nothing(minio: Minio, bucket: str, servers: Servers) -> None:
+    shop = minio_shop(minio, bucket)
+    shop.publish(apks.made("v2"), "APP1", "2.0")
+    server = shop.program(servers, "--public-url", "https://apps.example", "--flush", "1h")
+    for _ in range(3):
+        assert ask(server, app="APP1", **HOME)[0] == 200
+
+    def requests() -> int:
+        text = urllib.request.urlopen(f"{server.url}/metrics").read().decode()
+        return int(next(line for line in text.splitlines() if line.startswith("pakhus_store_requests_total")).split()[1])
+
+    before = requests()
+    for _ in range(100):
+        assert ask(server, app="APP1", **HOME)[0] == 200
+    assert requests() - before <= 8  # what is some seconds old is asked about again
