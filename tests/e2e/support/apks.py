@@ -24,9 +24,11 @@ _PRIVATE_PAIR = 0x50414B48
 
 
 def original(name: str = "settings") -> Path:
-    """A real APK as its developers published it: "settings" (3 MB, v2) or "uiautomator2" (18 MB, v1+v2+v3)."""
-    pattern = {"settings": "settings_apk-*.apk", "uiautomator2": "appium-uiautomator2-server-v*.apk"}[name]
-    return next(cache.fetched("apks").glob(pattern))
+    """A real APK as its developers published it: "settings" (3 MB, v2) or "uiautomator2" (18 MB, v1+v2+v3); "older-settings" and
+    "older-uiautomator2" are the versions before."""
+    folder = "older/" if name.startswith("older-") else ""
+    pattern = {"settings": "settings_apk-*.apk", "uiautomator2": "appium-uiautomator2-server-v*.apk"}[name.removeprefix("older-")]
+    return next(cache.fetched("apks").glob(folder + pattern))
 
 
 def made(name: str) -> Path:
@@ -183,6 +185,9 @@ MAKERS: dict[str, Callable[[Path], None]] = {
     "exact-block": _rewritten(_exact_block),
     "no-padding": _rewritten(lambda pairs: [pair for pair in pairs if pair.id != PADDING]),
     "old-walle": _rewritten(_old_walle),
+    **{f"older-{schemes}": _signed(schemes, source="older-settings") for schemes in ("v2", "v3", "v2+v3")},
+    "older-v1": _signed("v1", target_sdk=29, source="older-settings"),
+    "older-v1+v2+v3": _signed("v1+v2+v3", source="older-uiautomator2"),
     "1-gib": _signed("v2", big=GIB),
     "2-gib": _signed("v2", big=2 * GIB + 100 * MIB),
     "2-gib-v1": _signed("v1", big=2 * GIB + 100 * MIB, target_sdk=29),
