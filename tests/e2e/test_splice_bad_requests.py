@@ -2,6 +2,7 @@
 
 import json
 import pytest
+import time
 
 from support import apks, client, shop
 from support.gateway import Answer
@@ -130,6 +131,9 @@ def test_the_origin_secret_lets_only_the_cdn_in(servers: Servers, file_store: st
 def test_the_log_stays_whole(program: Program, server: str) -> None:
     """Whatever was asked above, a request is one line, and no control byte gets in."""
     client.request(f"{server}/packages/%0A/%1B.apk")
+    deadline = time.monotonic() + 20
+    while b"/packages/%0A/%1B.apk" not in program.log.read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.02)  # a line follows its answer
     text = program.log.read_bytes()
     assert b"/packages/%0A/%1B.apk" in text
     assert not [byte for byte in set(text) if (byte < 0x20 and byte != 0x0A) or byte == 0x7F]
