@@ -1,8 +1,9 @@
 """What does not make sense is refused, with a problem that tells which, and never reaches a header or the store."""
 
 import json
-import pytest
 import time
+
+import pytest
 
 from support import apks, client, shop
 from support.gateway import Answer
