@@ -153,6 +153,25 @@ def test_an_edge_that_splices_serves_every_channel_of_one_copy(store: Store, edg
     assert "oppo" in shelf.shop.run("channel", "list", "APP1").stdout
 
 
+@pytest.mark.parametrize("splices", [False, True])
+def test_p13_a_patch_that_nobody_made_is_made_first(splices: bool, store: Store, edge: tuple[str, Store], tmp_path: Path) -> None:
+    url, shelf = edge
+    store.policy()
+    store.edge("shop-1", url, splices=splices)
+    store.shop.publish(apks.made("older-v2"), "APP1", "1.0")
+    store.shop.publish(apks.made("v2"), "APP1", "2.0")
+    store.demand("192.168.0.0/24", "APP1/1.0..2.0", 0, 11)
+    done = store.run("evaluate", "--now", NOON)
+    assert (done["placed"], done["copied"], done["failed"]) == (1, 1, 0)
+    record = json.loads(store.get("patches/APP1/1.0..2.0.json"))
+    patch = shelf.get("patches/APP1/1.0..2.0.diff" if splices else "APP1_1.0_2.0.diff")
+    held = store.newest("held/shop-1")["packages"]["APP1/1.0..2.0"]
+    assert (record["size"], record["sha256"]) == (held["size"], held["sha256"]) == (len(patch), hashlib.sha256(patch).hexdigest())
+    (tmp_path / "x.diff").write_bytes(patch)
+    run("patch", offline("older-v2", INFO), tmp_path / "x.diff", "-o", tmp_path / "new.apk")
+    assert (tmp_path / "new.apk").read_bytes() == offline("v2", INFO).read_bytes()
+
+
 def test_a_lan_without_an_edge_raises_one_alert_a_day(store: Store) -> None:
     store.policy()
     store.shop.publish(apks.made("v2"), "APP1", "2.0")
