@@ -1,10 +1,9 @@
-#include "lib/patch/patch.h"
-
 #include <stdio.h>
 
 #include "base/map.h"
 #include "cli/file.h"
 #include "cli/output.h"
+#include "lib/patch/patch.h"
 
 static struct str output_path;
 

@@ -117,9 +117,11 @@ static enum status adopt_diff(struct production *production, const struct patch_
     status = spool_diff(arena, stream, &theirs, error);
     stream_close(&stream);
     TRY(status);
-    *done =
-        str_equal(theirs.sha256, diff->sha256) || patch_check(arena, stream_of(arena, theirs.bytes), from, to, NULL, error) == STATUS_OK;
-    if (!*done) return store_remove(production->store, step(production), production->diff_key, error);
+    if (!str_equal(theirs.sha256, diff->sha256)) status = patch_check(arena, stream_of(arena, theirs.bytes), from, to, NULL, error);
+    if (status == STATUS_CORRUPT || status == STATUS_UNSUPPORTED)
+        return store_remove(production->store, step(production), production->diff_key, error);
+    TRY(status);
+    *done = true;
     *diff = theirs;
     return STATUS_OK;
 }

@@ -1,4 +1,5 @@
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include "base/bytes.h"
 #include "lib/patch/side.h"
@@ -91,6 +92,14 @@ static enum status begin_frame(struct restoring *restoring, struct error *error)
     return STATUS_OK;
 }
 
+/* What is wrong with this machine is no word against the patch. */
+static enum status check(size_t result, struct error *error)
+{
+    ENSURE(ZSTD_getErrorCode(result) != ZSTD_error_memory_allocation, error, STATUS_INTERNAL, "there is not enough memory for the patch");
+    ENSURE(!ZSTD_isError(result), error, STATUS_CORRUPT, "the patch is damaged: %s", ZSTD_getErrorName(result));
+    return STATUS_OK;
+}
+
 /* One step: may bring no bytes yet. No room is left for more bytes than the frame has. */
 static enum status decompress(struct restoring *restoring, ZSTD_outBuffer *out, struct error *error)
 {
@@ -98,7 +107,7 @@ static enum status decompress(struct restoring *restoring, ZSTD_outBuffer *out, 
     bool ended = waiting(restoring) == 0;
     if (out->size > restoring->frame_left) out->size = restoring->frame_left;
     size_t result = ZSTD_decompressStream(restoring->zstd, out, &restoring->input);
-    ENSURE(!ZSTD_isError(result), error, STATUS_CORRUPT, "the patch is damaged: %s", ZSTD_getErrorName(result));
+    TRY(check(result, error));
     ENSURE(!ended || result == 0 || out->pos > 0, error, STATUS_CORRUPT, "the patch ends before its end");
     restoring->frame_left -= out->pos;
     restoring->left -= out->pos;

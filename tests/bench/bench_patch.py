@@ -19,7 +19,8 @@ TOOLS: dict[str, tuple[Callable[[Path, Path, Path], Command], Callable[[Path, Pa
     "pakhus": (lambda old, new, patch: [pakhus_binary(), "diff", old, new, "-o", patch],
                lambda old, patch, new: [pakhus_binary(), "patch", old, patch, "-o", new]),
     "bsdiff": (lambda old, new, patch: ["bsdiff", old, new, patch], lambda old, patch, new: ["bspatch", old, new, patch]),
-    "xdelta3": (lambda old, new, patch: ["xdelta3", "-9", "-e", "-f", "-s", old, new, patch], lambda old, patch, new: ["xdelta3", "-d", "-f", "-s", old, patch, new]),
+    "xdelta3": (lambda old, new, patch: ["xdelta3", "-9", "-e", "-f", "-s", old, new, patch],
+                lambda old, patch, new: ["xdelta3", "-d", "-f", "-s", old, patch, new]),
     "zstd": (lambda old, new, patch: ["zstd", "-q", "-f", "-19", "--long=27", f"--patch-from={old}", new, "-o", patch],
              lambda old, patch, new: ["zstd", "-q", "-f", "-d", "--long=27", f"--patch-from={old}", patch, "-o", new]),
 }

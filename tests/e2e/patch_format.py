@@ -77,7 +77,8 @@ def restore(old: bytes, patch: bytes) -> bytes:
     while len(out) < new_base.size:
         offset, length, count = _PART.unpack_from(rest)
         rest = rest[_PART.size :]
-        if offset + length > len(old) or not 1 <= count <= min(MOST, new_base.size - len(out)) or zstandard.frame_content_size(rest) != count:
+        fits = offset + length <= len(old) and 1 <= count <= min(MOST, new_base.size - len(out))
+        if not fits or zstandard.frame_content_size(rest) != count:
             raise Damaged("part")
         frame = zstandard.ZstdDecompressor(dict_data=_raw(old[offset : offset + length]), max_window_size=1 << 31).decompressobj()
         content = frame.decompress(rest)

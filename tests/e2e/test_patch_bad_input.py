@@ -58,7 +58,8 @@ def test_info_that_is_none(patch: bytes, refused: Callable[..., str], tmp_path: 
     at = installed.index(INFO.replace(" ", "").encode())
     installed[at - 4] ^= 1  # its pair's id
     (tmp_path / "installed.apk").write_bytes(installed)
-    assert refused("patch", "installed.apk", "x.diff") == "installed.apk: its region holds something else than channel info, which cannot be carried over"
+    words = "installed.apk: its region holds something else than channel info, which cannot be carried over"
+    assert refused("patch", "installed.apk", "x.diff") == words
 
 
 def test_info_that_does_not_fit(run_pakhus: Run, refused: Callable[..., str]) -> None:
@@ -107,15 +108,16 @@ def test_bombs(tmp_path: Path, patch: bytes) -> None:
         header(old, new) + part + endless + run * 1000,
         header(old, new) + part + struct.pack("<IBQ", 0xFD2FB528, 0xE0, 2**63) + run * 1000,
         header(old, huge) + struct.pack("<QQI", 0, old.size, 2**32 - 1) + endless,
-        header(old, huge) + struct.pack("<QQI", 0, old.size, patch_format.MOST) + struct.pack("<IBI", 0xFD2FB528, 0xA0, patch_format.MOST) + b"\x03",
+        header(old, huge) + struct.pack("<QQIIBI", 0, old.size, patch_format.MOST, 0xFD2FB528, 0xA0, patch_format.MOST) + b"\x03",
         header(old, huge) + struct.pack("<QQI", 2**63, 2**63, 10) + endless,
         header(patch_format.Base(2**32, 0, 4096, 2, old.sha256), new) + part,
         header(old, patch_format.Base(1 << 20, 1, 1 << 20, 2, new.sha256)) + part,
     ]
     for number, bomb in enumerate(bombs):
         (tmp_path / "x.diff").write_bytes(bomb)
-        done = subprocess.run(["prlimit", f"--as={400 << 20}", f"--fsize={16 << 20}", shop.pakhus_binary(), "patch", shop.base("older-v2"), "x.diff",
-                               "-o", "out"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+        limited = ["prlimit", f"--as={400 << 20}", f"--fsize={16 << 20}", shop.pakhus_binary()]
+        command = [*limited, "patch", shop.base("older-v2"), "x.diff", "-o", "out"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)
         assert (done.returncode, done.stdout) == (1, ""), number
         assert "patch" in done.stderr and len(done.stderr.splitlines()) == 1, number
         assert not (tmp_path / "out").exists()
@@ -145,10 +147,12 @@ def test_results_that_cannot_be_written(run_pakhus: Run, patch: bytes) -> None:
 
 @pytest.mark.parametrize("arguments, words", [
     ([], "say FROM.apk, TO.apk and -o OUT.diff, or --app"), (["a.apk", "b.apk"], "-o OUT.diff"), (["a.apk", "-o", "x"], "TO.apk"),
-    (["a.apk", "b.apk", "-o", "x", "--from", "1.0"], "--from and --to go with --app"), (["--app", "APP", "--from", "1.0"], "--to VERSION"),
+    (["a.apk", "b.apk", "-o", "x", "--from", "1.0"], "--from and --to go with --app"),
+    (["--app", "APP", "--from", "1.0"], "--to VERSION"),
     (["--app", "APP", "--from", "1.0", "--to", "2.0", "a.apk", "b.apk"], "name neither files nor -o"),
     (["--app", "APP", "--from", "1.0", "--to", "2.0", "-o", "x"], "name neither files nor -o"),
-    (["--app", "APP", "--from", "1..0", "--to", "2.0"], "neither with '..' in it"), (["--app", "A/B", "--from", "1.0", "--to", "2.0"], "'A/B'")])
+    (["--app", "APP", "--from", "1..0", "--to", "2.0"], "neither with '..' in it"),
+    (["--app", "A/B", "--from", "1.0", "--to", "2.0"], "'A/B'")])
 def test_ways_to_ask_that_make_no_sense(arguments: list[str], words: str, run_pakhus: Run) -> None:
     done = run_pakhus("diff", *arguments, env={"PAKHUS_STORE": "file:///nowhere"}, check=False)
     assert done.returncode == 1 and words in done.stderr

@@ -15,8 +15,8 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 INFO = {"channel": "huawei", "campaign": "été 2026"}
 OTHER = {"channel": "xiaomi"}
 UPDATES = [("older-v1", "v1"), ("older-v2", "v2"), ("older-v3", "v3"), ("older-v2+v3", "v2+v3"), ("older-v1+v2+v3", "v1+v2+v3"),
-           ("older-v1", "v2"), ("older-v2", "v1+v2"), ("older-v2", "v3"), ("older-v3", "v3.1"), ("older-v2+v3", "stamp"), ("older-v2+v3", "verity"),
-           ("older-v2+v3", "no-padding"), ("older-v2+v3", "exact-block")]
+           ("older-v1", "v2"), ("older-v2", "v1+v2"), ("older-v2", "v3"), ("older-v3", "v3.1"), ("older-v2+v3", "stamp"),
+           ("older-v2+v3", "verity"), ("older-v2+v3", "no-padding"), ("older-v2+v3", "exact-block")]
 FORMATS = ["walle", "vasdolly", "packer-ng"]
 
 
@@ -97,7 +97,8 @@ def test_it_is_the_same_between_channel_packages(diff: Callable[..., Path]) -> N
 def test_what_is_said_of_it(run_pakhus: Run, tmp_path: Path) -> None:
     old, new = shop.base("older-v2"), shop.base("v2")
     told = json.loads(run_pakhus("diff", old, new, "-o", "x.diff", "--json").stdout)
-    sides = {name: {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for name, path in (("from", old), ("to", new))}
+    sides = {name: {"size": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+             for name, path in (("from", old), ("to", new))}
     assert told == {"size": (tmp_path / "x.diff").stat().st_size, **sides}
     words = run_pakhus("diff", old, new, "-o", "x.diff")
     assert words.stdout.startswith(f"x.diff: {told['size']} bytes, ") and words.stderr == ""

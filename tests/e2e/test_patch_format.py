@@ -71,5 +71,6 @@ def test_regions_with_no_room_for_a_filler(left: int, run_pakhus: Run, tmp_path:
 def test_zstd_restores_the_base(run_pakhus: Run, tmp_path: Path) -> None:
     """The line that FORMAT.md shows."""
     frame = made(run_pakhus, "older-v1+v2+v3", "v1+v2+v3", tmp_path)[148:]
-    done = subprocess.run(["zstd", "-d", "--long=31", f"--patch-from={shop.base('older-v1+v2+v3')}"], input=frame, capture_output=True, check=True)
+    command = ["zstd", "-d", "--long=31", f"--patch-from={shop.base('older-v1+v2+v3')}"]
+    done = subprocess.run(command, input=frame, capture_output=True, check=True)
     assert done.stdout == shop.base("v1+v2+v3").read_bytes()

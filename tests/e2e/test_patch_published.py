@@ -39,6 +39,10 @@ def directory(file_store: str) -> Shop:
     return made
 
 
+def command(store: Shop) -> list[str | Path]:
+    return [pakhus_binary(), "diff", "--app", "APP", "--from", "1.0", "--to", "2.0", "--store", store.store]
+
+
 def diff(store: Shop, *options: str, check: bool = True, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     return store.run("diff", "--app", "APP", "--from", "1.0", "--to", "2.0", *options, check=check, env=env)
 
@@ -80,7 +84,8 @@ def test_it_is_what_is_made_between_files(directory: Shop, tmp_path: Path) -> No
 
 
 def test_versions_that_are_not_published(store: Shop) -> None:
-    for words, versions in (("the package APP/3.0 is not published", ["1.0", "3.0"]), ("the package APP/0.9 is not published", ["0.9", "1.0"]),
+    for words, versions in (("the package APP/3.0 is not published", ["1.0", "3.0"]),
+                            ("the package APP/0.9 is not published", ["0.9", "1.0"]),
                             ("a patch leads from one version to another, not from 1.0 to itself", ["1.0", "1.0"])):
         done = store.run("diff", "--app", "APP", "--from", versions[0], "--to", versions[1], check=False)
         assert (done.returncode, done.stdout, done.stderr) == (1, "", f"pakhus diff: {words}\n")
@@ -106,8 +111,7 @@ def test_killed_anywhere(directory: Shop, tmp_path: Path) -> None:
     """And run again: it is there, as it would have been."""
     done = 0
     for attempt in range(24):
-        command = [pakhus_binary(), "diff", "--app", "APP", "--from", "1.0", "--to", "2.0", "--store", directory.store]
-        run = subprocess.Popen(command, env={**clean_environment(), "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL)
+        run = subprocess.Popen(command(directory), env={**clean_environment(), "TMPDIR": str(tmp_path)}, stdout=subprocess.DEVNULL)
         time.sleep(0.02 * attempt)
         run.send_signal(signal.SIGKILL)
         done += run.wait() == 0
@@ -152,8 +156,8 @@ def test_a_base_that_rotted(directory: Shop) -> None:
 def test_no_room_for_temporary_files(directory: Shop) -> None:
     done = diff(directory, check=False, env={"TMPDIR": "/proc/nowhere"})
     assert done.returncode == 1 and "/proc/nowhere (TMPDIR says where)" in done.stderr
-    command = ["prlimit", f"--fsize={1 << 20}", pakhus_binary(), "diff", "--app", "APP", "--from", "1.0", "--to", "2.0", "--store", directory.store]
-    limited = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, restore_signals=False)  # SIGXFSZ stays ignored
+    limited = subprocess.run(["prlimit", f"--fsize={1 << 20}", *command(directory)], env=clean_environment(), capture_output=True,
+                             text=True, restore_signals=False)  # SIGXFSZ stays ignored
     assert limited.returncode == 1 and "TMPDIR says where" in limited.stderr and "File too large" in limited.stderr
 
 
