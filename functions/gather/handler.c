@@ -11,8 +11,12 @@
 #include "lib/gather/scene.h"
 #include "lib/http/accept.h"
 
-enum { SCENES_BYTES = 32 << 20, WORKERS = 64, WORKERS_MOST = 256, READY = 8, ALLOW_LONGEST = 16 << 10 };
-enum { QUESTION_LONGEST = 512 << 10, ANSWER_TIME = 100 /* ms before the platform's deadline that an answer takes on its way out */ };
+enum { SCENES_BYTES = 32 << 20, WORKERS = 64, WORKERS_MOST = 256, READY = 8, MEGABYTES_EACH = 8, ALLOW_LONGEST = 16 << 10 };
+enum {
+    QUESTION_LONGEST = 512 << 10,
+    QUESTION_QUICK = 16 << 10,
+    ANSWER_TIME = 100 /* ms before the platform's deadline that an answer takes on its way out */
+};
 
 struct gatherer {
     struct app *app;
@@ -116,6 +120,7 @@ static enum status read_list(struct gatherer *gatherer, struct lc_call *call, co
 {
     struct gather_question asked;
     ENSURE(request->body.length <= QUESTION_LONGEST, error, STATUS_INVALID, "the request has over %d bytes", QUESTION_LONGEST);
+    ENSURE(!call->no_wait || request->body.length <= QUESTION_QUICK, error, STATUS_WOULD_BLOCK, "the loop has other things to do");
     TRY(gather_question_parse(call->arena, request->body, &asked, error));
     question->list = asked.list;
     question->request.allow = gatherer->allow;
@@ -230,16 +235,27 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
         return respond_method(call, response, "GET, HEAD, POST");
     if (listed && gatherer->allow.length == 0)
         return respond_problem(call, response, 403, "lists-off", "a request names a scene here; lists of its own are switched off");
+    if (gather_pool_is_full(gatherer->pool))
+        return respond_problem(call, response, 503, "busy", "too many requests are being gathered; try again");
     if (ask(gatherer, call, request, &error) == STATUS_OK) return STATUS_OK;
     return respond_error(call, response, &error);
 }
 
 /* --- life */
 
+/* Lambda says how much memory there is. A worker that has spoken TLS takes two megabytes, and there are the bodies. */
+static uint64_t default_workers(void)
+{
+    uint64_t megabytes, fit;
+    if (!str_to_u64(str_of(getenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")), &megabytes)) return WORKERS;
+    fit = megabytes / MEGABYTES_EACH;
+    return fit < READY ? READY : fit < WORKERS ? fit : WORKERS;
+}
+
 static enum status read_workers(size_t *workers, struct error *error)
 {
     struct str text = str_of(getenv("PAKHUS_GATHER_WORKERS"));
-    uint64_t number = WORKERS;
+    uint64_t number = default_workers();
     ENSURE(text.length == 0 || (str_to_u64(text, &number) && number >= 1 && number <= WORKERS_MOST), error, STATUS_INVALID,
            "PAKHUS_GATHER_WORKERS must be a number from 1 to %d", WORKERS_MOST);
     *workers = (size_t)number;

@@ -16,7 +16,7 @@
 
 /* After so many fetches a worker is replaced, whatever it may have gathered of leaks and fragments; not all of them at once. */
 enum { FETCHES_MOST = 4000, APART = 50 };
-enum { IDLE_MOST = CLOCK_MINUTE, TIDY_EVERY = 5, MAKE_PAUSE = 200, READY_PAUSE = 20, YOUNG = 50, STACK = 128 << 10 };
+enum { IDLE_MOST = CLOCK_MINUTE, TIDY_EVERY = 5, MAKE_PAUSE = 100, PAUSE_DOUBLINGS = 6, READY_PAUSE = 20, YOUNG = 50, STACK = 128 << 10 };
 
 static const struct log no_request;
 
@@ -107,6 +107,14 @@ void crew_want(struct crew *crew, size_t wanted, int64_t now)
     while (more && (crew->idle + crew->coming < wanted || crew->idle + crew->coming + crew->busy < ready)) more = want_one(crew);
 }
 
+/* They cannot be made, or die as soon as they are: it is tried again less and less often. */
+static void pause_making(struct crew *crew, int64_t now)
+{
+    unsigned doublings = crew->failures < PAUSE_DOUBLINGS ? crew->failures : PAUSE_DOUBLINGS;
+    crew->failures++;
+    crew->make_after = now + ((int64_t)MAKE_PAUSE << doublings);
+}
+
 static void welcome(struct crew *crew, struct worker *worker, int64_t now)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = worker};
@@ -123,7 +131,7 @@ static void welcome(struct crew *crew, struct worker *worker, int64_t now)
     else
         worker->state = WORKER_NONE;
     if (!started) crew->idle--;
-    crew->make_after = now + MAKE_PAUSE;
+    if (!started) pause_making(crew, now);
 }
 
 void crew_welcome(struct crew *crew, int64_t now)
@@ -193,6 +201,7 @@ void crew_release(struct crew *crew, struct worker *worker, int64_t now)
 {
     worker->state = WORKER_IDLE;
     worker->idle_since = now;
+    crew->failures = 0;
     crew->busy--;
     crew->idle++;
     if (worker->fetches >= FETCHES_MOST + (unsigned)(worker - crew->workers) * APART) crew_end(crew, worker, now);
@@ -210,7 +219,7 @@ void crew_end(struct crew *crew, struct worker *worker, int64_t now)
     worker->state = WORKER_DYING;
     (*counted)--;
     crew->dying++;
-    if (now - worker->made < YOUNG) crew->make_after = now + MAKE_PAUSE;
+    if (now - worker->made < YOUNG) pause_making(crew, now);
 }
 
 /* True when it is there no more. Its pid is ours until then. */

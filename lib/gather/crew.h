@@ -37,6 +37,7 @@ struct crew {
     int epoll;           /* channels are watched there; the event's `ptr` is the worker */
     int wake_fd;         /* an eventfd of the pool's: written when one has come */
     int64_t make_after;  /* none is made before: the last one could not be made, or died at once */
+    unsigned failures;   /* in a row, of making one */
     int64_t ready_after; /* nor, unless somebody waits for it, before: a function asks for its first event sooner without */
     pthread_t starter;
     pthread_mutex_t lock;

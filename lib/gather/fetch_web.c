@@ -145,6 +145,7 @@ static void set_options(struct fetch_web *web)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs is not waited for past the deadline */
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "pakhus");
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, web->headers);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MOST / CLOCK_SECOND);

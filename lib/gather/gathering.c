@@ -77,6 +77,7 @@ void gathering_admit(struct gather_pool *pool, struct gathering *gathering)
     struct gather_request *request = gathering->request;
     if (!is_fit(request) || request->count == 0) {
         for (size_t i = 0; i < request->count; i++) request->outcomes[i].reason = GATHER_REFUSED;
+        atomic_fetch_sub(&pool->under_way, 1);
         request->done(request);
         return;
     }
@@ -91,6 +92,7 @@ void gathering_admit(struct gather_pool *pool, struct gathering *gathering)
 static void finish(struct gather_pool *pool, struct gathering *gathering)
 {
     leave(pool, gathering);
+    atomic_fetch_sub(&pool->under_way, 1);
     gathering->request->done(gathering->request);
 }
 

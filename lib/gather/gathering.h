@@ -55,6 +55,7 @@ struct gather_pool {
     struct {
         _Atomic uint64_t requests, fetches, hedges, crashes, hangs, workers;
     } counts;
+    _Atomic size_t under_way; /* requests */
 };
 
 static inline void gathering_be_due(struct gather_pool *pool, int64_t at)

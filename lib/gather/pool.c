@@ -14,7 +14,7 @@
 #include "lib/gather/gathering.h"
 #include "lib/store/common.h"
 
-enum { EVENTS = 64, STACK = 256 << 10, WAIT_MOST = CLOCK_MINUTE, PACKETS_AT_ONCE = 4 };
+enum { EVENTS = 64, STACK = 256 << 10, WAIT_MOST = CLOCK_MINUTE, PACKETS_AT_ONCE = 4, REQUESTS_MOST = 1024 };
 /* Second requests: at most a tenth of the first ones in the long run, and so many at once. */
 enum { HEDGE_COST = 10, SAVINGS_MOST = 32 * HEDGE_COST };
 
@@ -322,11 +322,17 @@ void gather_pool_submit(struct gather_pool *pool, struct arena *arena, struct ga
     memcpy(request->id, id.data, sizeof request->id);
     request->outcomes = arena_array(arena, request->count, sizeof *request->outcomes);
     gathering_count(&pool->counts.requests);
+    atomic_fetch_add(&pool->under_way, 1);
     pthread_mutex_lock(&pool->lock);
     gathering->chain = pool->inbox;
     pool->inbox = gathering;
     pthread_mutex_unlock(&pool->lock);
     eventfd_write(pool->wake_fd, 1);
+}
+
+bool gather_pool_is_full(const struct gather_pool *pool)
+{
+    return atomic_load_explicit(&pool->under_way, memory_order_relaxed) >= REQUESTS_MOST;
 }
 
 void gather_pool_metrics(struct gather_pool *pool, struct buf *out)

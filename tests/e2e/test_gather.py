@@ -45,7 +45,7 @@ def test_scenes_are_set_shown_and_listed(publish: Publish, run_pakhus: RunPakhus
     publish(resources("http://a.example", a="/1", b="/3"), allow=[], deadline="800ms")
     shown = json.loads(run_pakhus("scene", "show", "--store", file_store, "home").stdout)
     assert shown == {"scene": "home", "resources": resources("http://a.example", a="/1", b="/3"), "allow": [], "deadline": "800ms"}
-    assert run_pakhus("scene", "list", "--store", file_store).stdout == "app.1\t3\t2s\nhome\t2\t800ms\n"
+    assert run_pakhus("scene", "list", "--store", file_store).stdout == "app.1\t3\t20s\nhome\t2\t800ms\n"
     assert json.loads(run_pakhus("scene", "list", "--store", file_store, "--json").stdout) == ["app.1", "home"]
     missing = run_pakhus("scene", "show", "--store", file_store, "other", check=False)
     assert (missing.returncode, missing.stderr) == (1, "pakhus scene show: there is no scene 'other'\n")
@@ -192,6 +192,23 @@ def test_many_requests_do_not_mix(publish: Publish, serve: Callable[..., Program
     for number, answer in enumerate(answers):
         first = 10 * (number % 10)
         assert answer.bodies() == {f"r{i}": body_of(2000 + first + i, first + i) for i in range(4)}
+
+
+def test_what_takes_longer_than_usual_is_asked_for_twice(publish: Publish, serve: Callable[..., Program]) -> None:
+    with Subsystem() as subsystem:
+        publish(resources(subsystem.url, a="/sometimes/40/4000/a", b="/ok/b"), hedge=True)
+        url = serve(PAKHUS_GATHER_WORKERS="8").url
+        times = []
+        for _ in range(120):
+            began = time.monotonic()
+            assert gathered.ask(url, "home").bodies() == {"a": b"a", "b": b"b"}
+            times.append(time.monotonic() - began)
+        assert times[0] > 3.5  # nothing is usual yet
+        assert len(subsystem.seen("/sometimes")) > 120
+        assert max(times[1:]) < 3
+        lines = dict(line.rsplit(" ", 1) for line in client.request(f"{url}/metrics").body.decode().splitlines() if not line.startswith("#"))
+        assert 1 <= int(lines["pakhus_gather_hedges_total"]) <= 56  # a tenth, and what was saved up
+        assert (lines["pakhus_gather_hangs_total"], lines["pakhus_gather_crashes_total"]) == ("0", "0")  # who is not waited for any more is free again
 
 
 def test_a_new_generation_is_seen(publish: Publish, serve: Callable[..., Program], subsystem: Subsystem) -> None:

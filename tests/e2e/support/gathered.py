@@ -111,10 +111,10 @@ def resources(base: str, **paths: str) -> list[dict[str, Any]]:
 
 
 def publish(run_pakhus: RunPakhus, store: str, folder: Path, resources: list[dict[str, Any]], scene: str = "home",
-            env: Mapping[str, str] | None = None, **fields: Any) -> None:
+            env: Mapping[str, str] | None = None, deadline: str = "20s", **fields: Any) -> None:
     """A scene that may ask this machine."""
     path = folder / f"{scene}.json"
-    path.write_text(json.dumps({"scene": scene, "resources": resources, "allow": ["127.0.0.1"], **fields}))
+    path.write_text(json.dumps({"scene": scene, "resources": resources, "allow": ["127.0.0.1"], "deadline": deadline, **fields}))
     run_pakhus("scene", "set", "--store", store, path, env=dict(env or {}))
 
 
