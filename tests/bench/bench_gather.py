@@ -1,6 +1,7 @@
 """make bench: what it costs to gather by processes of their own, what a second request saves, and whether memory stays flat."""
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -43,18 +44,19 @@ def measure(program: Path, *words: object) -> dict[str, list[float]]:
 
 def say(what: str, ours: float, theirs: float, wanted: float, unit: str) -> None:
     ratio = ours / theirs
-    print(f"{what:66} {ours:9.0f} {unit} {theirs:9.0f} {unit} {ratio:6.2f} × ≤ {wanted:g}  {'' if ratio <= wanted else 'FALLS SHORT'}", flush=True)
+    verdict = "" if ratio <= wanted else "FALLS SHORT"
+    print(f"{what:66} {ours:9.0f} {unit} {theirs:9.0f} {unit} {ratio:6.2f} × ≤ {wanted:g}  {verdict}", flush=True)
 
 
 def main() -> None:
-    import socket
-    with tempfile.TemporaryDirectory() as folder, Servers(Path(folder) / "logs") as servers, socket.create_server(("127.0.0.1", 0), backlog=4096) as silent:
+    with (tempfile.TemporaryDirectory() as folder, Servers(Path(folder) / "logs") as servers,
+          socket.create_server(("127.0.0.1", 0), backlog=4096) as silent):
         work = Path(folder)
         program = work / "isolation"
-        libraries = subprocess.run(["pkg-config", "--libs", "libcurl", "jansson", "libcrypto", "libmicrohttpd", "libzstd", "zlib"], capture_output=True,
-                                   text=True, check=True).stdout.split()
-        subprocess.run(["cc", "-O2", "-std=c17", "-D_GNU_SOURCE", f"-I{ROOT}", HERE / "bench_gather_isolation.c", BUILD / "libpakhus.a", "-pthread",
-                        *libraries, "-lm", "-o", program], check=True)
+        libraries = subprocess.run(["pkg-config", "--libs", "libcurl", "jansson", "libcrypto", "libmicrohttpd", "libzstd", "zlib"],
+                                   capture_output=True, text=True, check=True).stdout.split()
+        subprocess.run(["cc", "-O2", "-std=c17", "-D_GNU_SOURCE", f"-I{ROOT}", HERE / "bench_gather_isolation.c", BUILD / "libpakhus.a",
+                        "-pthread", *libraries, "-lm", "-o", program], check=True)
         for i in range(8):
             (work / f"r{i}").write_bytes(os.urandom(64 << 10))
         work.chmod(0o755)

@@ -11,6 +11,7 @@ from support import apks, shop
 from support import localstack as localstacks
 from support.deployed import Deployed, deploy
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
+from support.subsystem import Subsystem
 from support.shop import Shop
 
 pytest_plugins = ["support.token_levels"]
@@ -36,6 +37,12 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers
 def servers(tmp_path: Path) -> Iterator[Servers]:
     """What a test starts with this has ended when the test has."""
     with Servers(tmp_path / "logs") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def subsystem() -> Iterator[Subsystem]:
+    with Subsystem() as running:
         yield running
 
 

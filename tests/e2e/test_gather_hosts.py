@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,6 @@ from support.servers import Minio, Program, Servers, bootstrap
 from support.subsystem import Subsystem, body_of
 
 RESPONSE = "POST */invocation/{}/response"
-
-
-@pytest.fixture(scope="module")
-def subsystem() -> Iterator[Subsystem]:
-    with Subsystem() as running:
-        yield running
 
 
 @pytest.fixture
@@ -55,7 +49,8 @@ def ask_everything(url: str, subsystem: Subsystem) -> None:
         answer = gathered.ask(url, "home", accept=accept)
         assert answer.bodies() == {"a": b"1", "b": body_of(100000, 2)}
         assert answer.reasons() == {"c": "unreachable", "d": "timeout"}
-        again = gathered.read(gathered.post(url, {"resources": resources(subsystem.url, d="/ok/later"), "retry_of": answer.id}, accept=accept))
+        rest = {"resources": resources(subsystem.url, d="/ok/later"), "retry_of": answer.id}
+        again = gathered.read(gathered.post(url, rest, accept=accept))
         assert again.bodies() == {"d": b"later"}
     assert gathered.post(url, {"resources": []}).status == 400
 
@@ -97,12 +92,14 @@ def test_what_the_host_cannot_send_is_asked_for_again(accept: str, publish: Call
         runtime.send_event(invocation("/gather?scene=home", accept=accept), id="1")
         first = answer_to(runtime, "1")
         assert set(first.reasons().values()) == {"too-large"} and len(first.bodies()) >= 1
-        runtime.send_event(invocation(f"/gather?scene=home&retry_of={first.id}&resources={','.join(first.reasons())}", accept=accept), id="2")
+        rest = ",".join(first.reasons())
+        runtime.send_event(invocation(f"/gather?scene=home&retry_of={first.id}&resources={rest}", accept=accept), id="2")
         bodies = {**first.bodies(), **answer_to(runtime, "2").bodies()}
         assert bodies == {"a": body_of(2000000, 1), "b": body_of(1100000, 2), "c": body_of(2000000, 3)}
 
 
-def test_a_streaming_function_sends_all_of_it(publish: Callable[..., None], servers: Servers, file_store: str, subsystem: Subsystem) -> None:
+def test_a_streaming_function_sends_all_of_it(publish: Callable[..., None], servers: Servers, file_store: str,
+                                              subsystem: Subsystem) -> None:
     publish(resources(subsystem.url, **{f"r{i}": f"/bytes/2000000/{i}" for i in range(6)}), deadline="10s")
     with FakeRuntime() as runtime:
         start(servers, runtime, file_store, PAKHUS_RESPONSE_MODE="streaming")
@@ -168,7 +165,8 @@ def test_nothing_is_made_before_it_asks_for_work(servers: Servers, file_store: s
 # --- Function Compute in detail
 
 
-def test_lent_credentials_reach_the_store(s3_store: str, bucket: str, minio: Minio, run_pakhus: RunPakhus, tmp_path: Path, servers: Servers) -> None:
+def test_lent_credentials_reach_the_store(s3_store: str, bucket: str, minio: Minio, run_pakhus: RunPakhus, tmp_path: Path,
+                                          servers: Servers) -> None:
     minio.client().put_object(Bucket=bucket, Key="texts/a", Body=b"first")
     minio.client().put_object(Bucket=bucket, Key="texts/b", Body=b"second")
     base = f"s3://{bucket}/texts/"

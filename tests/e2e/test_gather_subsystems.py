@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,10 @@ from support.subsystem import BOMB, Subsystem, certificate
 Gather = Callable[..., gathered.Gathered]
 
 
-@pytest.fixture(scope="module")
-def subsystem() -> Iterator[Subsystem]:
-    with Subsystem() as running:
-        yield running
-
-
 @pytest.fixture
 def server(servers: Servers, file_store: str) -> Program:
-    return servers.pakhus(file_store, env={"http_proxy": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "socks5://127.0.0.1:1"})
+    nobody = "http://127.0.0.1:1"
+    return servers.pakhus(file_store, env={"http_proxy": nobody, "HTTPS_PROXY": nobody, "ALL_PROXY": nobody})
 
 
 @pytest.fixture
@@ -82,7 +77,8 @@ def test_a_gzip_bomb_is_not_unpacked(accept: str, gather: Gather, subsystem: Sub
 
 
 def test_limits(gather: Gather, subsystem: Subsystem) -> None:
-    answer = gather(resources(subsystem.url, fits="/bytes/1000/1", not_quite="/bytes/1001/1", chunked=f"/chunks/{'x' * 1001}"), resource_limit=1000)
+    asked = resources(subsystem.url, fits="/bytes/1000/1", not_quite="/bytes/1001/1", chunked=f"/chunks/{'x' * 1001}")
+    answer = gather(asked, resource_limit=1000)
     assert answer.bodies().keys() == {"fits"}
     assert answer.reasons() == {"not_quite": "too-large", "chunked": "too-large"}
     answer = gather(resources(subsystem.url, **{f"r{i}": f"/bytes/1000/{i}" for i in range(5)}), total_limit=3500)
@@ -93,14 +89,16 @@ def test_what_is_unreachable(gather: Gather, subsystem: Subsystem) -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         closed = nobody.getsockname()[1]
     answer = gather([*resources(subsystem.url, good="/ok/1"), {"id": "closed", "address": f"http://127.0.0.1:{closed}/"},
-                     {"id": "no-name", "address": "http://no-such-host.invalid/"}, {"id": "no-tls", "address": f"https://127.0.0.1:{subsystem.port}/"}])
+                     {"id": "no-name", "address": "http://no-such-host.invalid/"},
+                     {"id": "no-tls", "address": f"https://127.0.0.1:{subsystem.port}/"}])
     assert answer.reasons() == {"closed": "unreachable", "no-name": "unreachable", "no-tls": "unreachable"}
 
 
 def test_tls(servers: Servers, file_store: str, run_pakhus: RunPakhus, tmp_path: Path) -> None:
     trusted, context = certificate(tmp_path)
     with Subsystem(context) as secure, Subsystem() as plain:
-        gathered.publish(run_pakhus, file_store, tmp_path, [*resources(secure.url, a="/ok/1", b=f"/to/{plain.url}/ok/b"), *resources(plain.url, c="/ok/2")])
+        asked = [*resources(secure.url, a="/ok/1", b=f"/to/{plain.url}/ok/b"), *resources(plain.url, c="/ok/2")]
+        gathered.publish(run_pakhus, file_store, tmp_path, asked)
         knows = servers.pakhus(file_store, env={"PAKHUS_CA_BUNDLE": str(trusted)}).url
         assert gathered.ask(knows, "home").bodies() == {"a": b"1", "b": b"b", "c": b"2"}
         for _ in range(20):
@@ -110,7 +108,8 @@ def test_tls(servers: Servers, file_store: str, run_pakhus: RunPakhus, tmp_path:
         assert (answer.bodies(), answer.reasons()) == ({"c": b"2"}, {"a": "unreachable", "b": "unreachable"})
 
 
-def test_nothing_is_told_to_subsystems(servers: Servers, file_store: str, run_pakhus: RunPakhus, tmp_path: Path, subsystem: Subsystem) -> None:
+def test_nothing_is_told_to_subsystems(servers: Servers, file_store: str, run_pakhus: RunPakhus, tmp_path: Path,
+                                       subsystem: Subsystem) -> None:
     gathered.publish(run_pakhus, file_store, tmp_path, resources(subsystem.url, a="/ok/told", b="/to//ok/told-again"))
     url = servers.pakhus(file_store, env={"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}).url
     gathered.ask(url, "home", authorization="Bearer x", cookie="a=1", referer="http://page.example/", **{"x-forwarded-for": "1.2.3.4"})
@@ -133,23 +132,25 @@ def test_connections_are_used_again(gather: Gather, subsystem: Subsystem, server
     "http://127.0.0.1:{port}/ok/1", "http://localhost:{port}/ok/1", "http://127.1:{port}/ok/1", "http://2130706433:{port}/ok/1",
     "http://0x7f000001:{port}/ok/1", "http://0:{port}/ok/1", "http://[::1]:{port}/ok/1", "http://[::ffff:127.0.0.1]:{port}/ok/1",
     "http://169.254.169.254/latest/meta-data/", "http://169.254.170.2/v2/credentials", "http://100.100.100.200/latest/meta-data/",
-    "http://[fd00:ec2::254]/latest/meta-data/", "http://10.0.0.1/", "http://192.168.0.1/", "http://172.16.0.1/", "http://[64:ff9b::a9fe:a9fe]/"])
+    "http://[fd00:ec2::254]/latest/meta-data/", "http://10.0.0.1/", "http://192.168.0.1/", "http://172.16.0.1/",
+    "http://[64:ff9b::a9fe:a9fe]/"])
 def test_addresses_that_are_not_public_are_refused(address: str, gather: Gather, subsystem: Subsystem) -> None:
     asked = len(subsystem.questions)
-    answer = gather([{"id": "a", "address": address.format(port=subsystem.port)}, {"id": "b", "address": f"http://127.0.0.2:{subsystem.port}/"}],
-                    allow=[])
+    other = f"http://127.0.0.2:{subsystem.port}/"
+    answer = gather([{"id": "a", "address": address.format(port=subsystem.port)}, {"id": "b", "address": other}], allow=[])
     assert answer.reasons() == {"a": "refused", "b": "refused"}
     assert len(subsystem.questions) == asked
 
 
-@pytest.mark.parametrize("target", ["http://169.254.169.254/latest/meta-data/", "http://127.0.0.2:{port}/ok/1", "http://%5b::1%5d:{port}/ok/1",
-                                    "http://2130706434:{port}/ok/1"])
+@pytest.mark.parametrize("target", [
+    "http://169.254.169.254/latest/meta-data/", "http://127.0.0.2:{port}/ok/1", "http://%5b::1%5d:{port}/ok/1", "http://2130706434:{port}/ok/1"])
 def test_redirects_are_held_to_the_same_rules(target: str, gather: Gather, subsystem: Subsystem) -> None:
     answer = gather(resources(subsystem.url, a="/to/" + target.format(port=subsystem.port), b="/ok/1"))
     assert (answer.bodies(), answer.reasons()) == ({"b": b"1"}, {"a": "refused"})
 
 
-def test_a_connection_is_not_used_past_other_rules(server: Program, run_pakhus: RunPakhus, file_store: str, tmp_path: Path, subsystem: Subsystem) -> None:
+def test_a_connection_is_not_used_past_other_rules(server: Program, run_pakhus: RunPakhus, file_store: str, tmp_path: Path,
+                                                   subsystem: Subsystem) -> None:
     """The connections that one scene may have are not there for another, which may not."""
     asked = resources(subsystem.url, a="/ok/1", b="/ok/2")
     gathered.publish(run_pakhus, file_store, tmp_path, asked, "may")
@@ -163,7 +164,8 @@ def test_a_connection_is_not_used_past_other_rules(server: Program, run_pakhus: 
 
 @pytest.mark.parametrize("allow, reasons", [
     ("*", {"a": "refused", "b": "refused"}), ("localhost", {}), ("127.0.0.1,[::1]", {}), ("127.0.0.0/8", {}), ("127.0.0.1:{port}", {}),
-    ("127.0.0.1:1", {"a": "refused", "b": "refused"}), ("*.example.com", {"a": "refused", "b": "refused"}), ("other.test", {"a": "refused", "b": "refused"})])
+    ("127.0.0.1:1", {"a": "refused", "b": "refused"}), ("*.example.com", {"a": "refused", "b": "refused"}),
+    ("other.test", {"a": "refused", "b": "refused"})])
 def test_what_lists_may_ask(allow: str, reasons: dict[str, str], servers: Servers, file_store: str, subsystem: Subsystem) -> None:
     url = servers.pakhus(file_store, "--gather-allow", allow.format(port=subsystem.port)).url
     asked = [{"id": "a", "address": f"{subsystem.url}/ok/1"}, {"id": "b", "address": f"http://localhost:{subsystem.port}/ok/1"}]

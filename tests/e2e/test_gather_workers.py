@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -25,12 +25,6 @@ IN_FLIGHT = 100
 EACH = 4
 
 
-@pytest.fixture(scope="module")
-def subsystem() -> Iterator[Subsystem]:
-    with Subsystem() as running:
-        yield running
-
-
 @pytest.fixture
 def server(servers: Servers, file_store: str) -> Program:
     return servers.pakhus(file_store, env={"PAKHUS_LOG": "warn"})
@@ -41,7 +35,8 @@ def scenes(run_pakhus: RunPakhus, file_store: str, tmp_path: Path, subsystem: Su
     """Ten, whose bodies tell whose they are; some take their time."""
     for scene in range(10):
         paths = {f"r{i}": f"/bytes/{20000 + 10 * scene + i}/{10 * scene + i}" for i in range(EACH - 1)}
-        gathered.publish(run_pakhus, file_store, tmp_path, resources(subsystem.url, **paths, late=f"/late/150/{scene}"), f"s{scene}", deadline="4s")
+        asked = resources(subsystem.url, **paths, late=f"/late/150/{scene}")
+        gathered.publish(run_pakhus, file_store, tmp_path, asked, f"s{scene}", deadline="4s")
     return [f"s{scene}" for scene in range(10)]
 
 
@@ -163,10 +158,12 @@ def test_nothing_piles_up(servers: Servers, file_store: str, scenes: list[str]) 
         settled(server, 2)
         return memory(server.process.pid), descriptors(server.process.pid)
 
+    def ask(number: int) -> bool:
+        return gathered.ask(server.url, scenes[number % 10], "&resources=r0,r1,r2").complete
+
     def ask_many(count: int) -> None:
         with ThreadPoolExecutor(8) as many:
-            for number, answer in enumerate(many.map(lambda number: gathered.ask(server.url, scenes[number % 10], "&resources=r0,r1,r2"), range(count))):
-                assert answer.complete, number
+            assert all(many.map(ask, range(count)))
 
     ask_many(300)
     first = state()

@@ -91,7 +91,8 @@ def read_json(answer: Answer) -> dict[str, Part]:
 
 
 def ask(url: str, scene: str, query: str = "", **headers: str) -> Gathered:
-    return read(client.request(f"{url}/gather?scene={scene}{query}", headers={name.replace("_", "-"): value for name, value in headers.items()}))
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return read(client.request(f"{url}/gather?scene={scene}{query}", headers=sent))
 
 
 def post(url: str, question: Any, **headers: str) -> Answer:

@@ -118,7 +118,8 @@ class Subsystem:
                 send(reply(b""))
             case "chunks":
                 data = "/".join(rest).encode()
-                send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"".join(b"1\r\n%c\r\n" % byte for byte in data) + b"0\r\n\r\n")
+                chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in data)
+                send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
             case "late":
                 self._ending.wait(int(rest[0]) / 1000)
                 send(reply("/".join(rest[1:]).encode()))
@@ -198,8 +199,8 @@ def body_of(length: int, seed: int) -> bytes:
 def certificate(folder: Path) -> tuple[Path, ssl.SSLContext]:
     """For 127.0.0.1, signed by itself: the file that a client must trust, and the server's context."""
     file, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=test",
-                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", file], check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", file], check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file, key)
     return file, context
