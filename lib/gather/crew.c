@@ -245,7 +245,7 @@ int64_t crew_due(const struct crew *crew, int64_t now)
     size_t all = crew->idle + crew->coming + crew->busy;
     int64_t due = crew->dying > 0 ? now + TIDY_EVERY : INT64_MAX;
     int64_t makes = crew->make_after > crew->ready_after ? crew->make_after : crew->ready_after;
-    if (all < crew->ready && makes < due) due = makes;
+    if (all < crew->ready && all + crew->dying < crew->most && makes < due) due = makes;
     if (all > crew->ready && crew->idle > 0 && now + IDLE_MOST < due) due = now + IDLE_MOST;
     return due;
 }
@@ -270,7 +270,7 @@ enum status crew_open(struct crew *crew, size_t most, size_t ready, int epoll, i
     return error_errno(error, number, "cannot start a thread");
 }
 
-/* The starter ends last: they would die with it, but unseen. */
+/* The starter first, so that none is being made any more. (The kernel kills them with it; they are collected here.) */
 void crew_close(struct crew *crew)
 {
     pthread_mutex_lock(&crew->lock);

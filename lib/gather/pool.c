@@ -16,7 +16,7 @@
 
 enum { EVENTS = 64, STACK = 256 << 10, WAIT_MOST = CLOCK_MINUTE, PACKETS_AT_ONCE = 4, REQUESTS_MOST = 1024 };
 /* Second requests: at most a tenth of the first ones in the long run, and so many at once. */
-enum { HEDGE_COST = 10, SAVINGS_MOST = 32 * HEDGE_COST };
+enum { HEDGE_COST = 10, SAVINGS_MOST = 32 * HEDGE_COST, HEDGE_AGAIN = 5 /* ms, where no worker is idle */ };
 
 static const struct log no_request;
 
@@ -103,6 +103,8 @@ static void hedge(struct gather_pool *pool, struct fetch *fetch, int64_t now)
     struct worker *worker = crew_take(&pool->crew, fetch->origin_hash, now);
     if (!worker) {
         queue_finish(&pool->queue, origin);
+        crew_want(&pool->crew, 1, now);
+        fetch->hedge_at = now + HEDGE_AGAIN;
         return;
     }
     if (!attempt(pool, fetch, worker, origin, now)) return;

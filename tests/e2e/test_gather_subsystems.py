@@ -143,7 +143,8 @@ def test_addresses_that_are_not_public_are_refused(address: str, gather: Gather,
 
 
 @pytest.mark.parametrize("target", [
-    "http://169.254.169.254/latest/meta-data/", "http://127.0.0.2:{port}/ok/1", "http://%5b::1%5d:{port}/ok/1", "http://2130706434:{port}/ok/1"])
+    "http://169.254.169.254/latest/meta-data/", "http://127.0.0.2:{port}/ok/1", "http://%5b::1%5d:{port}/ok/1",
+    "http://2130706434:{port}/ok/1"])
 def test_redirects_are_held_to_the_same_rules(target: str, gather: Gather, subsystem: Subsystem) -> None:
     answer = gather(resources(subsystem.url, a="/to/" + target.format(port=subsystem.port), b="/ok/1"))
     assert (answer.bodies(), answer.reasons()) == ({"b": b"1"}, {"a": "refused"})
