@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cli/command.h"
 #include "cli/stored.h"
@@ -41,14 +40,12 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     struct calibrating calibrating;
     struct calibration calibration;
     (void)words, (void)count;
-    if (store_url.data) setenv("PAKHUS_STORE", store_url.data, 1);
-    ENSURE(getenv("PAKHUS_STORE"), error, STATUS_INVALID, "say where the packages are: --store URL, or PAKHUS_STORE");
+    TRY(stored_app(store_url, &app, error));
     if (now != INT64_MIN) clock_set_now(now);
     calibrating_default(&calibrating);
     if (samples > 0) calibrating.samples = samples;
     calibrating.horizon = horizon;
     calibrating.apply = apply;
-    TRY(app_open(&app, error));
     TRY(calibrating_run(app, command_upload_io(arena), &calibrating, &calibration, error));
     if (json)
         printf(STR_FMT "\n", STR_ARG(calibrating_json(arena, &calibrating, &calibration)));

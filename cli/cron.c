@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/stored.h"
 #include "functions/common/cron.h"
 #include "lib/config/config.h"
 #include "lib/placement/lan.h"
@@ -14,10 +15,6 @@ static struct str store_url, edge, part_text;
 static int64_t now = INT64_MIN, grace = -1;
 static bool dry_run, json, verify;
 
-#define STORE_ROW                                                                                                                          \
-    {                                                                                                                                      \
-        "store", 's', OPTION_TEXT, &store_url, "URL", "s3://bucket?endpoint=… or file:///…; or PAKHUS_STORE"                           \
-    }
 #define EDGE_ROW                                                                                                                           \
     {                                                                                                                                      \
         "edge", 'e', OPTION_TEXT, &edge, "EDGE", "this one only"                                                                           \
@@ -36,7 +33,7 @@ static bool dry_run, json, verify;
     }
 
 static const struct command_option deciding[] = {
-    STORE_ROW,
+    STORED_OPTION(&store_url),
     EDGE_ROW,
     {"part", 0, OPTION_TEXT, &part_text, "N", "one of 16 parts, by LAN"},
     {"dry-run", 0, OPTION_FLAG, &dry_run, NULL, "decide, and change nothing"},
@@ -45,7 +42,12 @@ static const struct command_option deciding[] = {
     JSON_ROW,
 };
 static const struct command_option copying[] = {
-    STORE_ROW, EDGE_ROW, {"verify", 0, OPTION_FLAG, &verify, NULL, "read and digest what edges hold"}, NOW_ROW, GRACE_ROW, JSON_ROW,
+    STORED_OPTION(&store_url),
+    EDGE_ROW,
+    {"verify", 0, OPTION_FLAG, &verify, NULL, "read and digest what edges hold"},
+    NOW_ROW,
+    GRACE_ROW,
+    JSON_ROW,
 };
 
 static const struct command commands[] = {
@@ -139,11 +141,9 @@ static enum status run(enum cron_kind kind, struct arena *arena, struct error *e
     struct cron cron;
     struct cron_result result;
     const struct io io = {.arena = arena, .deadline = deadline_in(PATIENCE)};
-    if (store_url.data) setenv("PAKHUS_STORE", store_url.data, 1);
-    ENSURE(getenv("PAKHUS_STORE"), error, STATUS_INVALID, "say where the packages are: --store URL, or PAKHUS_STORE");
+    TRY(stored_app(store_url, &app, error));
     cron_default(&cron, kind);
     TRY(read_options(&cron, error));
-    TRY(app_open(&app, error));
     TRY(cron_run(app, io, &cron, &result, error));
     if (json) printf(STR_FMT "\n", STR_ARG(cron_json(arena, &cron, &result)));
     if (!json) print_sums(&cron, &result);

@@ -48,8 +48,7 @@ static enum status open_app(struct arena *arena, struct edge *edge, struct app *
     struct store *store;
     TRY(stored_open(arena, store_url, &store, error));
     TRY(registry_get_edge(store, command_io(arena), edge_id, edge, error));
-    if (store_url.data) setenv("PAKHUS_STORE", store_url.data, 1);
-    return app_open(app, error);
+    return stored_app(store_url, app, error);
 }
 
 static void report(const struct reconcile_result *result)

@@ -18,6 +18,13 @@ enum status stored_open(struct arena *arena, struct str url, struct store **stor
     return STATUS_OK;
 }
 
+enum status stored_app(struct str url, struct app **app, struct error *error)
+{
+    if (url.data) setenv("PAKHUS_STORE", url.data, 1);
+    ENSURE(getenv("PAKHUS_STORE"), error, STATUS_INVALID, "say where the packages are: --store URL, or PAKHUS_STORE");
+    return app_open(app, error);
+}
+
 enum status stored_check_id(struct str id, const char *what, struct error *error)
 {
     ENSURE(str_is_id(id), error, STATUS_INVALID,

@@ -3,6 +3,7 @@
 #define CLI_STORED_H
 
 #include "cli/command.h"
+#include "functions/common/app.h"
 #include "lib/store/store.h"
 
 #define STORED_OPTION(target)                                                                                                              \
@@ -12,6 +13,8 @@
 
 /* The value of --store, or PAKHUS_STORE. Closed with the arena. */
 enum status stored_open(struct arena *, struct str url, struct store **, struct error *);
+/* For what runs as the functions do: their app, on the store of --store or PAKHUS_STORE. */
+enum status stored_app(struct str url, struct app **, struct error *);
 /* Refuses what is not an id, by the name of the argument. */
 enum status stored_check_id(struct str, const char *what, struct error *);
 /* On stdout, as a JSON array. */

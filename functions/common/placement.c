@@ -31,17 +31,6 @@ static enum status load_policy(void *context, struct io io, struct str key, cons
     return STATUS_OK;
 }
 
-static enum status load_wanted(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
-{
-    struct placement_app *placement = context;
-    const struct wanted *known = previous;
-    struct wanted *wanted = arena_new_of(io.arena, struct wanted);
-    edge = arena_copy(io.arena, edge);
-    TRY(app_store_fault(wanted_load(placement->app->store, io, edge, known ? known->generation : 0, wanted, error), error));
-    *value = wanted;
-    return STATUS_OK;
-}
-
 static enum status load_held(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
 {
     struct placement_app *placement = context;
@@ -70,7 +59,6 @@ static enum status open_locked(struct placement_app **out, struct error *error)
         placement->app = app;
         placement->registries = cache_of(placement, REGISTRY_LIFE, REGISTRY_BYTES, load_registry);
         placement->policies = cache_of(placement, REGISTRY_LIFE, POLICY_BYTES, load_policy);
-        placement->wanted = cache_of(placement, STATE_LIFE, STATE_BYTES, load_wanted);
         placement->held = cache_of(placement, STATE_LIFE, STATE_BYTES, load_held);
         shared = placement;
     }
@@ -102,15 +90,6 @@ enum status placement_app_policy(struct placement_app *placement, struct io io, 
     return STATUS_OK;
 }
 
-enum status placement_app_wanted(struct placement_app *placement, struct io io, struct str edge, const struct wanted **wanted,
-                                 struct error *error)
-{
-    const void *value;
-    TRY(cache_get(placement->wanted, io, edge, &value, error));
-    *wanted = value;
-    return STATUS_OK;
-}
-
 enum status placement_app_held(struct placement_app *placement, struct io io, struct str edge, const struct held **held,
                                struct error *error)
 {
@@ -122,7 +101,6 @@ enum status placement_app_held(struct placement_app *placement, struct io io, st
 
 void placement_app_changed(struct placement_app *placement, struct str edge)
 {
-    cache_expire(placement->wanted, edge);
     cache_expire(placement->held, edge);
 }
 

@@ -1,4 +1,4 @@
-/* What the functions of placement share: registry, policy, wanted and held from memory, and facts about packages. */
+/* What the functions of placement share: registry, policy and held from memory, and facts about packages. */
 #ifndef FUNCTIONS_COMMON_PLACEMENT_H
 #define FUNCTIONS_COMMON_PLACEMENT_H
 
@@ -9,7 +9,6 @@ struct placement_app {
     struct app *app;
     struct cache *registries; /* one entry → struct registry */
     struct cache *policies;   /* one entry → struct policy */
-    struct cache *wanted;     /* edge → struct wanted */
     struct cache *held;       /* edge → struct held */
 };
 
@@ -19,7 +18,6 @@ enum status placement_app_open(struct placement_app **, struct error *);
 /* From memory where they are there, some seconds old at most. They live as long as the call. */
 enum status placement_app_registry(struct placement_app *, struct io, const struct registry **, struct error *);
 enum status placement_app_policy(struct placement_app *, struct io, const struct policy **, struct error *);
-enum status placement_app_wanted(struct placement_app *, struct io, struct str edge, const struct wanted **, struct error *);
 enum status placement_app_held(struct placement_app *, struct io, struct str edge, const struct held **, struct error *);
 /* We changed it: the next one who asks gets what the store says. */
 void placement_app_changed(struct placement_app *, struct str edge);

@@ -1,5 +1,6 @@
 #include "functions/query/query.h"
 
+#include "base/hash.h"
 #include "lib/catalog/patch.h"
 #include "lib/catalog/release.h"
 
@@ -76,9 +77,7 @@ struct cache *query_apps(struct app *app)
 /* [0, 1), the same for a device and an app whatever else is asked. */
 static double share_of(struct str device, struct str app)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < device.length; i++) hash = (hash ^ (unsigned char)device.data[i]) * UINT64_C(1099511628211);
-    for (size_t i = 0; i < app.length; i++) hash = (hash ^ (unsigned char)app.data[i]) * UINT64_C(1099511628211);
+    uint64_t hash = hash64(hash64(HASH64, device), app);
     hash = (hash ^ hash >> 32) * UINT64_C(0x9e3779b97f4a7c15);
     return (double)(hash >> 11) * 0x1p-53;
 }

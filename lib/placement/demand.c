@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/encode.h"
+#include "base/hash.h"
 #include "lib/placement/demand_text.h"
 #include "lib/placement/lan.h"
 #include "lib/store/common.h"
@@ -88,10 +88,7 @@ static void *must(void *memory)
 
 static uint32_t hash_of(struct str lan, struct str package)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < lan.length; i++) hash = (hash ^ (unsigned char)lan.data[i]) * 16777619u;
-    hash = (hash ^ 0xff) * 16777619u;
-    for (size_t i = 0; i < package.length; i++) hash = (hash ^ (unsigned char)package.data[i]) * 16777619u;
+    uint32_t hash = hash32(hash32(HASH32, lan), package);
     return hash ^ hash >> 15;
 }
 

@@ -2,13 +2,13 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
+
 enum { FIRST = 1024, NONE = UINT32_MAX };
 
 static size_t hash_of(struct str lan, struct str package)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < package.length; i++) hash = (hash ^ (unsigned char)package.data[i]) * UINT64_C(1099511628211);
-    for (size_t i = 0; i < lan.length; i++) hash = (hash ^ (unsigned char)lan.data[i]) * UINT64_C(1099511628211);
+    uint64_t hash = hash64(hash64(HASH64, package), lan);
     return (size_t)(hash ^ hash >> 32);
 }
 
@@ -85,12 +85,7 @@ static bool note(void *context, const struct store_object *object)
     if (!str_to_u64(hour_text, &hour) || hour > 23 || !str_to_u64(part_text, &part) || part != listing->part) return true;
     int64_t begin = listing->day + (int64_t)hour * CLOCK_HOUR;
     if (begin >= listing->to || begin + CLOCK_HOUR <= listing->from) return true;
-    if (keys->count == listing->capacity) {
-        listing->capacity = listing->capacity ? listing->capacity * 2 : 64;
-        struct str *larger = arena_array(listing->arena, listing->capacity, sizeof *larger);
-        if (keys->count > 0) memcpy(larger, keys->items, keys->count * sizeof *larger);
-        keys->items = larger;
-    }
+    keys->items = arena_grow(listing->arena, keys->items, keys->count, &listing->capacity, sizeof *keys->items);
     keys->items[keys->count++] = arena_copy(listing->arena, object->key);
     return true;
 }

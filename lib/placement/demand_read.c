@@ -29,21 +29,25 @@ static int64_t floor_to_day(int64_t moment)
 static void note_folded(void *context, struct str name)
 {
     struct folded *folded = &((struct summing *)context)->folded;
-    if (folded->count == folded->capacity) {
-        folded->capacity = folded->capacity ? folded->capacity * 2 : 64;
-        struct str *larger = arena_array(folded->arena, folded->capacity, sizeof *larger);
-        if (folded->count > 0) memcpy(larger, folded->names, folded->count * sizeof *larger);
-        folded->names = larger;
-    }
+    folded->names = arena_grow(folded->arena, folded->names, folded->count, &folded->capacity, sizeof *folded->names);
     folded->names[folded->count++] = arena_copy(folded->arena, name);
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Of all the day's live objects each is looked for in the list. */
+static void sort_folded(struct folded *folded)
+{
+    if (folded->count > 0) qsort(folded->names, folded->count, sizeof *folded->names, by_bytes);
 }
 
 static bool is_folded(const struct folded *folded, struct str key)
 {
     struct str name = demand_live_name(key);
-    for (size_t i = 0; i < folded->count; i++)
-        if (str_equal(folded->names[i], name)) return true;
-    return false;
+    return folded->count > 0 && bsearch(&name, folded->names, folded->count, sizeof name, by_bytes);
 }
 
 static void add_cell(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses)
@@ -81,7 +85,9 @@ static enum status read_day(struct summing *summing, int64_t day, bool *found, s
     struct str key = demand_day_key(summing->io.arena, day, summing->question->part);
     summing->base = day;
     summing->folded = (struct folded){.arena = summing->io.arena};
-    return read_object(summing->store, summing->io, key, DAY_BUCKETS, &reader, found, error);
+    TRY(read_object(summing->store, summing->io, key, DAY_BUCKETS, &reader, found, error));
+    sort_folded(&summing->folded);
+    return STATUS_OK;
 }
 
 static int64_t hour_of(int64_t day, struct str key)
@@ -291,6 +297,7 @@ static enum status remove_folded(struct summing *summing, int64_t day, const str
     bool found;
     summing->folded = (struct folded){.arena = summing->io.arena};
     TRY(read_object(summing->store, summing->io, key, DAY_BUCKETS, &reader, &found, error));
+    sort_folded(&summing->folded);
     for (size_t i = 0; i < keys->count; i++)
         if (is_folded(&summing->folded, keys->items[i])) TRY(store_remove(summing->store, summing->io, keys->items[i], error));
     return STATUS_OK;

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "lib/placement/evaluate_internal.h"
 #include "lib/placement/lan.h"
 #include "lib/store/common.h"
@@ -61,20 +62,13 @@ enum status job_write_lines(struct job *job, struct error *error)
     return STATUS_OK;
 }
 
-static uint32_t hash_of(struct str a, struct str b)
-{
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < a.length; i++) hash = (hash ^ (unsigned char)a.data[i]) * 16777619u;
-    for (size_t i = 0; i < b.length; i++) hash = (hash ^ (unsigned char)b.data[i]) * 16777619u;
-    return hash;
-}
-
 enum status job_alert(struct job *job, const struct candidate *candidate, struct error *error)
 {
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
     struct buf out = buf_in(job->io.arena, 1 << 16);
     struct str day = demand_day(job->io.arena, job->how->now);
-    struct str key = arena_printf(job->io.arena, "alerts/" STR_FMT "/%08x.json", STR_ARG(day), hash_of(candidate->lan, candidate->package));
+    struct str key = arena_printf(job->io.arena, "alerts/" STR_FMT "/%08x.json", STR_ARG(day),
+                                  hash32(hash32(HASH32, candidate->lan), candidate->package));
     job->result->alerts++;
     job_tell(job, S(""), candidate);
     if (job->how->dry_run) return STATUS_OK;

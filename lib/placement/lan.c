@@ -2,6 +2,8 @@
 
 #include <arpa/inet.h>
 
+#include "base/hash.h"
+
 enum { V4_BITS = 32, V6_BITS = 128, MAPPED_BITS = 96 };
 
 static unsigned bits_of(const struct address *address)
@@ -124,10 +126,9 @@ struct str lan_format(struct arena *arena, struct str site, const struct network
     return site.length == 0 ? text : arena_join(arena, site, S("@"), text);
 }
 
-/* FNV-1a. Part of what is stored: it never changes. */
+/* Part of what is stored: it never changes. */
 unsigned lan_part(struct str lan)
 {
-    uint32_t hash = 2166136261u;
-    for (size_t i = 0; i < lan.length; i++) hash = (hash ^ (unsigned char)lan.data[i]) * 16777619u;
+    uint32_t hash = hash32(HASH32, lan);
     return (hash ^ hash >> 16) % LAN_PARTS;
 }

@@ -22,13 +22,7 @@ static bool note_source(void *context, const struct store_object *object)
 {
     struct sources *sources = context;
     if (!str_ends(object->key, S(".json"))) return true;
-    if (sources->count == sources->capacity) {
-        size_t capacity = sources->capacity ? sources->capacity * 2 : 64;
-        struct registry_source *larger = arena_array(sources->arena, capacity, sizeof *larger);
-        if (sources->count > 0) memcpy(larger, sources->items, sources->count * sizeof *larger);
-        sources->items = larger;
-        sources->capacity = capacity;
-    }
+    sources->items = arena_grow(sources->arena, sources->items, sources->count, &sources->capacity, sizeof *sources->items);
     sources->items[sources->count++] =
         (struct registry_source){arena_copy(sources->arena, object->key), arena_copy(sources->arena, object->etag), {NULL, 0}};
     return sources->count < ENTRIES_MOST;

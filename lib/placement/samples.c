@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/hash.h"
 #include "lib/placement/samples_internal.h"
 
 /* An hour that can't be written for so long after its end is given up. */
@@ -63,8 +64,7 @@ bool sample_source_parse(struct str text, enum sample_source *source)
 /* FNV-1a, and the last step of SplitMix64, since ids differ in their last characters. */
 uint64_t sample_hash(struct str id)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < id.length; i++) hash = (hash ^ (unsigned char)id.data[i]) * UINT64_C(1099511628211);
+    uint64_t hash = hash64(HASH64, id);
     hash = (hash ^ hash >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     hash = (hash ^ hash >> 27) * UINT64_C(0x94d049bb133111eb);
     return hash ^ hash >> 31;

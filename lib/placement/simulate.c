@@ -17,7 +17,8 @@ struct pair {
 struct shop {
     struct pair **pairs; /* by object; NULL: never asked for */
     struct pair **seen;
-    uint32_t seen_count, seen_capacity;
+    uint32_t seen_count;
+    size_t seen_capacity;
     uint64_t quota, used;
     int64_t link_free; /* when what is on its way has come */
 };
@@ -50,13 +51,7 @@ static struct pair *pair_of(struct run *run, struct shop *shop, uint32_t object)
     if (shop->pairs[object]) return shop->pairs[object];
     struct pair *pair = arena_new_of(run->arena, struct pair);
     pair->object = object;
-    if (shop->seen_count == shop->seen_capacity) {
-        uint32_t capacity = shop->seen_capacity ? shop->seen_capacity * 2 : 256;
-        struct pair **larger = arena_array(run->arena, capacity, sizeof(struct pair *));
-        if (shop->seen_count > 0) memcpy(larger, shop->seen, shop->seen_count * sizeof(struct pair *));
-        shop->seen = larger;
-        shop->seen_capacity = capacity;
-    }
+    shop->seen = arena_grow(run->arena, shop->seen, shop->seen_count, &shop->seen_capacity, sizeof(struct pair *));
     shop->seen[shop->seen_count++] = pair;
     return shop->pairs[object] = pair;
 }

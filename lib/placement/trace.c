@@ -4,11 +4,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "base/log.h"
+#include "base/hash.h"
 #include "base/random.h"
 
 static const uint64_t SIZE_MOST = UINT64_C(1) << 53;
-enum { REQUESTS_FIRST = 1 << 16, NAMES_FIRST = 1 << 12 };
+enum { NAMES_FIRST = 1 << 12 };
 static const size_t REQUESTS_MOST = (size_t)1 << 31;
 
 /* --- names → numbers, in the order in which they first come */
@@ -20,11 +20,10 @@ struct names {
     uint32_t count;
 };
 
-/* FNV-1a; two names of one hash would be one object, which at 64 bits is no matter here. */
+/* Two names of one hash would be one object, which at 64 bits is no matter here. */
 static uint64_t hash_of(struct str name)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (size_t i = 0; i < name.length; i++) hash = (hash ^ (unsigned char)name.data[i]) * UINT64_C(1099511628211);
+    uint64_t hash = hash64(HASH64, name);
     return hash ? hash : 1;
 }
 
@@ -69,21 +68,12 @@ struct builder {
     size_t request_capacity, size_capacity;
 };
 
-static void *grow(struct arena *arena, const void *old, size_t count, size_t *capacity, size_t size)
-{
-    *capacity = *capacity ? *capacity * 2 : REQUESTS_FIRST;
-    char *larger = arena_array(arena, *capacity, size);
-    if (count > 0) memcpy(larger, old, count * size);
-    return larger;
-}
-
 static void add_request(struct builder *builder, struct trace_request request, uint64_t size)
 {
     struct trace *trace = builder->trace;
-    if (trace->count == builder->request_capacity)
-        trace->requests = grow(builder->arena, trace->requests, trace->count, &builder->request_capacity, sizeof *trace->requests);
+    trace->requests = arena_grow(builder->arena, trace->requests, trace->count, &builder->request_capacity, sizeof *trace->requests);
     while (request.object >= builder->size_capacity)
-        trace->sizes = grow(builder->arena, trace->sizes, builder->size_capacity, &builder->size_capacity, sizeof *trace->sizes);
+        trace->sizes = arena_grow(builder->arena, trace->sizes, builder->size_capacity, &builder->size_capacity, sizeof *trace->sizes);
     trace->requests[trace->count++] = request;
     if (size > trace->sizes[request.object]) trace->sizes[request.object] = size;
     if (request.object >= trace->objects) trace->objects = request.object + 1;

@@ -26,13 +26,7 @@ static int by_bytes(const void *a, const void *b)
 
 static void entries_add(struct entries *entries, struct arena *arena, struct str name)
 {
-    if (entries->count == entries->capacity) {
-        size_t capacity = entries->capacity ? entries->capacity * 2 : 64;
-        struct str *larger = arena_array(arena, capacity, sizeof *larger);
-        if (entries->count > 0) memcpy(larger, entries->at, entries->count * sizeof *larger);
-        entries->at = larger;
-        entries->capacity = capacity;
-    }
+    entries->at = arena_grow(arena, entries->at, entries->count, &entries->capacity, sizeof *entries->at);
     entries->at[entries->count++] = name;
 }
 
