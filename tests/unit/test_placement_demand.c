@@ -5,12 +5,10 @@
 
 #include "lib/placement/demand_text.h"
 #include "lib/placement/lan.h"
-#include "tests/unit/unit.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_store.h"
 
 struct fixture {
     struct arena *arena;
-    char folder[64];
     struct store *store;
     struct error error;
     int64_t now;
@@ -20,9 +18,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->arena = arena_new();
-    strcpy(f->folder, "/tmp/placement-demand-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    assert_ok(store_open(arena_printf(f->arena, "file://%s", f->folder).data, &f->store, &f->error), &f->error);
+    f->store = scratch_store(f->arena);
     assert_true(clock_parse_time(S("2026-08-25T10:07:30Z"), &f->now));
     clock_set_now(f->now);
     *state = f;
@@ -32,8 +28,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    store_close(f->store);
-    scratch_remove(f->folder);
     arena_free(f->arena);
     free(f);
     return 0;

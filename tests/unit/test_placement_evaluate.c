@@ -5,12 +5,10 @@
 
 #include "lib/placement/demand.h"
 #include "lib/placement/lan.h"
-#include "tests/unit/unit.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_store.h"
 
 struct fixture {
     struct arena *arena;
-    char folder[64];
     struct store *store;
     struct registry registry;
     struct policy policy;
@@ -35,9 +33,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->arena = arena_new();
-    strcpy(f->folder, "/tmp/placement-evaluate-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    assert_ok(store_open(arena_printf(f->arena, "file://%s", f->folder).data, &f->store, &f->error), &f->error);
+    f->store = scratch_store(f->arena);
     assert_true(clock_parse_time(S("2026-08-25T12:00:00Z"), &f->now));
     const char *policy = "{\"place\":{\"t1\":10,\"t2\":2,\"m\":3,\"of\":5,\"window\":{\"last\":\"1d\"}},"
                          "\"evict\":{\"t3\":3,\"n\":3,\"of\":5,\"window\":{\"last\":\"1d\"}}}";
@@ -54,8 +50,6 @@ static int tear_down(void **state)
 {
     struct fixture *f = *state;
     demand_free(f->demand);
-    store_close(f->store);
-    scratch_remove(f->folder);
     arena_free(f->arena);
     free(f);
     return 0;

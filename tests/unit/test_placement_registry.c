@@ -1,13 +1,11 @@
 /* P1, P2: edges as text, and which of them a query belongs to. */
 #include "lib/placement/registry.h"
-#include "tests/unit/unit.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/scratch_store.h"
 
 #define EDGE(id, rest) "{\"edge\":\"" id "\",\"address\":\"192.168.0.5\",\"store\":\"pull\"" rest "}"
 
 struct fixture {
     struct arena *arena;
-    char folder[64];
     struct store *store;
     struct registry registry;
     struct error error;
@@ -17,9 +15,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->arena = arena_new();
-    strcpy(f->folder, "/tmp/placement-registry-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    assert_ok(store_open(arena_printf(f->arena, "file://%s", f->folder).data, &f->store, &f->error), &f->error);
+    f->store = scratch_store(f->arena);
     *state = f;
     return 0;
 }
@@ -27,8 +23,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-    store_close(f->store);
-    scratch_remove(f->folder);
     arena_free(f->arena);
     free(f);
     return 0;

@@ -1,23 +1,6 @@
 /* What is wanted on an edge, and what is held there. */
 #include "lib/placement/state.h"
-#include "tests/unit/unit.h"
-#include "tests/unit/scratch.h"
-
-static void remove_folder(void *context)
-{
-    scratch_remove(context);
-}
-
-static struct store *store_in(struct arena *arena)
-{
-    struct store *store;
-    struct error error;
-    char *folder = arena_cstr(arena, S("/tmp/placement-state-XXXXXX"));
-    assert_non_null(mkdtemp(folder));
-    arena_defer(arena, remove_folder, folder);
-    assert_ok(store_open(arena_printf(arena, "file://%s", folder).data, &store, &error), &error);
-    return store;
-}
+#include "tests/unit/scratch_store.h"
 
 static struct io io_in(struct arena *arena)
 {
@@ -36,7 +19,7 @@ static void assert_held(struct arena *arena, struct store *store, const char *li
 
 static void what_is_held_is_added_and_dropped(void **state)
 {
-    struct store *store = store_in(*state);
+    struct store *store = scratch_store(*state);
     struct error error;
     struct held_package two = {.package = S("APP1/2.0"), .since = 1000, .size = 5}, one = two;
     one.package = S("APP1/1.0");
@@ -54,12 +37,11 @@ static void what_is_held_is_added_and_dropped(void **state)
     assert_null(held_find(&held, S("APP1/2.0")));
     assert_int_equal(held_find(&held, S("APP1/1.0"))->size, 5);
     assert_int_equal(held_load(store, io_in(*state), S("shop-1"), 3, &held, &error), STATUS_NOT_MODIFIED);
-    store_close(store);
 }
 
 static void what_is_on_its_way_is_not_held(void **state)
 {
-    struct store *store = store_in(*state);
+    struct store *store = scratch_store(*state);
     struct error error;
     struct held held;
     struct held_package package = {.package = S("APP1/2.0"), .since = 1000, .size = 5, .state = HELD_COPYING};
@@ -74,7 +56,6 @@ static void what_is_on_its_way_is_not_held(void **state)
     assert_null(held_find(&held, S("APP1/2.0")));
     assert_str(held_format(*state, &held), S("{\"edge\":\"shop-1\",\"packages\":{\n\"APP1/2.0\":{\"since\":\"1970-01-01T00:00:01Z\","
                                              "\"state\":\"leaving\",\"until\":\"1970-01-01T00:01:00Z\",\"size\":5}}}\n"));
-    store_close(store);
 }
 
 static enum status want(void *context, struct arena *arena, struct wanted *wanted, struct error *error)
@@ -90,7 +71,7 @@ static enum status want(void *context, struct arena *arena, struct wanted *wante
 
 static void what_is_wanted_is_written_as_it_is_read(void **state)
 {
-    struct store *store = store_in(*state);
+    struct store *store = scratch_store(*state);
     struct wanted_package patch = {.package = S("APP1/1.0..2.0"), .since = 86400000, .reason = RULE_CONFIDENCE, .pending = true, .size = 7};
     struct wanted_package full = {.package = S("APP1/1.0"), .since = 1, .reason = RULE_T1, .size = 9};
     struct wanted wanted;
@@ -107,12 +88,11 @@ static void what_is_wanted_is_written_as_it_is_read(void **state)
     assert_int_equal(wanted.generation, 2);
     assert_true(wanted_find(&wanted, S("APP1/1.0..2.0"))->pending);
     assert_null(wanted_find(&wanted, S("APP1/3.0")));
-    store_close(store);
 }
 
 static void rows_that_somebody_spoilt_are_said_to_be(void **state)
 {
-    struct store *store = store_in(*state);
+    struct store *store = scratch_store(*state);
     struct wanted wanted;
     struct held held;
     struct error error;
@@ -120,7 +100,6 @@ static void rows_that_somebody_spoilt_are_said_to_be(void **state)
     assert_ok(store_put(store, io_in(*state), key, text, NULL, NULL, &error), &error);
     assert_error(wanted_load(store, io_in(*state), S("shop-1"), 0, &wanted, &error), STATUS_CORRUPT, &error, "is no package");
     assert_error(held_load(store, io_in(*state), S("../shop"), 0, &held, &error), STATUS_INVALID, &error, "no edge's id");
-    store_close(store);
 }
 
 int main(void)
