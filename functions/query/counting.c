@@ -6,9 +6,10 @@
 #include "functions/query/query.h"
 
 enum { SAMPLES_MOST = 512, SAMPLES_SPAN = CLOCK_MINUTE };
-enum { FLUSH_USUAL = 30 * CLOCK_SECOND, FLUSH_MOST = CLOCK_HOUR, FLUSH_TIME = 10 * CLOCK_SECOND, LAST_FLUSH_TIME = 400 };
+enum { FLUSH_USUAL = 30 * CLOCK_SECOND, FLUSH_TIME = 10 * CLOCK_SECOND, LAST_FLUSH_TIME = 400 };
 enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, GRACE = 10 * CLOCK_MINUTE };
-static const uint64_t IMMEDIATE_MOST = 256 << 20; /* bytes that are copied while a query waits */
+/* Bytes that are copied while a query waits, and of a patch that is made then: that takes a second for some megabytes. */
+static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 16 << 20;
 
 /* Writes the counts every so often. On AWS a thread would be frozen between invocations: there they are written before each idle. */
 struct flusher {
@@ -77,17 +78,6 @@ static enum status start_flusher(struct query *query, struct error *error)
     return STATUS_OK;
 }
 
-static enum status read_flush(int64_t *span, struct error *error)
-{
-    struct str text = str_of(getenv("PAKHUS_FLUSH"));
-    *span = FLUSH_USUAL;
-    if (text.length == 0) return STATUS_OK;
-    if (str_equal(text, S("sync"))) return *span = 0, STATUS_OK;
-    ENSURE(clock_parse_span(text, span) && *span > 0 && *span <= FLUSH_MOST, error, STATUS_INVALID,
-           "PAKHUS_FLUSH must be 'sync' or a duration of at most an hour");
-    return STATUS_OK;
-}
-
 /* --- triggers */
 
 /* What the last look at the counts came to. */
@@ -119,30 +109,31 @@ static void copy_now(struct query *query, struct io io, const struct edge *edge,
         log_warn((struct log){0}, "edge=" STR_FMT " package=" STR_FMT " %s", STR_ARG(edge->id), STR_ARG(package), error.text);
 }
 
-static bool is_copied_now(struct query *query, struct io io, const struct policy *policy, const struct edge *edge, struct str package)
+static bool is_copied_now(struct query *query, struct io io, const struct policy *policy, const struct trigger_key *key,
+                          const struct edge *edge, const struct triggered *triggered)
 {
-    struct wanted wanted;
+    const struct patch *patch;
+    struct package_name name;
     struct error ignored;
-    if (policy->trigger != TRIGGER_IMMEDIATE || edge->store.length == 0) return false;
-    if (wanted_load(query->placement->app->store, io, edge->id, 0, &wanted, &ignored) != STATUS_OK) return false;
-    const struct wanted_package *item = wanted_find(&wanted, package);
-    return item && !item->pending && item->size <= IMMEDIATE_MOST;
+    if (policy->trigger != TRIGGER_IMMEDIATE || edge->store.length == 0 || !triggered->wanted) return false;
+    if (package_name_parse(key->package, &name, &ignored) != STATUS_OK) return false;
+    bool made =
+        name.from.length == 0 || app_patch(query->placement->app, io, name.app, name.from, name.version, &patch, &ignored) == STATUS_OK;
+    return triggered->size <= (made ? IMMEDIATE_MOST : IMMEDIATE_PATCH_MOST);
 }
 
-/* The query that asks is a miss too, and is not counted yet. "pending": marked at first, wanted at the next query for it. */
+/* The query that asks is a miss too, and is not counted yet. */
 static enum status look(struct query *query, struct io io, const struct trigger_key *key, enum decision_kind *decision, struct error *error)
 {
     struct placement_app *placement = query->placement;
     const struct registry *registry;
     const struct policy *policy;
-    struct wanted wanted;
+    struct triggered triggered;
     TRY(placement_app_registry(placement, io, &registry, error));
     TRY(placement_app_policy(placement, io, &policy, error));
     const struct edge *edge = registry_edge(registry, key->edge);
     *decision = DECISION_NONE;
     if (!edge) return STATUS_OK;
-    TRY(wanted_load(placement->app->store, io, edge->id, 0, &wanted, error));
-    bool is_marked = wanted_find(&wanted, key->package) != NULL;
     const struct evaluation how = {.store = placement->app->store,
                                    .registry = registry,
                                    .policy = policy,
@@ -154,9 +145,10 @@ static enum status look(struct query *query, struct io io, const struct trigger_
                                        .lan = key->lan,
                                        .package = key->package,
                                        .unflushed = demand_unflushed(query->demand, key->lan, key->package) + 1,
-                                       .pending = policy->trigger == TRIGGER_PENDING && !is_marked};
-    TRY(placement_trigger(&how, io, &trigger, decision, error));
-    if (is_copied_now(query, io, policy, edge, key->package)) copy_now(query, io, edge, key->package);
+                                       .mark_first = policy->trigger == TRIGGER_PENDING};
+    TRY(placement_trigger(&how, io, &trigger, &triggered, error));
+    *decision = triggered.decision;
+    if (is_copied_now(query, io, policy, key, edge, &triggered)) copy_now(query, io, edge, key->package);
     placement_app_changed(placement, edge->id);
     return STATUS_OK;
 }
@@ -214,7 +206,8 @@ enum status query_open_counting(struct query *query, struct error *error)
 {
     struct app *app = query->placement->app;
     query->flusher = arena_new_of(app->arena, struct flusher);
-    TRY(read_flush(&query->flusher->span, error));
+    query->flusher->span = FLUSH_USUAL;
+    TRY(app_flush_span(&query->flusher->span, error));
     query->demand = demand_new(&(struct demand_options){0});
     query->samples = samples_new(demand_instance(query->demand), SAMPLES_MOST);
     query->triggers = cache_new(

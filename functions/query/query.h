@@ -31,7 +31,7 @@ struct chosen {
     struct package_name wanted; /* what is counted: a patch that does not exist may be wanted, while the full package is answered */
     uint64_t size;
     struct str sha256; /* empty: not known */
-    bool is_current;   /* the device has it already */
+    bool is_current;   /* the device has it already, or a newer one */
 };
 struct cache *query_apps(struct app *);
 /* P3, P6. STATUS_NOT_FOUND says what there is none of. */
@@ -45,7 +45,8 @@ void query_close_counting(struct query *);
 /* STATUS_WOULD_BLOCK where the counts must be written before the answer. Asked before anything is counted. */
 enum status query_may_count(const struct query *, struct io, struct error *);
 enum status query_count(struct query *, struct io, const struct place *, struct str package, bool hit, struct error *);
-/* P7, after a miss that was not counted yet. *placed: the edge holds it now. */
+/* P7, after a miss that was not counted yet. *placed: the edge holds it now. "immediate" copies at most 256 MiB while the device waits, and
+ * makes no patch of more than some 16 MiB: what is larger is brought in the background. */
 enum status query_trigger(struct query *, struct io, const struct place *, const struct package_name *, bool *placed, struct error *);
 
 /* --- result.c */

@@ -39,15 +39,19 @@ struct evaluation_result {
 enum status placement_evaluate(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 enum status placement_evict(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 
-/* One package on one edge, after a miss that passes a rule (P7): makes it wanted, or `pending`. Asks the counts in the store, so what an
- * instance of query has not written is added: `unflushed` misses of `lan`. DECISION_NONE: it passes no rule; DECISION_KEEP: it is wanted
- * already. */
+/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. Asks the counts in the store, so what an instance of query
+ * has not written is added: `unflushed` misses of `lan`. */
 struct triggering {
     const struct edge *edge;
     struct str lan, package;
     uint64_t unflushed;
-    bool pending;
+    bool mark_first; /* "pending": marked at first, wanted when it is triggered again */
 };
-enum status placement_trigger(const struct evaluation *, struct io, const struct triggering *, enum decision_kind *, struct error *);
+struct triggered {
+    enum decision_kind decision; /* DECISION_NONE: it passes no rule; DECISION_KEEP: it is wanted, or marked, already */
+    bool wanted;                 /* from now on, not only marked */
+    uint64_t size;               /* bytes; of a patch that nobody made yet an estimate */
+};
+enum status placement_trigger(const struct evaluation *, struct io, const struct triggering *, struct triggered *, struct error *);
 
 #endif
