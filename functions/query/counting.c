@@ -8,8 +8,9 @@
 enum { SAMPLES_MOST = 512, SAMPLES_SPAN = CLOCK_MINUTE };
 enum { FLUSH_USUAL = 30 * CLOCK_SECOND, FLUSH_TIME = 10 * CLOCK_SECOND, LAST_FLUSH_TIME = 400 };
 enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, GRACE = 10 * CLOCK_MINUTE };
-/* Bytes that are copied while a query waits, and of a patch that is made then: that takes a second for some megabytes. */
-static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 16 << 20;
+/* Bytes that are copied while a query waits; and of a patch that is made then, as it is estimated: half its base, which is some three
+ * seconds for 8 MB. */
+static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 4 << 20;
 
 /* Writes the counts every so often. On AWS a thread would be frozen between invocations: there they are written before each idle. */
 struct flusher {

@@ -6,7 +6,7 @@
 #include "functions/common/respond.h"
 #include "functions/query/query.h"
 
-enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 8, ANSWER_LIMIT = 16384 };
+enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 32, ANSWER_LIMIT = 16384 };
 /* What is answered stays where it is for longer than that: an edge keeps what is to go for a while (reconcile.h, grace). */
 enum { ANSWER_LIFE = 5 * CLOCK_MINUTE, PRESIGN_LIFE = 30 * CLOCK_MINUTE };
 
@@ -117,14 +117,16 @@ static enum status answer_origin(struct task *task, struct error *error)
 static enum status find_held(const struct task *task, const struct edge *edge, const struct held_package **found, struct error *error)
 {
     const struct held *held;
+    struct placement_app *placement = task->query->placement;
     struct package_name name = task->chosen.name;
     edge_package(edge, &name);
-    TRY(placement_app_held(task->query->placement, task->io, edge->id, &held, error));
+    TRY(edge == task->place.edge ? placement_app_held(placement, task->io, edge->id, &held, error)
+                                 : placement_app_nearby(placement, task->io, edge->id, &held, error));
     *found = held_find(held, package_name_format(task->io.arena, &name));
     return STATUS_OK;
 }
 
-/* P6: the nearest other edge that holds it for sure. */
+/* P6: the nearest other edge that holds it for sure, of so many that are nearest. */
 static enum status find_nearby(struct task *task, bool *found, struct error *error)
 {
     const struct edge *edges[NEAREST_MOST];

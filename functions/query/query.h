@@ -46,7 +46,7 @@ void query_close_counting(struct query *);
 enum status query_may_count(const struct query *, struct io, struct error *);
 enum status query_count(struct query *, struct io, const struct place *, struct str package, bool hit, struct error *);
 /* P7, after a miss that was not counted yet. *placed: the edge holds it now. "immediate" copies at most 256 MiB while the device waits, and
- * makes no patch of more than some 16 MiB: what is larger is brought in the background. */
+ * makes no patch between packages of over 8 MiB: what is larger is brought in the background. */
 enum status query_trigger(struct query *, struct io, const struct place *, const struct package_name *, bool *placed, struct error *);
 
 /* --- result.c */

@@ -175,6 +175,16 @@ def test_p6_the_nearest_edge_that_holds_it_is_the_second_address(field: Field, s
     assert ask(server, app="APP1", **HOME)[1]["address"].startswith("far.lan")
 
 
+def test_p6_edges_that_hold_nothing_are_passed_by(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"], location=[10, 0])
+    for number in range(30):
+        field.edge(f"empty-{number}", [], location=[10, number])
+    field.edge("full", [], location=[10, 179])
+    field.holds("full", "APP1/2.0")
+    answer = ask(server, app="APP1", **HOME)[1]
+    assert (answer["source"], answer["address"]) == ("nearby", "full.lan/data/share/APP1_2.0.apk")
+
+
 def test_p6_without_a_patch_the_full_package_is_answered(field: Field, server: Program) -> None:
     field.shop.publish(apks.made("v2+v3"), "APP1", "3.0")
     field.shop.run("release", "APP1", "3.0")
