@@ -39,8 +39,8 @@ struct evaluation_result {
 enum status placement_evaluate(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 enum status placement_evict(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 
-/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. Asks the counts in the store, so what an instance of query
- * has not written is added: `unflushed` misses of `lan`. */
+/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. Asks the counts in the store, so what an instance of
+ * query has not written is added: `unflushed` misses of `lan`. */
 struct triggering {
     const struct edge *edge;
     struct str lan, package;

@@ -114,11 +114,9 @@ static const struct edge *edge_by_caller(const struct registry *registry, struct
 }
 
 /* A query that says no address: all that share the caller's public address are one LAN where no edge is known to serve it. */
-static enum status find_by_caller(const struct registry *registry, struct arena *arena, const struct whereabouts *where,
-                                  struct place *place, struct error *error)
+static void find_by_caller(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place)
 {
     struct address address;
-    struct network network;
     const struct address *caller = address_parse(where->caller, &address) ? &address : NULL;
     const struct edge *edge = place->edge = edge_by_caller(registry, where->site, caller);
     const struct network *around = edge && caller ? network_around(edge, caller) : NULL;
@@ -127,10 +125,9 @@ static enum status find_by_caller(const struct registry *registry, struct arena 
     } else if (edge) {
         place_at(registry, canonical(registry, edge->lans[0]), place);
     } else if (caller) {
-        TRY(network_of(where->caller, caller->v6 ? S("64") : S("32"), &network, error));
-        place_at(registry, lan_format(arena, where->site, &network), place);
+        const struct network alone = network_at(caller, caller->v6 ? 64 : 32);
+        place_at(registry, lan_format(arena, where->site, &alone), place);
     }
-    return STATUS_OK;
 }
 
 enum status registry_find(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place,
@@ -139,7 +136,7 @@ enum status registry_find(const struct registry *registry, struct arena *arena, 
     struct network network;
     *place = (struct place){.region = where->region};
     if (where->code.length > 0) return find_by_code(registry, arena, where->code, place, error);
-    if (where->ip.length == 0 && where->mask.length == 0) return find_by_caller(registry, arena, where, place, error);
+    if (where->ip.length == 0 && where->mask.length == 0) return find_by_caller(registry, arena, where, place), STATUS_OK;
     TRY(network_of(where->ip, where->mask, &network, error));
     struct str identity = where->site;
     if (identity.length == 0) {

@@ -182,6 +182,8 @@ static void p1_a_query_without_an_address_is_placed_by_who_calls(void **state)
     assert_edge(&stranger, "none", "192.0.2.1/32");
     struct place v6 = find(f, (struct whereabouts){.caller = S("2001:db8:1:2:3::4"), .site = S("four")});
     assert_edge(&v6, "none", "four@2001:db8:1:2::/64");
+    struct place mapped = find(f, (struct whereabouts){.caller = S("::ffff:192.0.2.1")});
+    assert_edge(&mapped, "none", "192.0.2.1/32");
     struct place unknown = find(f, (struct whereabouts){.region = S("east")});
     assert_edge(&unknown, "none", "");
 }
