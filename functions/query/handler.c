@@ -276,6 +276,7 @@ static enum status init(void **state, struct error *error)
     query->placement = placement;
     TRY(read_settings(query, error));
     query->apps = query_apps(placement->app);
+    query_open_triggers(query);
     TRY(query_open_counting(query, error));
     *state = query;
     return STATUS_OK;

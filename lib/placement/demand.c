@@ -388,13 +388,15 @@ bool demand_is_dirty(struct demand *demand)
     return dirty;
 }
 
-uint64_t demand_unflushed(struct demand *demand, struct str lan, struct str package)
+struct demand_misses demand_misses(struct demand *demand, struct str lan, struct str package)
 {
-    uint64_t sum = 0;
+    struct demand_misses sum = {0};
     pthread_mutex_lock(&demand->lock);
     for (int i = 0; i < TABLES; i++) {
         const struct pair *pair = demand->tables[i].hour == -1 ? NULL : find_pair(&demand->tables[i], lan, package);
-        if (pair) sum += pair->all.misses - pair->flushed.misses;
+        if (!pair) continue;
+        sum.counted += pair->all.misses;
+        sum.written += pair->flushed.misses;
     }
     pthread_mutex_unlock(&demand->lock);
     return sum;

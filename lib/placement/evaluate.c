@@ -85,7 +85,7 @@ static struct site *site_of(const struct reading *reading, const struct edge *ed
 static enum status look_at_lone(struct reading *reading, const struct demand_row *row, struct error *error)
 {
     struct job *job = reading->job;
-    if (!job->place || job->trigger || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
+    if (!job->place || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
     struct candidate candidate = {.package = row->package,
                                   .lan = row->lan,
                                   .misses = row->misses,
@@ -118,13 +118,31 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
     return STATUS_OK;
 }
 
+/* A trigger asks about its edge's LANs only. Sums of another policy's spans, published this moment, say nothing. */
+static enum status read_sums(struct reading *reading, struct error *error)
+{
+    struct job *job = reading->job;
+    const struct registry *registry = job->how->registry;
+    const struct triggering *trigger = job->trigger;
+    const struct demand_sums *sums;
+    for (size_t i = 0; i < registry->served_count; i++) {
+        const struct registry_served *served = &registry->served[i];
+        bool again = i > 0 && str_equal(served[-1].lan, served->lan); /* listed by its network and by its code */
+        if (again || !site_of(reading, served->edge)) continue;
+        TRY(trigger->sums(trigger->context, job->io, lan_part(served->lan), &sums, error));
+        if (sums->span_count != job->places + job->evicts) continue;
+        TRY(demand_sums_each(sums, served->lan, note_row, reading, error));
+    }
+    return STATUS_OK;
+}
+
 /* The part itself, and those that other LANs of its edges are in. */
 static enum status read_parts(struct reading *reading, struct error *error)
 {
     struct job *job = reading->job;
     bool needed[LAN_PARTS] = {false};
     const struct registry *registry = job->how->registry;
-    needed[reading->part] = reading->site_count > 0 || (job->place && !job->trigger);
+    needed[reading->part] = reading->site_count > 0 || job->place;
     for (size_t i = 0; i < registry->served_count; i++)
         if (site_of(reading, registry->served[i].edge)) needed[lan_part(registry->served[i].lan)] = true;
     for (unsigned part = 0; part < LAN_PARTS; part++) {
@@ -147,13 +165,13 @@ struct choice {
     size_t count;
 };
 
-/* What a query counted and did not write yet is the current window's. */
-static void add_unflushed(struct choice *choice)
+/* What a query counted since is the current window's. */
+static void add_missing(struct choice *choice)
 {
     const struct triggering *trigger = choice->job->trigger;
     if (!trigger) return;
     uint64_t *counts = cells_of(choice->demand, trigger->lan, trigger->package);
-    cells_add(&counts[0], trigger->unflushed);
+    cells_add(&counts[0], trigger->missing);
 }
 
 static bool asks_more(const struct policy_place *place, const uint64_t *a, const uint64_t *b)
@@ -296,13 +314,26 @@ static void note_triggered(const struct choice *choice)
     }
 }
 
+/* Whether any LAN's demand for what was missed passes at all: most does not, and nothing else has to be looked at. */
+static bool passes(const struct choice *choice)
+{
+    const struct job *job = choice->job;
+    for (size_t i = 0; i < choice->demand->count; i++) {
+        const struct cells_pair *pair = &choice->demand->pairs[i];
+        if (!str_equal(pair->package, job->trigger->package)) continue;
+        if (policy_places(&job->how->policy->place, 0, true, pair->counts) != RULE_NONE) return true;
+    }
+    return false;
+}
+
 static enum status decide_site(struct job *job, struct site *site, struct error *error)
 {
     struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand, .held = &site->held};
     choice.packages = (struct cells){.arena = job->io.arena, .width = job->places + job->evicts + 1};
+    add_missing(&choice);
+    if (job->trigger && !passes(&choice)) return STATUS_OK;
     TRY(wanted_load(job->how->store, job->io, site->edge->id, 0, &choice.wanted, error));
     if (job->trigger) job->marks = job->trigger->mark_first && !wanted_find(&choice.wanted, job->trigger->package);
-    add_unflushed(&choice);
     join_lans(&choice);
     TRY(make_candidates(&choice, error));
     decide(&choice);
@@ -323,7 +354,7 @@ static enum status run_part(struct job *job, unsigned part, struct error *error)
 {
     struct reading reading = {.job = job, .part = part};
     TRY(choose_sites(&reading, error));
-    TRY(read_parts(&reading, error));
+    TRY(job->trigger ? read_sums(&reading, error) : read_parts(&reading, error));
     for (size_t i = 0; i < reading.site_count; i++) {
         TRY(decide_or_pass_over(job, &reading.sites[i], error));
         if (job->lines.length > LINES_FLUSH) TRY(job_write_lines(job, error));
@@ -332,15 +363,6 @@ static enum status run_part(struct job *job, unsigned part, struct error *error)
 }
 
 /* --- all */
-
-static void set_spans(struct job *job)
-{
-    const struct evaluation *how = job->how;
-    struct span evict[POLICY_WINDOWS_MAXIMUM + 1];
-    job->places = policy_place_spans(how->policy, how->now, job->spans);
-    job->evicts = policy_evict_spans(how->policy, how->now, evict);
-    memcpy(job->spans + job->places, evict, job->evicts * sizeof *evict);
-}
 
 static enum status run_in_own_memory(struct job *job, unsigned part, struct error *error)
 {
@@ -361,7 +383,7 @@ static enum status fold(const struct job *job, unsigned part, struct error *erro
 
 static enum status run(struct job *job, struct error *error)
 {
-    set_spans(job);
+    job->evicts = policy_spans(job->how->policy, job->how->now, job->spans, &job->places) - job->places;
     job->sizes = (struct cells){.arena = job->io.arena, .width = 2};
     for (unsigned part = 0; part < LAN_PARTS; part++) {
         if (job->how->part >= 0 && (unsigned)job->how->part != part) continue;

@@ -382,14 +382,35 @@ static void several_at_once_do_not_undo_each_other(void **state)
 
 /* --- P7 */
 
-static struct triggered trigger(struct fixture *f, const char *package, uint64_t unflushed, bool mark_first)
+static bool any_lan(void *context, struct str lan)
+{
+    (void)context;
+    return lan.length > 0;
+}
+
+/* What is in the store now; query keeps it for a while. */
+static enum status read_sums(void *context, struct io io, unsigned part, const struct demand_sums **out, struct error *error)
+{
+    struct fixture *f = context;
+    struct span spans[POLICY_SPANS_MAXIMUM];
+    unsigned places;
+    struct demand_sums *sums = arena_new_of(f->arena, struct demand_sums);
+    const struct demand_question question = {part, spans, policy_spans(&f->policy, f->now, spans, &places)};
+    io.arena = f->arena;
+    *out = sums;
+    return demand_sums_read(f->store, io, &question, f->demand, any_lan, NULL, sums, error);
+}
+
+static struct triggered trigger(struct fixture *f, const char *package, uint64_t missing, bool mark_first)
 {
     struct triggered triggered;
     const struct triggering triggering = {.edge = registry_edge(&f->registry, S("shop-1")),
                                           .lan = S("10.0.0.0/8"),
                                           .package = str_of(package),
-                                          .unflushed = unflushed,
-                                          .mark_first = mark_first};
+                                          .missing = missing,
+                                          .mark_first = mark_first,
+                                          .sums = read_sums,
+                                          .context = f};
     assert_ok(placement_trigger(&f->how, io_of(f->arena), &triggering, &triggered, &f->error), &f->error);
     return triggered;
 }
@@ -409,6 +430,26 @@ static void p7_a_miss_that_passes_makes_its_package_wanted(void **state)
     struct triggered kept = trigger(f, "A/1", 4, true);
     assert_int_equal(kept.decision, DECISION_KEEP);
     assert_true(kept.wanted);
+}
+
+/* Sums that are not of this moment: what was counted since is added, and counted once. */
+static void p7_what_was_counted_since_the_sums_is_added(void **state)
+{
+    struct fixture *f = *state;
+    const struct demand_sums *sums;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 4);
+    ask(f, "10.0.0.0/8", "A/1", true, 0, 3);
+    ask(f, "10.0.0.0/8", "A/1/c", false, 0, 4);
+    assert_ok(read_sums(f, io_of(f->arena), lan_part(S("10.0.0.0/8")), &sums, &f->error), &f->error);
+    assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("A/1")), 0);
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 2); /* written */
+    demand_count(f->demand, S("10.0.0.0/8"), true, S("A/1"), false, f->now);
+    assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("A/1")), 3);
+    assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("B/1")), 0);
+    ask(f, "10.0.0.0/8", "B/1", false, 0, 5);
+    assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("B/1")), 5);
+    assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/9"), S("B/1")), 0);
 }
 
 static void p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again(void **state)
@@ -445,6 +486,7 @@ int main(void)
         TEST(parts_come_to_what_the_whole_comes_to),
         TEST(several_at_once_do_not_undo_each_other),
         TEST(p7_a_miss_that_passes_makes_its_package_wanted),
+        TEST(p7_what_was_counted_since_the_sums_is_added),
         TEST(p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
