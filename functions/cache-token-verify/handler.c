@@ -73,9 +73,9 @@ static enum status read_question(struct task *task, struct error *error)
     question->business = business.data ? business : task->verify->business;
     TRY(read_node(task, error));
     if (question->uri.data) return STATUS_OK;
-    enum status status = url_argument(task->io.arena, task->request->query, S("uri"), &question->uri, error);
-    ENSURE(status != STATUS_NOT_FOUND, error, STATUS_INVALID, "say which URL: the header X-Original-URI, or ?uri=");
-    return status;
+    TRY(url_argument(task->io.arena, task->request->query, S("uri"), &question->uri, error));
+    ENSURE(question->uri.data, error, STATUS_INVALID, "say which URL: the header X-Original-URI, or ?uri=");
+    return STATUS_OK;
 }
 
 static bool is_allowed(struct task *task)

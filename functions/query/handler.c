@@ -31,9 +31,7 @@ static enum status argument(const struct task *task, const char *name, struct st
 {
     struct str text;
     *value = (struct str){NULL, 0};
-    enum status status = url_argument(task->io.arena, task->request->query, str_of(name), &text, error);
-    if (status == STATUS_NOT_FOUND) return STATUS_OK;
-    TRY(status);
+    TRY(url_argument(task->io.arena, task->request->query, str_of(name), &text, error));
     ENSURE(text.length <= ARGUMENT_LONGEST, error, STATUS_INVALID, "'%s' is longer than %d bytes", name, ARGUMENT_LONGEST);
     if (text.length > 0) *value = text;
     return STATUS_OK;
@@ -179,30 +177,28 @@ static enum status find_source(struct task *task, struct error *error)
 
 /* --- the answer */
 
-static void add_text(struct buf *out, const char *name, struct str value)
+static void add_text(struct buf *out, struct str name, struct str value)
 {
-    buf_printf(out, "\"%s\":", name);
+    buf_add(out, name);
     if (value.length > 0)
         buf_add_json(out, value);
     else
         buf_add(out, S("null"));
-    buf_add_byte(out, ',');
 }
 
 static struct str answer_json(const struct task *task)
 {
     struct arena *arena = task->io.arena;
     struct buf out = buf_in(arena, ANSWER_LIMIT);
-    buf_add(&out, S("{"));
-    add_text(&out, "address", task->address);
-    add_text(&out, "url", task->url);
-    add_text(&out, "source", task->source);
-    add_text(&out, "package", package_name_format(arena, &task->chosen.name));
-    add_text(&out, "kind", task->chosen.name.from.length > 0 ? S("patch") : S("full"));
-    buf_printf(&out, "\"size\":%llu,", (unsigned long long)task->chosen.size);
-    add_text(&out, "sha256", task->sha256);
-    add_text(&out, "expires", clock_format_time(arena, task->expires));
-    out.length--;
+    add_text(&out, S("{\"address\":"), task->address);
+    add_text(&out, S(",\"url\":"), task->url);
+    add_text(&out, S(",\"source\":"), task->source);
+    add_text(&out, S(",\"package\":"), package_name_format(arena, &task->chosen.name));
+    add_text(&out, S(",\"kind\":"), task->chosen.name.from.length > 0 ? S("patch") : S("full"));
+    buf_add(&out, S(",\"size\":"));
+    buf_add_u64(&out, task->chosen.size);
+    add_text(&out, S(",\"sha256\":"), task->sha256);
+    add_text(&out, S(",\"expires\":"), clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
     buf_add(&out, S("}\n"));
     return buf_str(&out);
 }
