@@ -133,7 +133,6 @@ enum status url_argument(struct arena *arena, struct str query, struct str name,
         ENSURE(count++ == 0, error, STATUS_INVALID, "the parameter '" STR_FMT "' is given twice", STR_ARG(name));
         ENSURE(percent_decode(arena, argument.value, &found), error, STATUS_INVALID,
                "the parameter '" STR_FMT "' has a '%%' without two hexadecimal digits", STR_ARG(name));
-        if (!found.data) found = S("");
         ENSURE(!str_has_control(found), error, STATUS_INVALID, "the parameter '" STR_FMT "' has a control byte", STR_ARG(name));
     }
     *value = found;

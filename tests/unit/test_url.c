@@ -226,7 +226,9 @@ static void an_argument_that_is_not_there_has_no_data(void **state)
     struct str value = S("of before"), given = S("of before");
     assert_ok(url_argument(arena, (struct str){NULL, 0}, S("a"), &value, &error), &error);
     assert_null(value.data);
-    assert_ok(url_argument(arena, S("a"), S("a"), &given, &error), &error);
+    assert_ok(url_argument(arena, S("a&b"), S("a"), &given, &error), &error);
+    assert_null(given.data);
+    assert_ok(url_argument(arena, S("a="), S("a"), &given, &error), &error);
     assert_non_null(given.data);
     assert_int_equal(given.length, 0);
 }
