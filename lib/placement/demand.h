@@ -57,8 +57,9 @@ struct demand_question {
  * lines make no sense is logged and left out. */
 enum status demand_sum(struct store *, struct io, const struct demand_question *, demand_row_fn *, void *context, struct error *);
 
-/* Folds the days of a part that are over, removes what was folded, and days that ended before `horizon`. May be cut off anywhere and run
- * again, also twice at once. */
+/* Folds the days of a part that are over, and removes what was folded. May be cut off anywhere and run again, also twice at once. Days that
+ * ended before `horizon` are passed by: demand_drop removes them, of all parts, folded or not. */
 enum status demand_fold(struct store *, struct io, unsigned part, int64_t horizon, int64_t now, struct error *);
+enum status demand_drop(struct store *, struct io, int64_t horizon, struct error *);
 
 #endif
