@@ -31,18 +31,19 @@ static bool has_network(const struct edge *edge, const struct network *network)
     return false;
 }
 
-/* The edge that serves the network and lists the caller; else, with an empty site, the only one that serves it; else none. */
+/* The edge that serves the network and lists the caller; else, with an empty site, the only one that serves it; else none. Every shop uses
+ * 192.168.0.0/24: who is seen to come from elsewhere is in none of an edge that says where its own come from. */
 static const struct edge *edge_by_network(const struct registry *registry, const struct network *network, struct str caller)
 {
     const struct edge *only = NULL;
     struct address address;
     size_t count = 0;
-    bool has_caller = address_parse(caller, &address);
+    bool has_caller = address_parse(caller, &address), elsewhere = has_caller && address_is_public(&address);
     for (size_t i = 0; i < registry->edge_count; i++) {
         const struct edge *edge = &registry->edges[i];
         if (!has_network(edge, network)) continue;
         if (has_caller && is_caller(edge, &address)) return edge;
-        if (edge->site.length > 0) continue;
+        if (edge->site.length > 0 || (elsewhere && edge->egress_count > 0)) continue;
         only = edge;
         count++;
     }
