@@ -36,6 +36,7 @@ bool samples_are_dirty(struct samples *);
 enum status samples_flush(struct samples *, struct store *, struct io, struct error *);
 
 /* --- reading */
+enum { SAMPLE_SKEW = 5 * CLOCK_MINUTE }; /* clocks of two machines differ by less */
 struct sample {
     struct str id, lan, package;
     int64_t time; /* ms */
