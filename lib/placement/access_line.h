@@ -1,7 +1,7 @@
 /* A line of an access log, in the forms that nginx, Apache and S3 write by themselves:
  *
  *     192.168.0.7 - - [06/Feb/2026:00:00:38 +0000] "GET /data/share/APP1_2.0.apk HTTP/1.1" 200 7436979 "-" "okhttp/4.9"    combined
- *     shop.lan:80 192.168.0.7 - - [06/Feb/2026:…] "GET … HTTP/1.1" 200 7436979 "-" "okhttp/4.9"                            vhost_combined
+ *     shop.lan:80 192.168.0.7 - - [06/Feb/2026:…] "GET … HTTP/1.1" 200 7436979 "-" "okhttp/4.9"         vhost_combined
  *     <owner> <bucket> [06/Feb/2026:…] 192.0.2.3 <requester> <id> REST.GET.OBJECT <key> "GET /<bucket>/<key> HTTP/1.1" 200 - 7436979 …
  *
  * (nginx: ngx_http_log_module's `combined`, which is used unless another is named; Apache: mod_log_config; S3: "Amazon S3 server access log

@@ -6,6 +6,7 @@
 #include "lib/placement/evaluate_internal.h"
 #include "lib/placement/lan.h"
 #include "lib/placement/reconcile.h"
+#include "lib/placement/samples.h"
 
 enum { LINES_LIMIT = 256 << 20, LINES_FLUSH = 4 << 20 };
 
@@ -309,10 +310,13 @@ static enum status run_in_own_memory(struct job *job, unsigned part, struct erro
     return status;
 }
 
+/* What nobody looks at any more goes: also calibrate's samples, which it may never be told to apply. They have no parts. */
 static enum status fold(const struct job *job, unsigned part, struct error *error)
 {
     if (job->how->dry_run || !job->place || job->trigger) return STATUS_OK;
-    return demand_fold(job->how->store, job->io, part, policy_horizon(job->how->policy, job->how->now), job->how->now, error);
+    int64_t horizon = policy_horizon(job->how->policy, job->how->now);
+    TRY(demand_fold(job->how->store, job->io, part, horizon, job->how->now, error));
+    return part == 0 ? samples_drop(job->how->store, job->io, horizon - SAMPLE_SKEW, error) : STATUS_OK;
 }
 
 static enum status run(struct job *job, struct error *error)

@@ -53,7 +53,7 @@ struct sample_set {
  * later. In io.arena. What makes no sense is logged and left out. */
 enum status samples_read(struct store *, struct io, int64_t from, int64_t to, int64_t horizon, size_t most, struct sample_set *,
                          struct error *);
-/* Removes the days that ended before. */
+/* Removes the days that ended before: evaluate does, as far as no policy looks back. */
 enum status samples_drop(struct store *, struct io, int64_t before, struct error *);
 
 #endif

@@ -359,6 +359,36 @@ static void p7_a_miss_that_passes_makes_its_package_wanted(void **state)
     assert_int_equal(trigger(f, "A/1", 5, false), DECISION_KEEP);
 }
 
+/* --- what nobody looks at any more */
+
+static bool is_there(struct fixture *f, const char *key)
+{
+    struct store_object object;
+    enum status status = store_head(f->store, io_of(f->arena), str_of(key), &object, &f->error);
+    assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
+    return status == STATUS_OK;
+}
+
+/* The policy looks back five days; nobody ever calibrates. */
+static void samples_that_nobody_compares_any_more_go(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const keys[] = {"samples/2026-08-18/23/a", "samples/2026-08-19/23/a", "samples/2026-08-20/00/a"};
+    for (int i = 0; i < 3; i++)
+        assert_ok(store_put(f->store, io_of(f->arena), str_of(keys[i]), S("samples 1 x\n"), NULL, NULL, &f->error), &f->error);
+    f->how.dry_run = true;
+    evaluate(f);
+    f->how.dry_run = false;
+    f->how.part = 3;
+    evaluate(f);
+    assert_ok(placement_evict(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
+    assert_true(is_there(f, keys[0]));
+    f->how.part = -1;
+    evaluate(f);
+    assert_false(is_there(f, keys[0]) || is_there(f, keys[1]));
+    assert_true(is_there(f, keys[2]));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -377,6 +407,7 @@ int main(void)
         TEST(parts_come_to_what_the_whole_comes_to),
         TEST(several_at_once_do_not_undo_each_other),
         TEST(p7_a_miss_that_passes_makes_its_package_wanted),
+        TEST(samples_that_nobody_compares_any_more_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
