@@ -8,6 +8,8 @@
 #include "cli/stored.h"
 #include "functions/calibrate-cron/handler.h"
 
+enum { PATIENCE = CLOCK_DAY }; /* a log may be long */
+
 static struct str store_url;
 static int64_t now = INT64_MIN, horizon;
 static uint64_t samples;
@@ -153,6 +155,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     struct app *app;
     struct calibrating calibrating;
     struct calibrated calibrated;
+    const struct io io = {.arena = arena, .deadline = deadline_in(PATIENCE)};
     (void)words, (void)count;
     TRY(stored_app(store_url, &app, error));
     if (now != INT64_MIN) clock_set_now(now);
@@ -162,7 +165,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     calibrating.apply = apply;
     calibrating.import = logs.count > 0 ? import : NULL;
     calibrating.context = arena;
-    TRY(calibrating_run(app, command_upload_io(arena), &calibrating, &calibrated, error));
+    TRY(calibrating_run(app, io, &calibrating, &calibrated, error));
     if (logs.count > 0 && !json) print_log(&calibrated.log);
     ENSURE(calibrated_follows(&calibrated), error, STATUS_INVALID, "%s; no T3: %s", calibrated.refused.text,
            calibrated.retention_refused.text);
