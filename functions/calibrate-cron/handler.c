@@ -55,16 +55,13 @@ static enum status record(struct app *app, struct io io, const struct calibratin
                           const struct policy *policy, struct recorded *recorded, struct error *error)
 {
     struct placement_app *placement;
-    struct span *windows = arena_array(io.arena, POLICY_WINDOWS_MAXIMUM + 1, sizeof *windows);
     TRY(placement_app_open(&placement, error));
     const struct recording how = {.store = app->store,
                                   .registry = registry,
+                                  .policy = policy,
                                   .facts = placement_app_facts,
                                   .context = placement,
-                                  .from = policy_horizon(policy, calibrating->now),
-                                  .to = calibrating->now - calibrating->now % BUCKET + BUCKET,
-                                  .windows = windows,
-                                  .window_count = policy_evict_spans(policy, calibrating->now, windows),
+                                  .now = calibrating->now,
                                   .most = REPLAYED_MOST};
     return recorded_read(&how, io, recorded, error);
 }

@@ -45,7 +45,7 @@ static bool is_new(const struct view *view, const struct candidate *candidate)
 static void ask_eviction(const struct view *view, struct candidate *candidate)
 {
     enum policy_rule rule = RULE_NONE;
-    if (view->how->evict) rule = policy_evicts(&view->how->policy->evict, candidate->hits, view->evict, candidate->since);
+    if (view->how->evict) rule = policy_evicts(&view->how->policy->evict, candidate->hits, view->evict, candidate->there);
     candidate->decision = rule == RULE_NONE ? DECISION_KEEP : DECISION_EVICT;
     candidate->rule = rule;
 }
@@ -60,6 +60,13 @@ static void ask_placement(const struct view *view, struct candidate *candidate)
     candidate->rule = rule;
 }
 
+/* A mark (P7) that no rule would make any more goes with what is evicted. */
+static void ask_mark(const struct view *view, struct candidate *candidate)
+{
+    bool stands = policy_places(&view->how->policy->place, candidate->size, true, candidate->misses) != RULE_NONE;
+    candidate->decision = view->how->evict && !stands ? DECISION_EVICT : DECISION_KEEP;
+}
+
 static void ask(const struct view *view, struct candidate *candidate)
 {
     candidate->worth = worth_of(view, candidate);
@@ -67,7 +74,7 @@ static void ask(const struct view *view, struct candidate *candidate)
         ask_eviction(view, candidate);
     else
         ask_placement(view, candidate);
-    if (candidate->pending && candidate->decision == DECISION_NONE) candidate->decision = DECISION_KEEP;
+    if (candidate->pending && candidate->decision == DECISION_NONE) ask_mark(view, candidate);
 }
 
 /* --- room */

@@ -29,8 +29,11 @@ void demand_count(struct demand *, struct str lan, bool registered, struct str p
  * store. What can't be written stays for the next time. */
 enum status demand_flush(struct demand *, struct store *, struct io, struct error *);
 bool demand_is_dirty(struct demand *);
-/* Misses of the pair that are counted and not yet in the store: for a trigger (P7), on top of what is. */
-uint64_t demand_unflushed(struct demand *, struct str lan, struct str package);
+/* Misses of a pair that were counted here in the last hours, and how many of them are in the store: for a trigger (P7). */
+struct demand_misses {
+    uint64_t counted, written;
+};
+struct demand_misses demand_misses(struct demand *, struct str lan, struct str package);
 struct str demand_instance(const struct demand *);
 struct demand_counts {
     uint64_t counted, pairs, others, displaced, flushes;

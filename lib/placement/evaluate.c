@@ -13,10 +13,11 @@ enum { LINES_LIMIT = 256 << 20, LINES_FLUSH = 4 << 20 };
 /* --- which edges, which LANs */
 
 /* An edge whose turn it is, and what its LANs asked for: by (LAN, package) the misses over the placing rule's spans, then the hits over the
- * evicting rule's. */
+ * evicting rule's: of what has not come yet the misses too, since it could not serve what is asked for. */
 struct site {
     const struct edge *edge;
     struct cells demand;
+    struct held held; /* where eviction is asked */
 };
 struct reading {
     struct job *job;
@@ -35,19 +36,35 @@ static bool is_due(const struct job *job, const struct edge *edge, unsigned part
     return lan_part(edge->lans[0]) == part;
 }
 
-static void choose_sites(struct reading *reading)
+/* A row that makes no sense is for a person to look at: the other edges go on. */
+static void pass_over(struct job *job, const struct edge *edge, const struct error *error)
+{
+    log_warn((struct log){0}, "edge=" STR_FMT " is passed over: %s", STR_ARG(edge->id), error->text);
+    job->result->failed++;
+}
+
+static enum status choose_sites(struct reading *reading, struct error *error)
 {
     const struct registry *registry = reading->job->how->registry;
-    struct arena *arena = reading->job->io.arena;
+    struct job *job = reading->job;
+    struct arena *arena = job->io.arena;
     reading->sites = arena_array(arena, registry->edge_count, sizeof *reading->sites);
     reading->of_edges = arena_array(arena, registry->edge_count, sizeof *reading->of_edges);
     for (size_t i = 0; i < registry->edge_count; i++) {
         const struct edge *edge = &registry->edges[i];
-        if (!is_due(reading->job, edge, reading->part)) continue;
-        struct site *site = &reading->sites[reading->site_count++];
-        *site = (struct site){edge, {.arena = arena, .width = reading->job->places + reading->job->evicts}};
+        if (!is_due(job, edge, reading->part)) continue;
+        struct site *site = &reading->sites[reading->site_count];
+        *site = (struct site){.edge = edge, .demand = {.arena = arena, .width = job->places + job->evicts}};
+        enum status status = job->evict ? held_load(job->how->store, job->io, edge->id, 0, &site->held, error) : STATUS_OK;
+        if (status == STATUS_CORRUPT) {
+            pass_over(job, edge, error);
+            continue;
+        }
+        TRY(status);
         reading->of_edges[i] = site;
+        reading->site_count++;
     }
+    return STATUS_OK;
 }
 
 /* NULL: no edge serves it. */
@@ -69,7 +86,7 @@ static struct site *site_of(const struct reading *reading, const struct edge *ed
 static enum status look_at_lone(struct reading *reading, const struct demand_row *row, struct error *error)
 {
     struct job *job = reading->job;
-    if (!job->place || job->trigger || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
+    if (!job->place || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
     struct candidate candidate = {.package = row->package,
                                   .lan = row->lan,
                                   .misses = row->misses,
@@ -91,9 +108,32 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
     if (!site || package_name_parse(row->package, &name, &ignored) != STATUS_OK) return STATUS_OK;
     job->result->pairs++;
     edge_package(edge, &name);
-    uint64_t *counts = cells_of(&site->demand, row->lan, package_name_format(job->io.arena, &name));
+    struct str package = package_name_format(job->io.arena, &name);
+    bool awaited = job->evict && !held_find(&site->held, package);
+    uint64_t *counts = cells_of(&site->demand, row->lan, package);
     for (unsigned i = 0; i < job->places; i++) cells_add(&counts[i], row->misses[i]);
-    for (unsigned i = 0; i < job->evicts; i++) cells_add(&counts[job->places + i], row->hits[job->places + i]);
+    for (unsigned i = job->places; i < job->places + job->evicts; i++) {
+        cells_add(&counts[i], row->hits[i]);
+        if (awaited) cells_add(&counts[i], row->misses[i]);
+    }
+    return STATUS_OK;
+}
+
+/* A trigger asks about its edge's LANs only. Sums of another policy's spans, published this moment, say nothing. */
+static enum status read_sums(struct reading *reading, struct error *error)
+{
+    struct job *job = reading->job;
+    const struct registry *registry = job->how->registry;
+    const struct triggering *trigger = job->trigger;
+    const struct demand_sums *sums;
+    for (size_t i = 0; i < registry->served_count; i++) {
+        const struct registry_served *served = &registry->served[i];
+        bool again = i > 0 && str_equal(served[-1].lan, served->lan); /* listed by its network and by its code */
+        if (again || !site_of(reading, served->edge)) continue;
+        TRY(trigger->sums(trigger->context, job->io, lan_part(served->lan), &sums, error));
+        if (sums->span_count != job->places + job->evicts) continue;
+        TRY(demand_sums_each(sums, served->lan, note_row, reading, error));
+    }
     return STATUS_OK;
 }
 
@@ -103,7 +143,7 @@ static enum status read_parts(struct reading *reading, struct error *error)
     struct job *job = reading->job;
     bool needed[LAN_PARTS] = {false};
     const struct registry *registry = job->how->registry;
-    needed[reading->part] = reading->site_count > 0 || (job->place && !job->trigger);
+    needed[reading->part] = reading->site_count > 0 || job->place;
     for (size_t i = 0; i < registry->served_count; i++)
         if (site_of(reading, registry->served[i].edge)) needed[lan_part(registry->served[i].lan)] = true;
     for (unsigned part = 0; part < LAN_PARTS; part++) {
@@ -120,18 +160,19 @@ struct choice {
     const struct edge *edge;
     struct cells packages; /* as in site.demand, of the LAN that asks most; hits of all; then 1 + the number of that LAN's pair */
     struct cells *demand;
+    const struct held *held;
     struct wanted wanted;
     struct candidate *candidates;
     size_t count;
 };
 
-/* What a query counted and did not write yet is the current window's. */
-static void add_unflushed(struct choice *choice)
+/* What a query counted since is the current window's. */
+static void add_missing(struct choice *choice)
 {
     const struct triggering *trigger = choice->job->trigger;
     if (!trigger) return;
     uint64_t *counts = cells_of(choice->demand, trigger->lan, trigger->package);
-    cells_add(&counts[0], trigger->unflushed);
+    cells_add(&counts[0], trigger->missing);
 }
 
 static bool asks_more(const struct policy_place *place, const uint64_t *a, const uint64_t *b)
@@ -167,12 +208,19 @@ static enum status ask_size(struct choice *choice, struct str package, bool *pub
         TRY(package_name_parse(package, &name, error));
         enum status status = job->how->facts(job->how->context, job->io, &name, &facts, error);
         if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        known[0] = status == STATUS_OK ? KNOWN : NOT_PUBLISHED;
+        bool there = status == STATUS_OK && package_facts_suffice(&facts, &name, job->how->policy);
+        known[0] = there ? KNOWN : NOT_PUBLISHED;
         known[1] = facts.size;
     }
     *published = known[0] == KNOWN;
     *size = known[1];
     return STATUS_OK;
+}
+
+static int64_t there_since(const struct choice *choice, const struct wanted_package *wanted)
+{
+    const struct held_package *held = held_find(choice->held, wanted->package);
+    return held && held->since > wanted->since ? held->since : wanted->since;
 }
 
 static bool is_of_interest(const struct choice *choice, const struct candidate *candidate)
@@ -198,6 +246,7 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
     if (wanted) {
         candidate->pending = wanted->pending;
         candidate->since = wanted->since;
+        candidate->there = there_since(choice, wanted);
         candidate->size = wanted->size;
     }
     if (!is_of_interest(choice, candidate)) return STATUS_OK;
@@ -253,34 +302,59 @@ static bool changes(const struct choice *choice)
     return false;
 }
 
+static void note_triggered(const struct choice *choice)
+{
+    const struct job *job = choice->job;
+    for (size_t i = 0; i < choice->count; i++) {
+        const struct candidate *candidate = &choice->candidates[i];
+        if (!str_equal(candidate->package, job->trigger->package)) continue;
+        bool placed = candidate->decision == DECISION_PLACE && !job->marks;
+        bool kept = candidate->decision == DECISION_KEEP && !candidate->pending;
+        *job->triggered = (struct triggered){candidate->decision, placed || kept, candidate->size};
+    }
+}
+
+/* Whether any LAN's demand for what was missed passes at all: most does not, and nothing else has to be looked at. */
+static bool passes(const struct choice *choice)
+{
+    const struct job *job = choice->job;
+    for (size_t i = 0; i < choice->demand->count; i++) {
+        const struct cells_pair *pair = &choice->demand->pairs[i];
+        if (!str_equal(pair->package, job->trigger->package)) continue;
+        if (policy_places(&job->how->policy->place, 0, true, pair->counts) != RULE_NONE) return true;
+    }
+    return false;
+}
+
 static enum status decide_site(struct job *job, struct site *site, struct error *error)
 {
-    struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand};
+    struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand, .held = &site->held};
     choice.packages = (struct cells){.arena = job->io.arena, .width = job->places + job->evicts + 1};
+    add_missing(&choice);
+    if (job->trigger && !passes(&choice)) return STATUS_OK;
     TRY(wanted_load(job->how->store, job->io, site->edge->id, 0, &choice.wanted, error));
-    add_unflushed(&choice);
+    if (job->trigger) job->marks = job->trigger->mark_first && !wanted_find(&choice.wanted, job->trigger->package);
     join_lans(&choice);
     TRY(make_candidates(&choice, error));
     decide(&choice);
+    if (job->trigger) note_triggered(&choice);
     if (changes(&choice)) TRY(job_write_lines(job, error)); /* first: a change that nobody can explain is worse than one said twice */
     return job_apply(job, site->edge, choice.candidates, choice.count, error);
 }
 
-/* A row that makes no sense is for a person to look at: the other edges go on. */
 static enum status decide_or_pass_over(struct job *job, struct site *site, struct error *error)
 {
     enum status status = decide_site(job, site, error);
     if (status != STATUS_CORRUPT) return status;
-    log_warn((struct log){0}, "edge=" STR_FMT " is passed over: %s", STR_ARG(site->edge->id), error->text);
-    job->result->failed++;
+    pass_over(job, site->edge, error);
     return STATUS_OK;
 }
 
 static enum status run_part(struct job *job, unsigned part, struct error *error)
 {
     struct reading reading = {.job = job, .part = part};
-    choose_sites(&reading);
-    TRY(read_parts(&reading, error));
+    TRY(choose_sites(&reading, error));
+    TRY(job->trigger ? read_sums(&reading, error) : read_parts(&reading, error));
     for (size_t i = 0; i < reading.site_count; i++) {
         TRY(decide_or_pass_over(job, &reading.sites[i], error));
         if (job->lines.length > LINES_FLUSH) TRY(job_write_lines(job, error));
@@ -289,15 +363,6 @@ static enum status run_part(struct job *job, unsigned part, struct error *error)
 }
 
 /* --- all */
-
-static void set_spans(struct job *job)
-{
-    const struct evaluation *how = job->how;
-    struct span evict[POLICY_WINDOWS_MAXIMUM + 1];
-    job->places = policy_place_spans(how->policy, how->now, job->spans);
-    job->evicts = policy_evict_spans(how->policy, how->now, evict);
-    memcpy(job->spans + job->places, evict, job->evicts * sizeof *evict);
-}
 
 static enum status run_in_own_memory(struct job *job, unsigned part, struct error *error)
 {
@@ -321,7 +386,7 @@ static enum status fold(const struct job *job, unsigned part, struct error *erro
 
 static enum status run(struct job *job, struct error *error)
 {
-    set_spans(job);
+    job->evicts = policy_spans(job->how->policy, job->how->now, job->spans, &job->places) - job->places;
     job->sizes = (struct cells){.arena = job->io.arena, .width = 2};
     for (unsigned part = 0; part < LAN_PARTS; part++) {
         if (job->how->part >= 0 && (unsigned)job->how->part != part) continue;
@@ -343,20 +408,19 @@ enum status placement_evict(const struct evaluation *how, struct io io, struct e
     return run(&job, error);
 }
 
-enum status placement_trigger(const struct evaluation *how, struct io io, const struct triggering *trigger, enum decision_kind *decision,
+enum status placement_trigger(const struct evaluation *how, struct io io, const struct triggering *trigger, struct triggered *triggered,
                               struct error *error)
 {
     struct evaluation one = *how;
     struct evaluation_result result = {0};
     struct triggering normal = *trigger;
     struct package_name name;
+    *triggered = (struct triggered){.decision = DECISION_NONE};
     TRY(package_name_parse(trigger->package, &name, error));
     edge_package(trigger->edge, &name);
     normal.package = package_name_format(io.arena, &name);
     one.edge = trigger->edge->id;
     one.part = (int)lan_part(trigger->edge->lans[0]);
-    struct job job = {.how = &one, .io = io, .place = true, .trigger = &normal, .result = &result};
-    TRY(run(&job, error));
-    *decision = result.placed ? DECISION_PLACE : result.kept ? DECISION_KEEP : result.no_room ? DECISION_NO_ROOM : DECISION_NONE;
-    return STATUS_OK;
+    struct job job = {.how = &one, .io = io, .place = true, .trigger = &normal, .triggered = triggered, .result = &result};
+    return run(&job, error);
 }

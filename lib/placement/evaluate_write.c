@@ -119,7 +119,6 @@ static struct str digest_of(const struct change *change, struct arena *arena, co
 /* What has been placed meanwhile by another evaluation takes room too: what does not fit any more waits for the next one. */
 static void put_on(const struct change *change, struct arena *arena, struct wanted *wanted, uint64_t used)
 {
-    bool pending = change->job->trigger && change->job->trigger->pending;
     const struct wanted known = *wanted; /* what comes behind it is not in order */
     for (size_t i = 0; i < change->count; i++) {
         const struct candidate *candidate = &change->candidates[i];
@@ -128,7 +127,7 @@ static void put_on(const struct change *change, struct arena *arena, struct want
         wanted->items[wanted->count] = (struct wanted_package){.package = candidate->package,
                                                                .since = change->job->how->now,
                                                                .reason = candidate->rule,
-                                                               .pending = pending,
+                                                               .pending = change->job->marks,
                                                                .size = candidate->size,
                                                                .sha256 = digest_of(change, arena, candidate)};
         wanted->count++;

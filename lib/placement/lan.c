@@ -100,6 +100,13 @@ enum status network_of(struct str ip, struct str text, struct network *network, 
     return STATUS_OK;
 }
 
+struct network network_at(const struct address *address, unsigned prefix)
+{
+    struct network network = {*address, prefix};
+    mask(&network.address, prefix);
+    return network;
+}
+
 bool network_contains(const struct network *network, const struct address *address)
 {
     if (network->address.v6 != address->v6) return false;

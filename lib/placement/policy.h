@@ -75,6 +75,9 @@ struct span window_span(const struct window *, int64_t zone, int64_t now, unsign
  * always; the others from spans[1] on. Returns how many in all. */
 unsigned policy_place_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);
 unsigned policy_evict_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);
+/* Those of both: the placing rule's, then the evicting one's. Returns how many in all; *places: of the first. */
+enum { POLICY_SPANS_MAXIMUM = 2 * (POLICY_WINDOWS_MAXIMUM + 1) };
+unsigned policy_spans(const struct policy *, int64_t now, struct span spans[POLICY_SPANS_MAXIMUM], unsigned *places);
 /* The earliest moment that either rule looks at: older counts may be dropped. */
 int64_t policy_horizon(const struct policy *, int64_t now);
 

@@ -14,6 +14,9 @@ enum { TOTAL, CARRY, LAN, OBJECT, WINDOWS }; /* LAN, OBJECT: their numbers from 
 struct reading {
     const struct recording *how;
     struct io io;
+    /* The whole time, then the evicting rule's windows. */
+    struct span spans[1 + POLICY_WINDOWS_MAXIMUM + 1];
+    unsigned span_count;
     struct recorded *out;
     struct cells pairs;   /* by the edge's id and the package */
     struct cells objects; /* by package: whether and as what it is known, and its size */
@@ -49,7 +52,7 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
     uint64_t *pair = pair_of(reading, row->lan, row->package);
     (void)error;
     if (!pair) return STATUS_OK;
-    for (unsigned i = 0; i <= reading->how->window_count; i++) {
+    for (unsigned i = 0; i < reading->span_count; i++) {
         uint64_t *count = i == 0 ? &pair[TOTAL] : &pair[WINDOWS + i - 1];
         cells_add(count, row->misses[i]);
         cells_add(count, row->hits[i]);
@@ -60,11 +63,8 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
 static enum status read_sums(struct reading *reading, struct error *error)
 {
     const struct recording *how = reading->how;
-    struct span *spans = arena_array(reading->io.arena, how->window_count + (size_t)1, sizeof *spans);
-    spans[0] = (struct span){how->from, how->to};
-    for (unsigned i = 0; i < how->window_count; i++) spans[i + 1] = how->windows[i];
     for (unsigned part = 0; part < LAN_PARTS; part++) {
-        const struct demand_question question = {.part = part, .spans = spans, .span_count = how->window_count + 1};
+        const struct demand_question question = {.part = part, .spans = reading->spans, .span_count = reading->span_count};
         TRY(demand_sum(how->store, reading->io, &question, note_row, reading, error));
     }
     return STATUS_OK;
@@ -83,7 +83,7 @@ static enum status number_object(struct reading *reading, struct str package, ui
         TRY(package_name_parse(package, &name, error));
         enum status status = reading->how->facts(reading->how->context, reading->io, &name, &facts, error);
         if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        if (status == STATUS_OK) object[NUMBER] = ++trace->objects;
+        if (status == STATUS_OK && package_facts_suffice(&facts, &name, reading->how->policy)) object[NUMBER] = ++trace->objects;
         object[SIZE] = facts.size;
         object[ASKED] = true;
     }
@@ -150,7 +150,7 @@ static int by_count(const void *a, const void *b)
 static void collect_counts(struct reading *reading)
 {
     struct recorded *out = reading->out;
-    unsigned windows = reading->how->window_count;
+    unsigned windows = reading->span_count - 1;
     out->counts = arena_array(reading->io.arena, reading->pairs.count * windows, sizeof *out->counts);
     for (size_t i = 0; i < reading->pairs.count; i++) {
         const uint64_t *pair = reading->pairs.pairs[i].counts;
@@ -167,7 +167,7 @@ static enum status note_cell(void *context, const struct demand_cell *cell, stru
     struct reading *reading = context;
     struct recorded *out = reading->out;
     (void)error;
-    if (cell->bucket < reading->how->from || cell->bucket >= reading->how->to) return STATUS_OK;
+    if (cell->bucket < reading->spans[0].from || cell->bucket >= reading->spans[0].to) return STATUS_OK;
     uint64_t *pair = pair_of(reading, cell->lan, cell->package);
     if (!pair || pair[OBJECT] == 0) return STATUS_OK;
     cells_add(&pair[CARRY], cell->hits);
@@ -185,7 +185,8 @@ static enum status note_cell(void *context, const struct demand_cell *cell, stru
 static enum status read_cells(struct reading *reading, struct error *error)
 {
     const struct recording *how = reading->how;
-    for (int64_t day = how->from - how->from % CLOCK_DAY; day < how->to; day += CLOCK_DAY)
+    const struct span whole = reading->spans[0];
+    for (int64_t day = whole.from - whole.from % CLOCK_DAY; day < whole.to; day += CLOCK_DAY)
         for (unsigned part = 0; part < LAN_PARTS; part++)
             TRY(demand_each_cell(how->store, reading->io, part, day, note_cell, reading, error));
     return STATUS_OK;
@@ -213,7 +214,9 @@ enum status recorded_read(const struct recording *how, struct io io, struct reco
 {
     struct reading reading = {.how = how, .io = io, .out = out, .scratch = arena_new()};
     *out = (struct recorded){0};
-    reading.pairs = (struct cells){.arena = io.arena, .width = WINDOWS + (size_t)how->window_count};
+    reading.spans[0] = (struct span){policy_horizon(how->policy, how->now), how->now - how->now % BUCKET + BUCKET};
+    reading.span_count = 1 + policy_evict_spans(how->policy, how->now, reading.spans + 1);
+    reading.pairs = (struct cells){.arena = io.arena, .width = WINDOWS + (size_t)reading.span_count - 1};
     reading.objects = (struct cells){.arena = io.arena, .width = 3};
     reading.lans = arena_array(io.arena, how->registry->edge_count, sizeof *reading.lans);
     out->quotas = arena_array(io.arena, how->registry->edge_count, sizeof *out->quotas);

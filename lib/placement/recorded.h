@@ -13,18 +13,18 @@
 struct recording {
     struct store *store;
     const struct registry *registry;
-    package_facts_fn *facts; /* sizes; what is not published any more is left out */
+    const struct policy *policy; /* how far back */
+    package_facts_fn *facts;     /* sizes; what is not published (any more) is left out */
     void *context;
-    int64_t from, to;           /* ms, whole buckets */
-    const struct span *windows; /* whose counts are wanted too */
-    unsigned window_count;
+    int64_t now;
     uint64_t most; /* requests */
 };
 struct recorded {
     struct trace trace;
     uint64_t *quotas; /* bytes, by LAN of the trace: for struct simulation */
     uint64_t factor;
-    /* What each pair of edge and package was asked for in each window in which it was, in ascending order; not divided. */
+    /* What each pair of edge and package was asked for in each of the evicting rule's windows in which it was, in ascending order; not
+     * divided. */
     uint64_t *counts;
     size_t count_count;
 };

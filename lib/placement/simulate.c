@@ -125,6 +125,7 @@ static struct candidate candidate_of(const struct run *run, const struct moment 
         .wanted = pair->wanted,
         .pending = pair->pending,
         .since = pair->since,
+        .there = pair->since,
     };
 }
 

@@ -69,6 +69,12 @@ unsigned policy_evict_spans(const struct policy *policy, int64_t now, struct spa
     return spans_of(&evict->window, evict->of, evict->include_current, policy->zone, now, spans);
 }
 
+unsigned policy_spans(const struct policy *policy, int64_t now, struct span spans[POLICY_SPANS_MAXIMUM], unsigned *places)
+{
+    *places = policy_place_spans(policy, now, spans);
+    return *places + policy_evict_spans(policy, now, spans + *places);
+}
+
 int64_t policy_horizon(const struct policy *policy, int64_t now)
 {
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1] = {0};

@@ -7,6 +7,7 @@ import urllib.request
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -87,7 +88,9 @@ def test_p4_a_hit_is_the_first_address(field: Field, server: Program) -> None:
     status, answer = ask(server, app="APP1", **HOME)
     assert status == 200
     assert (answer["address"], answer["url"]) == ("shop-1.lan/data/share/APP1_2.0.apk", "http://shop-1.lan/data/share/APP1_2.0.apk")
-    assert (answer["source"], answer["package"], answer["kind"], answer["expires"]) == ("edge", "APP1/2.0", "full", None)
+    assert (answer["source"], answer["package"], answer["kind"]) == ("edge", "APP1/2.0", "full")
+    left = datetime.fromisoformat(answer["expires"]) - datetime.now(UTC)
+    assert timedelta(minutes=1) < left < timedelta(minutes=10)  # less than what is to go stays for
     assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (1, 0)}
 
 
@@ -117,6 +120,17 @@ def test_p1_lans_are_told_apart_by_site_code_and_egress(field: Field, servers: S
     field.edge("shop-3", ["192.168.0.0/24"], egress=["198.51.100.0/24"])
     field.holds("shop-3", "APP1/2.0")
     assert ask(untrusting, through, app="APP1", **HOME)[1]["source"] == "origin"  # a bare header moves nobody
+
+
+def test_p1_a_query_without_an_address_is_placed_by_its_caller(field: Field, server: Program) -> None:
+    assert ask(server, app="APP1")[1]["source"] == "origin"
+    assert field.counts() == {("127.0.0.1/32", "APP1/2.0"): (0, 1)}
+    field.edge("shop-1", ["192.168.0.0/24"], egress=["127.0.0.0/8"])
+    field.holds("shop-1", "APP1/2.0")
+    assert ask(server, app="APP1")[1]["address"].startswith("shop-1.lan")
+    assert ask(server, app="APP1", mask="24")[1]["source"] == "origin"  # another LAN of that shop's
+    assert field.counts()["127.0.0.0/8@192.168.0.0/24", "APP1/2.0"] == (1, 0)
+    assert field.counts()["127.0.0.0/8@127.0.0.0/24", "APP1/2.0"] == (0, 1)
 
 
 def test_p3_what_is_newest_is_said_by_the_release_or_by_the_version_code(field: Field, server: Program) -> None:
@@ -161,6 +175,16 @@ def test_p6_the_nearest_edge_that_holds_it_is_the_second_address(field: Field, s
     assert ask(server, app="APP1", **HOME)[1]["address"].startswith("far.lan")
 
 
+def test_p6_edges_that_hold_nothing_are_passed_by(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"], location=[10, 0])
+    for number in range(30):
+        field.edge(f"empty-{number}", [], location=[10, number])
+    field.edge("full", [], location=[10, 179])
+    field.holds("full", "APP1/2.0")
+    answer = ask(server, app="APP1", **HOME)[1]
+    assert (answer["source"], answer["address"]) == ("nearby", "full.lan/data/share/APP1_2.0.apk")
+
+
 def test_p6_without_a_patch_the_full_package_is_answered(field: Field, server: Program) -> None:
     field.shop.publish(apks.made("v2+v3"), "APP1", "3.0")
     field.shop.run("release", "APP1", "3.0")
@@ -169,6 +193,25 @@ def test_p6_without_a_patch_the_full_package_is_answered(field: Field, server: P
     assert field.counts() == {("192.168.0.0/24", "APP1/2.0..3.0"): (0, 1)}  # what is wanted is the patch
     assert ask(server, **{"app": "APP1", "from": "0.1"})[1]["package"] == "APP1/3.0"  # older than the catalogue
     assert ask(server, **{"app": "APP1", "from": "3.0"}) == (204, None)
+
+
+def test_who_has_a_newer_version_is_offered_no_older_one(field: Field, server: Program) -> None:
+    field.shop.publish(apks.made("older-v2"), "APP1", "1.9")
+    assert ask(server, **{"app": "APP1", "from": "1.9"})[1]["package"] == "APP1/2.0"
+    field.shop.run("release", "APP1", "1.9")  # 2.0 was withdrawn
+    assert ask(server, **{"app": "APP1", "from": "2.0"}) == (204, None)
+    assert ask(server, **{"app": "APP1", "from": "2.0", "version": "1.9"})[1]["package"] == "APP1/1.9"  # who says so gets it
+    assert ask(server, **{"app": "APP1", "from": "0.9"})[1]["package"] == "APP1/1.9"
+
+
+def test_a_head_is_answered_and_not_counted(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"])
+    field.policy(place={"t1": 0, "t2": 0, "m": 5, "window": {"last": "1d"}})
+    request = urllib.request.Request(f"{server.url}/query?{urlencode({'app': 'APP1', **HOME})}", method="HEAD")
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert field.counts() == {}
+    assert not (field.folder / "wanted").exists()
 
 
 @pytest.mark.parametrize("trigger, sources", [

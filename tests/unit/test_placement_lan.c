@@ -98,10 +98,8 @@ static void the_part_of_a_lan_never_changes(void **state)
 static void p3_names_are_read_and_written(void **state)
 {
     static const char *const names[][2] = {
-        {"APP1/2.0", "APP1_2.0.apk"},
-        {"APP1/2.0/huawei", "APP1_2.0_huawei.apk"},
-        {"APP1/1.0..2.0", "APP1_1.0_2.0.diff"},
-        {"my_app/2_0", "my_.app_2_.0.apk"},
+        {"APP1/2.0", "APP1_2.0.apk"},     {"APP1/2.0/huawei", "APP1_2.0_huawei.apk"}, {"APP1/1.0..2.0", "APP1_1.0_2.0.diff"},
+        {"APP1/1...2", "APP1_1._2.diff"}, {"my_app/2_0", "my_.app_2_.0.apk"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct package_name name;
@@ -139,8 +137,7 @@ static void what_is_no_name_is_refused(void **state)
                                         "APP1/1.0..2.0/huawei",
                                         "APP 1/2.0",
                                         "APP1/1..2..3/x",
-                                        "APP1/..",
-                                        "APP1/1...2"};
+                                        "APP1/.."};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct package_name name;

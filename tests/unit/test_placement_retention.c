@@ -2,6 +2,7 @@
 #include "lib/placement/retention.h"
 
 #include "lib/placement/demand.h"
+#include "tests/unit/package_facts.h"
 #include "tests/unit/scratch_store.h"
 
 struct fixture {
@@ -13,16 +14,6 @@ struct fixture {
     struct error error;
     int64_t now;
 };
-
-/* GONE is not published; the size is in the version: S/100. */
-static enum status facts_of(void *context, struct io io, const struct package_name *name, struct package_facts *facts, struct error *error)
-{
-    (void)context;
-    (void)io;
-    ENSURE(!str_equal(name->app, S("GONE")), error, STATUS_NOT_FOUND, "it is not published");
-    assert_true(str_to_u64(name->version, &facts->size));
-    return STATUS_OK;
-}
 
 static struct io io_of(struct fixture *f)
 {
@@ -48,7 +39,7 @@ static int set_up(void **state)
     f->arena = arena_new();
     f->store = scratch_store(f->arena);
     assert_true(clock_parse_time(S("2026-08-25T00:00:00Z"), &f->now));
-    set_policy(f, "{\"place\":{\"t1\":3,\"t2\":2,\"window\":{\"last\":\"1d\"}},"
+    set_policy(f, "{\"place\":{\"t1\":3,\"t2\":2,\"m\":10,\"of\":10,\"window\":{\"last\":\"1d\"}},"
                   "\"evict\":{\"t3\":4,\"n\":1,\"of\":2,\"include_current\":false,\"window\":{\"last\":\"1d\"},\"grace\":\"1h\"},"
                   "\"trigger\":\"immediate\"}");
     register_edge(f, "{\"edge\":\"shop-1\",\"address\":\"shop-1.lan\",\"lans\":[\"10.0.0.0/8\"],\"quota\":1000,\"store\":\"pull\"}");
@@ -78,16 +69,8 @@ static void ask(struct fixture *f, const char *lan, const char *package, int hou
 
 static struct recording recording_of(struct fixture *f, uint64_t most)
 {
-    struct span *windows = arena_array(f->arena, POLICY_WINDOWS_MAXIMUM + 1, sizeof *windows);
-    unsigned count = policy_evict_spans(&f->policy, f->now, windows);
-    return (struct recording){.store = f->store,
-                              .registry = &f->registry,
-                              .facts = facts_of,
-                              .from = f->now - 10 * (int64_t)CLOCK_DAY,
-                              .to = f->now + BUCKET,
-                              .windows = windows,
-                              .window_count = count,
-                              .most = most};
+    return (struct recording){
+        .store = f->store, .registry = &f->registry, .policy = &f->policy, .facts = facts_of, .now = f->now, .most = most};
 }
 
 static struct recorded record(struct fixture *f, uint64_t most)
@@ -106,9 +89,11 @@ static void what_was_counted_is_a_trace_again(void **state)
     ask(f, "10.0.0.0/8", "A/100", 30, 5);
     ask(f, "10.0.0.0/8", "B/70", 29, 2);
     ask(f, "10.0.0.0/8", "GONE/50", 29, 7);
-    ask(f, "172.16.0.0/12", "A/100", 28, 9); /* no edge serves it */
+    ask(f, "10.0.0.0/8", "A/90..100", 29, 7); /* a patch that nobody made, nor will */
+    ask(f, "172.16.0.0/12", "A/100", 28, 9);  /* no edge serves it */
     ask(f, "10.0.0.0/8", "A/100", 3, 1);
     ask(f, "10.0.0.0/8", "A/100", 20 * 24, 1); /* before the time that is looked at */
+    f->policy.generate_patches = false;
     struct recorded recorded = record(f, 1000);
     const struct trace *trace = &recorded.trace;
     assert_int_equal(recorded.factor, 1);
