@@ -113,6 +113,8 @@ enum status calibrating_run(struct app *app, struct io io, const struct calibrat
 {
     struct registry registry;
     *out = (struct calibrated){0};
+    ENSURE(calibrating->samples <= SAMPLES_MOST, error, STATUS_INVALID, "samples: at most %d", SAMPLES_MOST);
+    ENSURE(calibrating->horizon <= HORIZON_MOST, error, STATUS_INVALID, "horizon: at most 31d");
     TRY(policy_load(app->store, io, 0, &out->present, error));
     TRY(registry_load(app->store, io, &registry, error));
     TRY(read_samples(app, io, calibrating, &registry, out, error));
@@ -195,8 +197,6 @@ static enum status parse(struct arena *arena, struct str text, struct calibratin
     TRY(event_open(arena, text, "calibrate", &config, error));
     TRY(config_whole(&config, "samples", CONFIG_OPTIONAL, 1, SAMPLES_MOST, &calibrating->samples, error));
     TRY(config_span(&config, "horizon", CONFIG_OPTIONAL, &calibrating->horizon, error));
-    if (calibrating->horizon < 0 || calibrating->horizon > HORIZON_MOST)
-        return config_refuse(&config, "horizon", error, "must be at most 31d");
     TRY(config_flag(&config, "apply", CONFIG_OPTIONAL, &calibrating->apply, error));
     TRY(config_time(&config, "now", CONFIG_OPTIONAL, &calibrating->now, error));
     return config_end(&config, error);

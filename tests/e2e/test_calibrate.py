@@ -141,6 +141,8 @@ def test_downloads_come_from_the_log_of_a_real_nginx(folder: Path, shop: Shop, s
     assert "14 lines of logs: 6 downloads" in said.stderr and "6 placed and downloaded" in said.stdout
 
     packed.write_bytes(packed.read_bytes()[:-20])
+    for option, words in (("--samples", "1G"), ("--horizon", "32d")):
+        assert "at most" in shop.run("calibrate", option, words, check=False).stderr
     for wrong in (packed, tmp_path / "none"):
         failed = shop.run("calibrate", "--log", wrong, check=False)
         assert failed.returncode == 1 and f"--log {wrong}" in failed.stderr
