@@ -66,8 +66,9 @@ struct demand_cell {
 typedef enum status demand_cell_fn(void *context, const struct demand_cell *, struct error *);
 enum status demand_each_cell(struct store *, struct io, unsigned part, int64_t day, demand_cell_fn *, void *context, struct error *);
 
-/* Folds the days of a part that are over, removes what was folded, and days that ended before `horizon`. May be cut off anywhere and run
- * again, also twice at once. */
+/* Folds the days of a part that are over, and removes what was folded. May be cut off anywhere and run again, also twice at once. Days that
+ * ended before `horizon` are passed by: demand_drop removes them, of all parts, folded or not. */
 enum status demand_fold(struct store *, struct io, unsigned part, int64_t horizon, int64_t now, struct error *);
+enum status demand_drop(struct store *, struct io, int64_t horizon, struct error *);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "lib/placement/days.h"
 #include "lib/placement/demand_cells.h"
 
 /* Live objects that a day's list names. */
@@ -179,7 +180,6 @@ enum status demand_sum(struct store *store, struct io io, const struct demand_qu
 /* --- folding */
 
 enum { SETTLED = 2 * CLOCK_HOUR }; /* after its end a day's live objects are written no more: see demand.h */
-static const int64_t FORGOTTEN = 31 * (int64_t)CLOCK_DAY;
 
 /* What an instance counted of a pair in a bucket of the day; most pairs are asked for in few buckets. */
 struct fold_cell {
@@ -337,39 +337,10 @@ static bool note_first(void *context, const struct store_object *object)
     return !demand_day_parse(str_cut(&rest, '/'), context);
 }
 
-struct old {
-    struct arena *arena;
-    int64_t horizon;
-    unsigned part;
-    struct str key;
-};
-
-static bool note_old(void *context, const struct store_object *object)
-{
-    struct old *old = context;
-    int64_t day;
-    uint64_t part;
-    struct str rest = str_from(object->key, S("demand/days/").length), text = str_cut(&rest, '/');
-    if (!demand_day_parse(text, &day) || day + CLOCK_DAY > old->horizon) return false; /* in byte order: all that follow are younger */
-    if (!str_to_u64(rest, &part) || part != old->part) return true;
-    old->key = arena_copy(old->arena, object->key);
-    return false;
-}
-
-static enum status drop_old(struct store *store, struct io io, unsigned part, int64_t horizon, struct error *error)
-{
-    for (;;) {
-        struct old old = {.arena = io.arena, .horizon = horizon, .part = part};
-        TRY(store_list(store, io, S("demand/days/"), 0, note_old, &old, error));
-        if (!old.key.data) return STATUS_OK;
-        TRY(store_remove(store, io, old.key, error));
-    }
-}
-
-/* From the first day with a live object on; one that is long past the horizon was left by nobody who counts now. */
+/* From the first day with a live object on that anybody looks at. */
 static enum status fold_all(struct summing *summing, int64_t horizon, int64_t now, struct error *error)
 {
-    int64_t first = INT64_MAX, earliest = floor_to_day(horizon - FORGOTTEN), end = now - SETTLED - CLOCK_DAY;
+    int64_t first = INT64_MAX, earliest = floor_to_day(horizon), end = now - SETTLED - CLOCK_DAY;
     TRY(store_list(summing->store, summing->io, S("demand/live/"), 0, note_first, &first, error));
     for (int64_t day = first > earliest ? first : earliest; day <= end; day += CLOCK_DAY) {
         struct arena *arena = summing->io.arena;
@@ -382,12 +353,17 @@ static enum status fold_all(struct summing *summing, int64_t horizon, int64_t no
     return STATUS_OK;
 }
 
+enum status demand_drop(struct store *store, struct io io, int64_t horizon, struct error *error)
+{
+    TRY(days_drop(store, io, S("demand/live/"), horizon, error));
+    return days_drop(store, io, S("demand/days/"), horizon, error);
+}
+
 enum status demand_fold(struct store *store, struct io io, unsigned part, int64_t horizon, int64_t now, struct error *error)
 {
     const struct demand_question question = {.part = part};
     struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question};
     enum status status = fold_all(&summing, horizon, now, error);
-    if (status == STATUS_OK) status = drop_old(store, summing.io, part, horizon, error);
     arena_free(summing.io.arena);
     return status;
 }

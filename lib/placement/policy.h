@@ -81,7 +81,7 @@ unsigned policy_spans(const struct policy *, int64_t now, struct span spans[POLI
 /* The earliest moment that either rule looks at: older counts may be dropped. */
 int64_t policy_horizon(const struct policy *, int64_t now);
 
-enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM };
+enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM, RULE_FADED, RULE_UNPUBLISHED };
 const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
 bool policy_rule_parse(struct str, enum policy_rule *);
 

@@ -247,6 +247,7 @@ static void many_threads_share_writes(void **state)
 static void fold(struct fixture *f, int64_t horizon, int64_t now)
 {
     for (unsigned part = 0; part < LAN_PARTS; part++) assert_ok(demand_fold(f->store, io_of(f), part, horizon, now, &f->error), &f->error);
+    assert_ok(demand_drop(f->store, io_of(f), horizon, &f->error), &f->error);
 }
 
 static bool count_object(void *context, const struct store_object *object)
@@ -363,6 +364,9 @@ static void keys_of_nobodys_stop_no_folding(void **state)
     assert_str(all(f), before);
     assert_true(objects(f, "demand/days/2026-08-24/") > 0);
     assert_int_equal(objects(f, "demand/live/2026-08-24/"), 0);
+    assert_int_equal(objects(f, "demand/live/1970-01-02/"), 0); /* long over */
+    fold(f, f->now + CLOCK_DAY, f->now);
+    assert_int_equal(objects(f, "demand/days/"), 1);
     demand_free(demand);
 }
 
