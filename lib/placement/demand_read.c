@@ -1,4 +1,4 @@
-/* Sums over spans, and days folded. */
+/* Sums over spans, days folded, days cell by cell. */
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -16,7 +16,9 @@ struct summing {
     struct store *store;
     struct io io;
     const struct demand_question *question;
-    struct cells cells; /* misses of each span, then hits of each */
+    void (*add)(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses);
+    struct cells cells; /* misses of each span, then hits of each; of a fold each pair's number */
+    struct fold *fold;  /* NULL: sums over spans */
     int64_t base;       /* of the buckets in the object that is read */
     struct folded folded;
 };
@@ -82,7 +84,7 @@ static enum status read_object(struct store *store, struct io io, struct str key
 
 static enum status read_day(struct summing *summing, int64_t day, bool *found, struct error *error)
 {
-    const struct demand_reader reader = {.cell = add_cell, .folded = note_folded, .context = summing};
+    const struct demand_reader reader = {.cell = summing->add, .folded = note_folded, .context = summing};
     struct str key = demand_day_key(summing->io.arena, day, summing->question->part);
     summing->base = day;
     summing->folded = (struct folded){.arena = summing->io.arena};
@@ -102,7 +104,7 @@ static int64_t hour_of(int64_t day, struct str key)
 /* A live object that is gone when it is read was folded since the day was looked for: *again. */
 static enum status read_live(struct summing *summing, int64_t day, const struct live_keys *keys, bool *again, struct error *error)
 {
-    const struct demand_reader reader = {.cell = add_cell, .context = summing};
+    const struct demand_reader reader = {.cell = summing->add, .context = summing};
     bool found;
     for (size_t i = 0; i < keys->count; i++) {
         if (is_folded(&summing->folded, keys->items[i])) continue;
@@ -114,16 +116,19 @@ static enum status read_live(struct summing *summing, int64_t day, const struct 
 }
 
 /* Live objects are listed before the day is looked for, so that what is folded between the two is in the day. */
+static enum status read_whole_day(struct summing *summing, int64_t day, int64_t from, int64_t to, bool *again, struct error *error)
+{
+    struct live_keys keys;
+    bool found;
+    TRY(demand_list_live(summing->store, summing->io, day, summing->question->part, from, to, &keys, error));
+    TRY(read_day(summing, day, &found, error));
+    return read_live(summing, day, &keys, again, error);
+}
+
 static enum status sum_days(struct summing *summing, int64_t from, int64_t to, bool *again, struct error *error)
 {
     *again = false;
-    for (int64_t day = floor_to_day(from); day < to && !*again; day += CLOCK_DAY) {
-        struct live_keys keys;
-        bool found;
-        TRY(demand_list_live(summing->store, summing->io, day, summing->question->part, from, to, &keys, error));
-        TRY(read_day(summing, day, &found, error));
-        TRY(read_live(summing, day, &keys, again, error));
-    }
+    for (int64_t day = floor_to_day(from); day < to && !*again; day += CLOCK_DAY) TRY(read_whole_day(summing, day, from, to, again, error));
     return STATUS_OK;
 }
 
@@ -137,9 +142,16 @@ static enum status hand_on(const struct summing *summing, demand_row_fn *each, v
     return STATUS_OK;
 }
 
+enum { TRIES = 5 };
+
+static enum status tried_enough(int tries, struct error *error)
+{
+    ENSURE(tries < TRIES, error, STATUS_UNAVAILABLE, "demand is being folded faster than it can be read");
+    return STATUS_OK;
+}
+
 static enum status sum(struct summing *summing, demand_row_fn *each, void *context, struct error *error)
 {
-    enum { TRIES = 5 };
     const struct demand_question *question = summing->question;
     int64_t from = INT64_MAX, to = INT64_MIN;
     bool again = true;
@@ -148,7 +160,7 @@ static enum status sum(struct summing *summing, demand_row_fn *each, void *conte
         if (question->spans[i].to > to) to = question->spans[i].to;
     }
     for (int tries = 0; again; tries++) {
-        ENSURE(tries < TRIES, error, STATUS_UNAVAILABLE, "demand is being folded faster than it can be read");
+        TRY(tried_enough(tries, error));
         summing->cells = (struct cells){.arena = summing->io.arena, .width = 2 * (size_t)question->span_count};
         TRY(sum_days(summing, from, to, &again, error));
     }
@@ -159,7 +171,7 @@ static enum status sum(struct summing *summing, demand_row_fn *each, void *conte
 enum status demand_sum(struct store *store, struct io io, const struct demand_question *question, demand_row_fn *each, void *context,
                        struct error *error)
 {
-    struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = question};
+    struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = question, .add = add_cell};
     enum status status = sum(&summing, each, context, error);
     arena_free(summing.io.arena);
     return status;
@@ -175,16 +187,17 @@ struct fold_cell {
     uint64_t hits, misses;
 };
 struct fold {
-    struct summing *summing;
+    struct summing *summing; /* whose `fold` this is */
     struct fold_cell *cells;
     size_t count, capacity;
 };
 
 static void fold_cell(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses)
 {
-    struct fold *fold = context;
-    struct cells *pairs = &fold->summing->cells;
-    unsigned at = (unsigned)((fold->summing->base - floor_to_day(fold->summing->base)) / BUCKET) + bucket;
+    struct summing *summing = context;
+    struct fold *fold = summing->fold;
+    struct cells *pairs = &summing->cells;
+    unsigned at = (unsigned)((summing->base - floor_to_day(summing->base)) / BUCKET) + bucket;
     uint64_t *number = cells_of(pairs, lan, package);
     if (*number == 0) *number = pairs->count; /* from 1 on */
     if (fold->count == fold->capacity) {
@@ -257,7 +270,7 @@ static struct str day_text(struct fold *fold, const struct live_keys *keys)
 static enum status read_all(struct fold *fold, int64_t day, const struct live_keys *keys, bool *whole, struct error *error)
 {
     struct summing *summing = fold->summing;
-    const struct demand_reader reader = {.cell = fold_cell, .context = fold};
+    const struct demand_reader reader = {.cell = fold_cell, .context = summing};
     *whole = true;
     summing->cells = (struct cells){.arena = summing->io.arena, .width = 1};
     for (size_t i = 0; i < keys->count && *whole; i++) {
@@ -284,6 +297,7 @@ static enum status put_day(struct fold *fold, int64_t day, const struct live_key
 static enum status make_day(struct summing *summing, int64_t day, const struct live_keys *keys, struct error *error)
 {
     struct fold fold = {.summing = summing};
+    summing->fold = &fold;
     enum status status = put_day(&fold, day, keys, error);
     free(fold.cells);
     return status;
@@ -350,6 +364,48 @@ enum status demand_fold(struct store *store, struct io io, unsigned part, int64_
     const struct demand_question question = {.part = part};
     struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question};
     enum status status = fold_all(&summing, horizon, now, error);
+    arena_free(summing.io.arena);
+    return status;
+}
+
+/* --- cell by cell */
+
+static enum status read_cells(struct summing *summing, int64_t day, struct error *error)
+{
+    bool again = true;
+    for (int tries = 0; again; tries++) {
+        TRY(tried_enough(tries, error));
+        again = false;
+        summing->cells = (struct cells){.arena = summing->io.arena, .width = 1};
+        summing->fold->count = 0;
+        TRY(read_whole_day(summing, day, day, day + CLOCK_DAY, &again, error));
+    }
+    sort_fold(summing->fold);
+    return STATUS_OK;
+}
+
+static enum status hand_on_cells(const struct fold *fold, int64_t day, demand_cell_fn *each, void *context, struct error *error)
+{
+    for (size_t i = 0; i < fold->count; i++) {
+        const struct fold_cell *cell = &fold->cells[i];
+        const struct cells_pair *pair = &fold->summing->cells.pairs[cell->pair];
+        const struct demand_cell told = {pair->lan, pair->package, day + cell->bucket * (int64_t)BUCKET, cell->hits, cell->misses};
+        TRY(each(context, &told, error));
+    }
+    return STATUS_OK;
+}
+
+enum status demand_each_cell(struct store *store, struct io io, unsigned part, int64_t day, demand_cell_fn *each, void *context,
+                             struct error *error)
+{
+    const struct demand_question question = {.part = part};
+    struct fold fold = {0};
+    struct summing summing = {
+        .store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question, .add = fold_cell, .fold = &fold};
+    fold.summing = &summing;
+    enum status status = read_cells(&summing, day, error);
+    if (status == STATUS_OK) status = hand_on_cells(&fold, day, each, context, error);
+    free(fold.cells);
     arena_free(summing.io.arena);
     return status;
 }

@@ -6,6 +6,7 @@
 #include "lib/placement/evaluate_internal.h"
 #include "lib/placement/lan.h"
 #include "lib/placement/reconcile.h"
+#include "lib/placement/samples.h"
 
 enum { LINES_LIMIT = 256 << 20, LINES_FLUSH = 4 << 20 };
 
@@ -194,8 +195,7 @@ static void join_lans(struct choice *choice)
     cells_sort(&choice->packages);
 }
 
-/* Every edge asks about the same packages: one question each in a run. A patch that nobody made has no digest, and is none where the
- * policy makes no patches. */
+/* Every edge asks about the same packages: one question each in a run. */
 static enum status ask_size(struct choice *choice, struct str package, bool *published, uint64_t *size, struct error *error)
 {
     enum { KNOWN = 1, NOT_PUBLISHED };
@@ -207,7 +207,7 @@ static enum status ask_size(struct choice *choice, struct str package, bool *pub
         TRY(package_name_parse(package, &name, error));
         enum status status = job->how->facts(job->how->context, job->io, &name, &facts, error);
         if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        bool there = status == STATUS_OK && (name.from.length == 0 || facts.sha256.length > 0 || job->how->policy->generate_patches);
+        bool there = status == STATUS_OK && package_facts_suffice(&facts, &name, job->how->policy);
         known[0] = there ? KNOWN : NOT_PUBLISHED;
         known[1] = facts.size;
     }
@@ -377,12 +377,19 @@ static enum status run_in_own_memory(struct job *job, unsigned part, struct erro
     return status;
 }
 
+/* What nobody looks at any more goes: also samples, which calibrate may never be told to apply. */
+static enum status drop(const struct job *job, int64_t horizon, struct error *error)
+{
+    TRY(demand_drop(job->how->store, job->io, horizon, error));
+    return samples_drop(job->how->store, job->io, horizon - SAMPLE_SKEW, error);
+}
+
 /* Who asks what will be throws nothing away. */
 static enum status fold(const struct job *job, unsigned part, struct error *error)
 {
     if (job->how->dry_run || !job->place || job->trigger) return STATUS_OK;
     int64_t now = job->how->now < clock_now() ? job->how->now : clock_now(), horizon = policy_horizon(job->how->policy, now);
-    if (part == 0) TRY(demand_drop(job->how->store, job->io, horizon, error)); /* of all parts */
+    if (part == 0) TRY(drop(job, horizon, error)); /* of all parts */
     return demand_fold(job->how->store, job->io, part, horizon, now, error);
 }
 

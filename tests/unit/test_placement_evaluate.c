@@ -5,6 +5,7 @@
 
 #include "lib/placement/demand.h"
 #include "lib/placement/lan.h"
+#include "tests/unit/package_facts.h"
 #include "tests/unit/scratch_store.h"
 
 struct fixture {
@@ -19,16 +20,6 @@ struct fixture {
     struct error error;
     int64_t now;
 };
-
-/* GONE is not published; the size is in the version: S/100. */
-static enum status facts_of(void *context, struct io io, const struct package_name *name, struct package_facts *facts, struct error *error)
-{
-    (void)context;
-    (void)io;
-    ENSURE(!str_equal(name->app, S("GONE")), error, STATUS_NOT_FOUND, "it is not published");
-    if (!str_to_u64(name->version, &facts->size)) facts->size = 10;
-    return STATUS_OK;
-}
 
 static void keep_told(void *context, struct str line)
 {
@@ -513,6 +504,36 @@ static void p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again(void *
     assert_wanted(f, "shop-1", "A/1");
 }
 
+/* --- what nobody looks at any more */
+
+static bool is_there(struct fixture *f, const char *key)
+{
+    struct store_object object;
+    enum status status = store_head(f->store, io_of(f->arena), str_of(key), &object, &f->error);
+    assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
+    return status == STATUS_OK;
+}
+
+/* The policy looks back five days; nobody ever calibrates. */
+static void samples_that_nobody_compares_any_more_go(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const keys[] = {"samples/2026-08-18/23/a", "samples/2026-08-19/23/a", "samples/2026-08-20/00/a"};
+    for (int i = 0; i < 3; i++)
+        assert_ok(store_put(f->store, io_of(f->arena), str_of(keys[i]), S("samples 1 x\n"), NULL, NULL, &f->error), &f->error);
+    f->how.dry_run = true;
+    evaluate(f);
+    f->how.dry_run = false;
+    f->how.part = 3;
+    evaluate(f);
+    assert_ok(placement_evict(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
+    assert_true(is_there(f, keys[0]));
+    f->how.part = -1;
+    evaluate(f);
+    assert_false(is_there(f, keys[0]) || is_there(f, keys[1]));
+    assert_true(is_there(f, keys[2]));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -534,6 +555,7 @@ int main(void)
         TEST(several_at_once_do_not_undo_each_other),
         TEST(who_asks_what_will_be_throws_nothing_away),
         TEST(p7_a_miss_that_passes_makes_its_package_wanted),
+        TEST(samples_that_nobody_compares_any_more_go),
         TEST(p7_what_changes_nothing_is_not_told_at_every_miss),
         TEST(p7_what_was_counted_since_the_sums_is_added),
         TEST(p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again),
