@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "lib/placement/days.h"
 #include "lib/placement/samples.h"
 #include "lib/placement/samples_internal.h"
 
@@ -215,31 +216,7 @@ struct sample_set samples_read_text(struct arena *arena, struct str text, int64_
     return set;
 }
 
-/* --- removing */
-
-struct dropping {
-    struct store *store;
-    struct io io;
-    int64_t before;
-    struct error *error;
-    enum status status;
-};
-
-static bool drop_object(void *context, const struct store_object *object)
-{
-    struct dropping *dropping = context;
-    struct arena *arena = dropping->io.arena;
-    struct str rest = str_from(object->key, sizeof "samples/" - 1), day = str_cut(&rest, '/');
-    int64_t begin;
-    if (!clock_parse_time(arena_join(arena, day, S("T00:00:00Z")), &begin)) return true;
-    if (begin + CLOCK_DAY > dropping->before) return false; /* days are in their order */
-    dropping->status = store_remove(dropping->store, dropping->io, arena_copy(arena, object->key), dropping->error);
-    return dropping->status == STATUS_OK;
-}
-
 enum status samples_drop(struct store *store, struct io io, int64_t before, struct error *error)
 {
-    struct dropping dropping = {.store = store, .io = io, .before = before, .error = error};
-    TRY(store_list(store, io, S("samples/"), 0, drop_object, &dropping, error));
-    return dropping.status;
+    return days_drop(store, io, S("samples/"), before, error);
 }
