@@ -232,6 +232,12 @@ static bool is_of_interest(const struct choice *choice, const struct candidate *
     return !job->trigger || str_equal(candidate->package, job->trigger->package);
 }
 
+/* A patch that was wanted before anybody made it. */
+static bool is_estimated(const struct wanted_package *wanted)
+{
+    return wanted->sha256.length == 0 && str_find_str(wanted->package, S("..")) < wanted->package.length;
+}
+
 /* What is not published any more is of no use where it is wanted, and not placed where it is not. */
 static enum status add_candidate(struct choice *choice, const struct cells_pair *pair, struct error *error)
 {
@@ -251,10 +257,10 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
         candidate->size = wanted->size;
     }
     if (!is_of_interest(choice, candidate)) return STATUS_OK;
-    if (!wanted || job->evict) TRY(ask_size(choice, pair->package, &published, &size, error));
+    if (!wanted || job->evict || is_estimated(wanted)) TRY(ask_size(choice, pair->package, &published, &size, error));
     if (!published && !wanted) return STATUS_OK;
+    if (size > 0) candidate->size = size;
     if (!published) candidate->size = 0;
-    if (!wanted) candidate->size = size;
     choice->count++;
     return STATUS_OK;
 }

@@ -136,6 +136,15 @@ static void put_on(const struct change *change, struct arena *arena, struct want
     }
 }
 
+/* A patch that is made by now has the size that it has. */
+static bool correct_size(const struct change *change, struct arena *arena, const struct candidate *candidate, struct wanted_package *item)
+{
+    if (!candidate || candidate->size == 0 || candidate->size == item->size) return false;
+    item->size = candidate->size;
+    item->sha256 = digest_of(change, arena, candidate);
+    return true;
+}
+
 static enum status change_wanted(void *context, struct arena *arena, struct wanted *wanted, struct error *error)
 {
     const struct change *change = context;
@@ -149,7 +158,7 @@ static enum status change_wanted(void *context, struct arena *arena, struct want
         if (is_taken_off(change, &item)) continue;
         bool begins = item.pending && candidate && candidate->decision == DECISION_PLACE;
         if (begins) item.pending = false, item.since = change->job->how->now;
-        changed = changed || begins;
+        changed = correct_size(change, arena, candidate, &item) || begins || changed;
         if (!item.pending) used += item.size;
         items[kept++] = item;
     }

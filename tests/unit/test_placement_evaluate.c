@@ -27,6 +27,16 @@ static void keep_told(void *context, struct str line)
     f->told = arena_join(f->arena, f->told, line);
 }
 
+static bool patches_are_made;
+
+static enum status ask_facts(void *context, struct io io, const struct package_name *name, struct package_facts *facts, struct error *error)
+{
+    TRY(facts_of(context, io, name, facts, error));
+    if (name->from.length > 0 && patches_are_made)
+        *facts = (struct package_facts){2, S("3b8c76f45bcb0d1c1d9ba1d3e1a2f0b2b7e1c6a4f5d8e9a0b1c2d3e4f5a6b7c8")};
+    return STATUS_OK;
+}
+
 static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -39,7 +49,7 @@ static int set_up(void **state)
     f->how = (struct evaluation){.store = f->store,
                                  .registry = &f->registry,
                                  .policy = &f->policy,
-                                 .facts = facts_of,
+                                 .facts = ask_facts,
                                  .now = f->now,
                                  .part = -1,
                                  .tell = keep_told,
@@ -339,6 +349,29 @@ static void p6_patches_that_nobody_made_are_not_placed_where_none_are_made(void 
     assert_wanted(f, "shop-1", "");
 }
 
+/* The edge's quota is for what there is, once that is known. */
+static void a_patch_takes_the_room_that_it_has_once_it_is_made(void **state)
+{
+    struct fixture *f = *state;
+    struct wanted wanted;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"quota\":100"));
+    ask(f, "10.0.0.0/8", "A/1..90", false, 0, 11);
+    evaluate(f);
+    ask(f, "10.0.0.0/8", "B/95", false, 0, 11);
+    evaluate(f);
+    assert_wanted(f, "shop-1", "A/1..90");
+    patches_are_made = true;
+    evaluate(f);
+    patches_are_made = false;
+    assert_wanted(f, "shop-1", "A/1..90 B/95");
+    assert_ok(wanted_load(f->store, io_of(f->arena), S("shop-1"), 0, &wanted, &f->error), &f->error);
+    assert_int_equal(wanted_find(&wanted, S("A/1..90"))->size, 2);
+    uint64_t generation = wanted.generation;
+    evaluate(f);
+    assert_ok(wanted_load(f->store, io_of(f->arena), S("shop-1"), 0, &wanted, &f->error), &f->error);
+    assert_int_equal(wanted.generation, generation);
+}
+
 /* --- parts, and several at once */
 
 static void parts_come_to_what_the_whole_comes_to(void **state)
@@ -551,6 +584,7 @@ int main(void)
         TEST(what_is_asked_for_no_more_goes),
         TEST(what_has_not_come_yet_stays_while_it_is_asked_for),
         TEST(p6_patches_that_nobody_made_are_not_placed_where_none_are_made),
+        TEST(a_patch_takes_the_room_that_it_has_once_it_is_made),
         TEST(parts_come_to_what_the_whole_comes_to),
         TEST(several_at_once_do_not_undo_each_other),
         TEST(who_asks_what_will_be_throws_nothing_away),
