@@ -195,18 +195,18 @@ enum status lan_entry_parse(struct arena *arena, struct str json, struct lan_ent
 {
     struct lan_entry entry = {0};
     struct config config;
-    struct str site = {0}, text = {0};
-    struct network network;
+    struct str text = {0};
     TRY(config_open(arena, json, "lan", &config, error));
     TRY(config_id(&config, "code", CONFIG_REQUIRED, &entry.code, error));
-    TRY(parse_optional_id(&config, "site", &site, error));
+    TRY(parse_optional_id(&config, "site", &entry.site, error));
     TRY(config_text(&config, "network", CONFIG_OPTIONAL, &text, error));
-    if (text.length > 0 && !network_parse(text, &network))
+    entry.has_network = text.length > 0;
+    if (entry.has_network && !network_parse(text, &entry.network))
         return config_refuse(&config, "network", error, "must be a network such as 10.1.0.0/16");
     TRY(parse_optional_id(&config, "region", &entry.region, error));
     TRY(parse_location(&config, &entry.location, error));
     TRY(config_end(&config, error));
-    entry.lan = text.length > 0 ? lan_format(arena, site, &network) : arena_join(arena, S("@"), entry.code);
+    entry.lan = entry.has_network ? lan_format(arena, entry.site, &entry.network) : arena_join(arena, S("@"), entry.code);
     *out = entry;
     return STATUS_OK;
 }

@@ -40,6 +40,12 @@ static enum status put(struct fixture *f, const char *json)
     return registry_put_edge(f->store, io_of(f), &edge, &f->error);
 }
 
+static enum status put_lan(struct fixture *f, const char *json)
+{
+    struct lan_entry entry;
+    return registry_put_lan(f->store, io_of(f), str_of(json), &entry, &f->error);
+}
+
 static void put_all(struct fixture *f, const char *const *jsons)
 {
     for (; *jsons; jsons++) assert_ok(put(f, *jsons), &f->error);
@@ -231,6 +237,34 @@ static void a_lan_that_has_a_code_is_found_by_its_address_too(void **state)
     assert_false(find(f, stranger).registered);
 }
 
+static void p1_an_edge_that_lists_a_code_is_found_by_its_callers(void **state)
+{
+    struct fixture *f = *state;
+    struct whereabouts where = HOME;
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"network\":\"192.168.0.0/24\"}"), &f->error);
+    put_all(f, (const char *[]){EDGE("a", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"198.51.100.0/24\"]"),
+                                EDGE("b", ",\"lans\":[\"L1\"],\"egress\":[\"203.0.113.0/24\"]"), NULL});
+    where.caller = S("203.0.113.7");
+    struct place listed = find(f, where);
+    assert_edge(&listed, "b", "192.168.0.0/24");
+    struct place by_code = find(f, (struct whereabouts){.code = S("L1")}); /* one LAN, counted as one */
+    assert_edge(&by_code, "b", "192.168.0.0/24");
+    where.caller = S("198.51.100.7");
+    struct place other = find(f, where);
+    assert_edge(&other, "a", "198.51.100.0/24@192.168.0.0/24");
+}
+
+static void p1_a_caller_inside_a_registered_lan_is_placed_there(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"network\":\"10.1.0.0/16\"}"), &f->error);
+    put_all(f, (const char *[]){EDGE("a", ",\"lans\":[\"BARE\",\"L1\"]"), NULL});
+    struct place inside = find(f, (struct whereabouts){.caller = S("10.1.2.3")});
+    assert_edge(&inside, "a", "10.1.0.0/16");
+    struct place outside = find(f, (struct whereabouts){.caller = S("10.2.2.3")});
+    assert_edge(&outside, "none", "10.2.2.3/32");
+}
+
 static void two_edges_do_not_serve_one_lan(void **state)
 {
     struct fixture *f = *state;
@@ -246,6 +280,49 @@ static void two_edges_do_not_serve_one_lan(void **state)
     assert_ok(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), &f->error);
     assert_ok(put(f, EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
     assert_error(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), STATUS_NOT_FOUND, &f->error, "no edge");
+}
+
+#define L1            "{\"code\":\"L1\",\"network\":\"192.168.0.0/24\"}"
+#define OVERLAP_OF_L1 "overlap: 192.168.0.0/24 of the LAN L1 and 192.168.0.0/24"
+
+static void a_code_and_its_network_are_one_lan(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put_lan(f, L1), &f->error);
+    assert_ok(put(f, EDGE("a", ",\"lans\":[\"L1\"]")), &f->error);
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"]")), STATUS_INVALID, &f->error,
+                 "edge b and edge a overlap: 192.168.0.0/24 and 192.168.0.0/24 of the LAN L1");
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.128/25\"]")), STATUS_INVALID, &f->error, "of the LAN L1");
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"L1\"]")), STATUS_INVALID, &f->error, "both list the LAN @L1");
+    assert_ok(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"b\"")), &f->error);
+    assert_ok(put(f, EDGE("c", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]")), &f->error);
+    assert_ok(put_lan(f, "{\"code\":\"L2\",\"network\":\"192.168.0.0/24\"}"), &f->error); /* which nobody lists */
+    assert_error(put(f, EDGE("d", ",\"lans\":[\"L2\"]")), STATUS_INVALID, &f->error, "of the LAN L2 and 192.168.0.0/24 of the LAN L1");
+}
+
+static void a_lan_is_not_changed_into_what_another_edge_serves(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put(f, EDGE("a", ",\"lans\":[\"L1\"]")), &f->error);
+    assert_ok(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
+    assert_error(put_lan(f, L1), STATUS_INVALID, &f->error, "edge a and edge b " OVERLAP_OF_L1);
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"network\":\"192.168.0.0/24\",\"site\":\"a\"}"), &f->error);
+    assert_error(put_lan(f, L1), STATUS_INVALID, &f->error, OVERLAP_OF_L1);
+    assert_ok(registry_remove_edge(f->store, io_of(f), S("b"), &f->error), &f->error);
+    assert_ok(put_lan(f, L1), &f->error);
+}
+
+static void one_egress_of_several_makes_one_shop(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put(f, EDGE("a", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"198.51.100.0/24\",\"203.0.113.0/24\"]")), &f->error);
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]")), STATUS_INVALID, &f->error,
+                 "edge b and edge a overlap");
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/25\"],\"egress\":[\"192.0.2.0/24\",\"203.0.113.128/25\"]")), STATUS_INVALID,
+                 &f->error, "192.168.0.0/25 and 192.168.0.0/24");
+    assert_ok(put(f, EDGE("b", ",\"lans\":[\"192.168.1.0/24\"],\"egress\":[\"203.0.113.0/24\"]")), &f->error);
+    assert_ok(put(f, EDGE("c", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"],\"site\":\"c\"")), &f->error);
+    assert_ok(put(f, EDGE("d", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"192.0.2.0/24\"]")), &f->error);
 }
 
 static void one_bad_entry_stops_nobody(void **state)
@@ -307,7 +384,12 @@ int main(void)
         TEST(p1_a_query_without_an_address_is_placed_by_who_calls),
         TEST(p1_a_registered_code_stands_for_a_lan),
         TEST(a_lan_that_has_a_code_is_found_by_its_address_too),
+        TEST(p1_an_edge_that_lists_a_code_is_found_by_its_callers),
+        TEST(p1_a_caller_inside_a_registered_lan_is_placed_there),
         TEST(two_edges_do_not_serve_one_lan),
+        TEST(a_code_and_its_network_are_one_lan),
+        TEST(a_lan_is_not_changed_into_what_another_edge_serves),
+        TEST(one_egress_of_several_makes_one_shop),
         TEST(one_bad_entry_stops_nobody),
         TEST(what_has_not_changed_is_not_read_again),
         TEST(p6_the_nearest_edges_come_first),
