@@ -98,6 +98,8 @@ static void the_wrong_field_is_named(void **state)
         {EDGE("a", ",\"directory\":\"/a b\""), "edge.directory"},
         {EDGE("a", ",\"lans\":[\"192.168.0.0/33\"]"), "edge.lans"},
         {EDGE("a", ",\"lans\":[7]"), "edge.lans"},
+        {EDGE("a", ",\"lans\":[\"10.0.0.0/8\",\"192.168.0.0\"]"), "edge.lans: number 1 is an address, which needs a prefix"},
+        {EDGE("a", ",\"lans\":[\"2001:db8::\"]"), "edge.lans: number 0 is an address, which needs a prefix"},
         {EDGE("a", ",\"egress\":[\"x\"]"), "edge.egress"},
         {EDGE("a", ",\"location\":[91,0]"), "edge.location"},
         {EDGE("a", ",\"location\":[1]"), "edge.location"},
@@ -111,6 +113,30 @@ static void the_wrong_field_is_named(void **state)
         struct edge edge;
         assert_error(edge_parse(f->arena, str_of(wrong[i][0]), &edge, &f->error), STATUS_INVALID, &f->error, wrong[i][1]);
     }
+}
+
+static void an_edge_is_reached_at_a_host(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const right[] = {"edge", "edge-1.shop_7.example", "192.168.0.5", "192.168.0.5:8080", "[2001:db8::1]", "[::1]:80"};
+    static const char *const wrong[] = {"2001:db8::1", "host:", "[::1", "...", "host:99999", "host:0", "a:b:c",
+                                        "a..b",        ".a",    "a.",   "-a",  "[::g]",      "[::1]a", "192.168.0.500",
+                                        "1.2.3",       ":80",   "[]",   "a@b", "a[b]",       ""};
+    struct edge edge;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        struct str json = arena_printf(f->arena, "{\"edge\":\"a\",\"address\":\"%s\",\"store\":\"pull\"}", right[i]);
+        assert_ok(edge_parse(f->arena, json, &edge, &f->error), &f->error);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct str json = arena_printf(f->arena, "{\"edge\":\"a\",\"address\":\"%s\",\"store\":\"pull\"}", wrong[i]);
+        assert_error(edge_parse(f->arena, json, &edge, &f->error), STATUS_INVALID, &f->error, "edge.address: must be a host");
+    }
+}
+
+static void a_code_is_no_address(void **state)
+{
+    struct fixture *f = *state;
+    assert_error(put_lan(f, "{\"code\":\"192.168.0.0\"}"), STATUS_INVALID, &f->error, "lan.code: must not be an address");
 }
 
 /* --- which edge */
@@ -377,6 +403,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_sample_is_read_and_written),
         TEST(the_wrong_field_is_named),
+        TEST(an_edge_is_reached_at_a_host),
+        TEST(a_code_is_no_address),
         TEST(p1_a_lan_is_found_by_address_and_mask),
         TEST(p1_sites_tell_equal_networks_apart),
         TEST(p1_egress_tells_equal_networks_apart),
