@@ -199,7 +199,7 @@ struct str edge_format(struct arena *arena, const struct edge *edge)
     add_text(&out, "directory", edge->directory);
     add_lans(&out, edge);
     add_text(&out, "site", edge->site);
-    if (edge->location.known) buf_printf(&out, ",\"location\":[%.6g,%.6g]", edge->location.latitude, edge->location.longitude);
+    if (edge->location.known) buf_printf(&out, ",\"location\":[%.15g,%.15g]", edge->location.latitude, edge->location.longitude);
     add_text(&out, "region", edge->region);
     add_networks(&out, "egress", edge->egress, edge->egress_count);
     if (edge->quota != UINT64_MAX) buf_printf(&out, ",\"quota\":%llu", (unsigned long long)edge->quota);

@@ -74,7 +74,7 @@ static void the_sample_is_read_and_written(void **state)
     struct fixture *f = *state;
     static const char sample[] =
         "{\"edge\":\"shop-1\",\"address\":\"192.168.0.5\",\"directory\":\"/data/share\",\"lans\":[\"192.168.0.0/24\",\"SHOP\"],"
-        "\"site\":\"\",\"location\":[31.2,121.5],\"region\":\"\",\"egress\":[\"203.0.113.0/24\"],\"quota\":64000000000,"
+        "\"site\":\"\",\"location\":[31.2304161,-121.473701],\"region\":\"\",\"egress\":[\"203.0.113.0/24\"],\"quota\":64000000000,"
         "\"store\":\"s3://share?region=x\",\"credentials\":\"SHOP1\",\"splices\":false}\n";
     struct edge edge;
     assert_ok(edge_parse(f->arena, str_of(sample), &edge, &f->error), &f->error);
