@@ -15,6 +15,7 @@
 static enum status failed(struct error *error, const char *path)
 {
     if (errno == ENOSPC || errno == EDQUOT) return error_set(error, STATUS_TOO_LARGE, "%s: the disk is full", path);
+    if (errno == EFBIG) return error_set(error, STATUS_TOO_LARGE, "%s: no file may be so large here (ulimit -f)", path);
     return error_errno(error, errno, "%s", path);
 }
 
