@@ -114,6 +114,13 @@ static enum status parse_lans(struct config *config, struct edge *edge, struct e
     return STATUS_OK;
 }
 
+struct str edge_store_url(struct arena *arena, const struct edge *edge)
+{
+    bool has_query = str_find(edge->store, '?') < edge->store.length;
+    if (edge->credentials.length == 0) return edge->store;
+    return arena_join(arena, edge->store, has_query ? S("&") : S("?"), S("credentials="), edge->credentials);
+}
+
 static enum status parse_store(struct config *config, struct edge *edge, struct error *error)
 {
     struct str text = {0};

@@ -299,9 +299,23 @@ static void take_edge(struct arena *arena, struct registry *registry, const stru
     index_all(arena, registry);
 }
 
+/* As far as one can tell without asking it. Who only reads the register does not look so closely: it may be of some thousand edges. */
+static enum status check_store(struct arena *arena, const struct edge *edge, struct error *error)
+{
+    struct store *opened;
+    if (edge->store.length == 0) return STATUS_OK;
+    if (store_open(edge_store_url(arena, edge).data, &opened, error) != STATUS_OK) {
+        error_context(error, "edge.store");
+        return error->status = STATUS_INVALID;
+    }
+    store_close(opened);
+    return STATUS_OK;
+}
+
 enum status registry_put_edge(struct store *store, struct io io, const struct edge *edge, struct error *error)
 {
     struct registry registry;
+    TRY(check_store(io.arena, edge, error));
     TRY(registry_load(store, io, &registry, error));
     take_edge(io.arena, &registry, edge);
     TRY(check_codes(&registry, edge, error));

@@ -72,6 +72,8 @@ struct registry {
 
 enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);
 struct str edge_format(struct arena *, const struct edge *);
+/* What opens its store: with the name of its credentials; ends in NUL. */
+struct str edge_store_url(struct arena *, const struct edge *);
 /* The first part of the texts of its LANs: its site or, where it has none, the address that its shop is seen with. */
 struct str edge_identity(struct arena *, const struct edge *);
 /* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
@@ -81,7 +83,8 @@ enum status registry_refresh(struct store *, struct io, const struct registry *k
 /* One edge. STATUS_NOT_FOUND, with words, where there is none. */
 enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
 /* Registers or changes an edge. STATUS_INVALID, naming both, where another edge lists the same code, or has a network (its own, or a
- * registered LAN's) that overlaps, of the same site or with no site and an egress that overlaps. */
+ * registered LAN's) that overlaps, of the same site or with no site and an egress that overlaps; and
+ * where its store's URL is none that could be opened. */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
 /* STATUS_NOT_FOUND where there is none. */
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);

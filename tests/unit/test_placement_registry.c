@@ -4,6 +4,8 @@
 
 #define EDGE(id, rest) "{\"edge\":\"" id "\",\"address\":\"192.168.0.5\",\"store\":\"pull\"" rest "}"
 
+#define STORED(store) "{\"edge\":\"a\",\"address\":\"a\",\"store\":\"" store "\"}"
+
 struct fixture {
     struct arena *arena;
     struct store *store;
@@ -93,7 +95,9 @@ static void the_wrong_field_is_named(void **state)
         {"{\"edge\":\"a\",\"address\":\"a/b\",\"store\":\"pull\"}", "edge.address"},
         {"{\"edge\":\"a\",\"address\":\"a\\nb\",\"store\":\"pull\"}", "edge.address"},
         {"{\"edge\":\"a\",\"address\":\"a\"}", "edge.store"},
-        {"{\"edge\":\"a\",\"address\":\"a\",\"store\":\"http://x\"}", "edge.store"},
+        {STORED("http://x"), "edge.store: must be s3://"},
+        {STORED(""), "edge.store: must be s3://"},
+        {STORED("push"), "edge.store: must be s3://"},
         {EDGE("a", ",\"directory\":\"/a/../b\""), "edge.directory"},
         {EDGE("a", ",\"directory\":\"/a b\""), "edge.directory"},
         {EDGE("a", ",\"lans\":[\"192.168.0.0/33\"]"), "edge.lans"},
@@ -137,6 +141,22 @@ static void a_code_is_no_address(void **state)
 {
     struct fixture *f = *state;
     assert_error(put_lan(f, "{\"code\":\"192.168.0.0\"}"), STATUS_INVALID, &f->error, "lan.code: must not be an address");
+}
+
+static void its_store_could_be_opened(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const wrong[][2] = {
+        {STORED("s3://"), "edge.store: '' is not a bucket's name"},
+        {STORED("file://relative"), "edge.store: file:// takes no host"},
+        {STORED("s3://b?endpoint=nonsense"), "edge.store: endpoint"},
+        {STORED("s3://b?colour=red"), "edge.store: s3:// takes endpoint"},
+        {STORED("s3://b?credentials=A\",\"credentials\":\"B"), "edge.store: the parameter 'credentials' is given twice"},
+        {STORED("file:///a\",\"credentials\":\"B"), "edge.store: file:// takes no parameters"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_error(put(f, wrong[i][0]), STATUS_INVALID, &f->error, wrong[i][1]);
+    assert_ok(put(f, STORED("s3://b/p?region=x\",\"credentials\":\"B")), &f->error);
+    assert_ok(put(f, STORED("file:///a")), &f->error);
 }
 
 /* --- which edge */
@@ -405,6 +425,7 @@ int main(void)
         TEST(the_wrong_field_is_named),
         TEST(an_edge_is_reached_at_a_host),
         TEST(a_code_is_no_address),
+        TEST(its_store_could_be_opened),
         TEST(p1_a_lan_is_found_by_address_and_mask),
         TEST(p1_sites_tell_equal_networks_apart),
         TEST(p1_egress_tells_equal_networks_apart),
