@@ -7,6 +7,7 @@
 
 enum { SAMPLES_MOST = 512, SAMPLES_SPAN = CLOCK_MINUTE };
 enum { FLUSH_USUAL = 30 * CLOCK_SECOND, FLUSH_TIME = 10 * CLOCK_SECOND, LAST_FLUSH_TIME = 400 };
+enum { SYNC_TIME = 3 * CLOCK_SECOND, SYNC_PAUSE = 5 * CLOCK_SECOND };
 
 /* Writes the counts every so often. On AWS a thread would be frozen between invocations: there they are written before each idle. */
 struct flusher {
@@ -17,6 +18,7 @@ struct flusher {
     pthread_cond_t ended;
     bool is_ended;
     _Atomic int64_t samples_at; /* when they are written next */
+    _Atomic int64_t sync_at;    /* before, no answer waits for a store that took nothing */
 };
 
 /* Samples may be lost, and are written less often. */
@@ -83,12 +85,18 @@ enum status query_may_count(const struct query *query, struct io io, struct erro
     return error_set(error, STATUS_WOULD_BLOCK, "counts are written before the answer");
 }
 
-enum status query_count(struct query *query, struct io io, const struct place *place, struct str package, bool hit, struct error *error)
+void query_count(struct query *query, struct io io, const struct place *place, struct str package, bool hit)
 {
-    if (place->lan.length == 0) return STATUS_OK;
+    struct flusher *flusher = query->flusher;
+    struct error error;
+    if (place->lan.length == 0) return;
     demand_count(query->demand, place->lan, place->registered, package, hit, clock_now());
-    if (query->flusher->span > 0) return STATUS_OK;
-    return demand_flush(query->demand, query->placement->app->store, io, error);
+    if (flusher->span > 0 || clock_monotonic() < atomic_load(&flusher->sync_at)) return;
+    io.deadline = deadline_within(io.deadline, SYNC_TIME);
+    if (demand_flush(query->demand, query->placement->app->store, io, &error) == STATUS_OK) return;
+    atomic_store(&flusher->sync_at, clock_monotonic() + SYNC_PAUSE);
+    log_warn((struct log){0}, "counts are not written yet, and no answer waits for them for %d s: %s", SYNC_PAUSE / CLOCK_SECOND,
+             error.text);
 }
 
 /* --- life */

@@ -1,15 +1,35 @@
 /* P7: what a miss sets going. */
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "functions/common/maker.h"
 #include "functions/query/query.h"
 
-enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, GRACE = 10 * CLOCK_MINUTE };
+enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, TRIGGER_TIME = 3 * CLOCK_SECOND, GRACE = 10 * CLOCK_MINUTE };
 /* Sums are read anew when so many times what reading them took has passed. */
 enum { SUMS_LIFE = 2 * CLOCK_SECOND, SUMS_PAUSE = 20, SUMS_PAUSE_MOST = CLOCK_MINUTE, SUMS_BYTES = 64 << 20 };
 /* Bytes that are copied while a query waits; and of a patch that is made then, as it is estimated: half its base, which is some three
  * seconds for 8 MB. */
 static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 4 << 20;
+
+/* --- pauses: no device waits for what has just gone wrong */
+
+enum { PAUSE_SLOTS = 64, STORE_PAUSE = 10 * CLOCK_SECOND, EDGE_PAUSE = CLOCK_MINUTE };
+struct pauses { /* until when, of the monotonic clock */
+    _Atomic int64_t store;
+    _Atomic int64_t edges[PAUSE_SLOTS]; /* by a hash: who shares a slot gets its packages in the background */
+};
+
+static bool is_paused(_Atomic int64_t *pause)
+{
+    return clock_monotonic() < atomic_load(pause);
+}
+
+static _Atomic int64_t *pause_of(struct query *query, const struct edge *edge)
+{
+    return &query->pauses->edges[hash32(HASH32, edge->id) % PAUSE_SLOTS];
+}
 
 /* --- sums, by "part generation", which is the policy's */
 
@@ -71,9 +91,9 @@ static enum status sums_of(void *context, struct io io, unsigned part, const str
 
 /* --- looks, by "edge lan package" */
 
-/* What the last look at the counts came to. */
+/* What the last look at what passes came to. */
 struct looked {
-    enum decision_kind decision;
+    struct triggered triggered;
 };
 
 struct trigger_key {
@@ -97,8 +117,10 @@ static void copy_now(struct query *query, struct io io, const struct edge *edge,
     const struct reconciliation how = {.origin = app->store, .maker = &maker, .now = clock_now(), .grace = GRACE};
     struct str package = package_name_format(io.arena, name);
     struct error error;
-    if (reconcile_package(&how, io, edge, package, &error) != STATUS_OK)
-        log_warn((struct log){0}, "edge=" STR_FMT " package=" STR_FMT " %s", STR_ARG(edge->id), STR_ARG(package), error.text);
+    if (reconcile_package(&how, io, edge, package, &error) == STATUS_OK) return;
+    atomic_store(pause_of(query, edge), clock_monotonic() + EDGE_PAUSE);
+    log_warn((struct log){0}, "edge=" STR_FMT " package=" STR_FMT " nothing is copied there for %d s while devices wait: %s",
+             STR_ARG(edge->id), STR_ARG(package), EDGE_PAUSE / CLOCK_SECOND, error.text);
 }
 
 static bool is_copied_now(struct query *query, struct io io, const struct policy *policy, const struct edge *edge,
@@ -107,6 +129,7 @@ static bool is_copied_now(struct query *query, struct io io, const struct policy
     const struct patch *patch;
     struct error ignored;
     if (policy->trigger != TRIGGER_IMMEDIATE || edge->store.length == 0 || !triggered->wanted) return false;
+    if (is_paused(pause_of(query, edge))) return false;
     bool made =
         name->from.length == 0 || app_patch(query->placement->app, io, name->app, name->from, name->version, &patch, &ignored) == STATUS_OK;
     return triggered->size <= (made ? IMMEDIATE_MOST : IMMEDIATE_PATCH_MOST);
@@ -136,24 +159,23 @@ static enum status ask_policy(struct query *query, struct io io, const struct po
     return placement_trigger(&how, io, &trigger, triggered, error);
 }
 
-static enum status look(struct query *query, struct io io, const struct trigger_key *key, enum decision_kind *decision, struct error *error)
+static enum status look(struct query *query, struct io io, const struct trigger_key *key, struct triggered *triggered, struct error *error)
 {
     struct placement_app *placement = query->placement;
     const struct registry *registry;
     const struct policy *policy;
     struct package_name name;
-    struct triggered triggered;
-    *decision = DECISION_NONE;
+    struct io brief = {.arena = io.arena, .deadline = deadline_within(io.deadline, TRIGGER_TIME)};
+    *triggered = (struct triggered){.decision = DECISION_NONE};
     TRY(package_name_parse(key->package, &name, error));
-    TRY(placement_app_registry(placement, io, &registry, error));
-    TRY(placement_app_policy(placement, io, &policy, error));
+    TRY(placement_app_registry(placement, brief, &registry, error));
+    TRY(placement_app_policy(placement, brief, &policy, error));
     const struct edge *edge = registry_edge(registry, key->edge);
     if (!edge) return STATUS_OK;
-    TRY(ask_policy(query, io, policy, registry, edge, key, &triggered, error));
-    *decision = triggered.decision;
+    TRY(ask_policy(query, brief, policy, registry, edge, key, triggered, error));
     edge_package(edge, &name);
-    if (is_copied_now(query, io, policy, edge, &name, &triggered)) copy_now(query, io, edge, &name);
-    if (*decision != DECISION_NONE) placement_app_changed(placement, edge->id);
+    if (is_copied_now(query, io, policy, edge, &name, triggered)) copy_now(query, io, edge, &name);
+    placement_app_changed(placement, edge->id);
     return STATUS_OK;
 }
 
@@ -163,35 +185,90 @@ static enum status load_look(void *context, struct io io, struct str key, const 
     struct io own = {.arena = arena_new(), .deadline = io.deadline};
     struct trigger_key split = split_key(own.arena, key);
     (void)previous;
-    enum status status = look(context, own, &split, &looked->decision, error);
+    enum status status = look(context, own, &split, &looked->triggered, error);
     arena_free(own.arena);
     *value = looked;
     return status;
 }
 
-enum status query_trigger(struct query *query, struct io io, const struct place *place, const struct package_name *name, bool *placed,
-                          struct error *error)
+/* --- a miss */
+
+struct miss {
+    struct query *query;
+    const struct place *place;
+    const struct package_name *name;
+    uint64_t size;
+};
+
+/* Most pass nothing, and the store is asked nothing for their sake. */
+static enum status passes(const struct miss *miss, struct io io, const struct policy *policy, bool *passing, struct error *error)
 {
-    struct package_name there = *name;
+    const struct edge *edge = miss->place->edge;
+    const struct demand_sums *sums;
+    struct str lan = miss->place->lan;
+    struct package_name there = *miss->name;
+    uint64_t misses[POLICY_WINDOWS_MAXIMUM + 1] = {0};
+    struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
+    unsigned count = policy_place_spans(policy, clock_now(), spans);
+    TRY(sums_of(miss->query, io, lan_part(lan), &sums, error));
+    edge_package(edge, &there);
+    if (count <= sums->span_count)
+        demand_sums_misses(sums, io.arena, lan, package_name_format(io.arena, &there), edge->splices, misses, count);
+    cells_add(&misses[0], demand_sums_missing(sums, miss->query->demand, lan, package_name_format(io.arena, miss->name)) + 1);
+    *passing = policy_places(&policy->place, miss->size, true, misses) != RULE_NONE;
+    return STATUS_OK;
+}
+
+/* What was only marked, or just did not pass, is looked at again with the next miss; but not where it passes as long as there is room. */
+static enum status look_again(const struct miss *miss, struct io io, const struct policy *policy, bool *placed, struct error *error)
+{
+    const struct edge *edge = miss->place->edge;
+    struct package_name there = *miss->name;
     const struct held *held;
     const void *value;
-    *placed = false;
-    if (!place->edge) return STATUS_OK;
-    struct str package = package_name_format(io.arena, name);
-    TRY(cache_get(query->triggers, io, arena_join(io.arena, place->edge->id, S(" "), place->lan, S(" "), package), &value, error));
-    if (((const struct looked *)value)->decision != DECISION_PLACE && ((const struct looked *)value)->decision != DECISION_KEEP)
-        return STATUS_OK;
-    TRY(placement_app_held(query->placement, io, place->edge->id, &held, error));
-    edge_package(place->edge, &there);
+    struct str package = package_name_format(io.arena, miss->name);
+    struct str key = arena_join(io.arena, edge->id, S(" "), miss->place->lan, S(" "), package);
+    TRY(cache_get(miss->query->triggers, io, key, &value, error));
+    const struct triggered *triggered = &((const struct looked *)value)->triggered;
+    bool marked = triggered->decision == DECISION_PLACE && !triggered->wanted;
+    if (marked || (triggered->decision == DECISION_NONE && !policy->place.has_room_t1)) cache_drop(miss->query->triggers, key);
+    if (!triggered->wanted) return STATUS_OK;
+    TRY(placement_app_held(miss->query->placement, io, edge->id, &held, error));
+    edge_package(edge, &there);
     *placed = held_find(held, package_name_format(io.arena, &there)) != NULL;
+    return STATUS_OK;
+}
+
+static enum status set_going(const struct miss *miss, struct io io, bool *placed, struct error *error)
+{
+    const struct policy *policy;
+    bool passing;
+    TRY(placement_app_policy(miss->query->placement, io, &policy, error));
+    TRY(passes(miss, io, policy, &passing, error));
+    return passing ? look_again(miss, io, policy, placed, error) : STATUS_OK;
+}
+
+enum status query_trigger(struct query *query, struct io io, const struct place *place, const struct package_name *name, uint64_t size,
+                          bool *placed, struct error *error)
+{
+    const struct miss miss = {query, place, name, size};
+    *placed = false;
+    if (!place->edge || is_paused(&query->pauses->store)) return STATUS_OK;
+    enum status status = set_going(&miss, io, placed, error);
+    if (status == STATUS_OK || status == STATUS_WOULD_BLOCK) return status;
+    *placed = false;
+    atomic_store(&query->pauses->store, clock_monotonic() + STORE_PAUSE);
+    log_warn((struct log){0}, "edge=" STR_FMT " misses set nothing going for %d s: %s", STR_ARG(place->edge->id),
+             STORE_PAUSE / CLOCK_SECOND, error->text);
     return STATUS_OK;
 }
 
 void query_open_triggers(struct query *query)
 {
-    bool directory = query->placement->app->directory;
-    query->triggers = cache_new(
-        &(struct cache_options){.life = directory ? 0 : TRIGGER_LIFE, .bytes = TRIGGERS_BYTES, .load = load_look, .context = query});
+    struct app *app = query->placement->app;
+    query->pauses = arena_new_of(app->arena, struct pauses);
+    query->triggers =
+        cache_new(&(struct cache_options){.life = TRIGGER_LIFE, .bytes = TRIGGERS_BYTES, .load = load_look, .context = query});
     query->sums = cache_new(&(struct cache_options){
-        .life = directory ? 0 : SUMS_LIFE, .stale = CLOCK_HOUR, .bytes = SUMS_BYTES, .load = load_sums, .context = query});
+        .life = app->directory ? 0 : SUMS_LIFE, .stale = CLOCK_HOUR, .bytes = SUMS_BYTES, .load = load_sums, .context = query});
 }

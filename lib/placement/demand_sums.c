@@ -53,6 +53,29 @@ static size_t place_of(const struct cells *cells, struct str lan, struct str pac
     return low;
 }
 
+static const struct cells_pair *pair_at(const struct cells *cells, size_t at, struct str lan)
+{
+    return at < cells->count && str_equal(cells->pairs[at].lan, lan) ? &cells->pairs[at] : NULL;
+}
+
+static void add_misses(const struct cells_pair *pair, uint64_t *misses, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) cells_add(&misses[i], pair->counts[i]);
+}
+
+void demand_sums_misses(const struct demand_sums *sums, struct arena *arena, struct str lan, struct str package, bool channels,
+                        uint64_t *misses, unsigned count)
+{
+    const struct cells *cells = &sums->cells;
+    struct str prefix = arena_join(arena, package, S("/"));
+    const struct cells_pair *pair = pair_at(cells, place_of(cells, lan, package), lan);
+    if (pair && str_equal(pair->package, package)) add_misses(pair, misses, count);
+    for (size_t at = place_of(cells, lan, prefix); channels && (pair = pair_at(cells, at, lan)); at++) {
+        if (!str_starts(pair->package, prefix)) break;
+        add_misses(pair, misses, count);
+    }
+}
+
 enum status demand_sums_each(const struct demand_sums *sums, struct str lan, demand_row_fn *each, void *context, struct error *error)
 {
     const struct cells *cells = &sums->cells;

@@ -14,6 +14,9 @@ struct demand_sums {
 typedef bool demand_lan_fn(void *context, struct str lan);
 enum status demand_sums_read(struct store *, struct io, const struct demand_question *, struct demand *own, demand_lan_fn *keeps,
                              void *context, struct demand_sums *, struct error *);
+/* Adds up the misses of a package, and of its channels where `channels` says so, over the first `count` spans. */
+void demand_sums_misses(const struct demand_sums *, struct arena *, struct str lan, struct str package, bool channels, uint64_t *misses,
+                        unsigned count);
 /* What a LAN asks for. */
 enum status demand_sums_each(const struct demand_sums *, struct str lan, demand_row_fn *, void *context, struct error *);
 /* Misses that `own` has counted of a pair and that are not in the sums. */

@@ -16,6 +16,11 @@ struct package_facts {
     uint64_t size;
     struct str sha256;
 };
+/* A patch that nobody made has no digest, and is none where the policy makes no patches. */
+static inline bool package_facts_suffice(const struct package_facts *facts, const struct package_name *name, const struct policy *policy)
+{
+    return name->from.length == 0 || facts->sha256.length > 0 || policy->generate_patches;
+}
 typedef enum status package_facts_fn(void *context, struct io, const struct package_name *, struct package_facts *, struct error *);
 
 struct evaluation {

@@ -10,7 +10,8 @@ struct job {
     const struct evaluation *how;
     struct io io;
     struct span spans[POLICY_SPANS_MAXIMUM];
-    unsigned places, evicts;
+    unsigned places, evicts,
+        counts; /* how many of each; columns of a pair's counts: misses of the first, hits of the second, their misses */
     bool place, evict;
     const struct triggering *trigger; /* NULL: of the whole */
     struct triggered *triggered;

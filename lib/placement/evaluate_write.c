@@ -24,7 +24,7 @@ static void add_text(struct buf *out, const char *name, struct str value)
 }
 
 /* {"time":"…","edge":"shop-1","lan":"192.168.0.0/24","package":"APP1/2.0","decision":"place","rule":"t1","size":…,"misses":[…],"hits":[…]}:
- * the current window first. */
+ * the current window first; "awaited" are misses over the evicting rule's windows of what is wanted and has not come. */
 static void write_line(struct buf *out, const struct job *job, struct str edge, const struct candidate *candidate)
 {
     buf_add(out, S("{\"time\":"));
@@ -38,6 +38,7 @@ static void write_line(struct buf *out, const struct job *job, struct str edge, 
     buf_add_u64(out, candidate->size);
     add_counts(out, "misses", candidate->misses, job->places);
     add_counts(out, "hits", candidate->hits, job->evicts);
+    if (candidate->awaited) add_counts(out, "awaited", candidate->awaited, job->evicts);
     buf_add(out, S("}\n"));
 }
 

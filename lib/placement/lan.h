@@ -17,6 +17,9 @@ struct address {
 };
 bool address_parse(struct str, struct address *);
 
+/* Of the internet at large: what another network sees. Not private (RFC 1918, 4193), shared (6598), loopback, link-local. */
+bool address_is_public(const struct address *);
+
 /* All addresses whose first `prefix` bits are the network's; the other bits are zero. */
 struct network {
     struct address address;

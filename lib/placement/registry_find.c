@@ -24,18 +24,19 @@ static bool is_caller(const struct edge *edge, const struct address *caller)
     return false;
 }
 
-/* Where the network is served by an edge that lists the caller; else, with an empty site, by the only one that serves it; else NULL. */
+/* Where the network is served by an edge that lists the caller; else, with an empty site, by the only one that serves it; else NULL. Every
+ * shop uses 192.168.0.0/24: who is seen to come from elsewhere is in none of an edge that says where its own come from. */
 static const struct registry_area *area_by_network(const struct registry *registry, const struct network *network, struct str caller)
 {
     const struct registry_area *only = NULL;
     struct address address;
     size_t edges = 0;
-    bool has_caller = address_parse(caller, &address);
+    bool has_caller = address_parse(caller, &address), elsewhere = has_caller && address_is_public(&address);
     for (size_t i = 0; i < registry->area_count; i++) {
         const struct registry_area *area = &registry->areas[i];
         if (!network_equal(&area->network, network)) continue;
         if (has_caller && is_caller(area->edge, &address)) return area;
-        if (area->site.length > 0) continue;
+        if (area->site.length > 0 || (elsewhere && area->edge->egress_count > 0)) continue;
         if (only && only->edge == area->edge) continue;
         only = area;
         edges++;

@@ -91,7 +91,8 @@ static bool is_confident(unsigned windows, unsigned of, double confidence)
 
 static uint64_t t1_of(const struct policy_place *place, uint64_t size, bool room)
 {
-    uint64_t t1 = size <= place->small_size && place->small_t1 < place->t1 ? place->small_t1 : place->t1;
+    bool is_small = place->small_size > 0 && size <= place->small_size && place->small_t1 < place->t1;
+    uint64_t t1 = is_small ? place->small_t1 : place->t1;
     return room && place->has_room_t1 && place->room_t1 < t1 ? place->room_t1 : t1;
 }
 

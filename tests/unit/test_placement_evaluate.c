@@ -5,6 +5,7 @@
 
 #include "lib/placement/demand.h"
 #include "lib/placement/lan.h"
+#include "tests/unit/package_facts.h"
 #include "tests/unit/scratch_store.h"
 
 struct fixture {
@@ -15,18 +16,15 @@ struct fixture {
     struct evaluation how;
     struct evaluation_result result;
     struct demand *demand;
+    struct str told; /* decisions of the last run */
     struct error error;
     int64_t now;
 };
 
-/* GONE is not published; the size is in the version: S/100. */
-static enum status facts_of(void *context, struct io io, const struct package_name *name, struct package_facts *facts, struct error *error)
+static void keep_told(void *context, struct str line)
 {
-    (void)context;
-    (void)io;
-    ENSURE(!str_equal(name->app, S("GONE")), error, STATUS_NOT_FOUND, "it is not published");
-    if (!str_to_u64(name->version, &facts->size)) facts->size = 10;
-    return STATUS_OK;
+    struct fixture *f = context;
+    f->told = arena_join(f->arena, f->told, line);
 }
 
 static int set_up(void **state)
@@ -38,8 +36,14 @@ static int set_up(void **state)
     const char *policy = "{\"place\":{\"t1\":10,\"t2\":2,\"m\":3,\"of\":5,\"window\":{\"last\":\"1d\"}},"
                          "\"evict\":{\"t3\":3,\"n\":3,\"of\":5,\"window\":{\"last\":\"1d\"}}}";
     assert_ok(policy_parse(f->arena, str_of(policy), &f->policy, &f->error), &f->error);
-    f->how = (struct evaluation){
-        .store = f->store, .registry = &f->registry, .policy = &f->policy, .facts = facts_of, .now = f->now, .part = -1};
+    f->how = (struct evaluation){.store = f->store,
+                                 .registry = &f->registry,
+                                 .policy = &f->policy,
+                                 .facts = facts_of,
+                                 .now = f->now,
+                                 .part = -1,
+                                 .tell = keep_told,
+                                 .tell_context = f};
     f->demand = demand_new(&(struct demand_options){0});
     clock_set_now(f->now);
     *state = f;
@@ -81,12 +85,14 @@ static void ask(struct fixture *f, const char *lan, const char *package, bool hi
 static void evaluate(struct fixture *f)
 {
     f->result = (struct evaluation_result){0};
+    f->told = S("");
     assert_ok(placement_evaluate(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
 }
 
 static void evict(struct fixture *f)
 {
     f->result = (struct evaluation_result){0};
+    f->told = S("");
     assert_ok(placement_evict(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
 }
 
@@ -314,12 +320,14 @@ static void what_has_not_come_yet_stays_while_it_is_asked_for(void **state)
     for (int day = 0; day < 4; day++) ask(f, "10.0.0.0/8", "A/1", false, day, 3);
     evict(f);
     assert_wanted(f, "shop-1", "A/1");
+    assert_true(str_find_str(f->told, S("\"hits\":[0,0,0,0,0],\"awaited\":[6,3,3,11,0]")) < f->told.length);
     hold(f, "A/1", f->now - CLOCK_HOUR); /* it came this hour: no window says anything about it */
     evict(f);
     assert_wanted(f, "shop-1", "A/1");
     hold(f, "A/1", f->now - 4 * (int64_t)CLOCK_DAY);
     evict(f);
     assert_wanted(f, "shop-1", "A/1"); /* the same, but for when it came, is not written again */
+    assert_true(str_find_str(f->told, S("\"awaited\"")) == f->told.length);
     assert_ok(held_drop(f->store, io_of(f->arena), S("shop-1"), S("A/1"), &f->error), &f->error);
     hold(f, "A/1", f->now - 4 * (int64_t)CLOCK_DAY);
     evict(f);
@@ -391,6 +399,24 @@ static void several_at_once_do_not_undo_each_other(void **state)
     assert_wanted(f, "shop-1", "A/10 B/10");
 }
 
+/* `--now`: as if it were then. */
+static void who_asks_what_will_be_throws_nothing_away(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 5);
+    f->how.now = f->now + 100 * (int64_t)CLOCK_DAY;
+    evaluate(f);
+    ask(f, "10.0.0.0/8", "A/1", false, 0, 6); /* in the same object */
+    f->how.now = f->now;
+    evaluate(f);
+    assert_wanted(f, "shop-1", "A/1");
+    clock_set_now(f->now + 100 * (int64_t)CLOCK_DAY);
+    f->how.now = clock_now();
+    evaluate(f);
+    assert_int_equal(objects(f, "demand/"), 0);
+}
+
 /* --- P7 */
 
 static bool any_lan(void *context, struct str lan)
@@ -444,6 +470,18 @@ static void p7_a_miss_that_passes_makes_its_package_wanted(void **state)
 }
 
 /* Sums that are not of this moment: what was counted since is added, and counted once. */
+static void p7_what_changes_nothing_is_not_told_at_every_miss(void **state)
+{
+    struct fixture *f = *state;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"quota\":5"));
+    assert_int_equal(trigger(f, "A/9", 100, false).decision, DECISION_NO_ROOM);
+    assert_int_equal(trigger(f, "A/9", 101, false).decision, DECISION_NO_ROOM);
+    assert_int_equal(objects(f, "decisions/"), 0);
+    assert_int_equal(trigger(f, "A/4", 100, false).decision, DECISION_PLACE);
+    assert_int_equal(trigger(f, "A/4", 101, false).decision, DECISION_KEEP);
+    assert_int_equal(objects(f, "decisions/"), 1);
+}
+
 static void p7_what_was_counted_since_the_sums_is_added(void **state)
 {
     struct fixture *f = *state;
@@ -477,6 +515,36 @@ static void p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again(void *
     assert_wanted(f, "shop-1", "A/1");
 }
 
+/* --- what nobody looks at any more */
+
+static bool is_there(struct fixture *f, const char *key)
+{
+    struct store_object object;
+    enum status status = store_head(f->store, io_of(f->arena), str_of(key), &object, &f->error);
+    assert_true(status == STATUS_OK || status == STATUS_NOT_FOUND);
+    return status == STATUS_OK;
+}
+
+/* The policy looks back five days; nobody ever calibrates. */
+static void samples_that_nobody_compares_any_more_go(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const keys[] = {"samples/2026-08-18/23/a", "samples/2026-08-19/23/a", "samples/2026-08-20/00/a"};
+    for (int i = 0; i < 3; i++)
+        assert_ok(store_put(f->store, io_of(f->arena), str_of(keys[i]), S("samples 1 x\n"), NULL, NULL, &f->error), &f->error);
+    f->how.dry_run = true;
+    evaluate(f);
+    f->how.dry_run = false;
+    f->how.part = 3;
+    evaluate(f);
+    assert_ok(placement_evict(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
+    assert_true(is_there(f, keys[0]));
+    f->how.part = -1;
+    evaluate(f);
+    assert_false(is_there(f, keys[0]) || is_there(f, keys[1]));
+    assert_true(is_there(f, keys[2]));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -497,7 +565,10 @@ int main(void)
         TEST(p6_patches_that_nobody_made_are_not_placed_where_none_are_made),
         TEST(parts_come_to_what_the_whole_comes_to),
         TEST(several_at_once_do_not_undo_each_other),
+        TEST(who_asks_what_will_be_throws_nothing_away),
         TEST(p7_a_miss_that_passes_makes_its_package_wanted),
+        TEST(samples_that_nobody_compares_any_more_go),
+        TEST(p7_what_changes_nothing_is_not_told_at_every_miss),
         TEST(p7_what_was_counted_since_the_sums_is_added),
         TEST(p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again),
     };

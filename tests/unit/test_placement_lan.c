@@ -102,6 +102,19 @@ static void the_part_of_a_lan_never_changes(void **state)
     assert_int_equal(seen, (1u << LAN_PARTS) - 1);
 }
 
+static void addresses_of_the_internet_at_large_are_told(void **state)
+{
+    static const char *const public[] = {"8.8.8.8", "203.0.113.7", "172.32.0.1", "100.128.0.1", "2001:db8::1", "::ffff:8.8.8.8"};
+    static const char *const others[] = {"10.1.2.3",    "172.31.0.1", "192.168.0.1", "100.64.0.1", "127.0.0.1",
+                                         "169.254.1.1", "::1",        "fd00::1",     "fe80::1",    "::ffff:10.0.0.1"};
+    struct address address;
+    (void)state;
+    for (size_t i = 0; i < sizeof public / sizeof *public; i++)
+        assert_true(address_parse(str_of(public[i]), &address) && address_is_public(&address));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_true(address_parse(str_of(others[i]), &address) && !address_is_public(&address));
+}
+
 static void p3_names_are_read_and_written(void **state)
 {
     static const char *const names[][2] = {
@@ -162,6 +175,7 @@ int main(void)
         test_with_arena(a_network_knows_its_addresses),
         test_with_arena(a_site_tells_equal_networks_apart),
         test_with_arena(the_part_of_a_lan_never_changes),
+        test_with_arena(addresses_of_the_internet_at_large_are_told),
         test_with_arena(p3_names_are_read_and_written),
         test_with_arena(names_that_would_get_one_file_get_two),
         test_with_arena(what_is_no_name_is_refused),

@@ -214,6 +214,13 @@ static void an_edge_that_is_the_only_one_is_found_without_its_egress(void **stat
     put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]"), NULL});
     struct place place = find(f, HOME);
     assert_edge(&place, "shop-1", "203.0.113.0/24@192.168.0.0/24");
+    struct whereabouts where = HOME;
+    where.caller = S("10.9.8.7"); /* of a network between: it says nothing */
+    struct place behind = find(f, where);
+    assert_edge(&behind, "shop-1", "203.0.113.0/24@192.168.0.0/24");
+    where.caller = S("198.51.100.7"); /* another shop's */
+    struct place stranger = find(f, where);
+    assert_edge(&stranger, "none", "192.168.0.0/24");
 }
 
 static void p1_a_query_without_an_address_is_placed_by_who_calls(void **state)
