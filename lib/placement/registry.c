@@ -285,7 +285,7 @@ static enum status check_area(struct arena *arena, const struct registry *regist
     return STATUS_OK;
 }
 
-/* The registry as it would be with the edge, or the LAN. */
+/* The registry as it would be with the edge. */
 static void take_edge(struct arena *arena, struct registry *registry, const struct edge *edge)
 {
     const struct edge *known = registry->edges;
@@ -356,6 +356,7 @@ enum status registry_remove_edge(struct store *store, struct io io, struct str i
     return remove_entry(store, io, "edge", id, edge_entry_key(io.arena, id), error);
 }
 
+/* As take_edge. */
 static void take_lan(struct arena *arena, struct registry *registry, const struct lan_entry *entry)
 {
     const struct lan_entry *known = registry->lans;

@@ -83,8 +83,8 @@ enum status registry_refresh(struct store *, struct io, const struct registry *k
 /* One edge. STATUS_NOT_FOUND, with words, where there is none. */
 enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
 /* Registers or changes an edge. STATUS_INVALID, naming both, where another edge lists the same code, or has a network (its own, or a
- * registered LAN's) that overlaps, of the same site or with no site and an egress that overlaps; and
- * where its store's URL is none that could be opened. */
+ * registered LAN's) that overlaps, of the same site or with no site and an egress that overlaps; and where its store's URL is none that
+ * could be opened. */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
 /* STATUS_NOT_FOUND where there is none. */
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);

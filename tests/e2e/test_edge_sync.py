@@ -321,8 +321,8 @@ def test_a_full_disk_takes_what_fits(local: Site, tmp_path: Path) -> None:
 def test_a_file_that_may_not_grow_is_said_like_a_full_disk(local: Site) -> None:
     local.publish(BIG, "0.9")
     local.want("APP/0.9", "APP/1.0")
-    done = subprocess.run(["prlimit", f"--fsize={8 << 20}", pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", local.store.store,
-                           "--dir", local.folder], env=clean_environment(), capture_output=True, text=True, timeout=60)
+    sync = [pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", local.store.store, "--dir", local.folder]
+    done = subprocess.run(["prlimit", f"--fsize={8 << 20}", *sync], env=clean_environment(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "APP_0.9.apk.part: no file may be so large here" in done.stderr
     assert placed.states(local.store) == {"APP/0.9": "copying", "APP/1.0": "held"}
 
