@@ -72,10 +72,14 @@ static const struct command commands[] = {
 
 /* --- decisions, for a person */
 
-static void print_counts(const json_t *counts)
+/* As they stand in the line: they may be more than JSON readers take. `name` with what is around it stands in no string there. */
+static void print_counts(struct str line, struct str name)
 {
-    for (size_t i = 0; i < json_array_size(counts); i++)
-        printf("%s%lld", i ? " " : "", (long long)json_integer_value(json_array_get(counts, i)));
+    struct str rest = str_from(line, str_find_str(line, name) + name.length), counts = str_cut(&rest, ']');
+    while (counts.data) {
+        struct str count = str_cut(&counts, ',');
+        printf(STR_FMT "%s", STR_ARG(count), counts.data ? " " : "");
+    }
 }
 
 static const char *text(const json_t *line, const char *name)
@@ -91,12 +95,12 @@ static void tell(void *context, struct str line)
         fwrite(line.data, 1, line.length, stdout);
         return;
     }
-    json_t *decision = json_loadb(line.data, line.length, 0, NULL);
+    json_t *decision = json_loadb(line.data, line.length, JSON_DECODE_INT_AS_REAL, NULL);
     printf("%-8s %-12s %-28s %-10s misses ", text(decision, "decision"), text(decision, "edge"), text(decision, "package"),
            text(decision, "rule"));
-    print_counts(json_object_get(decision, "misses"));
+    print_counts(line, S("\"misses\":["));
     printf("  hits ");
-    print_counts(json_object_get(decision, "hits"));
+    print_counts(line, S("\"hits\":["));
     printf("%s%s\n", *text(decision, "lan") ? "  " : "", text(decision, "lan"));
     json_decref(decision);
 }

@@ -68,8 +68,8 @@ enum status job_alert(struct job *job, const struct candidate *candidate, struct
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
     struct buf out = buf_in(job->io.arena, 1 << 16);
     struct str day = demand_day(job->io.arena, job->how->now);
-    struct str key = arena_printf(job->io.arena, "alerts/" STR_FMT "/%08x.json", STR_ARG(day),
-                                  hash32(hash32(HASH32, candidate->lan), candidate->package));
+    uint64_t hash = hash64(hash64(hash64(HASH64, candidate->lan), S(" ")), candidate->package); /* no LAN has a space in it */
+    struct str key = arena_printf(job->io.arena, "alerts/" STR_FMT "/%016llx.json", STR_ARG(day), (unsigned long long)hash);
     job->result->alerts++;
     job_tell(job, S(""), candidate);
     if (job->how->dry_run) return STATUS_OK;

@@ -27,7 +27,8 @@ struct network {
 };
 /* `192.168.0.0/24`, `2001:db8::/48`; host bits that are set are cleared. */
 bool network_parse(struct str, struct network *);
-/* An address and a mask, dotted (holes are refused) or a prefix length; an IPv6 mask is a prefix length. The errors say which is wrong. */
+/* An address and a mask, dotted (holes are refused) or a prefix length; an IPv6 mask is a prefix length. Of ::ffff:a.b.c.d
+ * it is the IPv4 one's, or a prefix length from 96 to 128. The errors say which is wrong. */
 enum status network_of(struct str ip, struct str mask, struct network *, struct error *);
 /* Of an address that was parsed; `prefix` is at most 32 or 128. */
 struct network network_at(const struct address *, unsigned prefix);

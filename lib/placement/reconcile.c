@@ -212,11 +212,7 @@ static enum status open_pushed(struct run *run, struct error *error)
     const struct edge *edge = run->edge;
     ENSURE(edge->store.length > 0, error, STATUS_UNSUPPORTED, "edge " STR_FMT " pulls by itself: `pakhus edge sync` there",
            STR_ARG(edge->id));
-    bool has_query = str_find(edge->store, '?') < edge->store.length;
-    struct str named = edge->credentials.length > 0
-                           ? arena_join(run->io.arena, edge->store, has_query ? S("&") : S("?"), S("credentials="), edge->credentials)
-                           : edge->store;
-    return open_store(run, arena_cstr(run->io.arena, named), error);
+    return open_store(run, edge_store_url(run->io.arena, edge).data, error);
 }
 
 enum status reconcile_edge(const struct reconciliation *how, struct io io, const struct edge *edge, struct reconcile_result *result,

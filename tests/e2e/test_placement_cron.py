@@ -183,6 +183,16 @@ def test_a_lan_without_an_edge_raises_one_alert_a_day(store: Store) -> None:
     assert (alert["lan"], alert["package"], alert["decision"], alert["misses"][0]) == ("10.0.0.0/8", "APP1/2.0", "alert", 11)
 
 
+def test_counts_beyond_what_json_readers_take_are_told(store: Store) -> None:
+    store.policy()
+    store.shop.publish(apks.made("v2"), "APP1", "2.0")
+    store.demand("10.0.0.0/8", "APP1/2.0", 7, 2**63 + 5)
+    told = store.shop.run("evaluate", "--now", NOON, "--dry-run").stdout
+    [words] = [line.split() for line in told.splitlines()]
+    assert words[:5] == ["alert", "APP1/2.0", "t1", "misses", str(2**63 + 5)] and words[words.index("hits") + 1] == "7"
+    assert words[-1] == "10.0.0.0/8"
+
+
 def test_an_edge_that_is_down_is_said_and_the_others_go_on(store: Store, edge: tuple[str, Store]) -> None:
     url, shelf = edge
     store.policy()

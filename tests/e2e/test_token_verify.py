@@ -92,6 +92,7 @@ def test_results(servers: Servers, file_store: str, run_pakhus: Run, env: dict[s
     assert ask(server, sign(run_pakhus, env, URL, "--modified", "2026-08-19T10:00:00Z"))[2] == "older"
     assert ask(server, uri, path="/token/result", method="POST", Pakhus_Outcome="perhaps")[0] == 400
     assert ask(server, uri + "x", path="/token/result", method="POST", Pakhus_Outcome="failed")[0] == 403
+    assert ask(server, "", path="/token/result", method="POST", body=body + " " * 65536)[0] == 413
 
 
 def test_without_a_report(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str]) -> None:

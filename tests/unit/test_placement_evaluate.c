@@ -260,6 +260,17 @@ static void p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one(void
     assert_wanted(f, "shop-2", "A/1");
 }
 
+/* Names that a hash of 32 bits does not tell apart, and names that are one text behind one another. */
+static void each_lan_and_package_has_an_alert_of_its_own(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const asked[][2] = {{"10.0.0.0/8", "APP70646/1"}, {"10.0.0.0/8", "APP372890/1"}, {"@S", "SA/1"}, {"@SS", "A/1"}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) ask(f, asked[i][0], asked[i][1], false, 0, 11);
+    evaluate(f);
+    assert_int_equal(f->result.alerts, 4);
+    assert_int_equal(objects(f, "alerts/2026-08-25/"), 4);
+}
+
 static void the_quota_is_kept_for_those_that_are_asked_for_most(void **state)
 {
     struct fixture *f = *state;
@@ -580,6 +591,7 @@ int main(void)
         TEST(p1_a_lan_that_the_edge_lists_by_its_code_is_its_own),
         TEST(a_row_that_cannot_be_read_stops_its_edge_only),
         TEST(p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one),
+        TEST(each_lan_and_package_has_an_alert_of_its_own),
         TEST(the_quota_is_kept_for_those_that_are_asked_for_most),
         TEST(what_is_asked_for_no_more_goes),
         TEST(what_has_not_come_yet_stays_while_it_is_asked_for),

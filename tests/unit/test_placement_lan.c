@@ -31,6 +31,10 @@ static void p1_ipv6_prefixes_work_the_same_way(void **state)
     assert_str(lan_of(*state, "2001:db8:8000::", "33"), S("2001:db8:8000::/33"));
     assert_str(lan_of(*state, "::1", "128"), S("::1/128"));
     assert_str(lan_of(*state, "::ffff:192.168.0.9", "120"), S("192.168.0.0/24"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "24"), S("192.168.0.0/24"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "255.255.255.0"), S("192.168.0.0/24"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "96"), S("0.0.0.0/0"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "128"), S("192.168.0.9/32"));
 }
 
 static void p1_masks_that_make_no_sense_are_refused(void **state)
@@ -46,7 +50,10 @@ static void p1_masks_that_make_no_sense_are_refused(void **state)
         {"192.168.0.1", "18446744073709551616", "must be a mask"},
         {"2001:db8::1", "255.255.255.0", "IPv6"},
         {"2001:db8::1", "129", "at most 128"},
-        {"::ffff:192.168.0.9", "24", "at most"},
+        {"::ffff:192.168.0.9", "33", "at most 32, or from 96 to 128, for this address"},
+        {"::ffff:192.168.0.9", "95", "at most 32, or from 96 to 128, for this address"},
+        {"::ffff:192.168.0.9", "129", "at most 32, or from 96 to 128, for this address"},
+        {"::ffff:192.168.0.9", "255.0.255.0", "holes"},
         {"192.168.0.256", "24", "'ip'"},
         {"192.168.0", "24", "'ip'"},
         {"", "24", "'ip'"},
