@@ -73,9 +73,12 @@ static const struct command commands[] = {
 /* --- decisions, for a person */
 
 /* As they stand in the line: they may be more than JSON readers take. `name` with what is around it stands in no string there. */
-static void print_counts(struct str line, struct str name)
+static void print_counts(struct str line, struct str name, const char *title)
 {
-    struct str rest = str_from(line, str_find_str(line, name) + name.length), counts = str_cut(&rest, ']');
+    size_t at = str_find_str(line, name);
+    if (at == line.length) return;
+    struct str rest = str_from(line, at + name.length), counts = str_cut(&rest, ']');
+    printf("%s", title);
     while (counts.data) {
         struct str count = str_cut(&counts, ',');
         printf(STR_FMT "%s", STR_ARG(count), counts.data ? " " : "");
@@ -96,11 +99,10 @@ static void tell(void *context, struct str line)
         return;
     }
     json_t *decision = json_loadb(line.data, line.length, JSON_DECODE_INT_AS_REAL, NULL);
-    printf("%-8s %-12s %-28s %-10s misses ", text(decision, "decision"), text(decision, "edge"), text(decision, "package"),
-           text(decision, "rule"));
-    print_counts(line, S("\"misses\":["));
-    printf("  hits ");
-    print_counts(line, S("\"hits\":["));
+    printf("%-8s %-12s %-28s %-10s", text(decision, "decision"), text(decision, "edge"), text(decision, "package"), text(decision, "rule"));
+    print_counts(line, S("\"misses\":["), " misses ");
+    print_counts(line, S("\"hits\":["), "  hits ");
+    print_counts(line, S("\"awaited\":["), "  awaited ");
     printf("%s%s\n", *text(decision, "lan") ? "  " : "", text(decision, "lan"));
     json_decref(decision);
 }

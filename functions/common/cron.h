@@ -10,13 +10,13 @@ enum cron_kind { CRON_EVALUATE, CRON_EVICT, CRON_RECONCILE };
 
 struct cron {
     enum cron_kind kind;
-    int64_t now;
-    int part;        /* −1: all; of CRON_RECONCILE always all */
-    struct str edge; /* empty: all */
-    bool dry_run;    /* decides, writes nothing */
-    bool verify;     /* CRON_RECONCILE: reads what edges hold */
-    bool visible;    /* progress bars */
-    int64_t grace;   /* ms between the last device that is sent to a copy and its deletion */
+    int64_t now, present; /* what is asked about; what the clock says */
+    int part;             /* −1: all; of CRON_RECONCILE always all */
+    struct str edge;      /* empty: all */
+    bool dry_run;         /* decides, writes nothing */
+    bool verify;          /* CRON_RECONCILE: reads what edges hold */
+    bool visible;         /* progress bars */
+    int64_t grace;        /* ms between the last device that is sent to a copy and its deletion */
     void (*tell)(void *context, struct str line);
     void *context;
 };

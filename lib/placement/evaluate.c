@@ -390,11 +390,10 @@ static enum status drop(const struct job *job, int64_t horizon, struct error *er
     return samples_drop(job->how->store, job->io, horizon - SAMPLE_SKEW, error);
 }
 
-/* Who asks what will be throws nothing away. */
 static enum status fold(const struct job *job, unsigned part, struct error *error)
 {
     if (job->how->dry_run || !job->place || job->trigger) return STATUS_OK;
-    int64_t now = job->how->now < clock_now() ? job->how->now : clock_now(), horizon = policy_horizon(job->how->policy, now);
+    int64_t now = job->how->now < job->how->present ? job->how->now : job->how->present, horizon = policy_horizon(job->how->policy, now);
     if (part == 0) TRY(drop(job, horizon, error)); /* of all parts */
     return demand_fold(job->how->store, job->io, part, horizon, now, error);
 }

@@ -30,6 +30,7 @@ struct evaluation {
     package_facts_fn *facts;
     void *context;
     int64_t now;
+    int64_t present; /* who asks what will be, as if it were `now`, throws nothing away that is counted at present */
     int part;        /* of the edges: by their first LAN; and of LANs without an edge. −1: all */
     struct str edge; /* empty: all */
     bool dry_run;    /* decides, writes nothing */

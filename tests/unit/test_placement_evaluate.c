@@ -95,6 +95,7 @@ static void ask(struct fixture *f, const char *lan, const char *package, bool hi
 static void evaluate(struct fixture *f)
 {
     f->result = (struct evaluation_result){0};
+    f->how.present = clock_now();
     f->told = S("");
     assert_ok(placement_evaluate(&f->how, io_of(f->arena), &f->result, &f->error), &f->error);
 }
