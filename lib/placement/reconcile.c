@@ -91,23 +91,26 @@ static bool facts_differ(struct str a, struct str b)
 }
 
 /* A channel package whose channel has changed since is another one. */
-static bool has_changed(const struct run *run, struct io io, const struct package_name *name, const struct held_package *held)
+static bool has_changed(const struct run *run, struct io io, const struct package_name *name, const struct held_package *held,
+                        struct package_source *source)
 {
     struct error ignored;
-    struct package_source source = {0};
     const struct package_maker *maker = run->how->maker;
-    if (name->channel.length == 0 || maker->find(maker->context, io, name, &source, &ignored) != STATUS_OK) return false;
-    return !str_equal(source.validator, held->validator);
+    if (name->channel.length == 0 || maker->find(maker->context, io, name, source, &ignored) != STATUS_OK) return false;
+    return !str_equal(source->validator, held->validator);
 }
 
-/* Whether what is there will do. */
-static bool is_there(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted)
+/* Whether what is there will do. *sha256: as target_check says. */
+static bool is_there(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted,
+                     struct str *sha256)
 {
     struct error error;
+    struct package_source source = {0};
     const struct held_package *held = held_find_any(&run->held, wanted->package);
+    *sha256 = (struct str){NULL, 0};
     if (!held || held->state == HELD_COPYING || facts_differ(held->sha256, wanted->sha256)) return false;
-    if (has_changed(run, io, name, held)) return false;
-    enum status status = target_check(&run->target, io, name, held, &error);
+    if (has_changed(run, io, name, held, &source)) return false;
+    enum status status = target_check(&run->target, io, name, held, &source, sha256, &error);
     if (status == STATUS_OK) return true;
     if (status != STATUS_NOT_FOUND && status != STATUS_CORRUPT) return true; /* the edge can't be asked: nothing says it is not */
     log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " is held no more: %s", STR_ARG(run->edge->id), STR_ARG(wanted->package),
@@ -117,8 +120,8 @@ static bool is_there(struct run *run, struct io io, const struct package_name *n
 
 static enum status say_held(struct run *run, struct io io, struct held_package *held, struct str sha256, struct error *error)
 {
+    if (held->state != HELD_HERE) held->since = run->how->now;
     held->state = HELD_HERE;
-    held->since = run->how->now;
     if (held->sha256.length == 0) held->sha256 = sha256;
     return held_set(run->how->origin, io, run->edge->id, held, error);
 }
@@ -146,12 +149,14 @@ static enum status bring(struct run *run, struct io io, const struct wanted_pack
 {
     const struct package_maker *maker = run->how->maker;
     struct package_name name;
+    struct str sha256;
     TRY(package_name_parse(wanted->package, &name, error));
     if (run->edge->splices) TRY(maker->refresh(maker->context, io, run->target.store, name.app, error));
-    if (!is_there(run, io, &name, wanted)) return copy(run, io, &name, wanted->package, error);
+    if (!is_there(run, io, &name, wanted, &sha256)) return copy(run, io, &name, wanted->package, error);
     struct held_package held = *held_find_any(&run->held, wanted->package);
-    if (held.state == HELD_HERE) return STATUS_OK;
-    return say_held(run, io, &held, held.sha256, error); /* it was about to go, and is wanted again */
+    bool is_news = held.sha256.length == 0 && sha256.length > 0; /* nobody had read it before */
+    if (held.state == HELD_HERE && !is_news) return STATUS_OK;
+    return say_held(run, io, &held, sha256, error); /* or it was about to go, and is wanted again */
 }
 
 static enum status bring_one(struct run *run, const struct wanted_package *wanted, struct error *error)
@@ -216,7 +221,9 @@ static enum status open_pushed(struct run *run, struct error *error)
     struct str named = edge->credentials.length > 0
                            ? arena_join(run->io.arena, edge->store, has_query ? S("&") : S("?"), S("credentials="), edge->credentials)
                            : edge->store;
-    return open_store(run, arena_cstr(run->io.arena, named), error);
+    TRY(open_store(run, arena_cstr(run->io.arena, named), error));
+    run->target.copies = store_copies_from(run->target.store, run->io, run->how->origin);
+    return STATUS_OK;
 }
 
 enum status reconcile_edge(const struct reconciliation *how, struct io io, const struct edge *edge, struct reconcile_result *result,

@@ -263,6 +263,11 @@ static enum status check_absent(struct s3_upload *upload, struct error *error)
     return STATUS_OK;
 }
 
+static bool may_pass(enum status failure)
+{
+    return failure == STATUS_TIMEOUT || failure == STATUS_UNAVAILABLE || failure == STATUS_THROTTLED;
+}
+
 static enum status in_parts(struct s3_upload *upload, struct store_object *object, struct error *error)
 {
     struct error ignored;
@@ -271,7 +276,7 @@ static enum status in_parts(struct s3_upload *upload, struct store_object *objec
     if (str_empty(upload->id)) TRY(begin_upload(upload, error));
     enum status status = send_parts(upload, error);
     for (size_t i = 0; i < S3_LANES; i++) finish_part(upload, &upload->lanes[i], &ignored);
-    bool may_go_on = status != STATUS_OK && upload->put->resume; /* what can't be completed now can't be later */
+    bool may_go_on = upload->put->resume && may_pass(status); /* what can't be completed now can't be later */
     if (status == STATUS_OK) status = complete_upload(upload, object, error);
     if (status != STATUS_OK && !may_go_on) abort_upload(upload);
     return status;

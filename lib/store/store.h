@@ -62,8 +62,8 @@ struct store_put {
     enum store_condition condition; /* STORE_IF_ABSENT: STATUS_PRECONDITION where the key exists */
     const char *content_type;       /* NULL: application/octet-stream */
     /* store_upload and store_compose to s3://: what an upload of this key that was cut off had sent is not sent again where its bytes are
-     * the same, nor copied again where what is copied has not changed since that upload began; a failure leaves what was sent for the next
-     * time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken up.) */
+     * the same, nor copied again where what is copied has not changed since that upload began; a failure that may pass leaves what was sent
+     * for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken up.) */
     bool resume;
 };
 /* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
