@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "lib/placement/reconcile_internal.h"
 
+/* How long one request or one part may take, and how long an edge's store may take to answer at all. */
+enum { REQUEST_PATIENCE = 5 * CLOCK_MINUTE, EDGE_PATIENCE = 10 * CLOCK_SECOND };
+
 /* One run over one edge. */
 struct run {
     const struct reconciliation *how;
@@ -30,14 +33,27 @@ static const struct wanted_package *find_wanted(const struct run *run, struct st
 
 static struct io anew(const struct run *run, struct arena *arena)
 {
-    return (struct io){.arena = arena, .deadline = run->io.deadline};
+    return (struct io){.arena = arena, .deadline = deadline_within(run->io.deadline, REQUEST_PATIENCE)};
 }
 
-static bool failed(struct run *run, struct str package, const struct error *error)
+/* An edge that is down must not take the time of the others. Whether the key is there is all the same. */
+static enum status find_edge(struct run *run, struct error *error)
 {
+    struct io io = {.arena = run->io.arena, .deadline = deadline_within(run->io.deadline, EDGE_PATIENCE)};
+    struct store_object ignored;
+    if (run->target.directory) return STATUS_OK;
+    enum status status = store_head(run->target.store, io, S("pakhus"), &ignored, error);
+    bool is_away = status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT;
+    return is_away ? error_context(error, "its store does not answer") : STATUS_OK;
+}
+
+/* What became of a package, whatever it was: unless it was the edge that went away, the next one is tried. */
+static enum status note(struct run *run, struct str package, enum status status, struct error *error)
+{
+    if (status == STATUS_OK) return STATUS_OK;
     log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " %s", STR_ARG(run->edge->id), STR_ARG(package), error->text);
     run->result->failed++;
-    return false;
+    return status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT ? find_edge(run, error) : STATUS_OK;
 }
 
 /* --- out */
@@ -77,8 +93,9 @@ static enum status let_all_go(struct run *run, struct error *error)
         if (find_wanted(run, held->package)) continue;
         ENSURE(deadline_left(run->io.deadline) > 0, error, STATUS_TIMEOUT, "there was no time for all of it");
         struct arena *arena = arena_new();
-        if (let_go(run, anew(run, arena), held, error) != STATUS_OK) failed(run, held->package, error);
+        enum status status = let_go(run, anew(run, arena), held, error);
         arena_free(arena);
+        TRY(note(run, held->package, status, error));
     }
     return STATUS_OK;
 }
@@ -173,7 +190,7 @@ static enum status bring_all(struct run *run, struct error *error)
         const struct wanted_package *wanted = &run->wanted.items[i];
         if (wanted->pending) continue;
         ENSURE(deadline_left(run->io.deadline) > 0, error, STATUS_TIMEOUT, "there was no time for all of it");
-        if (bring_one(run, wanted, error) != STATUS_OK) failed(run, wanted->package, error);
+        TRY(note(run, wanted->package, bring_one(run, wanted, error), error));
     }
     return STATUS_OK;
 }
@@ -190,6 +207,8 @@ static enum status load(struct run *run, struct error *error)
 static enum status reconcile(struct run *run, struct error *error)
 {
     TRY(load(run, error));
+    if (run->wanted.count == 0 && run->held.count == 0) return STATUS_OK;
+    TRY(find_edge(run, error));
     TRY(let_all_go(run, error));
     return bring_all(run, error);
 }
@@ -209,7 +228,7 @@ static enum status open_store(struct run *run, const char *url, struct error *er
 
 static struct run run_of(const struct reconciliation *how, struct io io, const struct edge *edge, struct reconcile_result *result)
 {
-    return (struct run){.how = how, .io = io, .edge = edge, .target = {.how = how, .edge = edge}, .result = result};
+    return (struct run){.how = how, .io = io, .edge = edge, .target = {.how = how, .edge = edge, .end = io.deadline}, .result = result};
 }
 
 static enum status open_pushed(struct run *run, struct error *error)

@@ -10,6 +10,7 @@ struct target {
     const struct edge *edge;
     struct store *store;   /* of the edge: a bucket or, on an edge that pulls and splices, its directory as a store; may be NULL */
     const char *directory; /* NULL: the store is all there is */
+    struct deadline end;   /* of the run; that of a call's io is for each request */
     bool copies;           /* the store copies from the origin's by itself, and has not refused to so far */
 };
 

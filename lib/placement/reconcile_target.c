@@ -53,12 +53,12 @@ static void bounded_close(void *context)
     stream_close(&bounded->inner);
 }
 
-static enum status open_bounded(const struct package_source *source, struct io io, uint64_t offset, struct stream *stream,
-                                struct error *error)
+static enum status open_bounded(const struct target *target, const struct package_source *source, struct io io, uint64_t offset,
+                                struct stream *stream, struct error *error)
 {
     struct bounded *bounded = arena_new_of(io.arena, struct bounded);
     TRY(source->open(source->context, io, offset, &bounded->inner, error));
-    bounded->deadline = io.deadline;
+    bounded->deadline = target->end;
     *stream = (struct stream){.read = bounded_read, .close = bounded_close, .context = bounded};
     return STATUS_OK;
 }
@@ -72,16 +72,17 @@ static enum status compare(struct str got, struct str wanted, struct error *erro
 
 /* --- into the edge's store */
 
-static struct store_put put_of(const struct package_name *name)
+static struct store_put put_of(const struct target *target, const struct package_name *name)
 {
-    return (struct store_put){.content_type = name->from.length > 0 ? NULL : "application/vnd.android.package-archive", .resume = true};
+    const char *type = name->from.length > 0 ? NULL : "application/vnd.android.package-archive";
+    return (struct store_put){.content_type = type, .resume = true, .end = target->end};
 }
 
 static enum status upload(const struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
                           struct stream stream, struct error *error)
 {
     const struct package_maker *maker = target->how->maker;
-    const struct store_put put = put_of(name);
+    const struct store_put put = put_of(target, name);
     if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, &stream, error);
     return store_upload(target->store, io, edge_key(io.arena, name), stream, source->size, &put, NULL, error);
 }
@@ -96,7 +97,7 @@ static enum status copy_within_service(const struct target *target, struct io io
                                        const struct package_source *source, struct error *error)
 {
     const struct package_maker *maker = target->how->maker;
-    const struct store_put put = put_of(name);
+    const struct store_put put = put_of(target, name);
     const int64_t span = deadline_left(io.deadline);
     struct str key = edge_key(io.arena, name);
     struct store_object object;
@@ -130,7 +131,7 @@ static enum status stream_into_store(const struct target *target, struct io io, 
 {
     struct stream stream;
     struct progress progress = progress_start("copy", target->how->visible ? source->size : 0);
-    TRY(open_bounded(source, io, 0, &stream, error));
+    TRY(open_bounded(target, source, io, 0, &stream, error));
     struct watch *watch = watch_new(io.arena, stream, target->how->visible ? &progress : NULL);
     struct stream watched = watch_stream(watch);
     enum status status = upload(target, io, name, source, watched, error);
@@ -192,12 +193,13 @@ static enum status check_part(struct part *part, const struct package_source *so
     return status;
 }
 
-static enum status load_part(struct io io, struct part *part, const struct package_source *source, struct error *error)
+static enum status load_part(const struct target *target, struct io io, struct part *part, const struct package_source *source,
+                             struct error *error)
 {
     struct stream stream;
     TRY(take_up(part, source, error));
     if (part->offset == source->size) return STATUS_OK;
-    TRY(open_bounded(source, io, part->offset, &stream, error));
+    TRY(open_bounded(target, source, io, part->offset, &stream, error));
     enum status status = append_all(part, stream, source->size, error);
     stream_close(&stream);
     return status;
@@ -211,7 +213,7 @@ static enum status put_into_directory(const struct target *target, struct io io,
     struct progress progress = progress_start(label.data, source->size);
     struct progress *shown = target->how->visible ? &progress : NULL;
     TRY(part_open(io.arena, path.data, source->size, source->sha256, shown, &part, error));
-    enum status status = load_part(io, part, source, error);
+    enum status status = load_part(target, io, part, source, error);
     if (shown) progress_end(shown);
     TRY(status);
     TRY(check_part(part, source, sha256, error));
@@ -293,13 +295,13 @@ static enum status digest_stored(struct store *store, struct io io, struct str k
 }
 
 /* What the row says or, where nobody has read it yet, what the origin has. */
-static enum status digest_wanted(const struct held_package *held, struct io io, const struct package_source *source, struct str *sha256,
-                                 struct error *error)
+static enum status digest_wanted(const struct target *target, struct io io, const struct held_package *held,
+                                 const struct package_source *source, struct str *sha256, struct error *error)
 {
     struct stream stream;
     *sha256 = held->sha256;
     if (held->sha256.length > 0 || !source->open) return STATUS_OK;
-    TRY(open_bounded(source, io, 0, &stream, error));
+    TRY(open_bounded(target, source, io, 0, &stream, error));
     return digest_stream(io, stream, sha256, error);
 }
 
@@ -319,7 +321,7 @@ static enum status check_stored(const struct target *target, struct io io, const
     TRY(store_head(target->store, io, key, &object, error));
     TRY(check_size(object.size, held->size, error));
     if (!target->how->verify) return STATUS_OK;
-    TRY(digest_wanted(held, io, source, &wanted, error));
+    TRY(digest_wanted(target, io, held, source, &wanted, error));
     if (wanted.length == 0) return STATUS_OK;
     TRY(digest_stored(target->store, io, key, sha256, error));
     return compare(*sha256, wanted, error);

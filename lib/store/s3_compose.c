@@ -22,7 +22,7 @@ static enum status next_of_pieces(struct s3_upload *upload, struct s3_lane *lane
 {
     const struct store_pieces *all = upload->context;
     size_t each = s3_part_size(upload->size, number);
-    bool too_late = upload->put->resume && deadline_left(upload->io.deadline) <= 0;
+    bool too_late = upload->put->end.at > 0 && deadline_left(upload->put->end) == 0;
     ENSURE(!too_late, error, STATUS_TIMEOUT, "there was no time to copy all of it");
     struct arena *arena = arena_new();
     struct store_pieces part = pieces_part(arena, all, (number - 1) * (uint64_t)each, each);

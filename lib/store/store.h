@@ -65,6 +65,7 @@ struct store_put {
      * the same, nor copied again where what is copied has not changed since that upload began; a failure that may pass leaves what was sent
      * for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken up.) */
     bool resume;
+    struct deadline end; /* store_compose to s3://: no part is begun after it, STATUS_TIMEOUT; 0: whenever */
 };
 /* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
  * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
@@ -92,8 +93,7 @@ struct store_piece {
  * through here: by the server, in parts (s3://), or by the file system (file://); only what is smaller than a part is read and sent, unless
  * it is a whole object that may be overwritten. Atomic, conditional and without remains as store_upload is. STATUS_NOT_FOUND or
  * STATUS_INVALID for a piece that is not there, STATUS_CORRUPT for an object that is another version than was asked for or changes
- * meanwhile, so that STATUS_PRECONDITION always speaks of `key`. io.deadline bounds each part, not the whole; with put.resume none is begun
- * after it (STATUS_TIMEOUT).
+ * meanwhile, so that STATUS_PRECONDITION always speaks of `key`. io.deadline bounds each part, not the whole.
  * What the service copied is not read: If-Match pins the version of what it copied. Where one whole object was copied, and ETags are MD5s
  * of what they stand for, the copy's must be the object's own: STATUS_CORRUPT, and it stands there. */
 enum status store_compose(struct store *, struct io, struct str key, const struct store_piece *, size_t count, const struct store_put *,

@@ -4,18 +4,14 @@ import hashlib
 import json
 import subprocess
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from support import apks, placed, shop
+from support import placed, shop
 from support.servers import Minio, Nginx, Servers, clean_environment, pakhus_binary
-from support.shop import Shop
+from support.service import BIG, INFO, Service, furnished
 
-BIG = "v1+v2+v3"  # 18 MB: three parts
-INFO = '{"channel":"huawei"}'
 PART = 8 << 20
 SLOW_COPIES = """
 limit_req_zone $http_x_amz_copy_source zone=copies:1m rate=30r/m;
@@ -32,54 +28,9 @@ server {{
 """
 
 
-@dataclass
-class Service:
-    """An origin and the bucket of an edge in one MinIO, both reached by way of a recorder."""
-
-    minio: Minio
-    origin: str
-    edge: str
-    folder: Path
-    packages: dict[str, dict[str, Any]] = field(default_factory=dict)
-    wanted: int = 0
-
-    def store(self, endpoint: str) -> Shop:
-        return shop.minio_shop(self.minio, self.origin, endpoint=endpoint)
-
-    def publish(self, name: str, version: str, app: str = "APP") -> None:
-        self.packages[f"{app}/{version}"] = self.store(self.minio.url).publish(apks.made(name), app, version)
-
-    def register(self, endpoint: str, **fields: Any) -> None:
-        placed.register(self.store(self.minio.url), self.folder, store=self.minio.store(self.edge, endpoint=endpoint), **fields)
-
-    def want(self, *names: str) -> None:
-        self.wanted += 1
-        items = {name: placed.facts(self.packages["/".join(name.split("/")[:2])], name.count("/") > 1) for name in names}
-        placed.want(self.store(self.minio.url), items, self.wanted, minio=self.minio)
-
-    def reconcile(self, endpoint: str, *options: str) -> tuple[dict[str, Any], str]:
-        """What it did, and what it said."""
-        done = self.store(endpoint).run("reconcile", "--json", *options)
-        result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return result, done.stderr
-
-    def body(self, key: str) -> bytes:
-        body: bytes = self.minio.client().get_object(Bucket=self.edge, Key=key)["Body"].read()
-        return body
-
-    def held(self) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = placed.shown(self.store(self.minio.url))["held"]["packages"]
-        return found
-
-
 @pytest.fixture
 def service(minio: Minio, bucket: str, tmp_path: Path) -> Service:
-    """APP/1.0, large, and APP/2.0, smaller than a part."""
-    made = Service(minio, bucket, minio.bucket(f"edge-{bucket}"), tmp_path)
-    made.publish(BIG, "1.0")
-    made.publish("v2", "2.0")
-    made.store(minio.url).channel("APP", "huawei", json.loads(INFO))
-    return made
+    return furnished(minio, bucket, tmp_path)
 
 
 def base(name: str) -> bytes:

@@ -420,9 +420,8 @@ static void copies_end_with_their_time(void **state)
     struct fixture *f = *state;
     struct bucket *bucket = start(f, NONE);
     const struct store_piece piece = {.key = S("fr+om")};
-    const struct store_put put = {.resume = true};
-    const struct io late = {.arena = f->arena, .deadline = deadline_in(0)};
-    assert_error(store_compose(f->store, late, S("key"), &piece, 1, &put, NULL, &f->error), STATUS_TIMEOUT, &f->error, "");
+    const struct store_put put = {.end = deadline_in(0)};
+    assert_error(store_compose(f->store, io(f), S("key"), &piece, 1, &put, NULL, &f->error), STATUS_TIMEOUT, &f->error, "");
     assert_int_equal(bucket->copies, 0);
 }
 
