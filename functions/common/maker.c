@@ -99,8 +99,10 @@ static enum status install_patch(struct app *app, struct io io, struct store *ed
     struct store_object object;
     struct str key = patch_diff_key(io.arena, name->app, name->from, name->version);
     TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
-    TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, &object, error)
-               : store_compose(edge, io, key, source->pieces, source->piece_count, NULL, &object, error));
+    const int64_t span = deadline_left(io.deadline);
+    TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
+               : store_compose(edge, io, key, source->pieces, source->piece_count, NULL, NULL, error));
+    TRY(store_head(edge, io_anew(io, span), key, &object, error));
     ENSURE(object.size == patch.size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes, not %llu", STR_ARG(key),
            (unsigned long long)object.size, (unsigned long long)patch.size);
     patch.etag = object.etag;

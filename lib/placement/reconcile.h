@@ -21,8 +21,7 @@ struct package_source {
     /* From `offset` on. The stream must be closed. */
     enum status (*open)(void *context, struct io, uint64_t offset, struct stream *, struct error *);
     void *context;
-    const struct store_piece
-        *pieces; /* the same bytes as parts of objects of the origin's and bytes of our own; NULL: only the stream has them */
+    const struct store_piece *pieces; /* the same bytes, of what is in the origin's store and of our own; NULL: only the stream has them */
     size_t piece_count;
 };
 
@@ -53,9 +52,8 @@ struct reconciliation {
     const struct package_maker *maker;
     int64_t now;
     int64_t grace; /* ms between the last device that is sent there and deletion */
-    bool verify;  /* the copies that are there are read and digested (and the origin, where no digest is known); else their sizes are looked
-                     at */
-    bool visible; /* progress bars */
+    bool verify;   /* the copies there are read and digested, and the origin where no digest is known; else their sizes are looked at */
+    bool visible;  /* progress bars */
 };
 struct reconcile_result {
     uint64_t copied, deleted, failed; /* packages */
