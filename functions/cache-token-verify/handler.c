@@ -73,9 +73,9 @@ static enum status read_question(struct task *task, struct error *error)
     question->business = business.data ? business : task->verify->business;
     TRY(read_node(task, error));
     if (question->uri.data) return STATUS_OK;
-    enum status status = url_argument(task->io.arena, task->request->query, S("uri"), &question->uri, error);
-    ENSURE(status != STATUS_NOT_FOUND, error, STATUS_INVALID, "say which URL: the header X-Original-URI, or ?uri=");
-    return status;
+    TRY(url_argument(task->io.arena, task->request->query, S("uri"), &question->uri, error));
+    ENSURE(question->uri.data, error, STATUS_INVALID, "say which URL: the header X-Original-URI, or ?uri=");
+    return STATUS_OK;
 }
 
 static bool is_allowed(struct task *task)
@@ -391,7 +391,6 @@ static enum status read_span(const char *name, int64_t *span, struct error *erro
 {
     struct str value = setting(name);
     if (!value.data) return STATUS_OK;
-    if (str_equal(value, S("sync"))) return *span = 0, STATUS_OK;
     ENSURE(clock_parse_span(value, span), error, STATUS_INVALID, "%s must be a duration such as 5s", name);
     return STATUS_OK;
 }
@@ -417,7 +416,7 @@ static enum status read_settings(struct verify *verify, struct nodes_options *op
     verify->parameter = arena_copy(arena, setting("PAKHUS_TOKEN_PARAM"));
     ENSURE(verify->parameter.length == 0 || token_is_parameter(verify->parameter), error, STATUS_INVALID,
            "PAKHUS_TOKEN_PARAM must be 1 to 32 letters, digits, '_' or '-'");
-    TRY(read_span("PAKHUS_FLUSH", &options->flush, error));
+    TRY(app_flush_span(&options->flush, error));
     TRY(read_span("PAKHUS_TOKEN_WINDOW", &options->rules.window, error));
     return read_entries(&options->entries, error);
 }

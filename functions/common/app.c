@@ -27,6 +27,16 @@ static struct str setting(const char *name)
     return value && *value ? str_of(value) : (struct str){NULL, 0};
 }
 
+enum status app_flush_span(int64_t *span, struct error *error)
+{
+    struct str text = setting("PAKHUS_FLUSH");
+    if (!text.data) return STATUS_OK;
+    if (str_equal(text, S("sync"))) return *span = 0, STATUS_OK;
+    ENSURE(clock_parse_span(text, span) && *span > 0 && *span <= CLOCK_HOUR, error, STATUS_INVALID,
+           "PAKHUS_FLUSH must be 'sync' or a duration of at most an hour, such as 30s");
+    return STATUS_OK;
+}
+
 /* --- facts */
 
 static struct str package_key(struct arena *arena, struct str id, struct str version)

@@ -34,6 +34,9 @@ struct app {
  * `stop`, and on AWS no extension for the sake of it. Every setting that is wrong is an error that names it. */
 enum status app_open(struct app **, struct error *);
 
+/* PAKHUS_FLUSH: how long what is counted may stay unwritten, ms, at most an hour; 0: `sync`. Left alone where it is not set. */
+enum status app_flush_span(int64_t *span, struct error *);
+
 /* The io of a call, with Function Compute's credentials offered to the store, and the time that the store is given. */
 struct io app_io(struct app *, const struct lc_call *);
 /* What the store finds wrong with a question of ours (no such bucket, another region), or we with its answer, is not the client's fault:

@@ -109,8 +109,7 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
     return buf_str(&out);
 }
 
-/* Copies take what time there is, but for what it takes to say so. */
-static struct io cron_io(struct app *app, const struct lc_call *call)
+struct io cron_io(struct app *app, const struct lc_call *call)
 {
     struct io io = app_io(app, call);
     int64_t left = deadline_left(call->deadline);

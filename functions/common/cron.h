@@ -32,6 +32,9 @@ enum status cron_parse(struct arena *, struct str event, struct cron *, struct e
 enum status cron_run(struct app *, struct io, const struct cron *, struct cron_result *, struct error *);
 struct str cron_json(struct arena *, const struct cron *, const struct cron_result *);
 
+/* What runs by the clock takes what time there is, but for what it takes to say so. */
+struct io cron_io(struct app *, const struct lc_call *);
+
 /* A function of this kind: its event handler. */
 enum status cron_event(struct app *, enum cron_kind, struct lc_call *, struct str event, struct str *result, struct error *);
 

@@ -4,7 +4,7 @@
 
 /* How long what is known is good before the store is asked whether it still is; on a directory, no time at all. Policies and edges change
  * by an operator's hand, held with every copy. */
-enum { REGISTRY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
+enum { REGISTRY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, NEARBY_LIFE = 30 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
 enum { REGISTRY_BYTES = 512 << 20, POLICY_BYTES = 1 << 20, STATE_BYTES = 128 << 20 };
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -60,6 +60,7 @@ static enum status open_locked(struct placement_app **out, struct error *error)
         placement->registries = cache_of(placement, REGISTRY_LIFE, REGISTRY_BYTES, load_registry);
         placement->policies = cache_of(placement, REGISTRY_LIFE, POLICY_BYTES, load_policy);
         placement->held = cache_of(placement, STATE_LIFE, STATE_BYTES, load_held);
+        placement->nearby = cache_of(placement, NEARBY_LIFE, STATE_BYTES, load_held);
         shared = placement;
     }
     *out = shared;
@@ -90,13 +91,24 @@ enum status placement_app_policy(struct placement_app *placement, struct io io, 
     return STATUS_OK;
 }
 
+static enum status get_held(struct cache *cache, struct io io, struct str edge, const struct held **held, struct error *error)
+{
+    const void *value;
+    TRY(cache_get(cache, io, edge, &value, error));
+    *held = value;
+    return STATUS_OK;
+}
+
 enum status placement_app_held(struct placement_app *placement, struct io io, struct str edge, const struct held **held,
                                struct error *error)
 {
-    const void *value;
-    TRY(cache_get(placement->held, io, edge, &value, error));
-    *held = value;
-    return STATUS_OK;
+    return get_held(placement->held, io, edge, held, error);
+}
+
+enum status placement_app_nearby(struct placement_app *placement, struct io io, struct str edge, const struct held **held,
+                                 struct error *error)
+{
+    return get_held(placement->nearby, io, edge, held, error);
 }
 
 void placement_app_changed(struct placement_app *placement, struct str edge)

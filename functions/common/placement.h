@@ -10,6 +10,7 @@ struct placement_app {
     struct cache *registries; /* one entry → struct registry */
     struct cache *policies;   /* one entry → struct policy */
     struct cache *held;       /* edge → struct held */
+    struct cache *nearby;     /* the same, older: many are looked at for one answer, and what is to go stays for minutes */
 };
 
 /* One per process, as app_open. */
@@ -19,6 +20,8 @@ enum status placement_app_open(struct placement_app **, struct error *);
 enum status placement_app_registry(struct placement_app *, struct io, const struct registry **, struct error *);
 enum status placement_app_policy(struct placement_app *, struct io, const struct policy **, struct error *);
 enum status placement_app_held(struct placement_app *, struct io, struct str edge, const struct held **, struct error *);
+/* Of an edge that is not the asking one's own: half a minute old at most. */
+enum status placement_app_nearby(struct placement_app *, struct io, struct str edge, const struct held **, struct error *);
 /* We changed it: the next one who asks gets what the store says. */
 void placement_app_changed(struct placement_app *, struct str edge);
 

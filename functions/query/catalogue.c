@@ -138,14 +138,30 @@ static enum status choose_full(struct query *query, struct io io, const struct w
     return STATUS_OK;
 }
 
+/* What is offered is no update for who has it already or, where no version is asked for, a newer one: one that was withdrawn. */
+static enum status note_current(struct query *query, struct io io, const struct wish *wish, struct chosen *chosen, struct error *error)
+{
+    struct app *app = query->placement->app;
+    const struct package *has, *offered;
+    if (wish->from.length == 0) return STATUS_OK;
+    chosen->is_current = str_equal(wish->from, chosen->name.version);
+    if (chosen->is_current || wish->version.length > 0) return STATUS_OK;
+    enum status status = app_package(app, io, wish->app, wish->from, &has, error);
+    if (status == STATUS_NOT_FOUND) return STATUS_OK;
+    TRY(status);
+    TRY(app_package(app, io, wish->app, chosen->name.version, &offered, error));
+    chosen->is_current = has->version_code > offered->version_code;
+    return STATUS_OK;
+}
+
 enum status query_choose(struct query *query, struct io io, const struct wish *wish, bool generate, struct chosen *chosen,
                          struct error *error)
 {
     bool found;
     *chosen = (struct chosen){.name = {.app = wish->app}};
     TRY(find_version(query, io, wish, &chosen->name.version, error));
-    chosen->is_current = wish->from.length > 0 && str_equal(wish->from, chosen->name.version);
     TRY(choose_full(query, io, wish, chosen, error));
+    TRY(note_current(query, io, wish, chosen, error));
     if (wish->from.length == 0 || chosen->is_current) return STATUS_OK;
     TRY(find_patch(query, io, chosen, wish->from, &found, error));
     if (!found && !generate) chosen->wanted = chosen->name;

@@ -2,12 +2,14 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/url.h"
 #include "functions/common/respond.h"
 #include "functions/query/query.h"
 
-enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 8, ANSWER_LIMIT = 16384 };
-enum { PRESIGN_LIFE = 30 * CLOCK_MINUTE };
+enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 32, ANSWER_LIMIT = 16384 };
+/* What is answered stays where it is for longer than that: an edge keeps what is to go for a while (reconcile.h, grace). */
+enum { ANSWER_LIFE = 5 * CLOCK_MINUTE, PRESIGN_LIFE = 30 * CLOCK_MINUTE };
 
 /* One question on its way to its answer. */
 struct task {
@@ -20,8 +22,9 @@ struct task {
     const struct policy *policy;
     struct place place;
     struct chosen chosen;
+    bool is_hit;                             /* P4 */
     struct str source, address, url, sha256; /* of the answer */
-    int64_t expires;                         /* 0: it does not */
+    int64_t expires;
 };
 
 /* --- the question */
@@ -30,9 +33,7 @@ static enum status argument(const struct task *task, const char *name, struct st
 {
     struct str text;
     *value = (struct str){NULL, 0};
-    enum status status = url_argument(task->io.arena, task->request->query, str_of(name), &text, error);
-    if (status == STATUS_NOT_FOUND) return STATUS_OK;
-    TRY(status);
+    TRY(url_argument(task->io.arena, task->request->query, str_of(name), &text, error));
     ENSURE(text.length <= ARGUMENT_LONGEST, error, STATUS_INVALID, "'%s' is longer than %d bytes", name, ARGUMENT_LONGEST);
     if (text.length > 0) *value = text;
     return STATUS_OK;
@@ -113,18 +114,38 @@ static enum status answer_origin(struct task *task, struct error *error)
 
 /* --- who holds it */
 
+/* What can't be read of an edge is no reason to answer nothing: it is told of, and the edge passed by. */
 static enum status find_held(const struct task *task, const struct edge *edge, const struct held_package **found, struct error *error)
 {
     const struct held *held;
+    struct placement_app *placement = task->query->placement;
     struct package_name name = task->chosen.name;
+    bool own = edge == task->place.edge;
+    *found = NULL;
+    enum status status = own ? placement_app_held(placement, task->io, edge->id, &held, error)
+                             : placement_app_nearby(placement, task->io, edge->id, &held, error);
+    if (status == STATUS_WOULD_BLOCK) return status;
+    if (status != STATUS_OK) {
+        log_warn((struct log){0}, "edge=" STR_FMT " what it holds is not known: %s", STR_ARG(edge->id), error->text);
+        return STATUS_OK;
+    }
     edge_package(edge, &name);
-    TRY(placement_app_held(task->query->placement, task->io, edge->id, &held, error));
     *found = held_find(held, package_name_format(task->io.arena, &name));
     return STATUS_OK;
 }
 
-/* P6: the nearest other edge that holds it for sure. */
-static enum status find_nearby(struct task *task, bool *found, struct error *error)
+/* P4. */
+static enum status try_own_edge(struct task *task, bool *found, struct error *error)
+{
+    const struct held_package *held = NULL;
+    if (task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
+    *found = held != NULL;
+    if (held) answer_edge(task, task->place.edge, S("edge"), held);
+    return STATUS_OK;
+}
+
+/* P6: the nearest other edge that holds it for sure, of so many that are nearest. */
+static enum status try_nearby(struct task *task, bool *found, struct error *error)
 {
     const struct edge *edges[NEAREST_MOST];
     const struct held_package *held;
@@ -138,61 +159,70 @@ static enum status find_nearby(struct task *task, bool *found, struct error *err
     return STATUS_OK;
 }
 
-/* P5, P7, P6. */
-static enum status answer_miss(struct task *task, struct error *error)
+/* A HEAD is somebody's who wants to know whether we are there. */
+static bool is_counted(const struct task *task)
 {
-    const struct held_package *held = NULL;
-    bool placed, found = false;
-    TRY(query_trigger(task->query, task->io, &task->place, &task->chosen.wanted, &placed, error));
-    if (placed && task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
-    if (held) {
-        answer_edge(task, task->place.edge, S("edge"), held);
-        return STATUS_OK;
-    }
-    TRY(find_nearby(task, &found, error));
-    return found ? STATUS_OK : answer_origin(task, error);
+    return !str_equal(task->request->method, S("HEAD"));
 }
 
-/* All that may have to wait comes before the count, since a question that would is asked again. */
-static enum status find_source(struct task *task, struct error *error)
+/* P7. What was asked for is on the edge now: it is answered, also a patch that there was none of before. */
+static enum status trigger(struct task *task, bool *placed, struct error *error)
 {
     const struct held_package *held = NULL;
-    TRY(query_may_count(task->query, task->io, error));
-    if (task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
-    if (held)
-        answer_edge(task, task->place.edge, S("edge"), held);
-    else
-        TRY(answer_miss(task, error));
-    struct str package = package_name_format(task->io.arena, held ? &task->chosen.name : &task->chosen.wanted);
-    return query_count(task->query, task->io, &task->place, package, held != NULL, error);
+    struct chosen *chosen = &task->chosen;
+    uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
+    if (!is_counted(task)) return STATUS_OK;
+    TRY(query_trigger(task->query, task->io, &task->place, &chosen->wanted, size, placed, error));
+    if (!*placed) return STATUS_OK;
+    chosen->name = chosen->wanted;
+    TRY(find_held(task, task->place.edge, &held, error));
+    if (held && chosen->name.from.length > 0) chosen->size = held->size, chosen->sha256 = held->sha256;
+    return STATUS_OK;
+}
+
+/* All that may have to wait comes before the count, since a question that would is asked again. A patch that nobody made yet is what was
+ * asked for, and missed, whoever holds the full package (P5, P6). */
+static enum status find_source(struct task *task, struct error *error)
+{
+    bool stands_in = task->chosen.wanted.from.length > task->chosen.name.from.length, found, placed = false;
+    if (is_counted(task)) TRY(query_may_count(task->query, task->io, error));
+    TRY(try_own_edge(task, &found, error));
+    task->is_hit = found && !stands_in;
+    if (!task->is_hit) {
+        TRY(trigger(task, &placed, error));
+        if (placed) TRY(try_own_edge(task, &found, error));
+        if (!found) TRY(try_nearby(task, &found, error));
+        if (!found) TRY(answer_origin(task, error));
+    }
+    if (is_counted(task))
+        query_count(task->query, task->io, &task->place, package_name_format(task->io.arena, &task->chosen.wanted), task->is_hit);
+    return STATUS_OK;
 }
 
 /* --- the answer */
 
-static void add_text(struct buf *out, const char *name, struct str value)
+static void add_text(struct buf *out, struct str name, struct str value)
 {
-    buf_printf(out, "\"%s\":", name);
+    buf_add(out, name);
     if (value.length > 0)
         buf_add_json(out, value);
     else
         buf_add(out, S("null"));
-    buf_add_byte(out, ',');
 }
 
 static struct str answer_json(const struct task *task)
 {
     struct arena *arena = task->io.arena;
     struct buf out = buf_in(arena, ANSWER_LIMIT);
-    buf_add(&out, S("{"));
-    add_text(&out, "address", task->address);
-    add_text(&out, "url", task->url);
-    add_text(&out, "source", task->source);
-    add_text(&out, "package", package_name_format(arena, &task->chosen.name));
-    add_text(&out, "kind", task->chosen.name.from.length > 0 ? S("patch") : S("full"));
-    buf_printf(&out, "\"size\":%llu,", (unsigned long long)task->chosen.size);
-    add_text(&out, "sha256", task->sha256);
-    add_text(&out, "expires", task->expires > 0 ? clock_format_time(arena, task->expires) : (struct str){NULL, 0});
-    out.length--;
+    add_text(&out, S("{\"address\":"), task->address);
+    add_text(&out, S(",\"url\":"), task->url);
+    add_text(&out, S(",\"source\":"), task->source);
+    add_text(&out, S(",\"package\":"), package_name_format(arena, &task->chosen.name));
+    add_text(&out, S(",\"kind\":"), task->chosen.name.from.length > 0 ? S("patch") : S("full"));
+    buf_add(&out, S(",\"size\":"));
+    buf_add_u64(&out, task->chosen.size);
+    add_text(&out, S(",\"sha256\":"), task->sha256);
+    add_text(&out, S(",\"expires\":"), clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
     buf_add(&out, S("}\n"));
     return buf_str(&out);
 }
@@ -202,7 +232,7 @@ static struct str note_sample(const struct task *task)
 {
     struct samples *samples = task->query->samples;
     struct str id = samples_new_id(samples, task->io.arena);
-    enum sample_placed placed = str_equal(task->source, S("edge")) ? SAMPLE_HIT : task->place.edge ? SAMPLE_MISS : SAMPLE_NO_EDGE;
+    enum sample_placed placed = task->is_hit ? SAMPLE_HIT : task->place.edge ? SAMPLE_MISS : SAMPLE_NO_EDGE;
     if (task->place.lan.length > 0)
         samples_query(samples, id, clock_now(), placed, task->place.lan, package_name_format(task->io.arena, &task->chosen.wanted));
     return id;
@@ -218,12 +248,12 @@ static enum status answer(struct task *task, struct lc_call *call, struct lc_res
     TRY(query_choose(task->query, task->io, &task->wish, task->policy->generate_patches, &task->chosen, error));
     lc_header_add(call->arena, &response->headers, S("Cache-Control"), S("no-store"));
     if (task->chosen.is_current) {
-        response->status = 204; /* the device has what it asks for */
+        response->status = 204; /* there is nothing newer */
         return STATUS_OK;
     }
     TRY(find_source(task, error));
     lc_header_add(call->arena, &response->headers, S("Content-Type"), S("application/json"));
-    lc_header_add(call->arena, &response->headers, S("Pakhus-Query"), note_sample(task));
+    if (is_counted(task)) lc_header_add(call->arena, &response->headers, S("Pakhus-Query"), note_sample(task));
     response->body = answer_json(task);
     return STATUS_OK;
 }
@@ -232,7 +262,8 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
 {
     struct query *query = state;
     struct error error;
-    struct task task = {.query = query, .io = app_io(query->placement->app, call), .request = request};
+    struct task task = {
+        .query = query, .io = app_io(query->placement->app, call), .request = request, .expires = clock_now() + ANSWER_LIFE};
     if (str_equal(request->path, S("/query/result"))) return query_result(query, call, request, response);
     if (!str_equal(request->path, S("/query"))) return respond_problem(call, response, 404, "not-found", "there is nothing here");
     if (!respond_allows_reading(call, request, response)) return STATUS_OK;
@@ -265,6 +296,7 @@ static enum status init(void **state, struct error *error)
     query->placement = placement;
     TRY(read_settings(query, error));
     query->apps = query_apps(placement->app);
+    query_open_triggers(query);
     TRY(query_open_counting(query, error));
     *state = query;
     return STATUS_OK;

@@ -6,16 +6,18 @@
 #include "lib/placement/evaluate_internal.h"
 #include "lib/placement/lan.h"
 #include "lib/placement/reconcile.h"
+#include "lib/placement/samples.h"
 
 enum { LINES_LIMIT = 256 << 20, LINES_FLUSH = 4 << 20 };
 
 /* --- which edges, which LANs */
 
-/* An edge whose turn it is, and what its LANs asked for: by (LAN, package) the misses over the placing rule's spans, then the hits over the
- * evicting rule's. */
+/* An edge whose turn it is, and what its LANs asked for: by (LAN, package) the misses over the placing rule's spans, then the hits and the
+ * misses over the evicting rule's. */
 struct site {
     const struct edge *edge;
     struct cells demand;
+    struct held held; /* where eviction is asked */
 };
 struct reading {
     struct job *job;
@@ -34,19 +36,35 @@ static bool is_due(const struct job *job, const struct edge *edge, unsigned part
     return lan_part(edge->lans[0]) == part;
 }
 
-static void choose_sites(struct reading *reading)
+/* A row that makes no sense is for a person to look at: the other edges go on. */
+static void pass_over(struct job *job, const struct edge *edge, const struct error *error)
+{
+    log_warn((struct log){0}, "edge=" STR_FMT " is passed over: %s", STR_ARG(edge->id), error->text);
+    job->result->failed++;
+}
+
+static enum status choose_sites(struct reading *reading, struct error *error)
 {
     const struct registry *registry = reading->job->how->registry;
-    struct arena *arena = reading->job->io.arena;
+    struct job *job = reading->job;
+    struct arena *arena = job->io.arena;
     reading->sites = arena_array(arena, registry->edge_count, sizeof *reading->sites);
     reading->of_edges = arena_array(arena, registry->edge_count, sizeof *reading->of_edges);
     for (size_t i = 0; i < registry->edge_count; i++) {
         const struct edge *edge = &registry->edges[i];
-        if (!is_due(reading->job, edge, reading->part)) continue;
-        struct site *site = &reading->sites[reading->site_count++];
-        *site = (struct site){edge, {.arena = arena, .width = reading->job->places + reading->job->evicts}};
+        if (!is_due(job, edge, reading->part)) continue;
+        struct site *site = &reading->sites[reading->site_count];
+        *site = (struct site){.edge = edge, .demand = {.arena = arena, .width = job->counts}};
+        enum status status = job->evict ? held_load(job->how->store, job->io, edge->id, 0, &site->held, error) : STATUS_OK;
+        if (status == STATUS_CORRUPT) {
+            pass_over(job, edge, error);
+            continue;
+        }
+        TRY(status);
         reading->of_edges[i] = site;
+        reading->site_count++;
     }
+    return STATUS_OK;
 }
 
 /* NULL: no edge serves it. */
@@ -68,7 +86,7 @@ static struct site *site_of(const struct reading *reading, const struct edge *ed
 static enum status look_at_lone(struct reading *reading, const struct demand_row *row, struct error *error)
 {
     struct job *job = reading->job;
-    if (!job->place || job->trigger || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
+    if (!job->place || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
     struct candidate candidate = {.package = row->package,
                                   .lan = row->lan,
                                   .misses = row->misses,
@@ -92,7 +110,28 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
     edge_package(edge, &name);
     uint64_t *counts = cells_of(&site->demand, row->lan, package_name_format(job->io.arena, &name));
     for (unsigned i = 0; i < job->places; i++) cells_add(&counts[i], row->misses[i]);
-    for (unsigned i = 0; i < job->evicts; i++) cells_add(&counts[job->places + i], row->hits[job->places + i]);
+    for (unsigned i = job->places; i < job->places + job->evicts; i++) {
+        cells_add(&counts[i], row->hits[i]);
+        cells_add(&counts[job->evicts + i], row->misses[i]);
+    }
+    return STATUS_OK;
+}
+
+/* A trigger asks about its edge's LANs only. Sums of another policy's spans, published this moment, say nothing. */
+static enum status read_sums(struct reading *reading, struct error *error)
+{
+    struct job *job = reading->job;
+    const struct registry *registry = job->how->registry;
+    const struct triggering *trigger = job->trigger;
+    const struct demand_sums *sums;
+    for (size_t i = 0; i < registry->served_count; i++) {
+        const struct registry_served *served = &registry->served[i];
+        bool again = i > 0 && str_equal(served[-1].lan, served->lan); /* listed by its network and by its code */
+        if (again || !site_of(reading, served->edge)) continue;
+        TRY(trigger->sums(trigger->context, job->io, lan_part(served->lan), &sums, error));
+        if (sums->span_count != job->places + job->evicts) continue;
+        TRY(demand_sums_each(sums, served->lan, note_row, reading, error));
+    }
     return STATUS_OK;
 }
 
@@ -102,7 +141,7 @@ static enum status read_parts(struct reading *reading, struct error *error)
     struct job *job = reading->job;
     bool needed[LAN_PARTS] = {false};
     const struct registry *registry = job->how->registry;
-    needed[reading->part] = reading->site_count > 0 || (job->place && !job->trigger);
+    needed[reading->part] = reading->site_count > 0 || job->place;
     for (size_t i = 0; i < registry->served_count; i++)
         if (site_of(reading, registry->served[i].edge)) needed[lan_part(registry->served[i].lan)] = true;
     for (unsigned part = 0; part < LAN_PARTS; part++) {
@@ -117,20 +156,22 @@ static enum status read_parts(struct reading *reading, struct error *error)
 struct choice {
     struct job *job;
     const struct edge *edge;
-    struct cells packages; /* as in site.demand, of the LAN that asks most; hits of all; then 1 + the number of that LAN's pair */
+    struct cells
+        packages; /* as in site.demand, but misses of the LAN that asks most, the rest of all; then 1 + the number of that LAN's pair */
     struct cells *demand;
+    const struct held *held;
     struct wanted wanted;
     struct candidate *candidates;
     size_t count;
 };
 
-/* What a query counted and did not write yet is the current window's. */
-static void add_unflushed(struct choice *choice)
+/* What a query counted since is the current window's. */
+static void add_missing(struct choice *choice)
 {
     const struct triggering *trigger = choice->job->trigger;
     if (!trigger) return;
     uint64_t *counts = cells_of(choice->demand, trigger->lan, trigger->package);
-    cells_add(&counts[0], trigger->unflushed);
+    cells_add(&counts[0], trigger->missing);
 }
 
 static bool asks_more(const struct policy_place *place, const uint64_t *a, const uint64_t *b)
@@ -144,8 +185,8 @@ static void join_lans(struct choice *choice)
     const struct job *job = choice->job;
     for (size_t i = 0; i < choice->demand->count; i++) {
         const struct cells_pair *pair = &choice->demand->pairs[i];
-        uint64_t *joined = cells_of(&choice->packages, S(""), pair->package), *number = &joined[job->places + job->evicts];
-        for (unsigned e = 0; e < job->evicts; e++) cells_add(&joined[job->places + e], pair->counts[job->places + e]);
+        uint64_t *joined = cells_of(&choice->packages, S(""), pair->package), *number = &joined[job->counts];
+        for (unsigned c = job->places; c < job->counts; c++) cells_add(&joined[c], pair->counts[c]);
         if (*number > 0 && !asks_more(&job->how->policy->place, pair->counts, joined)) continue;
         memcpy(joined, pair->counts, job->places * sizeof *joined);
         *number = i + 1;
@@ -166,12 +207,21 @@ static enum status ask_size(struct choice *choice, struct str package, bool *pub
         TRY(package_name_parse(package, &name, error));
         enum status status = job->how->facts(job->how->context, job->io, &name, &facts, error);
         if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        known[0] = status == STATUS_OK ? KNOWN : NOT_PUBLISHED;
+        bool there = status == STATUS_OK && package_facts_suffice(&facts, &name, job->how->policy);
+        known[0] = there ? KNOWN : NOT_PUBLISHED;
         known[1] = facts.size;
     }
     *published = known[0] == KNOWN;
     *size = known[1];
     return STATUS_OK;
+}
+
+static void note_held(const struct choice *choice, struct candidate *candidate)
+{
+    const struct job *job = choice->job;
+    const struct held_package *held = held_find(choice->held, candidate->package);
+    candidate->there = held && held->since > candidate->since ? held->since : candidate->since;
+    if (job->evict && !held) candidate->awaited = candidate->hits + job->evicts;
 }
 
 static bool is_of_interest(const struct choice *choice, const struct candidate *candidate)
@@ -187,7 +237,7 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
 {
     const struct job *job = choice->job;
     const struct wanted_package *wanted = wanted_find(&choice->wanted, pair->package);
-    uint64_t number = pair->counts[job->places + job->evicts];
+    uint64_t number = pair->counts[job->counts];
     struct candidate *candidate = &choice->candidates[choice->count];
     bool published = true;
     uint64_t size = 0;
@@ -197,6 +247,7 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
     if (wanted) {
         candidate->pending = wanted->pending;
         candidate->since = wanted->since;
+        note_held(choice, candidate);
         candidate->size = wanted->size;
     }
     if (!is_of_interest(choice, candidate)) return STATUS_OK;
@@ -238,7 +289,7 @@ static void decide(struct choice *choice)
     for (size_t i = 0; i < choice->count; i++) {
         struct candidate *candidate = &choice->candidates[i];
         bool gone = candidate->wanted && candidate->size == 0 && job->evict;
-        if (gone) candidate->decision = DECISION_EVICT;
+        if (gone) candidate->decision = DECISION_EVICT, candidate->rule = RULE_UNPUBLISHED;
         if (job->trigger && candidate->decision == DECISION_KEEP && !str_equal(candidate->package, job->trigger->package)) continue;
         count_decision(job->result, candidate->decision);
         if (candidate->decision != DECISION_NONE) job_tell(job, choice->edge->id, candidate);
@@ -252,34 +303,60 @@ static bool changes(const struct choice *choice)
     return false;
 }
 
+static void note_triggered(const struct choice *choice)
+{
+    const struct job *job = choice->job;
+    for (size_t i = 0; i < choice->count; i++) {
+        const struct candidate *candidate = &choice->candidates[i];
+        if (!str_equal(candidate->package, job->trigger->package)) continue;
+        bool placed = candidate->decision == DECISION_PLACE && !job->marks;
+        bool kept = candidate->decision == DECISION_KEEP && !candidate->pending;
+        *job->triggered = (struct triggered){candidate->decision, placed || kept, candidate->size};
+    }
+}
+
+/* Whether any LAN's demand for what was missed passes at all: most does not, and nothing else has to be looked at. */
+static bool passes(const struct choice *choice)
+{
+    const struct job *job = choice->job;
+    for (size_t i = 0; i < choice->demand->count; i++) {
+        const struct cells_pair *pair = &choice->demand->pairs[i];
+        if (!str_equal(pair->package, job->trigger->package)) continue;
+        if (policy_places(&job->how->policy->place, 0, true, pair->counts) != RULE_NONE) return true;
+    }
+    return false;
+}
+
 static enum status decide_site(struct job *job, struct site *site, struct error *error)
 {
-    struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand};
-    choice.packages = (struct cells){.arena = job->io.arena, .width = job->places + job->evicts + 1};
+    struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand, .held = &site->held};
+    choice.packages = (struct cells){.arena = job->io.arena, .width = job->counts + 1};
+    add_missing(&choice);
+    if (job->trigger && !passes(&choice)) return STATUS_OK;
     TRY(wanted_load(job->how->store, job->io, site->edge->id, 0, &choice.wanted, error));
-    add_unflushed(&choice);
+    if (job->trigger) job->marks = job->trigger->mark_first && !wanted_find(&choice.wanted, job->trigger->package);
     join_lans(&choice);
     TRY(make_candidates(&choice, error));
     decide(&choice);
+    if (job->trigger) note_triggered(&choice);
     if (changes(&choice)) TRY(job_write_lines(job, error)); /* first: a change that nobody can explain is worse than one said twice */
+    if (job->trigger) job->lines.length = 0;                /* that nothing changed is no news at every miss */
     return job_apply(job, site->edge, choice.candidates, choice.count, error);
 }
 
-/* A row that makes no sense is for a person to look at: the other edges go on. */
 static enum status decide_or_pass_over(struct job *job, struct site *site, struct error *error)
 {
     enum status status = decide_site(job, site, error);
     if (status != STATUS_CORRUPT) return status;
-    log_warn((struct log){0}, "edge=" STR_FMT " is passed over: %s", STR_ARG(site->edge->id), error->text);
-    job->result->failed++;
+    pass_over(job, site->edge, error);
     return STATUS_OK;
 }
 
 static enum status run_part(struct job *job, unsigned part, struct error *error)
 {
     struct reading reading = {.job = job, .part = part};
-    choose_sites(&reading);
-    TRY(read_parts(&reading, error));
+    TRY(choose_sites(&reading, error));
+    TRY(job->trigger ? read_sums(&reading, error) : read_parts(&reading, error));
     for (size_t i = 0; i < reading.site_count; i++) {
         TRY(decide_or_pass_over(job, &reading.sites[i], error));
         if (job->lines.length > LINES_FLUSH) TRY(job_write_lines(job, error));
@@ -288,15 +365,6 @@ static enum status run_part(struct job *job, unsigned part, struct error *error)
 }
 
 /* --- all */
-
-static void set_spans(struct job *job)
-{
-    const struct evaluation *how = job->how;
-    struct span evict[POLICY_WINDOWS_MAXIMUM + 1];
-    job->places = policy_place_spans(how->policy, how->now, job->spans);
-    job->evicts = policy_evict_spans(how->policy, how->now, evict);
-    memcpy(job->spans + job->places, evict, job->evicts * sizeof *evict);
-}
 
 static enum status run_in_own_memory(struct job *job, unsigned part, struct error *error)
 {
@@ -309,15 +377,26 @@ static enum status run_in_own_memory(struct job *job, unsigned part, struct erro
     return status;
 }
 
+/* What nobody looks at any more goes: also samples, which calibrate may never be told to apply. */
+static enum status drop(const struct job *job, int64_t horizon, struct error *error)
+{
+    TRY(demand_drop(job->how->store, job->io, horizon, error));
+    return samples_drop(job->how->store, job->io, horizon - SAMPLE_SKEW, error);
+}
+
+/* Who asks what will be throws nothing away. */
 static enum status fold(const struct job *job, unsigned part, struct error *error)
 {
     if (job->how->dry_run || !job->place || job->trigger) return STATUS_OK;
-    return demand_fold(job->how->store, job->io, part, policy_horizon(job->how->policy, job->how->now), job->how->now, error);
+    int64_t now = job->how->now < clock_now() ? job->how->now : clock_now(), horizon = policy_horizon(job->how->policy, now);
+    if (part == 0) TRY(drop(job, horizon, error)); /* of all parts */
+    return demand_fold(job->how->store, job->io, part, horizon, now, error);
 }
 
 static enum status run(struct job *job, struct error *error)
 {
-    set_spans(job);
+    job->evicts = policy_spans(job->how->policy, job->how->now, job->spans, &job->places) - job->places;
+    job->counts = job->places + 2 * job->evicts;
     job->sizes = (struct cells){.arena = job->io.arena, .width = 2};
     for (unsigned part = 0; part < LAN_PARTS; part++) {
         if (job->how->part >= 0 && (unsigned)job->how->part != part) continue;
@@ -339,20 +418,19 @@ enum status placement_evict(const struct evaluation *how, struct io io, struct e
     return run(&job, error);
 }
 
-enum status placement_trigger(const struct evaluation *how, struct io io, const struct triggering *trigger, enum decision_kind *decision,
+enum status placement_trigger(const struct evaluation *how, struct io io, const struct triggering *trigger, struct triggered *triggered,
                               struct error *error)
 {
     struct evaluation one = *how;
     struct evaluation_result result = {0};
     struct triggering normal = *trigger;
     struct package_name name;
+    *triggered = (struct triggered){.decision = DECISION_NONE};
     TRY(package_name_parse(trigger->package, &name, error));
     edge_package(trigger->edge, &name);
     normal.package = package_name_format(io.arena, &name);
     one.edge = trigger->edge->id;
     one.part = (int)lan_part(trigger->edge->lans[0]);
-    struct job job = {.how = &one, .io = io, .place = true, .trigger = &normal, .result = &result};
-    TRY(run(&job, error));
-    *decision = result.placed ? DECISION_PLACE : result.kept ? DECISION_KEEP : result.no_room ? DECISION_NO_ROOM : DECISION_NONE;
-    return STATUS_OK;
+    struct job job = {.how = &one, .io = io, .place = true, .trigger = &normal, .triggered = triggered, .result = &result};
+    return run(&job, error);
 }

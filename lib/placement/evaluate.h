@@ -5,6 +5,7 @@
 #define PLACEMENT_EVALUATE_H
 
 #include "lib/placement/decide.h"
+#include "lib/placement/demand_sums.h"
 #include "lib/placement/name.h"
 #include "lib/placement/registry.h"
 #include "lib/placement/state.h"
@@ -15,6 +16,11 @@ struct package_facts {
     uint64_t size;
     struct str sha256;
 };
+/* A patch that nobody made has no digest, and is none where the policy makes no patches. */
+static inline bool package_facts_suffice(const struct package_facts *facts, const struct package_name *name, const struct policy *policy)
+{
+    return name->from.length == 0 || facts->sha256.length > 0 || policy->generate_patches;
+}
 typedef enum status package_facts_fn(void *context, struct io, const struct package_name *, struct package_facts *, struct error *);
 
 struct evaluation {
@@ -39,15 +45,21 @@ struct evaluation_result {
 enum status placement_evaluate(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 enum status placement_evict(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 
-/* One package on one edge, after a miss that passes a rule (P7): makes it wanted, or `pending`. Asks the counts in the store, so what an
- * instance of query has not written is added: `unflushed` misses of `lan`. DECISION_NONE: it passes no rule; DECISION_KEEP: it is wanted
- * already. */
+/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. */
 struct triggering {
     const struct edge *edge;
     struct str lan, package;
-    uint64_t unflushed;
-    bool pending;
+    uint64_t missing; /* misses that are not in the sums */
+    bool mark_first;  /* "pending": marked at first, wanted when it is triggered again */
+    /* The sums of a part, over the spans of evaluation.policy: placing, then evicting. */
+    enum status (*sums)(void *context, struct io, unsigned part, const struct demand_sums **, struct error *);
+    void *context;
 };
-enum status placement_trigger(const struct evaluation *, struct io, const struct triggering *, enum decision_kind *, struct error *);
+struct triggered {
+    enum decision_kind decision; /* DECISION_NONE: it passes no rule; DECISION_KEEP: it is wanted, or marked, already */
+    bool wanted;                 /* from now on, not only marked */
+    uint64_t size;               /* bytes; of a patch that nobody made yet an estimate */
+};
+enum status placement_trigger(const struct evaluation *, struct io, const struct triggering *, struct triggered *, struct error *);
 
 #endif

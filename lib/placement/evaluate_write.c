@@ -24,7 +24,7 @@ static void add_text(struct buf *out, const char *name, struct str value)
 }
 
 /* {"time":"…","edge":"shop-1","lan":"192.168.0.0/24","package":"APP1/2.0","decision":"place","rule":"t1","size":…,"misses":[…],"hits":[…]}:
- * the current window first. */
+ * the current window first; "awaited" are misses over the evicting rule's windows of what is wanted and has not come. */
 static void write_line(struct buf *out, const struct job *job, struct str edge, const struct candidate *candidate)
 {
     buf_add(out, S("{\"time\":"));
@@ -38,6 +38,7 @@ static void write_line(struct buf *out, const struct job *job, struct str edge, 
     buf_add_u64(out, candidate->size);
     add_counts(out, "misses", candidate->misses, job->places);
     add_counts(out, "hits", candidate->hits, job->evicts);
+    if (candidate->awaited) add_counts(out, "awaited", candidate->awaited, job->evicts);
     buf_add(out, S("}\n"));
 }
 
@@ -119,7 +120,6 @@ static struct str digest_of(const struct change *change, struct arena *arena, co
 /* What has been placed meanwhile by another evaluation takes room too: what does not fit any more waits for the next one. */
 static void put_on(const struct change *change, struct arena *arena, struct wanted *wanted, uint64_t used)
 {
-    bool pending = change->job->trigger && change->job->trigger->pending;
     const struct wanted known = *wanted; /* what comes behind it is not in order */
     for (size_t i = 0; i < change->count; i++) {
         const struct candidate *candidate = &change->candidates[i];
@@ -128,7 +128,7 @@ static void put_on(const struct change *change, struct arena *arena, struct want
         wanted->items[wanted->count] = (struct wanted_package){.package = candidate->package,
                                                                .since = change->job->how->now,
                                                                .reason = candidate->rule,
-                                                               .pending = pending,
+                                                               .pending = change->job->marks,
                                                                .size = candidate->size,
                                                                .sha256 = digest_of(change, arena, candidate)};
         wanted->count++;

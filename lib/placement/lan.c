@@ -100,6 +100,13 @@ enum status network_of(struct str ip, struct str text, struct network *network, 
     return STATUS_OK;
 }
 
+struct network network_at(const struct address *address, unsigned prefix)
+{
+    struct network network = {*address, prefix};
+    mask(&network.address, prefix);
+    return network;
+}
+
 bool network_contains(const struct network *network, const struct address *address)
 {
     if (network->address.v6 != address->v6) return false;
@@ -111,6 +118,16 @@ bool network_contains(const struct network *network, const struct address *addre
 bool network_equal(const struct network *a, const struct network *b)
 {
     return a->prefix == b->prefix && network_contains(a, &b->address);
+}
+
+bool address_is_public(const struct address *address)
+{
+    static const char *const others[] = {"10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
+                                         "169.254.0.0/16", "0.0.0.0/8",     "fc00::/7",       "fe80::/10",     "::/127"};
+    struct network network;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (network_parse(str_of(others[i]), &network) && network_contains(&network, address)) return false;
+    return true;
 }
 
 struct str network_format(struct arena *arena, const struct network *network)

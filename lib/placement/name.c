@@ -4,6 +4,18 @@
 
 enum { FILE_NAME_LIMIT = 1024 };
 
+/* from..to, at the last two dots: as the keys of patches are taken apart. */
+static bool cut_versions(struct str *from, struct str *version)
+{
+    const struct str whole = *version;
+    size_t at = whole.length;
+    while (at >= 2 && !(whole.data[at - 1] == '.' && whole.data[at - 2] == '.')) at--;
+    if (at < 2) return false;
+    *from = str_first(whole, at - 2);
+    *version = str_from(whole, at);
+    return true;
+}
+
 enum status package_name_parse(struct str text, struct package_name *out, struct error *error)
 {
     struct str rest = text;
@@ -11,12 +23,7 @@ enum status package_name_parse(struct str text, struct package_name *out, struct
     name.version = str_cut(&rest, '/');
     bool has_channel = rest.data != NULL;
     name.channel = str_cut(&rest, '/');
-    size_t dots = str_find_str(name.version, S(".."));
-    bool is_patch = dots < name.version.length;
-    if (is_patch) {
-        name.from = str_first(name.version, dots);
-        name.version = str_from(name.version, dots + 2);
-    }
+    bool is_patch = cut_versions(&name.from, &name.version);
     bool right = str_is_id(name.app) && str_is_id(name.version) && !rest.data && (!is_patch || str_is_id(name.from)) &&
                  (!has_channel || (str_is_id(name.channel) && !is_patch));
     ENSURE(right, error, STATUS_INVALID, "'" STR_FMT "' is no package: app/version, app/version/channel or app/from..to",

@@ -9,7 +9,7 @@ static const uint64_t COUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree
 
 static const char *const trigger_names[] = {"immediate", "background", "pending", NULL};
 static const char *const patch_names[] = {"generate", "full", NULL};
-static const char *const rule_names[] = {"none", "t1", "m-of-M", "confidence", "trigger", "room", NULL};
+static const char *const rule_names[] = {"none", "t1", "m-of-M", "confidence", "trigger", "room", "faded", "unpublished", NULL};
 
 const char *policy_rule_name(enum policy_rule rule)
 {

@@ -1,6 +1,5 @@
 #include "lib/placement/registry.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -108,12 +107,6 @@ static void parse_lans(struct arena *arena, struct registry *registry)
     if (registry->lan_count > 0) qsort(registry->lans, registry->lan_count, sizeof *registry->lans, by_code);
 }
 
-static const struct lan_entry *lan_by_code(const struct registry *registry, struct str code)
-{
-    const struct lan_entry sought = {.code = code};
-    return registry->lan_count > 0 ? bsearch(&sought, registry->lans, registry->lan_count, sizeof sought, by_code) : NULL;
-}
-
 static int by_lan(const void *a, const void *b)
 {
     const struct registry_served *one = a, *other = b;
@@ -135,19 +128,6 @@ static void index_texts(struct arena *arena, struct registry *registry)
     if (registry->lan_count > 0) qsort(registry->lans_by_text, registry->lan_count, sizeof *registry->lans_by_text, by_text);
 }
 
-static const struct lan_entry *lan_by_text(const struct registry *registry, struct str lan)
-{
-    size_t low = 0, high = registry->lan_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (str_compare(registry->lans_by_text[middle]->lan, lan) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < registry->lan_count && str_equal(registry->lans_by_text[low]->lan, lan) ? registry->lans_by_text[low] : NULL;
-}
-
 static void index_lans(struct arena *arena, struct registry *registry)
 {
     size_t most = 0;
@@ -156,7 +136,7 @@ static void index_lans(struct arena *arena, struct registry *registry)
     for (size_t e = 0; e < registry->edge_count; e++) {
         const struct edge *edge = &registry->edges[e];
         for (size_t i = 0; i < edge->lan_count; i++) {
-            const struct lan_entry *entry = str_starts(edge->lans[i], S("@")) ? lan_by_code(registry, str_from(edge->lans[i], 1)) : NULL;
+            const struct lan_entry *entry = str_starts(edge->lans[i], S("@")) ? registry_lan(registry, str_from(edge->lans[i], 1)) : NULL;
             registry->served[registry->served_count++] = (struct registry_served){edge->lans[i], edge};
             if (entry && !str_equal(entry->lan, edge->lans[i]))
                 registry->served[registry->served_count++] = (struct registry_served){entry->lan, edge};
@@ -291,7 +271,7 @@ enum status registry_remove_lan(struct store *store, struct io io, struct str co
     return remove_entry(store, io, "LAN", code, arena_join(io.arena, S("lans/"), code, S(".json")), error);
 }
 
-/* --- finding */
+/* --- by id, code, LAN */
 
 const struct edge *registry_edge(const struct registry *registry, struct str id)
 {
@@ -307,127 +287,8 @@ const struct edge *registry_edge_of(const struct registry *registry, struct str 
     return found ? found->edge : NULL;
 }
 
-static bool is_caller(const struct edge *edge, const struct address *caller)
+const struct lan_entry *registry_lan(const struct registry *registry, struct str code)
 {
-    for (size_t i = 0; i < edge->egress_count; i++)
-        if (network_contains(&edge->egress[i], caller)) return true;
-    return false;
-}
-
-static bool has_network(const struct edge *edge, const struct network *network)
-{
-    for (size_t i = 0; i < edge->network_count; i++)
-        if (network_equal(&edge->networks[i], network)) return true;
-    return false;
-}
-
-/* The edge that serves the network and lists the caller; else, with an empty site, the only one that serves it; else none. */
-static const struct edge *edge_by_network(const struct registry *registry, const struct network *network, struct str caller)
-{
-    const struct edge *only = NULL;
-    struct address address;
-    size_t count = 0;
-    bool has_caller = address_parse(caller, &address);
-    for (size_t i = 0; i < registry->edge_count; i++) {
-        const struct edge *edge = &registry->edges[i];
-        if (!has_network(edge, network)) continue;
-        if (has_caller && is_caller(edge, &address)) return edge;
-        if (edge->site.length > 0) continue;
-        only = edge;
-        count++;
-    }
-    return count == 1 ? only : NULL;
-}
-
-/* The site of an edge that lists the caller, also where that edge serves another network of the shop's. */
-static struct str identity_by_caller(const struct registry *registry, struct arena *arena, struct str caller)
-{
-    struct address address;
-    if (!address_parse(caller, &address)) return (struct str){NULL, 0};
-    for (size_t i = 0; i < registry->edge_count; i++)
-        if (is_caller(&registry->edges[i], &address)) return edge_identity(arena, &registry->edges[i]);
-    return (struct str){NULL, 0};
-}
-
-static void place_at(const struct registry *registry, struct str lan, struct place *place)
-{
-    const struct lan_entry *entry = lan_by_text(registry, lan);
-    place->lan = lan;
-    if (!place->edge) place->edge = registry_edge_of(registry, lan);
-    place->registered = place->edge || entry;
-    if (entry) place->location = entry->location;
-    if (entry && entry->region.length > 0) place->region = entry->region;
-    if (!place->edge) return;
-    if (place->edge->location.known) place->location = place->edge->location;
-    if (place->edge->region.length > 0) place->region = place->edge->region;
-}
-
-enum status registry_find(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place,
-                          struct error *error)
-{
-    struct network network;
-    *place = (struct place){.region = where->region};
-    if (where->code.length > 0) {
-        const struct lan_entry *entry = lan_by_code(registry, where->code);
-        struct str bare = arena_join(arena, S("@"), where->code);
-        place->edge = registry_edge_of(registry, bare); /* an edge may list the code of a LAN that has a network too */
-        ENSURE(entry || place->edge, error, STATUS_INVALID, "there is no LAN with the code '" STR_FMT "'", STR_ARG(where->code));
-        place_at(registry, entry ? entry->lan : bare, place);
-        return STATUS_OK;
-    }
-    if (where->ip.length == 0 && where->mask.length == 0) return STATUS_OK;
-    TRY(network_of(where->ip, where->mask, &network, error));
-    struct str identity = where->site;
-    if (identity.length == 0) {
-        place->edge = edge_by_network(registry, &network, where->caller);
-        identity = place->edge ? edge_identity(arena, place->edge) : identity_by_caller(registry, arena, where->caller);
-    }
-    place_at(registry, lan_format(arena, identity, &network), place);
-    return STATUS_OK;
-}
-
-/* --- nearness */
-
-double location_distance(const struct location *a, const struct location *b)
-{
-    static const double radians = 3.14159265358979323846 / 180, earth = 6371.0088;
-    double dlat = (b->latitude - a->latitude) * radians, dlon = (b->longitude - a->longitude) * radians;
-    double h = sin(dlat / 2) * sin(dlat / 2) + cos(a->latitude * radians) * cos(b->latitude * radians) * sin(dlon / 2) * sin(dlon / 2);
-    return 2 * earth * asin(sqrt(h > 1 ? 1 : h));
-}
-
-struct near {
-    const struct edge *edge;
-    double distance;
-};
-
-static double distance_to(const struct place *place, const struct edge *edge)
-{
-    static const double same_region = 1e6, elsewhere = 1e7; /* further than any distance on earth */
-    if (place->location.known && edge->location.known) return location_distance(&place->location, &edge->location);
-    return place->region.length > 0 && str_equal(place->region, edge->region) ? same_region : elsewhere;
-}
-
-static int by_distance(const void *a, const void *b)
-{
-    const struct near *one = a, *other = b;
-    if (one->distance != other->distance) return one->distance < other->distance ? -1 : 1;
-    return str_compare(one->edge->id, other->edge->id);
-}
-
-size_t registry_nearest(const struct registry *registry, struct arena *arena, const struct place *place, const struct edge **edges,
-                        size_t most)
-{
-    static const double beyond = 1e7;
-    struct near *all = arena_array(arena, registry->edge_count, sizeof *all);
-    size_t count = 0;
-    for (size_t i = 0; i < registry->edge_count; i++) {
-        const struct edge *edge = &registry->edges[i];
-        double distance = distance_to(place, edge);
-        if (edge != place->edge && distance < beyond) all[count++] = (struct near){edge, distance};
-    }
-    if (count > 0) qsort(all, count, sizeof *all, by_distance);
-    if (count > most) count = most;
-    for (size_t i = 0; i < count; i++) edges[i] = all[i].edge;
-    return count;
+    const struct lan_entry sought = {.code = code};
+    return registry->lan_count > 0 ? bsearch(&sought, registry->lans, registry->lan_count, sizeof sought, by_code) : NULL;
 }

@@ -74,7 +74,9 @@ enum status registry_remove_edge(struct store *, struct io, struct str id, struc
 enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);
 enum status registry_remove_lan(struct store *, struct io, struct str code, struct error *);
 
-const struct edge *registry_edge(const struct registry *, struct str id); /* NULL: unknown */
+/* NULL: unknown. */
+const struct edge *registry_edge(const struct registry *, struct str id);
+const struct lan_entry *registry_lan(const struct registry *, struct str code);
 const struct edge *registry_edge_of(const struct registry *, struct str lan);
 
 /* What a query says of where it comes from; each may be empty. */
@@ -91,7 +93,9 @@ struct place {
     struct str region;
 };
 /* By code; else by given site; else by the egress address that the caller has; else with an empty site (Readings). Where edges of an empty
- * site share a network and none lists the caller, it belongs to none of them. STATUS_INVALID for a malformed address or mask, a mask with
+ * site share a network and none lists the caller, it belongs to none of them. A query with neither address nor mask: the LAN of the site's
+ * or the caller's edge that the caller is in, or that edge's first; without an edge the caller's public address is the LAN (/32; IPv6 /64).
+ * STATUS_INVALID for a malformed address or mask, a mask with
  * holes, an unknown code. */
 enum status registry_find(const struct registry *, struct arena *, const struct whereabouts *, struct place *, struct error *);
 

@@ -94,6 +94,20 @@ static void sum_up(struct arena *arena, struct trace *trace)
     }
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const struct trace_request *one = a, *other = b;
+    if (one->time != other->time) return one->time < other->time ? -1 : 1;
+    if (one->lan != other->lan) return one->lan < other->lan ? -1 : 1;
+    return one->object < other->object ? -1 : one->object > other->object;
+}
+
+void trace_finish(struct arena *arena, struct trace *trace)
+{
+    if (trace->count > 0) qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
+    sum_up(arena, trace);
+}
+
 /* --- reading */
 
 static struct str next_field(struct str *rest)
@@ -210,14 +224,6 @@ static bool pick_release(struct week *week, struct trace_request *request)
     return request->time < WEEK_DAYS * (int64_t)CLOCK_DAY;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    const struct trace_request *one = a, *other = b;
-    if (one->time != other->time) return one->time < other->time ? -1 : 1;
-    if (one->lan != other->lan) return one->lan < other->lan ? -1 : 1;
-    return one->object < other->object ? -1 : one->object > other->object;
-}
-
 /* Objects: full package and patch of each app, then those of the new versions. A patch has a tenth of its package. */
 static uint64_t *make_sizes(struct arena *arena, struct week *week)
 {
@@ -246,6 +252,5 @@ void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct t
         }
         add_request(&builder, request, sizes[request.object]);
     }
-    qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
-    sum_up(arena, trace);
+    trace_finish(arena, trace);
 }

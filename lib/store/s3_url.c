@@ -8,9 +8,9 @@
 static enum status parameter(struct arena *arena, const struct url *url, struct str name, struct str otherwise, struct str *value,
                              struct error *error)
 {
-    enum status status = url_argument(arena, url->query, name, value, error);
-    if (status == STATUS_NOT_FOUND) *value = otherwise;
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    TRY(url_argument(arena, url->query, name, value, error));
+    if (!value->data) *value = otherwise;
+    return STATUS_OK;
 }
 
 static enum status check_parameters(const struct url *url, struct error *error)

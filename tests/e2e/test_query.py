@@ -1,5 +1,6 @@
 """GET /query on a real server: P1 to P7."""
 
+import hashlib
 import json
 import time
 import urllib.error
@@ -7,6 +8,7 @@ import urllib.request
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -87,7 +89,9 @@ def test_p4_a_hit_is_the_first_address(field: Field, server: Program) -> None:
     status, answer = ask(server, app="APP1", **HOME)
     assert status == 200
     assert (answer["address"], answer["url"]) == ("shop-1.lan/data/share/APP1_2.0.apk", "http://shop-1.lan/data/share/APP1_2.0.apk")
-    assert (answer["source"], answer["package"], answer["kind"], answer["expires"]) == ("edge", "APP1/2.0", "full", None)
+    assert (answer["source"], answer["package"], answer["kind"]) == ("edge", "APP1/2.0", "full")
+    left = datetime.fromisoformat(answer["expires"]) - datetime.now(UTC)
+    assert timedelta(minutes=1) < left < timedelta(minutes=10)  # less than what is to go stays for
     assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (1, 0)}
 
 
@@ -117,6 +121,17 @@ def test_p1_lans_are_told_apart_by_site_code_and_egress(field: Field, servers: S
     field.edge("shop-3", ["192.168.0.0/24"], egress=["198.51.100.0/24"])
     field.holds("shop-3", "APP1/2.0")
     assert ask(untrusting, through, app="APP1", **HOME)[1]["source"] == "origin"  # a bare header moves nobody
+
+
+def test_p1_a_query_without_an_address_is_placed_by_its_caller(field: Field, server: Program) -> None:
+    assert ask(server, app="APP1")[1]["source"] == "origin"
+    assert field.counts() == {("127.0.0.1/32", "APP1/2.0"): (0, 1)}
+    field.edge("shop-1", ["192.168.0.0/24"], egress=["127.0.0.0/8"])
+    field.holds("shop-1", "APP1/2.0")
+    assert ask(server, app="APP1")[1]["address"].startswith("shop-1.lan")
+    assert ask(server, app="APP1", mask="24")[1]["source"] == "origin"  # another LAN of that shop's
+    assert field.counts()["127.0.0.0/8@192.168.0.0/24", "APP1/2.0"] == (1, 0)
+    assert field.counts()["127.0.0.0/8@127.0.0.0/24", "APP1/2.0"] == (0, 1)
 
 
 def test_p3_what_is_newest_is_said_by_the_release_or_by_the_version_code(field: Field, server: Program) -> None:
@@ -161,6 +176,16 @@ def test_p6_the_nearest_edge_that_holds_it_is_the_second_address(field: Field, s
     assert ask(server, app="APP1", **HOME)[1]["address"].startswith("far.lan")
 
 
+def test_p6_edges_that_hold_nothing_are_passed_by(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"], location=[10, 0])
+    for number in range(30):
+        field.edge(f"empty-{number}", [], location=[10, number])
+    field.edge("full", [], location=[10, 179])
+    field.holds("full", "APP1/2.0")
+    answer = ask(server, app="APP1", **HOME)[1]
+    assert (answer["source"], answer["address"]) == ("nearby", "full.lan/data/share/APP1_2.0.apk")
+
+
 def test_p6_without_a_patch_the_full_package_is_answered(field: Field, server: Program) -> None:
     field.shop.publish(apks.made("v2+v3"), "APP1", "3.0")
     field.shop.run("release", "APP1", "3.0")
@@ -169,6 +194,25 @@ def test_p6_without_a_patch_the_full_package_is_answered(field: Field, server: P
     assert field.counts() == {("192.168.0.0/24", "APP1/2.0..3.0"): (0, 1)}  # what is wanted is the patch
     assert ask(server, **{"app": "APP1", "from": "0.1"})[1]["package"] == "APP1/3.0"  # older than the catalogue
     assert ask(server, **{"app": "APP1", "from": "3.0"}) == (204, None)
+
+
+def test_who_has_a_newer_version_is_offered_no_older_one(field: Field, server: Program) -> None:
+    field.shop.publish(apks.made("older-v2"), "APP1", "1.9")
+    assert ask(server, **{"app": "APP1", "from": "1.9"})[1]["package"] == "APP1/2.0"
+    field.shop.run("release", "APP1", "1.9")  # 2.0 was withdrawn
+    assert ask(server, **{"app": "APP1", "from": "2.0"}) == (204, None)
+    assert ask(server, **{"app": "APP1", "from": "2.0", "version": "1.9"})[1]["package"] == "APP1/1.9"  # who says so gets it
+    assert ask(server, **{"app": "APP1", "from": "0.9"})[1]["package"] == "APP1/1.9"
+
+
+def test_a_head_is_answered_and_not_counted(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"])
+    field.policy(place={"t1": 0, "t2": 0, "m": 5, "window": {"last": "1d"}})
+    request = urllib.request.Request(f"{server.url}/query?{urlencode({'app': 'APP1', **HOME})}", method="HEAD")
+    with urllib.request.urlopen(request) as answer:
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+    assert field.counts() == {}
+    assert not (field.folder / "wanted").exists()
 
 
 @pytest.mark.parametrize("trigger, sources", [
@@ -193,6 +237,67 @@ def test_p7_a_miss_past_t1_triggers(trigger: str, sources: list[str], field: Fie
     assert (tmp_path / "edge/APP1_2.0.apk").exists() == (trigger == "immediate")
     field.shop.run("reconcile")
     assert ask(server, app="APP1", **HOME)[1]["source"] == "edge"
+
+
+@pytest.mark.parametrize("trigger, sources", [("immediate", ["origin"] * 2 + ["edge"] * 6), ("background", ["origin"] * 8), ("pending", ["origin"] * 8)])
+@pytest.mark.parametrize("flush", ["sync", "1h"])
+def test_p7_a_burst_past_t1_triggers_on_minio(trigger: str, sources: list[str], flush: str, minio: Minio, bucket: str, servers: Servers) -> None:
+    shop = minio_shop(minio, bucket)
+    shop.publish(apks.made("v2"), "APP1", "2.0")
+    client, store = minio.client(), minio.store(minio.bucket(f"{bucket}-edge"))
+    edge = {"edge": "shop-1", "address": "shop-1.lan", "directory": "/data", "lans": ["192.168.0.0/24"], "store": store}
+    policy = {"place": {"t1": 2, "t2": 1, "m": 5, "window": {"last": "1d"}}, "trigger": trigger}
+    client.put_object(Bucket=bucket, Key="edges/shop-1.json", Body=json.dumps(edge).encode())
+    client.put_object(Bucket=bucket, Key="policy/9999999999999999", Body=json.dumps(policy).encode())
+    server = shop.program(servers, "--public-url", "https://apps.example", "--flush", flush)
+    assert [ask(server, app="APP1", **HOME)[1]["source"] for _ in sources] == sources
+    rows = sorted(item["Key"] for item in client.list_objects_v2(Bucket=bucket, Prefix="wanted/shop-1/")["Contents"])
+    wanted = json.loads(client.get_object(Bucket=bucket, Key=rows[0])["Body"].read())
+    assert wanted["packages"]["APP1/2.0"]["state"] == "wanted"
+
+
+def test_what_cannot_be_written_costs_no_answer(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"])
+    for key in ("decisions", "wanted"):
+        (field.folder / key).write_text("in the way")
+    answers = [ask(server, app="APP1", **HOME) for _ in range(5)]
+    assert [(status, answer["source"]) for status, answer in answers] == [(200, "origin")] * 5
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (0, 5)}
+    (field.folder / "demand").rename(field.folder / "demand-before")
+    (field.folder / "demand").write_text("in the way")
+    assert ask(server, app="APP1", **HOME)[0] == 200
+    (field.folder / "demand").unlink()
+    server.process.terminate()
+    server.process.wait(20)
+    assert field.counts()["192.168.0.0/24", "APP1/2.0"] == (0, 6)  # what was not written waited
+
+
+@pytest.mark.parametrize("spoilt", ["shop-1", "near"])
+def test_an_edge_whose_row_is_spoilt_is_passed_by(spoilt: str, field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"], location=[31.2, 121.5])
+    field.edge("near", [], location=[31.3, 120.6])
+    field.edge("far", [], location=[39.9, 116.4])
+    field.holds("far", "APP1/2.0")
+    (field.folder / f"held/{spoilt}").mkdir(parents=True)
+    (field.folder / f"held/{spoilt}/9999999999999999").write_text("{")
+    status, answer = ask(server, app="APP1", **HOME)
+    assert (status, answer["address"]) == (200, "far.lan/data/share/APP1_2.0.apk")
+
+
+def test_p6_a_patch_that_nobody_made_is_missed_where_the_full_package_stands_in(field: Field, server: Program, tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    field.shop.publish(apks.made("older-v2"), "APP1", "1.0")
+    field.policy(place={"t1": 1, "t2": 0, "m": 5, "window": {"last": "1d"}}, trigger="immediate")
+    field.edge("shop-1", ["192.168.0.0/24"], store=f"file://{tmp_path}/edge")
+    field.holds("shop-1", "APP1/2.0")
+    question = {"app": "APP1", "from": "1.0", **HOME}
+    first = ask(server, **question)[1]
+    assert (first["source"], first["package"]) == ("edge", "APP1/2.0")
+    assert field.counts() == {("192.168.0.0/24", "APP1/1.0..2.0"): (0, 1)}
+    second = ask(server, **question)[1]  # past T1: made, placed, and answered
+    assert (second["source"], second["package"], second["kind"]) == ("edge", "APP1/1.0..2.0", "patch")
+    patch = (tmp_path / "edge/APP1_1.0_2.0.diff").read_bytes()
+    assert (second["size"], second["sha256"]) == (len(patch), hashlib.sha256(patch).hexdigest())
 
 
 def test_counts_are_what_was_asked_also_after_a_kill(field: Field, server: Program) -> None:

@@ -47,9 +47,12 @@ static struct candidate *add_wanted(struct scene *scene, const char *name, uint6
     return candidate;
 }
 
+/* What came later than it was wanted says so itself. */
 static void decide(struct scene *scene)
 {
     scene->how.policy = &scene->policy;
+    for (size_t i = 0; i < scene->count; i++)
+        if (scene->candidates[i].there < scene->candidates[i].since) scene->candidates[i].there = scene->candidates[i].since;
     decide_edge(&scene->how, scene->arena, scene->candidates, scene->count);
 }
 
@@ -94,6 +97,34 @@ static void what_was_just_placed_is_not_evicted(void **state)
     add_wanted(&scene, "new", 10, 0)->since = NOW - 2 * (int64_t)CLOCK_DAY;
     decide(&scene);
     assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+}
+
+static void windows_before_the_copy_was_there_say_nothing(void **state)
+{
+    struct scene scene = scene_of(*state, UINT64_MAX);
+    add_wanted(&scene, "late", 10, 0)->there = NOW - 2 * (int64_t)CLOCK_DAY;
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    scene.candidates[0].there = 0;
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_EVICT);
+}
+
+static void a_mark_that_no_rule_makes_any_more_goes(void **state)
+{
+    struct scene scene = scene_of(*state, UINT64_MAX);
+    add(&scene, "still asked for", 10, 101, 0)->pending = true;
+    add(&scene, "forgotten", 10, 1, 0)->pending = true;
+    scene.candidates[0].wanted = scene.candidates[1].wanted = true;
+    scene.how.place = false;
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    assert_int_equal(scene.candidates[1].decision, DECISION_EVICT);
+    scene.how.place = true;
+    scene.how.evict = false;
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
+    assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
 }
 
 static void a_clock_that_went_back_evicts_nothing(void **state)
@@ -199,6 +230,8 @@ int main(void)
         test_with_arena(demand_places_and_its_end_evicts),
         test_with_arena(each_rule_is_asked_only_where_it_is_meant),
         test_with_arena(what_was_just_placed_is_not_evicted),
+        test_with_arena(windows_before_the_copy_was_there_say_nothing),
+        test_with_arena(a_mark_that_no_rule_makes_any_more_goes),
         test_with_arena(a_clock_that_went_back_evicts_nothing),
         test_with_arena(without_a_quota_there_is_no_room),
         test_with_arena(what_is_larger_than_the_quota_has_no_room_and_displaces_nothing),

@@ -162,6 +162,37 @@ static void an_edge_that_is_the_only_one_is_found_without_its_egress(void **stat
     put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]"), NULL});
     struct place place = find(f, HOME);
     assert_edge(&place, "shop-1", "203.0.113.0/24@192.168.0.0/24");
+    struct whereabouts where = HOME;
+    where.caller = S("10.9.8.7"); /* of a network between: it says nothing */
+    struct place behind = find(f, where);
+    assert_edge(&behind, "shop-1", "203.0.113.0/24@192.168.0.0/24");
+    where.caller = S("198.51.100.7"); /* another shop's */
+    struct place stranger = find(f, where);
+    assert_edge(&stranger, "none", "192.168.0.0/24");
+}
+
+static void p1_a_query_without_an_address_is_placed_by_who_calls(void **state)
+{
+    struct fixture *f = *state;
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\",\"198.51.100.0/24\"],\"egress\":[\"203.0.113.0/25\"]"),
+                                EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"two\""),
+                                EDGE("shop-3", ",\"lans\":[\"10.3.0.0/16\"]"), EDGE("net", ",\"egress\":[\"192.0.2.0/24\"]"), NULL});
+    struct place listed = find(f, (struct whereabouts){.caller = S("203.0.113.7")});
+    assert_edge(&listed, "shop-1", "203.0.113.0/25@192.168.0.0/24");
+    struct place of_site = find(f, (struct whereabouts){.caller = S("203.0.113.7"), .site = S("two")});
+    assert_edge(&of_site, "shop-2", "two@192.168.0.0/24");
+    struct place inside = find(f, (struct whereabouts){.caller = S("10.3.9.9")});
+    assert_edge(&inside, "shop-3", "10.3.0.0/16");
+    struct place second = find(f, (struct whereabouts){.caller = S("198.51.100.9")});
+    assert_edge(&second, "shop-1", "203.0.113.0/25@198.51.100.0/24");
+    struct place stranger = find(f, (struct whereabouts){.caller = S("192.0.2.1")}); /* an edge without a LAN is nobody's own */
+    assert_edge(&stranger, "none", "192.0.2.1/32");
+    struct place v6 = find(f, (struct whereabouts){.caller = S("2001:db8:1:2:3::4"), .site = S("four")});
+    assert_edge(&v6, "none", "four@2001:db8:1:2::/64");
+    struct place mapped = find(f, (struct whereabouts){.caller = S("::ffff:192.0.2.1")});
+    assert_edge(&mapped, "none", "192.0.2.1/32");
+    struct place unknown = find(f, (struct whereabouts){.region = S("east")});
+    assert_edge(&unknown, "none", "");
 }
 
 static void p1_a_registered_code_stands_for_a_lan(void **state)
@@ -274,12 +305,19 @@ static void p6_the_nearest_edges_come_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_sample_is_read_and_written),         TEST(the_wrong_field_is_named),
-        TEST(p1_a_lan_is_found_by_address_and_mask),  TEST(p1_sites_tell_equal_networks_apart),
-        TEST(p1_egress_tells_equal_networks_apart),   TEST(an_edge_that_is_the_only_one_is_found_without_its_egress),
-        TEST(p1_a_registered_code_stands_for_a_lan),  TEST(a_lan_that_has_a_code_is_found_by_its_address_too),
-        TEST(two_edges_do_not_serve_one_lan),         TEST(one_bad_entry_stops_nobody),
-        TEST(what_has_not_changed_is_not_read_again), TEST(p6_the_nearest_edges_come_first),
+        TEST(the_sample_is_read_and_written),
+        TEST(the_wrong_field_is_named),
+        TEST(p1_a_lan_is_found_by_address_and_mask),
+        TEST(p1_sites_tell_equal_networks_apart),
+        TEST(p1_egress_tells_equal_networks_apart),
+        TEST(an_edge_that_is_the_only_one_is_found_without_its_egress),
+        TEST(p1_a_query_without_an_address_is_placed_by_who_calls),
+        TEST(p1_a_registered_code_stands_for_a_lan),
+        TEST(a_lan_that_has_a_code_is_found_by_its_address_too),
+        TEST(two_edges_do_not_serve_one_lan),
+        TEST(one_bad_entry_stops_nobody),
+        TEST(what_has_not_changed_is_not_read_again),
+        TEST(p6_the_nearest_edges_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
