@@ -54,6 +54,7 @@ static enum status run_add(struct arena *arena, const struct str *words, int cou
     TRY(command_read(arena, words[0].data, ENTRY_LIMIT, &text, error));
     TRY(edge_parse(arena, text, &edge, error)); /* before there is a store: its words are of the edge */
     TRY(stored_open(arena, store_url, &store, error));
+    TRY(stored_reach(arena, store, error));
     TRY(forget_namesake(arena, store, edge.id, error));
     TRY(registry_put_edge(store, registry_io(arena), &edge, error));
     fprintf(stderr, STR_FMT ": %zu LAN%s\n", STR_ARG(edge.id), edge.lan_count, edge.lan_count == 1 ? "" : "s");
@@ -74,6 +75,7 @@ static enum status load_registry(struct arena *arena, struct registry *registry,
 {
     struct store *store;
     TRY(stored_open(arena, store_url, &store, error));
+    TRY(stored_reach(arena, store, error));
     return registry_load(store, registry_io(arena), registry, error);
 }
 
