@@ -148,6 +148,7 @@ static enum status run(enum cron_kind kind, struct arena *arena, struct error *e
     struct cron_result result;
     const struct io io = {.arena = arena, .deadline = deadline_in(PATIENCE)};
     TRY(stored_app(store_url, &app, error));
+    TRY(stored_reach(arena, app->store, error));
     cron_default(&cron, kind);
     TRY(read_options(&cron, error));
     TRY(cron_run(app, io, &cron, &result, error));
