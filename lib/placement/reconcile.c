@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "lib/placement/reconcile_internal.h"
 
+enum { REACH_TIME = 3 * CLOCK_SECOND };
+
 /* One run over one edge. */
 struct run {
     const struct reconciliation *how;
@@ -181,10 +183,21 @@ static enum status load(struct run *run, struct error *error)
     return held_load(run->how->origin, run->io, run->edge->id, 0, &run->held, error);
 }
 
+/* A store that is out of reach is tried again until the time is over, which is the other edges' time too: so it is asked for little first.
+ */
+static enum status reach(const struct run *run, struct error *error)
+{
+    struct store_object ignored;
+    struct io io = {.arena = run->io.arena, .deadline = deadline_within(run->io.deadline, REACH_TIME)};
+    if (run->wanted.count == 0 && run->held.count == 0) return STATUS_OK;
+    enum status status = store_head(run->target.store, io, S("reach"), &ignored, error);
+    bool is_out_of_reach = status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT || status == STATUS_THROTTLED;
+    return is_out_of_reach ? error_context(error, "it is out of reach") : STATUS_OK;
+}
+
 /* What goes makes room for what comes. */
 static enum status reconcile(struct run *run, struct error *error)
 {
-    TRY(load(run, error));
     TRY(let_all_go(run, error));
     return bring_all(run, error);
 }
@@ -224,6 +237,8 @@ enum status reconcile_edge(const struct reconciliation *how, struct io io, const
 {
     struct run run = run_of(how, io, edge, result);
     TRY(open_pushed(&run, error));
+    TRY(load(&run, error));
+    TRY(reach(&run, error));
     return reconcile(&run, error);
 }
 
@@ -257,5 +272,6 @@ enum status reconcile_directory(const struct reconciliation *how, struct io io, 
     run.target.directory = directory;
     struct str url = arena_join(io.arena, S("file://"), percent_encode(io.arena, str_of(directory), true));
     if (edge->splices) TRY(open_store(&run, arena_cstr(io.arena, url), error));
+    TRY(load(&run, error));
     return reconcile(&run, error);
 }

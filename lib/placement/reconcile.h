@@ -52,7 +52,7 @@ struct reconcile_result {
     uint64_t bytes;                   /* that were copied */
 };
 /* One edge. What fails is logged and counted, and the rest goes on. STATUS_TIMEOUT where io.deadline was there first: the next run goes on.
- * An edge that pulls: STATUS_UNSUPPORTED. */
+ * An edge that pulls: STATUS_UNSUPPORTED. One whose store is out of reach: STATUS_UNAVAILABLE or the like, within seconds. */
 enum status reconcile_edge(const struct reconciliation *, struct io, const struct edge *, struct reconcile_result *, struct error *);
 /* One package only (P7 immediate); it must be wanted. */
 enum status reconcile_package(const struct reconciliation *, struct io, const struct edge *, struct str package, struct error *);
