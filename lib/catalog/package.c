@@ -126,7 +126,10 @@ static enum status join_base(struct store *store, struct io io, const struct bas
 {
     struct store_object object;
     const int64_t span = deadline_left(io.deadline);
-    TRY(store_compose(store, io, key, base->pieces, base->count, put, NULL, error));
+    const bool is_known = !str_empty(package->sha256);
+    const struct store_put join = {.condition = put->condition, .content_type = put->content_type, .resume = is_known};
+    TRY(store_compose(store, io, key, base->pieces, base->count, &join, NULL, error));
+    if (is_known) return STATUS_OK;
     return digest_of_stored(store, io_anew(io, span), key, &package->sha256, &object, error);
 }
 

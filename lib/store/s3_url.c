@@ -103,6 +103,7 @@ static enum status read_endpoint(struct s3 *s3, struct arena *arena, const struc
     bool is_default_port = endpoint.port == (is_https ? 443 : 80);
     struct str authority = is_default_port ? endpoint.host : endpoint.authority;
     s3->direct = loopback || str_equal(endpoint.host, S("localhost"));
+    s3->endpoint = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(authority));
     s3->host =
         path_style ? arena_copy(arena, authority) : arena_printf(arena, STR_FMT "." STR_FMT, STR_ARG(s3->bucket), STR_ARG(authority));
     s3->origin = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(s3->host));

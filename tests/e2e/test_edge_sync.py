@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from support import apks, client, placed, shop
+from support.disk import small_disk
 from support.servers import Minio, Nginx, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 
@@ -291,18 +291,6 @@ def test_two_at_once_do_not_mix(remote: Site, servers: Servers, minio: Minio, bu
     assert done.returncode == 1 and "another process" in done.stderr
     assert running.wait(60) == 0
     assert (remote.folder / "APP_2.0.apk").read_bytes() == stored_base(BIG)
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "pakhus-test", folder], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 def test_a_full_disk_takes_what_fits(local: Site, tmp_path: Path) -> None:
