@@ -35,7 +35,7 @@ static _Atomic int64_t *pause_of(struct query *query, const struct edge *edge)
 
 struct kept_sums {
     struct demand_sums sums;
-    int64_t good_until; /* of the monotonic clock */
+    int64_t good_until; /* by clock_aging */
 };
 
 /* Only what the LAN of an edge asks for can set anything going. */
@@ -64,14 +64,14 @@ static enum status load_sums(void *context, struct io io, struct str key, const 
 {
     const struct kept_sums *known = previous;
     uint64_t part = 0;
-    int64_t began = clock_monotonic();
+    int64_t began = clock_aging();
     if (known && began < known->good_until) return STATUS_NOT_MODIFIED;
     struct kept_sums *kept = arena_new_of(io.arena, struct kept_sums);
     struct io own = {.arena = arena_new(), .deadline = io.deadline};
     str_to_u64(str_cut(&key, ' '), &part);
     enum status status = read_sums(context, own, (unsigned)part, io.arena, &kept->sums, error);
     arena_free(own.arena);
-    int64_t now = clock_monotonic(), pause = SUMS_PAUSE * (now - began);
+    int64_t now = clock_aging(), pause = SUMS_PAUSE * (now - began);
     kept->good_until = now + (pause < SUMS_PAUSE_MOST ? pause : SUMS_PAUSE_MOST);
     *value = kept;
     return status;

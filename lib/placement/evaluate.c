@@ -174,9 +174,11 @@ static void add_missing(struct choice *choice)
     cells_add(&counts[0], trigger->missing);
 }
 
+/* What passes whatever its size and the room; and among others what was missed more of late, which is all that a lower T1 looks at. */
 static bool asks_more(const struct policy_place *place, const uint64_t *a, const uint64_t *b)
 {
-    bool a_passes = policy_places(place, 0, true, a) != RULE_NONE, b_passes = policy_places(place, 0, true, b) != RULE_NONE;
+    bool a_passes = policy_places(place, UINT64_MAX, false, a) != RULE_NONE,
+         b_passes = policy_places(place, UINT64_MAX, false, b) != RULE_NONE;
     return a_passes != b_passes ? a_passes : a[0] > b[0];
 }
 

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from support import apks
+from support.demand import cells
 from support.servers import Minio, Program, Servers
 from support.shop import Shop, minio_shop
 
@@ -47,15 +48,10 @@ class Field:
     def counts(self) -> dict[tuple[str, str], tuple[int, int]]:
         """(LAN, package) → hits, misses."""
         found: dict[tuple[str, str], tuple[int, int]] = {}
-        lan = ""
         for path in (self.folder / "demand").rglob("*"):
-            for line in path.read_text().splitlines() if path.is_file() else []:
-                kind, *words = line.split(" ")
-                lan = words[0] if kind == "L" else lan
-                for cell in words[1:] if kind == "P" else []:
-                    hits, misses = (int(number or 0) for number in cell.split(":")[1].split("+"))
-                    before = found.get((lan, words[0]), (0, 0))
-                    found[lan, words[0]] = (before[0] + hits, before[1] + misses)
+            for lan, package, _, hits, misses in cells(path.read_text()) if path.is_file() else []:
+                before = found.get((lan, package), (0, 0))
+                found[lan, package] = (before[0] + hits, before[1] + misses)
         return found
 
 

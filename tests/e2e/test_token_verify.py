@@ -130,6 +130,18 @@ def test_what_outlives_an_instance(servers: Servers, minio: Minio, s3_store: str
     assert ask(fourth, urls[0], "edge-2")[2] == "due"
 
 
+def test_the_table_of_one_that_lives_stays_whatever_clock_is_followed(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str],
+                                                                     tmp_path: Path) -> None:
+    (tmp_path / "clock").write_text("2099-12-31T23:59:59Z")
+    one = servers.pakhus(file_store, "--flush", "sync", env=env)
+    other = servers.pakhus(file_store, "--flush", "sync", "--clock", str(tmp_path / "clock"), env=env)
+    for server, number in (one, 0), (other, 1):
+        url = sign(run_pakhus, env, f"https://cdn.example/{number}")
+        assert ask(server, url)[2] == "due"
+        report(server, url)
+    assert len(list((Path(file_store.removeprefix("file://")) / "tokens/edge-1").iterdir())) == 2
+
+
 def test_many_at_once(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str]) -> None:
     server = servers.pakhus(file_store, env={**env, "PAKHUS_TOKEN_ENTRIES": "16"})
     urls = [sign(run_pakhus, env, f"https://cdn.example/{number}") for number in range(12)]

@@ -169,12 +169,16 @@ static void a_dry_run_writes_nothing(void **state)
 static void lans_of_an_edge_are_looked_at_one_by_one(void **state)
 {
     struct fixture *f = *state;
+    f->policy.place.small_size = 50; /* none of these is */
     put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\",\"192.168.0.0/24\",\"192.168.7.0/24\"", ""));
-    ask(f, "10.0.0.0/8", "A/1", false, 0, 6);
-    ask(f, "192.168.0.0/24", "A/1", false, 0, 6);
-    ask(f, "192.168.7.0/24", "B/1", false, 0, 11);
+    ask(f, "10.0.0.0/8", "A/100", false, 0, 6);
+    ask(f, "192.168.0.0/24", "A/100", false, 0, 6);
+    ask(f, "192.168.7.0/24", "B/100", false, 0, 11);
+    for (int day = 1; day < 4; day++) ask(f, "192.168.0.0/24", "C/100", false, day, 3);
+    ask(f, "10.0.0.0/8", "C/100", false, 0, 4); /* more of late, and passes no rule */
+    ask(f, "192.168.7.0/24", "C/100", false, 0, 4);
     evaluate(f);
-    assert_wanted(f, "shop-1", "B/1");
+    assert_wanted(f, "shop-1", "B/100 C/100");
 }
 
 static void on_an_edge_that_splices_channels_are_their_base(void **state)

@@ -110,6 +110,8 @@ static void what_is_small_has_a_t1_of_its_own(void **state)
     assert_int_equal(policy_places(&roomy.place, 1000, false, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE);
     rest = ",\"small\":{\"size\":999,\"t1\":7}";
     assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_NONE);
+    struct policy plain = policy_of(*state, "{}");
+    assert_int_equal(policy_places(&plain.place, 0, true, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE);
     struct policy policy = policy_of(*state, "{\"place\":{\"small\":{\"size\":999,\"t1\":7}}}");
     assert_non_null(strstr(arena_cstr(*state, policy_format(*state, &policy)), "\"small\":{\"size\":999,\"t1\":7},"));
 }
