@@ -116,8 +116,8 @@ static void print_sums(const struct cron *cron, const struct cron_result *result
                 (unsigned long long)e->kept, (unsigned long long)e->evicted, (unsigned long long)e->no_room, (unsigned long long)e->alerts,
                 cron->dry_run ? "; nothing was changed" : "");
     if (!cron->dry_run)
-        fprintf(stderr, "%llu copied (%.1f MB), %llu deleted, %llu failed\n", (unsigned long long)r->copied, (double)r->bytes / 1e6,
-                (unsigned long long)r->deleted, (unsigned long long)r->failed);
+        fprintf(stderr, "%llu copied (%.1f MB), %llu deleted, %llu failed, %llu waiting for room\n", (unsigned long long)r->copied,
+                (double)r->bytes / 1e6, (unsigned long long)r->deleted, (unsigned long long)r->failed, (unsigned long long)r->waiting);
 }
 
 /* --- the command */

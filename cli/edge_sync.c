@@ -54,10 +54,12 @@ static enum status open_app(struct arena *arena, struct edge *edge, struct app *
 static void report(const struct reconcile_result *result)
 {
     if (json)
-        printf("{\"edge\":\"" STR_FMT "\",\"copied\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bytes\":%" PRIu64 "}\n",
-               STR_ARG(edge_id), result->copied, result->deleted, result->failed, result->bytes);
-    fprintf(stderr, STR_FMT ": %" PRIu64 " copied (%" PRIu64 " bytes), %" PRIu64 " deleted, %" PRIu64 " failed\n", STR_ARG(edge_id),
-            result->copied, result->bytes, result->deleted, result->failed);
+        printf("{\"edge\":\"" STR_FMT "\",\"copied\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"waiting\":%" PRIu64
+               ",\"bytes\":%" PRIu64 "}\n",
+               STR_ARG(edge_id), result->copied, result->deleted, result->failed, result->waiting, result->bytes);
+    fprintf(stderr,
+            STR_FMT ": %" PRIu64 " copied (%" PRIu64 " bytes), %" PRIu64 " deleted, %" PRIu64 " failed, %" PRIu64 " waiting for room\n",
+            STR_ARG(edge_id), result->copied, result->bytes, result->deleted, result->failed, result->waiting);
 }
 
 static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)

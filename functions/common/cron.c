@@ -104,9 +104,9 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
                    (unsigned long long)evaluated->pairs, (unsigned long long)evaluated->placed, (unsigned long long)evaluated->kept,
                    (unsigned long long)evaluated->evicted, (unsigned long long)evaluated->alerts, (unsigned long long)evaluated->no_room,
                    (unsigned long long)evaluated->failed);
-    buf_printf(&out, "\"copied\":%llu,\"deleted\":%llu,\"failed\":%llu,\"bytes\":%llu,\"unfinished\":%s}",
+    buf_printf(&out, "\"copied\":%llu,\"deleted\":%llu,\"failed\":%llu,\"waiting\":%llu,\"bytes\":%llu,\"unfinished\":%s}",
                (unsigned long long)reconciled->copied, (unsigned long long)reconciled->deleted, (unsigned long long)reconciled->failed,
-               (unsigned long long)reconciled->bytes, result->unfinished ? "true" : "false");
+               (unsigned long long)reconciled->waiting, (unsigned long long)reconciled->bytes, result->unfinished ? "true" : "false");
     return buf_str(&out);
 }
 

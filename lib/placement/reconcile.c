@@ -20,6 +20,7 @@ struct run {
     struct target target;
     struct wanted wanted;
     struct held held;
+    uint64_t used; /* bytes of all that is there, also of what is leaving */
     struct reconcile_result *result;
 };
 
@@ -61,39 +62,37 @@ static enum status note(struct run *run, struct str package, enum status status,
 static enum status leave(struct run *run, struct io io, const struct held_package *held, struct error *error)
 {
     struct held_package leaving = *held;
+    if (held->state != HELD_HERE) return STATUS_OK;
     leaving.state = HELD_LEAVING;
     leaving.until = run->how->now + run->how->grace;
     return held_set(run->how->origin, io, run->edge->id, &leaving, error);
 }
 
-static enum status drop(struct run *run, struct io io, struct str package, struct error *error)
+/* Nobody was sent to a copy that never was whole: it may go at once. */
+static enum status drop(struct run *run, struct io io, const struct held_package *held, struct error *error)
 {
     struct package_name name;
-    TRY(package_name_parse(package, &name, error));
+    int64_t until = held->state == HELD_LEAVING ? held->until : run->how->now + run->how->grace;
+    if (held->state != HELD_COPYING && until > run->how->now) return STATUS_OK;
+    TRY(package_name_parse(held->package, &name, error));
     TRY(target_remove(&run->target, io, &name, error));
-    TRY(held_drop(run->how->origin, io, run->edge->id, package, error));
+    TRY(held_drop(run->how->origin, io, run->edge->id, held->package, error));
+    run->used -= held->size;
     run->result->deleted++;
-    log_info(nobody, "edge=" STR_FMT " package=" STR_FMT " deleted", STR_ARG(run->edge->id), STR_ARG(package));
+    log_info(nobody, "edge=" STR_FMT " package=" STR_FMT " deleted", STR_ARG(run->edge->id), STR_ARG(held->package));
     return STATUS_OK;
 }
 
-/* Nobody was sent to a copy that never was whole: it may go at once. */
-static enum status let_go(struct run *run, struct io io, const struct held_package *held, struct error *error)
-{
-    int64_t until = held->state == HELD_LEAVING ? held->until : run->how->now + run->how->grace;
-    if (held->state == HELD_HERE) TRY(leave(run, io, held, error));
-    if (held->state != HELD_COPYING && until > run->how->now) return STATUS_OK;
-    return drop(run, io, held->package, error);
-}
+typedef enum status step_fn(struct run *, struct io, const struct held_package *, struct error *);
 
-static enum status let_all_go(struct run *run, struct error *error)
+static enum status for_all_unwanted(struct run *run, step_fn *step, struct error *error)
 {
     for (size_t i = 0; i < run->held.count; i++) {
         const struct held_package *held = &run->held.items[i];
         if (find_wanted(run, held->package)) continue;
         ENSURE(deadline_left(run->io.deadline) > 0, error, STATUS_TIMEOUT, "there was no time for all of it");
         struct arena *arena = arena_new();
-        enum status status = let_go(run, anew(run, arena), held, error);
+        enum status status = step(run, anew(run, arena), held, error);
         arena_free(arena);
         TRY(note(run, held->package, status, error));
     }
@@ -143,12 +142,28 @@ static enum status say_held(struct run *run, struct io io, struct held_package *
     return held_set(run->how->origin, io, run->edge->id, held, error);
 }
 
+/* Within the quota, whatever is leaving: what comes waits until that has gone. */
+static bool make_room(struct run *run, struct str package, uint64_t size)
+{
+    const struct held_package *before = held_find_any(&run->held, package);
+    uint64_t others = run->used - (before ? before->size : 0);
+    if (others <= run->edge->quota && size <= run->edge->quota - others) {
+        run->used = others + size;
+        return true;
+    }
+    run->result->waiting++;
+    log_info(nobody, "edge=" STR_FMT " package=" STR_FMT " waits for room: %llu bytes, and %llu of %llu are taken", STR_ARG(run->edge->id),
+             STR_ARG(package), (unsigned long long)size, (unsigned long long)others, (unsigned long long)run->edge->quota);
+    return false;
+}
+
 static enum status copy(struct run *run, struct io io, const struct package_name *name, struct str package, struct error *error)
 {
     const struct package_maker *maker = run->how->maker;
     struct package_source source = {0};
     struct str sha256;
     TRY(maker->find(maker->context, io, name, &source, error));
+    if (!make_room(run, package, source.size)) return STATUS_OK;
     struct held_package held = {
         .package = package, .since = run->how->now, .size = source.size, .sha256 = source.sha256, .state = HELD_COPYING};
     if (name->channel.length > 0) held.validator = source.validator;
@@ -200,7 +215,10 @@ static enum status bring_all(struct run *run, struct error *error)
 static enum status load(struct run *run, struct error *error)
 {
     TRY(wanted_load(run->how->origin, run->io, run->edge->id, 0, &run->wanted, error));
-    return held_load(run->how->origin, run->io, run->edge->id, 0, &run->held, error);
+    TRY(held_load(run->how->origin, run->io, run->edge->id, 0, &run->held, error));
+    for (size_t i = 0; i < run->held.count; i++)
+        if (__builtin_add_overflow(run->used, run->held.items[i].size, &run->used)) run->used = UINT64_MAX;
+    return STATUS_OK;
 }
 
 /* What goes makes room for what comes. */
@@ -208,8 +226,9 @@ static enum status reconcile(struct run *run, struct error *error)
 {
     TRY(load(run, error));
     if (run->wanted.count == 0 && run->held.count == 0) return STATUS_OK;
+    TRY(for_all_unwanted(run, leave, error)); /* also where the edge is away: devices are sent there no more */
     TRY(find_edge(run, error));
-    TRY(let_all_go(run, error));
+    TRY(for_all_unwanted(run, drop, error));
     return bring_all(run, error);
 }
 
@@ -258,7 +277,8 @@ enum status reconcile_package(const struct reconciliation *how, struct io io, co
     TRY(load(&run, error));
     const struct wanted_package *wanted = wanted_find(&run.wanted, package);
     ENSURE(wanted, error, STATUS_NOT_FOUND, STR_FMT " is not wanted on edge " STR_FMT, STR_ARG(package), STR_ARG(edge->id));
-    return bring_one(&run, wanted, error);
+    TRY(bring_one(&run, wanted, error));
+    return ignored.waiting > 0 ? for_all_unwanted(&run, leave, error) : STATUS_OK; /* the sooner they go */
 }
 
 static enum status lock_directory(struct arena *arena, const char *directory, struct error *error)

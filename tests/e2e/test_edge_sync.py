@@ -122,7 +122,7 @@ def stored_base(name: str) -> bytes:
 def test_a_base_and_a_channel_package_arrive_whole(site: Site) -> None:
     site.want("APP/1.0", "APP/1.0/huawei")
     size = site.packages["APP/1.0"]["size"]
-    assert site.sync() == {"edge": "shop-1", "copied": 2, "deleted": 0, "failed": 0, "bytes": 2 * size}
+    assert site.sync() == {"edge": "shop-1", "copied": 2, "deleted": 0, "failed": 0, "waiting": 0, "bytes": 2 * size}
     assert site.files() == ["APP_1.0.apk", "APP_1.0_huawei.apk"]
     assert (site.folder / "APP_1.0.apk").read_bytes() == stored_base("v2")
     assert (site.folder / "APP_1.0_huawei.apk").read_bytes() == shop.offline("v2", INFO).read_bytes()
@@ -132,7 +132,7 @@ def test_a_base_and_a_channel_package_arrive_whole(site: Site) -> None:
 
 
 def test_nothing_wanted_is_nothing_done(site: Site) -> None:
-    assert site.sync() == {"edge": "shop-1", "copied": 0, "deleted": 0, "failed": 0, "bytes": 0}
+    assert site.sync() == {"edge": "shop-1", "copied": 0, "deleted": 0, "failed": 0, "waiting": 0, "bytes": 0}
     assert site.files() == []
 
 
@@ -162,7 +162,7 @@ def test_what_is_wanted_again_in_time_stays(local: Site) -> None:
     local.want()
     local.sync()
     local.want("APP/1.0")
-    assert local.sync("--now", later(hours=1)) == {"edge": "shop-1", "copied": 0, "deleted": 0, "failed": 0, "bytes": 0}
+    assert local.sync("--now", later(hours=1)) == {"edge": "shop-1", "copied": 0, "deleted": 0, "failed": 0, "waiting": 0, "bytes": 0}
     assert placed.states(local.store) == {"APP/1.0": "held"} and local.files() == ["APP_1.0.apk"]
 
 

@@ -38,6 +38,13 @@ CHANNELS = {app: {channel: {"channel": channel, "campaign": app.lower()} for cha
 QUOTA = 7_500_000  # of shop-1: two packages and a patch
 
 
+def name_of(edge: str, package: str) -> str:
+    app, version, *channel = package.split("/")
+    if edge == "shop-2":
+        return f"patches/{app}/{version}.diff" if ".." in version else f"packages/{app}/{version}/base.apk"
+    return f"{app}_{version.replace('..', '_')}.diff" if ".." in version else f"{'_'.join([app, version, *channel])}.apk"
+
+
 @dataclass(frozen=True)
 class Lan:
     edge: str  # empty: none
@@ -323,10 +330,11 @@ class Week:
 
     def rot(self) -> None:
         """Some bytes of a package are others than they were, at two edges; both are told to look."""
-        key = next(name for name in self.keys("", "shop-1") if name.endswith(".apk"))
+        stays = {name_of(edge, package) for edge, packages in self.wanted().items() for package in packages}
+        key = next(name for name in self.keys("", "shop-1") if name.endswith(".apk") and name in stays)
         where = {"Bucket": self.buckets["shop-1"], "Key": key}
         self.s3.put_object(Body=rotten(self.s3.get_object(**where)["Body"].read()), **where)
-        file = next(path for path in sorted(self.share.iterdir()) if path.name.endswith(".apk"))
+        file = next(path for path in sorted(self.share.iterdir()) if path.name.endswith(".apk") and path.name in stays)
         file.write_bytes(rotten(file.read_bytes()))
         self.event("reconcile", {"pakhus": "reconcile", "verify": True})
         self.copied("shop-1", "shop-2")
