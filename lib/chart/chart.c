@@ -112,9 +112,25 @@ static void add_points(const struct frame *frame, const struct chart_series *ser
         buf_printf(frame->out, "%s%.1f,%.1f", i ? " " : "", place_x(frame, series->x[i]), place_y(frame, series->y[i]));
 }
 
+/* Names to the left of dots in the right half, so that they stay in the picture. */
+static void add_dots(const struct frame *frame, const struct chart_series *series, const char *colour)
+{
+    for (size_t i = 0; i < series->count; i++) {
+        double x = place_x(frame, series->x[i]), y = place_y(frame, series->y[i]);
+        bool right = x > (LEFT + WIDTH - RIGHT) / 2.0;
+        buf_printf(frame->out, "<circle fill=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n", colour, x, y);
+        add_text(frame->out, right ? x - 8 : x + 8, y + 4, right ? "text-anchor=\"end\" class=\"note\"" : "class=\"note\"",
+                 series->labels[i]);
+    }
+}
+
 static void add_series(const struct frame *frame, const struct chart_series *series, const char *colour)
 {
     if (series->count == 0) return;
+    if (series->labels) {
+        add_dots(frame, series, colour);
+        return;
+    }
     if (series->area) {
         buf_printf(frame->out, "<polygon fill=\"%s\" fill-opacity=\"0.15\" points=\"%.1f,%.1f ", colour, place_x(frame, series->x[0]),
                    place_y(frame, 0));

@@ -9,7 +9,7 @@ static struct chart sample(void)
     return (struct chart){.title = S("a < b & \"c\""),
                           .x_title = S("hours"),
                           .y_title = S("MB/s"),
-                          .series = {{S("first"), x, y, 4, true}},
+                          .series = {{S("first"), x, y, 4, .area = true}},
                           .series_count = 1};
 }
 
@@ -50,6 +50,19 @@ static void what_is_above_is_cut_off(void **state)
     assert_true(has(svg, ">limit</text>") && has(svg, ">now</text>") && has(svg, "y1=\"267.0\""));
 }
 
+/* Right of a dot in the left half, left of it in the right one. */
+static void dots_have_names(void **state)
+{
+    static const struct str names[] = {{"zero", 4}, {"o<e", 3}, {"two", 3}, {"three", 5}};
+    struct chart chart = sample();
+    chart.series[0].labels = names;
+    struct str svg = chart_svg(*state, &chart);
+    assert_true(has(svg, "cx=\"362.7\" cy=\"344.5\"") && has(svg, "<text x=\"370.7\" y=\"348.5\" class=\"note\">o&lt;e</text>"));
+    assert_true(has(svg, "cx=\"936.0\" cy=\"112.0\"") &&
+                has(svg, "<text x=\"928.0\" y=\"116.0\" text-anchor=\"end\" class=\"note\">three</text>"));
+    assert_false(has(svg, "<polyline") || has(svg, "<polygon"));
+}
+
 static void nothing_is_drawn_as_nothing(void **state)
 {
     struct chart empty = {.series_count = 0}, flat = sample();
@@ -62,9 +75,8 @@ static void nothing_is_drawn_as_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(titles_axes_and_legend_are_there),
-        test_with_arena(points_are_where_they_belong),
-        test_with_arena(what_is_above_is_cut_off),
+        test_with_arena(titles_axes_and_legend_are_there), test_with_arena(points_are_where_they_belong),
+        test_with_arena(what_is_above_is_cut_off),         test_with_arena(dots_have_names),
         test_with_arena(nothing_is_drawn_as_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
