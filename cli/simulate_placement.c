@@ -15,7 +15,8 @@ static bool json, sweep;
 static const struct command_option options[] = {
     {"policy", 'p', OPTION_TEXT, &policy_path, "FILE.json", "as 'policy set' takes it; the usual one unless said"},
     {"storage", 0, OPTION_TEXT, &storage_text, "SHARE", "of what its LAN asks for in all, an edge may hold so much; 10% unless said"},
-    {"sweep", 0, OPTION_FLAG, &sweep, NULL, "the policy with T1 from 0 up, to see what more bytes placed would bring"},
+    {"sweep", 0, OPTION_FLAG, &sweep, NULL,
+     "the policy with T1 from 0 up, \"small\", \"room\" and \"displace\": what more bytes placed would bring"},
     {"every", 0, OPTION_SPAN, &every, "SPAN", "between evaluations; 1h unless said"},
     {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "a second that come to an edge; without it copying takes no time"},
     {"unit", 0, OPTION_SPAN, &unit, "SPAN", "what a step of the trace's time column stands for; 1s unless said"},
@@ -87,31 +88,58 @@ static uint64_t small_size(const struct table *table, double share)
     return 0;
 }
 
-/* T2 is lower in the same measure as the policy has it. */
+/* T2 and T3 are lower in the same measure as the policy has them. */
 static struct policy scaled(const struct policy *policy, uint64_t t1)
 {
     struct policy scaled = *policy;
-    double share = policy->place.t1 > 0 ? (double)policy->place.t2 / (double)policy->place.t1 : 0;
+    double measure = policy->place.t1 > 0 ? (double)t1 / (double)policy->place.t1 : 0;
     scaled.place.t1 = t1;
-    scaled.place.t2 = (uint64_t)((double)t1 * share);
+    scaled.place.t2 = (uint64_t)((double)policy->place.t2 * measure);
     if (scaled.place.t2 >= t1 && t1 > 0) scaled.place.t2 = t1 - 1;
-    if (t1 == 0) scaled.place.t2 = 0;
+    scaled.evict.t3 = (uint64_t)((double)policy->evict.t3 * measure);
     return scaled;
+}
+
+/* One below T1 for small packages, T1 0 while there is room, and whose sake others have to go for: each moves along the front or along
+ * another one, depending on demand. */
+static const struct variant {
+    double displace; /* below 0: as the policy has it */
+    bool small, room;
+} variants[] = {{-1, false, false}, {0.2, false, false}, {0, false, false}, {0.2, true, false}, {0.2, false, true}, {0, false, true}};
+
+static enum status add_variant(struct table *table, const struct variant *variant, struct policy policy, uint64_t small_size,
+                               struct error *error)
+{
+    struct arena *arena = table->rows.arena;
+    struct policy_place *place = &policy.place;
+    struct str name = arena_printf(arena, "pakhus T1=%llu", (unsigned long long)place->t1);
+    if (variant->displace >= 0) {
+        place->displace = variant->displace;
+        name = arena_printf(arena, STR_FMT ", displace %g", STR_ARG(name), place->displace);
+    }
+    if (variant->small) {
+        place->small_size = small_size;
+        place->small_t1 = place->t1 - 1;
+        name = arena_printf(arena, STR_FMT ", ≤%llu B: %llu", STR_ARG(name), (unsigned long long)small_size,
+                            (unsigned long long)place->small_t1);
+    }
+    if (variant->room) {
+        place->has_room_t1 = true;
+        place->room_t1 = 0;
+        name = arena_printf(arena, STR_FMT ", room 0", STR_ARG(name));
+    }
+    return add_policy(table, name, &policy, error);
 }
 
 static enum status add_sweep(struct table *table, struct error *error)
 {
-    static const uint64_t thresholds[] = {0, 1, 2, 3, 5, 8, 13};
-    static const double shares[] = {0.05, 0.1, 0.2};
+    static const uint64_t thresholds[] = {0, 1, 2, 3, 5, 9};
+    uint64_t small = small_size(table, 0.1);
     for (size_t i = 0; i < sizeof thresholds / sizeof *thresholds; i++) {
         struct policy policy = scaled(&table->policy, thresholds[i]);
-        TRY(add_policy(table, arena_printf(table->rows.arena, "pakhus T1=%llu", (unsigned long long)thresholds[i]), &policy, error));
-        for (size_t s = 0; thresholds[i] > 0 && s < sizeof shares / sizeof *shares; s++) {
-            policy.place.small_size = small_size(table, shares[s]);
-            policy.place.small_t1 = thresholds[i] - 1;
-            struct str name = arena_printf(table->rows.arena, "pakhus T1=%llu, ≤%llu B: %llu", (unsigned long long)thresholds[i],
-                                           (unsigned long long)policy.place.small_size, (unsigned long long)policy.place.small_t1);
-            TRY(add_policy(table, name, &policy, error));
+        for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
+            bool same = thresholds[i] == 0 && (variants[v].small || variants[v].room);
+            if (!same) TRY(add_variant(table, &variants[v], policy, small, error));
         }
     }
     return STATUS_OK;
