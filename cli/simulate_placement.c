@@ -100,12 +100,11 @@ static struct policy scaled(const struct policy *policy, uint64_t t1)
     return scaled;
 }
 
-/* One below T1 for small packages, T1 0 while there is room, and whose sake others have to go for: each moves along the front or along
- * another one, depending on demand. */
+/* Where the front runs depends on demand: on one trace what is let in at any cost, on another what takes the room of little else. */
 static const struct variant {
     double displace; /* below 0: as the policy has it */
     bool small, room;
-} variants[] = {{-1, false, false}, {0.2, false, false}, {0, false, false}, {0.2, true, false}, {0.2, false, true}, {0, false, true}};
+} variants[] = {{-1, false, false}, {0.25, false, false}, {0, false, false}, {0.25, true, false}, {0.25, false, true}, {0, false, true}};
 
 static enum status add_variant(struct table *table, const struct variant *variant, struct policy policy, uint64_t small_size,
                                struct error *error)
