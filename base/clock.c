@@ -1,9 +1,18 @@
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 static _Atomic int64_t fixed_now = INT64_MIN;
+
+/* The clock of a file (clock_follow). */
+static struct {
+    _Atomic(const char *) file;      /* NULL: none is followed */
+    _Atomic int64_t now;             /* the last good time */
+    _Atomic int64_t first, furthest; /* the time that it held at first, and the latest ever */
+} followed;
 
 static int64_t read_clock(clockid_t id)
 {
@@ -17,10 +26,44 @@ int64_t clock_real(void)
     return read_clock(CLOCK_REALTIME);
 }
 
+static bool read_time(const char *file, int64_t *moment)
+{
+    char text[64];
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t length = read(fd, text, sizeof text);
+    close(fd);
+    if (length < 0) return false;
+    return clock_parse_time(str_trim(str_make(text, (size_t)length)), moment);
+}
+
+static int64_t read_followed(const char *file)
+{
+    int64_t now, furthest = atomic_load(&followed.furthest);
+    if (!read_time(file, &now)) return atomic_load(&followed.now);
+    atomic_store(&followed.now, now);
+    while (now > furthest && !atomic_compare_exchange_weak(&followed.furthest, &furthest, now)) {
+    }
+    return now;
+}
+
+enum status clock_follow(const char *file, struct error *error)
+{
+    int64_t now;
+    ENSURE(read_time(file, &now), error, STATUS_INVALID, "'%s' holds no time such as 2026-08-20T10:00:00Z", file);
+    atomic_store(&followed.now, now);
+    atomic_store(&followed.first, now);
+    atomic_store(&followed.furthest, now);
+    atomic_store(&followed.file, file);
+    return STATUS_OK;
+}
+
 int64_t clock_now(void)
 {
     int64_t fixed = atomic_load_explicit(&fixed_now, memory_order_relaxed);
-    return fixed == INT64_MIN ? clock_real() : fixed;
+    if (fixed != INT64_MIN) return fixed;
+    const char *file = atomic_load_explicit(&followed.file, memory_order_acquire);
+    return file ? read_followed(file) : clock_real();
 }
 
 void clock_set_now(int64_t moment)
@@ -31,6 +74,14 @@ void clock_set_now(int64_t moment)
 int64_t clock_monotonic(void)
 {
     return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t clock_aging(void)
+{
+    const char *file = atomic_load_explicit(&followed.file, memory_order_acquire);
+    if (!file) return clock_monotonic();
+    read_followed(file);
+    return clock_monotonic() + (atomic_load(&followed.furthest) - atomic_load(&followed.first));
 }
 
 struct deadline deadline_in(int64_t milliseconds)

@@ -3,6 +3,7 @@
 #define BASE_CLOCK_H
 
 #include "base/arena.h"
+#include "base/error.h"
 #include "base/str.h"
 
 enum { CLOCK_SECOND = 1000, CLOCK_MINUTE = 60 * CLOCK_SECOND, CLOCK_HOUR = 60 * CLOCK_MINUTE, CLOCK_DAY = 24 * CLOCK_HOUR };
@@ -10,11 +11,17 @@ enum { CLOCK_SECOND = 1000, CLOCK_MINUTE = 60 * CLOCK_SECOND, CLOCK_HOUR = 60 * 
 /* The wall clock, or what clock_set_now said (`--now`): then it stands still. */
 int64_t clock_now(void);
 void clock_set_now(int64_t moment);
-/* The wall clock whatever clock_set_now said: for what another machine compares with its own, such as signatures. */
+/* From now on clock_now is the RFC 3339 time that this file holds, read anew each time, so that who replays a week moves the clock of a
+ * process that runs: best by renaming another file over it. While it can't be read, or makes no sense, the last good time stands.
+ * STATUS_INVALID, naming the file, where it can't be read or makes no sense at first. The name must live as long as the process. */
+enum status clock_follow(const char *file, struct error *);
+/* The wall clock whatever clock_now says: for what another machine compares with its own, such as signatures. */
 int64_t clock_real(void);
 
 /* A clock that never goes back, for deadlines and measurements; milliseconds from an arbitrary start. */
 int64_t clock_monotonic(void);
+/* The same for how long something known is good: while a file is followed, its time goes by here too (and never back). */
+int64_t clock_aging(void);
 
 /* A deadline is a reading of the monotonic clock. */
 struct deadline {

@@ -135,7 +135,6 @@ enum status url_argument(struct arena *arena, struct str query, struct str name,
                "the parameter '" STR_FMT "' has a '%%' without two hexadecimal digits", STR_ARG(name));
         ENSURE(!str_has_control(found), error, STATUS_INVALID, "the parameter '" STR_FMT "' has a control byte", STR_ARG(name));
     }
-    ENSURE(count > 0, error, STATUS_NOT_FOUND, "the parameter '" STR_FMT "' is missing", STR_ARG(name));
     *value = found;
     return STATUS_OK;
 }

@@ -28,10 +28,10 @@ struct url_argument {
 };
 bool url_next_argument(struct str *rest, struct url_argument *);
 
-/* The decoded value of argument `name`: STATUS_NOT_FOUND where there is none; STATUS_INVALID where its encoding is malformed, it
- * is given twice, a control byte comes out, or a name differs from it in case only: caches such as nginx ($arg_name) take the first of
- * any case, and must not file our answer under another's value. '+' is a plus, not a space. *value is set on success only, and may
- * be a slice of the query. */
+/* The decoded value of argument `name`, without data where there is none, or only its name: STATUS_INVALID where its encoding is malformed,
+ * it is given twice, a control byte comes out, or a name differs from it in case only: caches such as nginx ($arg_name) take the first of
+ * any case, and must not file our answer under another's value. '+' is a plus, not a space. *value is set on success only, and may be a
+ * slice of the query. */
 enum status url_argument(struct arena *, struct str query, struct str name, struct str *value, struct error *);
 
 #endif

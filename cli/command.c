@@ -103,6 +103,13 @@ static bool parse_size(struct str text, uint64_t *size)
     return true;
 }
 
+static bool add_text(struct command_texts *texts, struct str text)
+{
+    if (texts->count == COMMAND_TEXTS_MAXIMUM) return false;
+    texts->items[texts->count++] = text;
+    return true;
+}
+
 static bool set_option(const struct command_option *option, struct str value)
 {
     switch (option->kind) {
@@ -111,6 +118,7 @@ static bool set_option(const struct command_option *option, struct str value)
     case OPTION_SIZE: return parse_size(value, option->target);
     case OPTION_SPAN: return clock_parse_span(value, option->target);
     case OPTION_TIME: return clock_parse_time(value, option->target);
+    case OPTION_TEXTS: return add_text(option->target, value);
     }
     return false;
 }
@@ -121,6 +129,7 @@ static const char *expected(enum option_kind kind)
     case OPTION_SIZE: return "a number of bytes such as 4096 or 64K";
     case OPTION_SPAN: return "a duration such as 90s, 5m, 12h or 7d";
     case OPTION_TIME: return "a time such as 2026-08-20T10:00:00Z";
+    case OPTION_TEXTS: return "a value, and no more of them than 256";
     default: return "a value";
     }
 }

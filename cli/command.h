@@ -9,11 +9,17 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 enum option_kind {
-    OPTION_FLAG, /* bool * */
-    OPTION_TEXT, /* struct str * */
-    OPTION_SIZE, /* uint64_t *; bytes, or with K, M, G (1024) behind */
-    OPTION_SPAN, /* int64_t *; "90s", "7d" */
-    OPTION_TIME, /* int64_t *; RFC 3339 */
+    OPTION_FLAG,  /* bool * */
+    OPTION_TEXT,  /* struct str * */
+    OPTION_SIZE,  /* uint64_t *; bytes, or with K, M, G (1024) behind */
+    OPTION_SPAN,  /* int64_t *; "90s", "7d" */
+    OPTION_TIME,  /* int64_t *; RFC 3339 */
+    OPTION_TEXTS, /* struct command_texts *; may be given several times */
+};
+enum { COMMAND_TEXTS_MAXIMUM = 256 };
+struct command_texts {
+    struct str items[COMMAND_TEXTS_MAXIMUM];
+    size_t count;
 };
 struct command_option {
     const char *name; /* without the dashes */

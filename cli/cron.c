@@ -72,10 +72,17 @@ static const struct command commands[] = {
 
 /* --- decisions, for a person */
 
-static void print_counts(const json_t *counts)
+/* As they stand in the line: they may be more than JSON readers take. `name` with what is around it stands in no string there. */
+static void print_counts(struct str line, struct str name, const char *title)
 {
-    for (size_t i = 0; i < json_array_size(counts); i++)
-        printf("%s%lld", i ? " " : "", (long long)json_integer_value(json_array_get(counts, i)));
+    size_t at = str_find_str(line, name);
+    if (at == line.length) return;
+    struct str rest = str_from(line, at + name.length), counts = str_cut(&rest, ']');
+    printf("%s", title);
+    while (counts.data) {
+        struct str count = str_cut(&counts, ',');
+        printf(STR_FMT "%s", STR_ARG(count), counts.data ? " " : "");
+    }
 }
 
 static const char *text(const json_t *line, const char *name)
@@ -91,12 +98,11 @@ static void tell(void *context, struct str line)
         fwrite(line.data, 1, line.length, stdout);
         return;
     }
-    json_t *decision = json_loadb(line.data, line.length, 0, NULL);
-    printf("%-8s %-12s %-28s %-10s misses ", text(decision, "decision"), text(decision, "edge"), text(decision, "package"),
-           text(decision, "rule"));
-    print_counts(json_object_get(decision, "misses"));
-    printf("  hits ");
-    print_counts(json_object_get(decision, "hits"));
+    json_t *decision = json_loadb(line.data, line.length, JSON_DECODE_INT_AS_REAL, NULL);
+    printf("%-8s %-12s %-28s %-10s", text(decision, "decision"), text(decision, "edge"), text(decision, "package"), text(decision, "rule"));
+    print_counts(line, S("\"misses\":["), " misses ");
+    print_counts(line, S("\"hits\":["), "  hits ");
+    print_counts(line, S("\"awaited\":["), "  awaited ");
     printf("%s%s\n", *text(decision, "lan") ? "  " : "", text(decision, "lan"));
     json_decref(decision);
 }
@@ -142,6 +148,7 @@ static enum status run(enum cron_kind kind, struct arena *arena, struct error *e
     struct cron_result result;
     const struct io io = {.arena = arena, .deadline = deadline_in(PATIENCE)};
     TRY(stored_app(store_url, &app, error));
+    TRY(stored_reach(arena, app->store, error));
     cron_default(&cron, kind);
     TRY(read_options(&cron, error));
     TRY(cron_run(app, io, &cron, &result, error));

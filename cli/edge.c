@@ -17,17 +17,33 @@ static const struct command_option shown_options[] = {
     {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON"},
 };
 
+static struct io registry_io(struct arena *arena)
+{
+    return (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)};
+}
+
 /* --- add */
 
 static const struct command add = {
     .name = "edge add",
     .arguments = "FILE.json",
     .summary = "Registers an edge, or changes it: its address, LANs, quota, store; '-' reads it from standard input.",
-    .example = "pakhus edge add --store s3://packages shop-1.json",
+    .example = "echo '{\"edge\":\"shop-1\",\"address\":\"192.168.0.5\",\"lans\":[\"192.168.0.0/24\"],\"store\":\"pull\"}' | pakhus edge "
+               "add --store s3://packages -",
     COMMAND_OPTIONS(store_options),
     .least = 1,
     .most = 1,
 };
+
+/* A run that was at work while an edge was removed may have said afterwards what it holds: a new one of its id holds nothing. */
+static enum status forget_namesake(struct arena *arena, struct store *store, struct str id, struct error *error)
+{
+    struct edge known;
+    struct error ignored;
+    bool found;
+    if (registry_get_edge(store, command_io(arena), id, &known, &ignored) != STATUS_NOT_FOUND) return STATUS_OK;
+    return state_remove(store, registry_io(arena), id, &found, error);
+}
 
 static enum status run_add(struct arena *arena, const struct str *words, int count, struct error *error)
 {
@@ -38,7 +54,9 @@ static enum status run_add(struct arena *arena, const struct str *words, int cou
     TRY(command_read(arena, words[0].data, ENTRY_LIMIT, &text, error));
     TRY(edge_parse(arena, text, &edge, error)); /* before there is a store: its words are of the edge */
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(registry_put_edge(store, (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)}, &edge, error));
+    TRY(stored_reach(arena, store, error));
+    TRY(forget_namesake(arena, store, edge.id, error));
+    TRY(registry_put_edge(store, registry_io(arena), &edge, error));
     fprintf(stderr, STR_FMT ": %zu LAN%s\n", STR_ARG(edge.id), edge.lan_count, edge.lan_count == 1 ? "" : "s");
     return STATUS_OK;
 }
@@ -57,7 +75,8 @@ static enum status load_registry(struct arena *arena, struct registry *registry,
 {
     struct store *store;
     TRY(stored_open(arena, store_url, &store, error));
-    return registry_load(store, (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)}, registry, error);
+    TRY(stored_reach(arena, store, error));
+    return registry_load(store, registry_io(arena), registry, error);
 }
 
 static void print_edge(const struct edge *edge)
@@ -168,20 +187,27 @@ static enum status run_show(struct arena *arena, const struct str *words, int co
 static const struct command removal = {
     .name = "edge remove",
     .arguments = "EDGE",
-    .summary = "Takes an edge out of the register: no device is sent there any more. What it holds stays on it.",
+    .summary =
+        "Takes an edge out of the register: no device is sent there any more, and what it holds is forgotten. Its files stay on its disk.",
     .example = "pakhus edge remove --store s3://packages shop-1",
     COMMAND_OPTIONS(store_options),
     .least = 1,
     .most = 1,
 };
 
+/* The register first: from then on nobody is sent there, and no new run begins. What is there of a try that was cut off goes too. */
 static enum status run_remove(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
+    struct error unregistered;
+    bool found;
     (void)count;
     TRY(stored_check_id(words[0], "EDGE", error));
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(registry_remove_edge(store, command_io(arena), words[0], error));
+    enum status status = registry_remove_edge(store, command_io(arena), words[0], &unregistered);
+    if (status != STATUS_OK && status != STATUS_NOT_FOUND) return *error = unregistered, status;
+    TRY(state_remove(store, registry_io(arena), words[0], &found, error));
+    if (status == STATUS_NOT_FOUND && !found) return *error = unregistered, status;
     fprintf(stderr, STR_FMT ": removed\n", STR_ARG(words[0]));
     return STATUS_OK;
 }
@@ -192,7 +218,7 @@ static const struct command lan_set = {
     .name = "edge lan set",
     .arguments = "FILE.json",
     .summary = "Registers a LAN under a code of its own, with or without an edge; '-' reads it from standard input.",
-    .example = "pakhus edge lan set --store s3://packages shop-7.json",
+    .example = "echo '{\"code\":\"SHOP-7\",\"site\":\"shop-7\",\"network\":\"10.1.0.0/16\"}' | pakhus edge lan set --store s3://packages -",
     COMMAND_OPTIONS(store_options),
     .least = 1,
     .most = 1,
@@ -207,7 +233,7 @@ static enum status run_lan_set(struct arena *arena, const struct str *words, int
     TRY(command_read(arena, words[0].data, ENTRY_LIMIT, &text, error));
     TRY(lan_entry_parse(arena, text, &entry, error));
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(registry_put_lan(store, command_io(arena), text, &entry, error));
+    TRY(registry_put_lan(store, (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)}, text, &entry, error));
     fprintf(stderr, STR_FMT ": " STR_FMT "\n", STR_ARG(entry.code), STR_ARG(entry.lan));
     return STATUS_OK;
 }
@@ -219,8 +245,25 @@ static const struct command lan_list = {
     .arguments = "",
     .summary = "Lists the registered LANs: code, tab, LAN, tab, the edge that serves it.",
     .example = "pakhus edge lan list --store s3://packages",
-    COMMAND_OPTIONS(store_options),
+    COMMAND_OPTIONS(shown_options),
 };
+
+static void print_lan(const struct lan_entry *entry, const struct edge *edge)
+{
+    printf(STR_FMT "\t" STR_FMT "\t" STR_FMT "\n", STR_ARG(entry->code), STR_ARG(entry->lan), STR_ARG(edge ? edge->id : S("-")));
+}
+
+/* Ids and LANs' texts have nothing that JSON would escape. */
+static void print_lan_json(const struct lan_entry *entry, const struct edge *edge)
+{
+    printf("{\"code\":\"" STR_FMT "\",\"lan\":\"" STR_FMT "\",\"region\":\"" STR_FMT "\"", STR_ARG(entry->code), STR_ARG(entry->lan),
+           STR_ARG(entry->region));
+    if (entry->location.known) printf(",\"location\":[%.6g,%.6g]", entry->location.latitude, entry->location.longitude);
+    if (edge)
+        printf(",\"edge\":\"" STR_FMT "\"}", STR_ARG(edge->id));
+    else
+        printf(",\"edge\":null}");
+}
 
 static enum status run_lan_list(struct arena *arena, const struct str *words, int count, struct error *error)
 {
@@ -228,14 +271,16 @@ static enum status run_lan_list(struct arena *arena, const struct str *words, in
     (void)words;
     (void)count;
     TRY(load_registry(arena, &registry, error));
+    if (json) putchar('[');
     for (size_t i = 0; i < registry.lan_count; i++) {
         const struct lan_entry *entry = &registry.lans[i];
         const struct whereabouts code = {.code = entry->code};
         struct place place;
         TRY(registry_find(&registry, arena, &code, &place, error));
-        printf(STR_FMT "\t" STR_FMT "\t" STR_FMT "\n", STR_ARG(entry->code), STR_ARG(entry->lan),
-               STR_ARG(place.edge ? place.edge->id : S("-")));
+        if (json && i > 0) putchar(',');
+        (json ? print_lan_json : print_lan)(entry, place.edge);
     }
+    if (json) puts("]");
     return STATUS_OK;
 }
 

@@ -34,5 +34,6 @@ int main(int argc, char **argv)
 {
     if (gather_worker_is_called(argc, argv)) return gather_worker_run();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of its writer, as on a full disk */
     return command_choose("", commands, sizeof commands / sizeof *commands, argc, argv);
 }

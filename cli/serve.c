@@ -30,6 +30,7 @@ static struct setting {
     {"PAKHUS_GATHER_ALLOW", "gather-allow", "HOSTS", "hosts that gather may ask: lists in requests, addresses that are not public"},
     {"PAKHUS_GATHER_WORKERS", "gather-workers", "COUNT", "processes that gather, at most"},
     {"PAKHUS_FLUSH", "flush", "SPAN", "how long counts and tables may stay unwritten, or sync"},
+    {"PAKHUS_CLOCK", "clock", "FILE", "for replays: what time it is, read anew each time"},
 };
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
 

@@ -18,6 +18,17 @@ enum status stored_open(struct arena *arena, struct str url, struct store **stor
     return STATUS_OK;
 }
 
+static bool none(void *context, const struct store_object *object)
+{
+    (void)context, (void)object;
+    return false;
+}
+
+enum status stored_reach(struct arena *arena, struct store *store, struct error *error)
+{
+    return store_list(store, command_io(arena), S("edges/"), 1, none, NULL, error);
+}
+
 enum status stored_app(struct str url, struct app **app, struct error *error)
 {
     if (url.data) setenv("PAKHUS_STORE", url.data, 1);

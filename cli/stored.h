@@ -13,6 +13,8 @@
 
 /* The value of --store, or PAKHUS_STORE. Closed with the arena. */
 enum status stored_open(struct arena *, struct str url, struct store **, struct error *);
+/* Asks a store whether it is there, so that one that is not is told of soon, however long what follows may take. */
+enum status stored_reach(struct arena *, struct store *, struct error *);
 /* For what runs as the functions do: their app, on the store of --store or PAKHUS_STORE. */
 enum status stored_app(struct str url, struct app **, struct error *);
 /* Refuses what is not an id, by the name of the argument. */

@@ -61,7 +61,7 @@ static struct deadline deadline_of(const struct lc_headers *headers)
 {
     int64_t moment, left;
     if (!str_to_i64(lc_header_get(headers, S("Lambda-Runtime-Deadline-Ms")), &moment)) return deadline_in(CLOCK_MINUTE);
-    if (__builtin_sub_overflow(moment, clock_now(), &left)) return deadline_in(CLOCK_MINUTE);
+    if (__builtin_sub_overflow(moment, clock_real(), &left)) return deadline_in(CLOCK_MINUTE);
     return deadline_in(left > LEAST_DEADLINE ? left : LEAST_DEADLINE);
 }
 

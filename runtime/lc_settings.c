@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 static const char *lookup(const char *prefix, const char *name)
 {
     char variable[128];
@@ -38,6 +40,13 @@ static enum status read_log_level(const char *prefix, struct error *error)
     return STATUS_OK;
 }
 
+static enum status read_clock(const char *prefix, struct error *error)
+{
+    const char *file = setting(prefix, "CLOCK");
+    if (!file) return STATUS_OK;
+    return clock_follow(file, error) == STATUS_OK ? STATUS_OK : error_context(error, "the setting CLOCK");
+}
+
 static enum status read_response_mode(const char *prefix, bool *streaming, struct error *error)
 {
     struct str text = str_of(setting(prefix, "RESPONSE_MODE"));
@@ -55,6 +64,7 @@ enum status lc_settings_read(const char *prefix, struct lc_settings *settings, s
         .metrics_secret = str_of(setting(prefix, "METRICS_SECRET")),
     };
     TRY(read_log_level(prefix, error));
+    TRY(read_clock(prefix, error));
     TRY(read_threads(prefix, &settings->threads, error));
     return read_response_mode(prefix, &settings->streaming, error);
 }

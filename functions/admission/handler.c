@@ -34,9 +34,7 @@ struct question {
 static enum status text_argument(const struct question *question, const char *name, struct str *value, struct error *error)
 {
     struct str text;
-    enum status status = url_argument(question->arena, question->query, str_of(name), &text, error);
-    if (status == STATUS_NOT_FOUND) return STATUS_OK;
-    TRY(status);
+    TRY(url_argument(question->arena, question->query, str_of(name), &text, error));
     ENSURE(text.length <= CLIENT_LONGEST, error, STATUS_INVALID, "'%s' is longer than %d bytes", name, CLIENT_LONGEST);
     if (text.length > 0) *value = text;
     return STATUS_OK;

@@ -73,9 +73,9 @@ static enum status read_question(struct task *task, struct error *error)
     question->business = business.data ? business : task->verify->business;
     TRY(read_node(task, error));
     if (question->uri.data) return STATUS_OK;
-    enum status status = url_argument(task->io.arena, task->request->query, S("uri"), &question->uri, error);
-    ENSURE(status != STATUS_NOT_FOUND, error, STATUS_INVALID, "say which URL: the header X-Original-URI, or ?uri=");
-    return status;
+    TRY(url_argument(task->io.arena, task->request->query, S("uri"), &question->uri, error));
+    ENSURE(question->uri.data, error, STATUS_INVALID, "say which URL: the header X-Original-URI, or ?uri=");
+    return STATUS_OK;
 }
 
 static bool is_allowed(struct task *task)
@@ -194,7 +194,6 @@ static enum status read_body(struct task *task, struct str *outcome, struct toke
     struct config body;
     struct str modified = {NULL, 0}, digest = {NULL, 0};
     uint64_t size = UINT64_MAX;
-    ENSURE(task->request->body.length <= BODY_MOST, error, STATUS_TOO_LARGE, "the result has over %d bytes", BODY_MOST);
     TRY(config_open(task->io.arena, task->request->body, "result", &body, error));
     TRY(config_text(&body, "outcome", CONFIG_REQUIRED, outcome, error));
     TRY(config_text(&body, "uri", CONFIG_OPTIONAL, &task->question.uri, error));
@@ -236,6 +235,7 @@ static enum status tell_node(struct task *task, bool succeeded, struct error *er
 static enum status take_result(struct task *task, struct error *error)
 {
     struct result result = {0};
+    if (!respond_allows_body(task->call, task->request, task->response, BODY_MOST)) return STATUS_OK;
     TRY(read_result(task, &result, error));
     enum token_reason reason = token_verify(&task->verify->ring, &task->question, &task->answer);
     if (reason != TOKEN_DUE) return respond(task, reason), STATUS_OK;

@@ -83,7 +83,7 @@ struct reading {
 
 static void remember_abandoned(struct node *node, const struct store_object *object)
 {
-    bool old = object->modified < clock_now() - ABANDONED;
+    bool old = object->modified < clock_real() - ABANDONED;
     for (size_t i = 0; i < node->abandoned_count; i++)
         if (str_equal(node->abandoned[i], object->key)) return;
     if (old && node->abandoned_count < ABANDONED_MOST) node->abandoned[node->abandoned_count++] = arena_copy(node->arena, object->key);
@@ -113,7 +113,7 @@ static void read_tables(struct nodes *nodes, struct node *node, struct io io, st
 {
     io.deadline = deadline_within(io.deadline, STORE_TIME);
     struct reading reading = {.nodes = nodes, .node = node, .io = io, .log = log};
-    int64_t now = clock_now();
+    int64_t now = clock_real();
     enum status status = store_list(nodes->options.store, io, node->prefix, 0, read_table, &reading, &reading.error);
     if (status != STATUS_OK || reading.status != STATUS_OK)
         log_warn(log, "the hit table of node " STR_FMT " can't be read: %s", STR_ARG(node->name), reading.error.text);
@@ -295,7 +295,7 @@ static bool knows(struct node *node, const struct hits_token *token)
 
 static bool is_read_long_ago(const struct node *node)
 {
-    int64_t age = clock_now() - atomic_load(&node->read_at);
+    int64_t age = clock_real() - atomic_load(&node->read_at);
     return age >= READ_PAUSE || age < 0;
 }
 

@@ -1,9 +1,10 @@
 #include "functions/calibrate-cron/handler.h"
 
+#include "functions/common/cron.h"
 #include "functions/common/event.h"
-#include "lib/placement/policy.h"
+#include "functions/common/placement.h"
 
-enum { RESULT_LIMIT = 1024, SAMPLES_USUAL = 1000000, SAMPLES_MOST = 10000000 };
+enum { RESULT_LIMIT = 4096, SAMPLES_USUAL = 1000000, SAMPLES_MOST = 10000000, REPLAYED_MOST = 1000000 };
 static const int64_t HORIZON_MOST = 31 * (int64_t)CLOCK_DAY;
 
 void calibrating_default(struct calibrating *calibrating)
@@ -17,39 +18,176 @@ static int64_t horizon_of(const struct calibrating *calibrating, const struct po
     return policy->place.window.kind == WINDOW_LAST ? policy->place.window.last : CLOCK_DAY;
 }
 
+/* --- T1, T2, C1 (P16) */
+
+static enum status read_samples(struct app *app, struct io io, const struct calibrating *calibrating, const struct registry *registry,
+                                struct calibrated *out, struct error *error)
+{
+    struct sample_set set;
+    int64_t horizon = horizon_of(calibrating, &out->present), earliest = policy_horizon(&out->present, calibrating->now);
+    TRY(samples_read(app->store, io, earliest, calibrating->now - horizon, horizon, (size_t)calibrating->samples, &set, error));
+    if (calibrating->import) {
+        struct downloads *downloads = downloads_new(io.arena, registry, &set, horizon);
+        TRY(calibrating->import(calibrating->context, registry, downloads, error));
+        out->log = downloads_counts(downloads);
+    }
+    calibrate_count(&set, &out->thresholds);
+    return STATUS_OK;
+}
+
 /* C1 is written where the policy goes by confidence: elsewhere it would change the rule, not its threshold. */
-static enum status apply(struct app *app, struct io io, const struct calibration *calibration, struct error *error)
+static void set_thresholds(struct policy *policy, const struct calibration *thresholds)
+{
+    policy->place.t1 = thresholds->t1;
+    policy->place.t2 = thresholds->t2;
+    if (policy->place.confidence > 0 && thresholds->c1 > 0) policy->place.confidence = thresholds->c1;
+}
+
+/* --- T3, C2 */
+
+static void set_retention(struct policy *policy, const struct retention *retention)
+{
+    policy->evict.t3 = retention->t3;
+    if (policy->evict.confidence > 0) policy->evict.confidence = retention->c2;
+}
+
+static enum status record(struct app *app, struct io io, const struct calibrating *calibrating, const struct registry *registry,
+                          const struct policy *policy, struct recorded *recorded, struct error *error)
+{
+    struct placement_app *placement;
+    TRY(placement_app_open(&placement, error));
+    const struct recording how = {.store = app->store,
+                                  .registry = registry,
+                                  .policy = policy,
+                                  .facts = placement_app_facts,
+                                  .context = placement,
+                                  .now = calibrating->now,
+                                  .most = REPLAYED_MOST};
+    return recorded_read(&how, io, recorded, error);
+}
+
+static enum status replay(const struct recorded *recorded, struct calibrated *out, struct error *error)
+{
+    struct retention retention;
+    out->replayed = true;
+    out->requests = recorded->trace.count;
+    out->factor = recorded->factor;
+    TRY(retention_replay(recorded, &out->present, &out->present_replayed, error));
+    if (retention_choose(recorded, &out->proposed, &retention, &out->retention_refused) == STATUS_OK)
+        set_retention(&out->proposed, &retention);
+    return retention_replay(recorded, &out->proposed, &out->proposed_replayed, error);
+}
+
+/* No demand, or too much of it, is no failure: nothing follows from it. */
+static enum status find_retention(struct app *app, struct io io, const struct calibrating *calibrating, const struct registry *registry,
+                                  struct calibrated *out, struct error *error)
+{
+    struct recorded recorded;
+    enum status status = record(app, io, calibrating, registry, &out->present, &recorded, error);
+    if (status == STATUS_OK) return replay(&recorded, out, error);
+    if (status != STATUS_NOT_FOUND && status != STATUS_TOO_LARGE) return status;
+    out->retention_refused = *error;
+    return STATUS_OK;
+}
+
+/* --- together */
+
+bool calibrated_follows(const struct calibrated *calibrated)
+{
+    return calibrated->refused.status == STATUS_OK || calibrated->retention_refused.status == STATUS_OK;
+}
+
+/* Into the policy as it is now. */
+static enum status apply(struct app *app, struct io io, const struct calibrated *calibrated, struct error *error)
 {
     struct policy policy, written;
+    const struct retention retention = {.t3 = calibrated->proposed.evict.t3, .c2 = calibrated->proposed.evict.confidence};
     TRY(policy_load(app->store, io, 0, &policy, error));
-    policy.place.t1 = calibration->t1;
-    policy.place.t2 = calibration->t2;
-    if (policy.place.confidence > 0 && calibration->c1 > 0) policy.place.confidence = calibration->c1;
+    if (calibrated->refused.status == STATUS_OK) set_thresholds(&policy, &calibrated->thresholds);
+    if (calibrated->retention_refused.status == STATUS_OK) set_retention(&policy, &retention);
     return policy_publish(app->store, io, policy_format(io.arena, &policy), &written, error);
 }
 
-enum status calibrating_run(struct app *app, struct io io, const struct calibrating *calibrating, struct calibration *calibration,
+enum status calibrating_run(struct app *app, struct io io, const struct calibrating *calibrating, struct calibrated *out,
                             struct error *error)
 {
-    struct policy policy;
-    struct sample_set set;
-    TRY(policy_load(app->store, io, 0, &policy, error));
-    int64_t horizon = horizon_of(calibrating, &policy), earliest = policy_horizon(&policy, calibrating->now);
-    TRY(samples_read(app->store, io, earliest, calibrating->now - horizon, horizon, (size_t)calibrating->samples, &set, error));
-    calibrate_count(&set, calibration);
-    TRY(calibrate(calibration, error));
-    if (!calibrating->apply) return STATUS_OK;
-    TRY(apply(app, io, calibration, error));
-    return samples_drop(app->store, io, earliest - horizon, error);
+    struct registry registry;
+    *out = (struct calibrated){0};
+    ENSURE(calibrating->samples <= SAMPLES_MOST, error, STATUS_INVALID, "samples: at most %d", SAMPLES_MOST);
+    ENSURE(calibrating->horizon <= HORIZON_MOST, error, STATUS_INVALID, "horizon: at most 31d");
+    TRY(policy_load(app->store, io, 0, &out->present, error));
+    TRY(registry_load(app->store, io, &registry, error));
+    TRY(read_samples(app, io, calibrating, &registry, out, error));
+    out->proposed = out->present;
+    if (calibrate(&out->thresholds, &out->refused) == STATUS_OK) set_thresholds(&out->proposed, &out->thresholds);
+    TRY(find_retention(app, io, calibrating, &registry, out, error));
+    out->applied = calibrating->apply && calibrated_follows(out);
+    return out->applied ? apply(app, io, out, error) : STATUS_OK;
 }
 
-struct str calibrating_json(struct arena *arena, const struct calibrating *calibrating, const struct calibration *c)
+/* --- telling */
+
+static void add_count(struct buf *out, const char *name, bool follows, uint64_t value)
 {
+    if (follows)
+        buf_printf(out, ",\"%s\":%llu", name, (unsigned long long)value);
+    else
+        buf_printf(out, ",\"%s\":null", name);
+}
+
+static void add_share(struct buf *out, const char *name, bool follows, double value)
+{
+    if (follows)
+        buf_printf(out, ",\"%s\":%.6g", name, value);
+    else
+        buf_printf(out, ",\"%s\":null", name);
+}
+
+static void add_why(struct buf *out, const char *name, const struct error *why)
+{
+    if (why->status == STATUS_OK) return;
+    buf_printf(out, ",\"%s\":", name);
+    buf_add_json(out, str_of(why->text));
+}
+
+static void add_replayed(struct buf *out, const char *name, const struct replayed *replayed)
+{
+    buf_printf(out, ",\"%s\":{\"byte_hit_ratio\":%.6f,\"bytes_placed\":%llu,\"bytes_kept\":%.0f}", name, replayed->byte_hit,
+               (unsigned long long)replayed->bytes_placed, replayed->bytes_kept);
+}
+
+static void add_replay(struct buf *out, const struct calibrated *c)
+{
+    if (!c->replayed) return buf_add(out, S(",\"replay\":null"));
+    buf_printf(out, ",\"replay\":{\"requests\":%llu,\"factor\":%llu", (unsigned long long)c->requests, (unsigned long long)c->factor);
+    add_replayed(out, "present", &c->present_replayed);
+    add_replayed(out, "proposed", &c->proposed_replayed);
+    buf_add(out, S("}"));
+}
+
+static void add_log(struct buf *out, const struct download_counts *log)
+{
+    buf_printf(out, ",\"log\":{\"lines\":%llu,\"nonsense\":%llu,\"downloads\":%llu,\"matched\":%llu}", (unsigned long long)log->lines,
+               (unsigned long long)log->nonsense, (unsigned long long)log->downloads, (unsigned long long)log->matched);
+}
+
+struct str calibrating_json(struct arena *arena, const struct calibrating *calibrating, const struct calibrated *c)
+{
+    const struct calibration *t = &c->thresholds;
     struct buf out = buf_in(arena, RESULT_LIMIT);
-    buf_printf(
-        &out, "{\"samples\":%llu,\"tp\":%llu,\"fp\":%llu,\"tn\":%llu,\"fn\":%llu,\"t1\":%llu,\"t2\":%llu,\"c1\":%.6g,\"applied\":%s}",
-        (unsigned long long)c->samples, (unsigned long long)c->tp, (unsigned long long)c->fp, (unsigned long long)c->tn,
-        (unsigned long long)c->fn, (unsigned long long)c->t1, (unsigned long long)c->t2, c->c1, calibrating->apply ? "true" : "false");
+    bool follows = c->refused.status == STATUS_OK, retention = c->retention_refused.status == STATUS_OK;
+    buf_printf(&out, "{\"samples\":%llu,\"tp\":%llu,\"fp\":%llu,\"tn\":%llu,\"fn\":%llu", (unsigned long long)t->samples,
+               (unsigned long long)t->tp, (unsigned long long)t->fp, (unsigned long long)t->tn, (unsigned long long)t->fn);
+    add_count(&out, "t1", follows, t->t1);
+    add_count(&out, "t2", follows, t->t2);
+    add_share(&out, "c1", follows, t->c1);
+    add_count(&out, "t3", retention, c->proposed.evict.t3);
+    add_share(&out, "c2", retention && c->proposed.evict.confidence > 0, c->proposed.evict.confidence);
+    add_why(&out, "refused", &c->refused);
+    add_why(&out, "t3_refused", &c->retention_refused);
+    add_replay(&out, c);
+    if (calibrating->import) add_log(&out, &c->log);
+    buf_printf(&out, ",\"applied\":%s}", c->applied ? "true" : "false");
     return buf_str(&out);
 }
 
@@ -59,33 +197,20 @@ static enum status parse(struct arena *arena, struct str text, struct calibratin
     TRY(event_open(arena, text, "calibrate", &config, error));
     TRY(config_whole(&config, "samples", CONFIG_OPTIONAL, 1, SAMPLES_MOST, &calibrating->samples, error));
     TRY(config_span(&config, "horizon", CONFIG_OPTIONAL, &calibrating->horizon, error));
-    if (calibrating->horizon < 0 || calibrating->horizon > HORIZON_MOST)
-        return config_refuse(&config, "horizon", error, "must be at most 31d");
     TRY(config_flag(&config, "apply", CONFIG_OPTIONAL, &calibrating->apply, error));
     TRY(config_time(&config, "now", CONFIG_OPTIONAL, &calibrating->now, error));
     return config_end(&config, error);
 }
 
 /* A schedule that comes before there is enough to compare is no failure: what nothing follows from is said, and nothing is written. */
-static struct str refused_json(struct arena *arena, const struct calibration *calibration, const struct error *why)
-{
-    struct buf out = buf_in(arena, RESULT_LIMIT);
-    buf_printf(&out, "{\"samples\":%llu,\"refused\":", (unsigned long long)calibration->samples);
-    buf_add_json(&out, str_of(why->text));
-    buf_add(&out, S("}"));
-    return buf_str(&out);
-}
-
 static enum status event(void *state, struct lc_call *call, struct str text, struct str *result, struct error *error)
 {
     struct calibrating calibrating;
-    struct calibration calibration = {0};
+    struct calibrated calibrated;
     calibrating_default(&calibrating);
     TRY(parse(call->arena, text, &calibrating, error));
-    enum status status = calibrating_run(state, app_io(state, call), &calibrating, &calibration, error);
-    if (status != STATUS_OK && status != STATUS_INVALID) return status;
-    *result =
-        status == STATUS_OK ? calibrating_json(call->arena, &calibrating, &calibration) : refused_json(call->arena, &calibration, error);
+    TRY(calibrating_run(state, cron_io(state, call), &calibrating, &calibrated, error));
+    *result = calibrating_json(call->arena, &calibrating, &calibrated);
     return STATUS_OK;
 }
 

@@ -1,9 +1,13 @@
-/* {"pakhus":"calibrate",…} by schedule, timer or direct invoke: thresholds from what decisions came to (P16). */
+/* {"pakhus":"calibrate",…} by schedule, timer or direct invoke: thresholds from what decisions came to (P16), and from replaying what was
+ * asked for (lib/placement/retention.h). The two kinds of evidence have nothing to do with each other: where P16 refuses T1, T2 and C1, T3
+ * and C2 may still follow, and the other way round. What does not follow is said why, and keeps its value. */
 #ifndef FUNCTIONS_CALIBRATE_CRON_HANDLER_H
 #define FUNCTIONS_CALIBRATE_CRON_HANDLER_H
 
 #include "functions/common/app.h"
 #include "lib/placement/calibrate.h"
+#include "lib/placement/downloads.h"
+#include "lib/placement/retention.h"
 
 extern const struct lc_function calibrate_cron_function;
 
@@ -12,10 +16,27 @@ struct calibrating {
     uint64_t samples; /* at most */
     int64_t horizon;  /* ms after a query in which a download counts; 0: one of the policy's placing windows */
     bool apply;       /* writes the policy; else proposes */
+    /* Reads access logs; NULL: there are none. */
+    enum status (*import)(void *context, const struct registry *, struct downloads *, struct error *);
+    void *context;
 };
 void calibrating_default(struct calibrating *);
-/* Reads samples over all the time that the policy looks back, but for those whose horizon is not over. */
-enum status calibrating_run(struct app *, struct io, const struct calibrating *, struct calibration *, struct error *);
-struct str calibrating_json(struct arena *, const struct calibrating *, const struct calibration *);
+
+struct calibrated {
+    struct calibration thresholds;  /* its counts always */
+    struct error refused;           /* why T1, T2 and C1 do not follow; STATUS_OK: they do */
+    struct error retention_refused; /* why T3 and C2 do not follow; STATUS_OK: they do, C2 where the policy goes by confidence */
+    struct policy present, proposed;
+    bool replayed; /* there is recorded demand: what comes of both policies */
+    uint64_t requests, factor;
+    struct replayed present_replayed, proposed_replayed;
+    struct download_counts log; /* where logs were read */
+    bool applied;
+};
+/* Reads samples over all the time that the policy looks back, but for those whose horizon is not over; and demand up to now. T3 and C2 are
+ * chosen for the policy as it will be with T1, T2 and C1. STATUS_OK also where nothing follows. */
+enum status calibrating_run(struct app *, struct io, const struct calibrating *, struct calibrated *, struct error *);
+bool calibrated_follows(const struct calibrated *); /* anything does */
+struct str calibrating_json(struct arena *, const struct calibrating *, const struct calibrated *);
 
 #endif

@@ -34,7 +34,7 @@ static enum status redirect(struct task *task, struct error *error)
     int64_t life = task->content.life, valid_until;
     if (app->redirect == APP_REDIRECT_PRESIGNED) {
         TRY(store_presign(app->store, task->io, key, PRESIGN_LIFE, &url, &valid_until, error));
-        int64_t left = (valid_until - clock_now()) / CLOCK_SECOND - PRESIGN_MARGIN;
+        int64_t left = (valid_until - clock_real()) / CLOCK_SECOND - PRESIGN_MARGIN;
         if (left < life) life = left > 0 ? left : 0;
     } else {
         url = arena_join(task->io.arena, app->redirect_url, key);

@@ -11,7 +11,7 @@ static const char *const kind_names[] = {"evaluate", "evict", "reconcile"};
 
 void cron_default(struct cron *cron, enum cron_kind kind)
 {
-    *cron = (struct cron){.kind = kind, .now = clock_now(), .part = -1, .grace = GRACE};
+    *cron = (struct cron){.kind = kind, .now = clock_now(), .present = clock_now(), .part = -1, .grace = GRACE};
 }
 
 enum status cron_parse(struct arena *arena, struct str event, struct cron *cron, struct error *error)
@@ -80,6 +80,7 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
                                           .facts = placement_app_facts,
                                           .context = placement,
                                           .now = cron->now,
+                                          .present = cron->present,
                                           .part = cron->part,
                                           .edge = cron->edge,
                                           .dry_run = cron->dry_run,
@@ -109,8 +110,7 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
     return buf_str(&out);
 }
 
-/* Copies take what time there is, but for what it takes to say so. */
-static struct io cron_io(struct app *app, const struct lc_call *call)
+struct io cron_io(struct app *app, const struct lc_call *call)
 {
     struct io io = app_io(app, call);
     int64_t left = deadline_left(call->deadline);

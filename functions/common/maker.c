@@ -22,12 +22,32 @@ static enum status open_made(void *context, struct io io, uint64_t offset, struc
     return STATUS_OK;
 }
 
+enum { PIECES = 3 };
+
+static struct store_piece piece_of(const struct made *made, uint64_t offset, uint64_t length)
+{
+    return (struct store_piece){.store = made->store, .key = made->key, .offset = offset, .length = length, .if_match = made->etag};
+}
+
+/* What stands before the region, the region, and what stands behind it. A region is never at the beginning. */
+static size_t pieces_of(const struct made *made, struct store_piece pieces[PIECES])
+{
+    const struct apk_region *region = &made->region;
+    pieces[0] = piece_of(made, 0, region->offset);
+    if (!made->filled) return 1;
+    pieces[1] = (struct store_piece){.bytes = str_make(made->filled, (size_t)region->length)};
+    pieces[2] = piece_of(made, region->offset + region->length, 0);
+    return PIECES;
+}
+
 static void source_of(struct arena *arena, const struct made *made, uint64_t size, struct str sha256, struct package_source *source)
 {
     struct made *kept = arena_new_of(arena, struct made);
+    struct store_piece *pieces = arena_array(arena, PIECES, sizeof *pieces);
     *kept = *made;
     *source = (struct package_source){.size = size, .sha256 = sha256, .validator = sha256, .open = open_made, .context = kept};
-    if (!made->filled) source->key = made->key;
+    source->pieces = pieces;
+    source->piece_count = pieces_of(made, pieces);
 }
 
 static enum status find_patch(struct app *app, struct io io, const struct package_name *name, struct package_source *source,
@@ -72,13 +92,19 @@ static enum status find(void *context, struct io io, const struct package_name *
 
 /* --- edges that splice: their store is one of ours, with the packages that are wanted there */
 
-static enum status install_patch(struct app *app, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
-                                 struct error *error)
+static enum status install_patch(struct app *app, struct io io, struct store *edge, const struct package_name *name,
+                                 const struct package_source *source, const struct stream *stream, struct error *error)
 {
     struct patch patch = {0};
     struct store_object object;
+    struct str key = patch_diff_key(io.arena, name->app, name->from, name->version);
     TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
-    TRY(store_upload(edge, io, patch_diff_key(io.arena, name->app, name->from, name->version), stream, patch.size, NULL, &object, error));
+    const int64_t span = deadline_left(io.deadline);
+    TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
+               : store_compose(edge, io, key, source->pieces, source->piece_count, NULL, NULL, error));
+    TRY(store_head(edge, io_anew(io, span), key, &object, error));
+    ENSURE(object.size == patch.size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes, not %llu", STR_ARG(key),
+           (unsigned long long)object.size, (unsigned long long)patch.size);
     patch.etag = object.etag;
     patch.modified = object.modified;
     return store_put(edge, io, patch_json_key(io.arena, name->app, name->from, name->version), patch_format(io.arena, &patch), NULL, NULL,
@@ -96,16 +122,17 @@ static enum status uninstall(void *context, struct io io, struct store *edge, co
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name, struct stream stream,
-                           struct error *error)
+static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name,
+                           const struct package_source *source, const struct stream *stream, struct error *error)
 {
     struct app *app = context;
     const struct package *package;
-    if (name->from.length > 0) return install_patch(app, io, edge, name, stream, error);
+    if (name->from.length > 0) return install_patch(app, io, edge, name, source, stream, error);
     TRY(app_package(app, io, name->app, name->version, &package, error));
     TRY(uninstall(context, io, edge, name, error)); /* what was there has rotted, or was published anew: it would pass for published */
     struct package copy = *package;
-    return package_publish(edge, io, stream, &copy, error);
+    if (!stream) return package_compose(edge, io, source->pieces, source->piece_count, &copy, error);
+    return package_publish(edge, io, *stream, &copy, error);
 }
 
 /* What a row says, but for when it changed: every store keeps that for itself. */

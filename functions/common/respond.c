@@ -54,6 +54,13 @@ enum status respond_method(struct lc_call *call, struct lc_response *response, c
     return STATUS_OK;
 }
 
+bool respond_allows_body(struct lc_call *call, const struct lc_request *request, struct lc_response *response, size_t most)
+{
+    if (request->body.length <= most) return true;
+    respond_problem(call, response, 413, "too-large", "the body has over %zu bytes", most);
+    return false;
+}
+
 bool respond_allows_reading(struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     if (str_equal(request->method, S("GET")) || str_equal(request->method, S("HEAD"))) return true;

@@ -44,15 +44,6 @@ static enum status load_scene(void *context, struct io io, struct str key, const
 
 /* --- a scene */
 
-/* Empty where the argument is absent. */
-static enum status argument(struct lc_call *call, const struct lc_request *request, const char *name, struct str *value,
-                            struct error *error)
-{
-    enum status status = url_argument(call->arena, request->query, str_of(name), value, error);
-    if (status == STATUS_NOT_FOUND) *value = (struct str){0};
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 static const struct gather_resource *find(const struct gather_list *list, struct str id)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -93,10 +84,10 @@ static enum status read_scene(struct gatherer *gatherer, struct lc_call *call, c
 {
     struct str name, ids, retry_of, deadline;
     const void *value;
-    TRY(argument(call, request, "scene", &name, error));
-    TRY(argument(call, request, "resources", &ids, error));
-    TRY(argument(call, request, "retry_of", &retry_of, error));
-    TRY(argument(call, request, "deadline", &deadline, error));
+    TRY(url_argument(call->arena, request->query, S("scene"), &name, error));
+    TRY(url_argument(call->arena, request->query, S("resources"), &ids, error));
+    TRY(url_argument(call->arena, request->query, S("retry_of"), &retry_of, error));
+    TRY(url_argument(call->arena, request->query, S("deadline"), &deadline, error));
     ENSURE(str_is_id(name), error, STATUS_INVALID, "'scene' must be 1 to 128 letters, digits, '.', '_' or '-', not starting with a dot");
     ENSURE(!retry_of.data || gather_is_id(retry_of), error, STATUS_INVALID,
            "'retry_of' must be the id of an answer, 32 hexadecimal digits");

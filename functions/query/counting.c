@@ -1,16 +1,13 @@
+/* Counts and samples, and when they are written. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "functions/common/maker.h"
 #include "functions/query/query.h"
 
 enum { SAMPLES_MOST = 512, SAMPLES_SPAN = CLOCK_MINUTE };
 enum { FLUSH_USUAL = 30 * CLOCK_SECOND, FLUSH_TIME = 10 * CLOCK_SECOND, LAST_FLUSH_TIME = 400 };
-enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, GRACE = 10 * CLOCK_MINUTE };
-/* Bytes that are copied while a query waits; and of a patch that is made then, as it is estimated: half its base, which is some three
- * seconds for 8 MB. */
-static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 4 << 20;
+enum { SYNC_TIME = 3 * CLOCK_SECOND, SYNC_PAUSE = 5 * CLOCK_SECOND };
 
 /* Writes the counts every so often. On AWS a thread would be frozen between invocations: there they are written before each idle. */
 struct flusher {
@@ -21,6 +18,7 @@ struct flusher {
     pthread_cond_t ended;
     bool is_ended;
     _Atomic int64_t samples_at; /* when they are written next */
+    _Atomic int64_t sync_at;    /* before, no answer waits for a store that took nothing */
 };
 
 /* Samples may be lost, and are written less often. */
@@ -79,112 +77,6 @@ static enum status start_flusher(struct query *query, struct error *error)
     return STATUS_OK;
 }
 
-/* --- triggers */
-
-/* What the last look at the counts came to. */
-struct looked {
-    enum decision_kind decision;
-};
-
-struct trigger_key {
-    struct str edge, lan, package;
-};
-
-static struct trigger_key split_key(struct arena *arena, struct str key)
-{
-    struct str rest = arena_copy(arena, key);
-    struct trigger_key split = {.edge = str_cut(&rest, ' ')};
-    split.lan = str_cut(&rest, ' ');
-    split.package = rest;
-    return split;
-}
-
-/* "immediate": copied while the device waits, where that takes no longer than its patience. */
-static void copy_now(struct query *query, struct io io, const struct edge *edge, struct str package)
-{
-    struct app *app = query->placement->app;
-    const struct package_maker maker = maker_of(app);
-    const struct reconciliation how = {.origin = app->store, .maker = &maker, .now = clock_now(), .grace = GRACE};
-    struct error error;
-    if (reconcile_package(&how, io, edge, package, &error) != STATUS_OK)
-        log_warn((struct log){0}, "edge=" STR_FMT " package=" STR_FMT " %s", STR_ARG(edge->id), STR_ARG(package), error.text);
-}
-
-static bool is_copied_now(struct query *query, struct io io, const struct policy *policy, const struct trigger_key *key,
-                          const struct edge *edge, const struct triggered *triggered)
-{
-    const struct patch *patch;
-    struct package_name name;
-    struct error ignored;
-    if (policy->trigger != TRIGGER_IMMEDIATE || edge->store.length == 0 || !triggered->wanted) return false;
-    if (package_name_parse(key->package, &name, &ignored) != STATUS_OK) return false;
-    bool made =
-        name.from.length == 0 || app_patch(query->placement->app, io, name.app, name.from, name.version, &patch, &ignored) == STATUS_OK;
-    return triggered->size <= (made ? IMMEDIATE_MOST : IMMEDIATE_PATCH_MOST);
-}
-
-/* The query that asks is a miss too, and is not counted yet. */
-static enum status look(struct query *query, struct io io, const struct trigger_key *key, enum decision_kind *decision, struct error *error)
-{
-    struct placement_app *placement = query->placement;
-    const struct registry *registry;
-    const struct policy *policy;
-    struct triggered triggered;
-    TRY(placement_app_registry(placement, io, &registry, error));
-    TRY(placement_app_policy(placement, io, &policy, error));
-    const struct edge *edge = registry_edge(registry, key->edge);
-    *decision = DECISION_NONE;
-    if (!edge) return STATUS_OK;
-    const struct evaluation how = {.store = placement->app->store,
-                                   .registry = registry,
-                                   .policy = policy,
-                                   .facts = placement_app_facts,
-                                   .context = placement,
-                                   .now = clock_now(),
-                                   .part = -1};
-    const struct triggering trigger = {.edge = edge,
-                                       .lan = key->lan,
-                                       .package = key->package,
-                                       .unflushed = demand_unflushed(query->demand, key->lan, key->package) + 1,
-                                       .mark_first = policy->trigger == TRIGGER_PENDING};
-    TRY(placement_trigger(&how, io, &trigger, &triggered, error));
-    *decision = triggered.decision;
-    if (is_copied_now(query, io, policy, key, edge, &triggered)) copy_now(query, io, edge, key->package);
-    placement_app_changed(placement, edge->id);
-    return STATUS_OK;
-}
-
-static enum status load_look(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
-{
-    struct looked *looked = arena_new_of(io.arena, struct looked);
-    struct io own = {.arena = arena_new(), .deadline = io.deadline};
-    struct trigger_key split = split_key(own.arena, key);
-    (void)previous;
-    enum status status = look(context, own, &split, &looked->decision, error);
-    arena_free(own.arena);
-    *value = looked;
-    return status;
-}
-
-enum status query_trigger(struct query *query, struct io io, const struct place *place, const struct package_name *name, bool *placed,
-                          struct error *error)
-{
-    struct package_name there = *name;
-    const struct held *held;
-    const void *value;
-    *placed = false;
-    if (!place->edge) return STATUS_OK;
-    edge_package(place->edge, &there);
-    struct str package = package_name_format(io.arena, &there);
-    struct str key = arena_join(io.arena, place->edge->id, S(" "), place->lan, S(" "), package);
-    TRY(cache_get(query->triggers, io, key, &value, error));
-    if (((const struct looked *)value)->decision != DECISION_PLACE && ((const struct looked *)value)->decision != DECISION_KEEP)
-        return STATUS_OK;
-    TRY(placement_app_held(query->placement, io, place->edge->id, &held, error));
-    *placed = held_find(held, package) != NULL;
-    return STATUS_OK;
-}
-
 /* --- counts */
 
 enum status query_may_count(const struct query *query, struct io io, struct error *error)
@@ -193,12 +85,18 @@ enum status query_may_count(const struct query *query, struct io io, struct erro
     return error_set(error, STATUS_WOULD_BLOCK, "counts are written before the answer");
 }
 
-enum status query_count(struct query *query, struct io io, const struct place *place, struct str package, bool hit, struct error *error)
+void query_count(struct query *query, struct io io, const struct place *place, struct str package, bool hit)
 {
-    if (place->lan.length == 0) return STATUS_OK;
+    struct flusher *flusher = query->flusher;
+    struct error error;
+    if (place->lan.length == 0) return;
     demand_count(query->demand, place->lan, place->registered, package, hit, clock_now());
-    if (query->flusher->span > 0) return STATUS_OK;
-    return demand_flush(query->demand, query->placement->app->store, io, error);
+    if (flusher->span > 0 || clock_monotonic() < atomic_load(&flusher->sync_at)) return;
+    io.deadline = deadline_within(io.deadline, SYNC_TIME);
+    if (demand_flush(query->demand, query->placement->app->store, io, &error) == STATUS_OK) return;
+    atomic_store(&flusher->sync_at, clock_monotonic() + SYNC_PAUSE);
+    log_warn((struct log){0}, "counts are not written yet, and no answer waits for them for %d s: %s", SYNC_PAUSE / CLOCK_SECOND,
+             error.text);
 }
 
 /* --- life */
@@ -211,8 +109,6 @@ enum status query_open_counting(struct query *query, struct error *error)
     TRY(app_flush_span(&query->flusher->span, error));
     query->demand = demand_new(&(struct demand_options){0});
     query->samples = samples_new(demand_instance(query->demand), SAMPLES_MOST);
-    query->triggers = cache_new(
-        &(struct cache_options){.life = app->directory ? 0 : TRIGGER_LIFE, .bytes = TRIGGERS_BYTES, .load = load_look, .context = query});
     return start_flusher(query, error);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/url.h"
 #include "functions/common/respond.h"
 #include "functions/query/query.h"
@@ -21,6 +22,7 @@ struct task {
     const struct policy *policy;
     struct place place;
     struct chosen chosen;
+    bool is_hit;                             /* P4 */
     struct str source, address, url, sha256; /* of the answer */
     int64_t expires;
 };
@@ -31,9 +33,7 @@ static enum status argument(const struct task *task, const char *name, struct st
 {
     struct str text;
     *value = (struct str){NULL, 0};
-    enum status status = url_argument(task->io.arena, task->request->query, str_of(name), &text, error);
-    if (status == STATUS_NOT_FOUND) return STATUS_OK;
-    TRY(status);
+    TRY(url_argument(task->io.arena, task->request->query, str_of(name), &text, error));
     ENSURE(text.length <= ARGUMENT_LONGEST, error, STATUS_INVALID, "'%s' is longer than %d bytes", name, ARGUMENT_LONGEST);
     if (text.length > 0) *value = text;
     return STATUS_OK;
@@ -114,20 +114,38 @@ static enum status answer_origin(struct task *task, struct error *error)
 
 /* --- who holds it */
 
+/* What can't be read of an edge is no reason to answer nothing: it is told of, and the edge passed by. */
 static enum status find_held(const struct task *task, const struct edge *edge, const struct held_package **found, struct error *error)
 {
     const struct held *held;
     struct placement_app *placement = task->query->placement;
     struct package_name name = task->chosen.name;
+    bool own = edge == task->place.edge;
+    *found = NULL;
+    enum status status = own ? placement_app_held(placement, task->io, edge->id, &held, error)
+                             : placement_app_nearby(placement, task->io, edge->id, &held, error);
+    if (status == STATUS_WOULD_BLOCK) return status;
+    if (status != STATUS_OK) {
+        log_warn((struct log){0}, "edge=" STR_FMT " what it holds is not known: %s", STR_ARG(edge->id), error->text);
+        return STATUS_OK;
+    }
     edge_package(edge, &name);
-    TRY(edge == task->place.edge ? placement_app_held(placement, task->io, edge->id, &held, error)
-                                 : placement_app_nearby(placement, task->io, edge->id, &held, error));
     *found = held_find(held, package_name_format(task->io.arena, &name));
     return STATUS_OK;
 }
 
+/* P4. */
+static enum status try_own_edge(struct task *task, bool *found, struct error *error)
+{
+    const struct held_package *held = NULL;
+    if (task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
+    *found = held != NULL;
+    if (held) answer_edge(task, task->place.edge, S("edge"), held);
+    return STATUS_OK;
+}
+
 /* P6: the nearest other edge that holds it for sure, of so many that are nearest. */
-static enum status find_nearby(struct task *task, bool *found, struct error *error)
+static enum status try_nearby(struct task *task, bool *found, struct error *error)
 {
     const struct edge *edges[NEAREST_MOST];
     const struct held_package *held;
@@ -147,62 +165,64 @@ static bool is_counted(const struct task *task)
     return !str_equal(task->request->method, S("HEAD"));
 }
 
-/* P5, P7, P6. */
-static enum status answer_miss(struct task *task, struct error *error)
+/* P7. What was asked for is on the edge now: it is answered, also a patch that there was none of before. */
+static enum status trigger(struct task *task, bool *placed, struct error *error)
 {
     const struct held_package *held = NULL;
-    bool placed = false, found = false;
-    if (is_counted(task)) TRY(query_trigger(task->query, task->io, &task->place, &task->chosen.wanted, &placed, error));
-    if (placed && task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
-    if (held) {
-        answer_edge(task, task->place.edge, S("edge"), held);
-        return STATUS_OK;
-    }
-    TRY(find_nearby(task, &found, error));
-    return found ? STATUS_OK : answer_origin(task, error);
+    struct chosen *chosen = &task->chosen;
+    uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
+    if (!is_counted(task)) return STATUS_OK;
+    TRY(query_trigger(task->query, task->io, &task->place, &chosen->wanted, size, placed, error));
+    if (!*placed) return STATUS_OK;
+    chosen->name = chosen->wanted;
+    TRY(find_held(task, task->place.edge, &held, error));
+    if (held && chosen->name.from.length > 0) chosen->size = held->size, chosen->sha256 = held->sha256;
+    return STATUS_OK;
 }
 
-/* All that may have to wait comes before the count, since a question that would is asked again. */
+/* All that may have to wait comes before the count, since a question that would is asked again. A patch that nobody made yet is what was
+ * asked for, and missed, whoever holds the full package (P5, P6). */
 static enum status find_source(struct task *task, struct error *error)
 {
-    const struct held_package *held = NULL;
+    bool stands_in = task->chosen.wanted.from.length > task->chosen.name.from.length, found, placed = false;
     if (is_counted(task)) TRY(query_may_count(task->query, task->io, error));
-    if (task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
-    if (held)
-        answer_edge(task, task->place.edge, S("edge"), held);
-    else
-        TRY(answer_miss(task, error));
-    if (!is_counted(task)) return STATUS_OK;
-    struct str package = package_name_format(task->io.arena, held ? &task->chosen.name : &task->chosen.wanted);
-    return query_count(task->query, task->io, &task->place, package, held != NULL, error);
+    TRY(try_own_edge(task, &found, error));
+    task->is_hit = found && !stands_in;
+    if (!task->is_hit) {
+        TRY(trigger(task, &placed, error));
+        if (placed) TRY(try_own_edge(task, &found, error));
+        if (!found) TRY(try_nearby(task, &found, error));
+        if (!found) TRY(answer_origin(task, error));
+    }
+    if (is_counted(task))
+        query_count(task->query, task->io, &task->place, package_name_format(task->io.arena, &task->chosen.wanted), task->is_hit);
+    return STATUS_OK;
 }
 
 /* --- the answer */
 
-static void add_text(struct buf *out, const char *name, struct str value)
+static void add_text(struct buf *out, struct str name, struct str value)
 {
-    buf_printf(out, "\"%s\":", name);
+    buf_add(out, name);
     if (value.length > 0)
         buf_add_json(out, value);
     else
         buf_add(out, S("null"));
-    buf_add_byte(out, ',');
 }
 
 static struct str answer_json(const struct task *task)
 {
     struct arena *arena = task->io.arena;
     struct buf out = buf_in(arena, ANSWER_LIMIT);
-    buf_add(&out, S("{"));
-    add_text(&out, "address", task->address);
-    add_text(&out, "url", task->url);
-    add_text(&out, "source", task->source);
-    add_text(&out, "package", package_name_format(arena, &task->chosen.name));
-    add_text(&out, "kind", task->chosen.name.from.length > 0 ? S("patch") : S("full"));
-    buf_printf(&out, "\"size\":%llu,", (unsigned long long)task->chosen.size);
-    add_text(&out, "sha256", task->sha256);
-    add_text(&out, "expires", clock_format_time(arena, task->expires));
-    out.length--;
+    add_text(&out, S("{\"address\":"), task->address);
+    add_text(&out, S(",\"url\":"), task->url);
+    add_text(&out, S(",\"source\":"), task->source);
+    add_text(&out, S(",\"package\":"), package_name_format(arena, &task->chosen.name));
+    add_text(&out, S(",\"kind\":"), task->chosen.name.from.length > 0 ? S("patch") : S("full"));
+    buf_add(&out, S(",\"size\":"));
+    buf_add_u64(&out, task->chosen.size);
+    add_text(&out, S(",\"sha256\":"), task->sha256);
+    add_text(&out, S(",\"expires\":"), clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
     buf_add(&out, S("}\n"));
     return buf_str(&out);
 }
@@ -212,7 +232,7 @@ static struct str note_sample(const struct task *task)
 {
     struct samples *samples = task->query->samples;
     struct str id = samples_new_id(samples, task->io.arena);
-    enum sample_placed placed = str_equal(task->source, S("edge")) ? SAMPLE_HIT : task->place.edge ? SAMPLE_MISS : SAMPLE_NO_EDGE;
+    enum sample_placed placed = task->is_hit ? SAMPLE_HIT : task->place.edge ? SAMPLE_MISS : SAMPLE_NO_EDGE;
     if (task->place.lan.length > 0)
         samples_query(samples, id, clock_now(), placed, task->place.lan, package_name_format(task->io.arena, &task->chosen.wanted));
     return id;
@@ -276,6 +296,7 @@ static enum status init(void **state, struct error *error)
     query->placement = placement;
     TRY(read_settings(query, error));
     query->apps = query_apps(placement->app);
+    query_open_triggers(query);
     TRY(query_open_counting(query, error));
     *state = query;
     return STATUS_OK;

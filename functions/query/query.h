@@ -1,5 +1,5 @@
-/* Between the parts of query: which package is meant (catalogue.c), what is counted and triggered (counting.c), the answer (handler.c), and
- * what became of it (result.c). */
+/* Between the parts of query: which package is meant (catalogue.c), what is counted (counting.c), what a miss sets going (trigger.c), the
+ * answer (handler.c), and what became of it (result.c). */
 #ifndef FUNCTIONS_QUERY_QUERY_H
 #define FUNCTIONS_QUERY_QUERY_H
 
@@ -12,7 +12,9 @@
 struct query {
     struct placement_app *placement;
     struct cache *apps;     /* app → which version is current */
-    struct cache *triggers; /* "edge lan package" → what the last look at the counts came to */
+    struct cache *triggers; /* "edge lan package" → what the last look at what passes came to */
+    struct pauses *pauses;  /* of what went wrong */
+    struct cache *sums;     /* what LANs with an edge ask for, by part: triggers look at it */
     struct demand *demand;
     struct samples *samples; /* for calibrate */
     struct flusher *flusher;
@@ -44,10 +46,16 @@ void query_flush(struct query *);
 void query_close_counting(struct query *);
 /* STATUS_WOULD_BLOCK where the counts must be written before the answer. Asked before anything is counted. */
 enum status query_may_count(const struct query *, struct io, struct error *);
-enum status query_count(struct query *, struct io, const struct place *, struct str package, bool hit, struct error *);
-/* P7, after a miss that was not counted yet. *placed: the edge holds it now. "immediate" copies at most 256 MiB while the device waits, and
+/* With `sync` it is in the store when this returns, or logged that the store takes nothing: then it waits in memory for the next time. */
+void query_count(struct query *, struct io, const struct place *, struct str package, bool hit);
+/* --- trigger.c */
+
+void query_open_triggers(struct query *);
+/* P7, after a miss that was not counted yet. *placed: the edge holds it now. STATUS_WOULD_BLOCK, or STATUS_OK: what goes wrong is logged,
+ * and left alone for a while. `size` bytes; 0: not known. "immediate" copies at most 256 MiB while the device waits, and
  * makes no patch between packages of over 8 MiB: what is larger is brought in the background. */
-enum status query_trigger(struct query *, struct io, const struct place *, const struct package_name *, bool *placed, struct error *);
+enum status query_trigger(struct query *, struct io, const struct place *, const struct package_name *, uint64_t size, bool *placed,
+                          struct error *);
 
 /* --- result.c */
 

@@ -19,7 +19,6 @@ static enum status read_result(struct arena *arena, struct str body, struct resu
     struct config config;
     struct package_name name;
     *result = (struct result){.source = SAMPLE_OTHER};
-    ENSURE(body.length <= BODY_MOST, error, STATUS_TOO_LARGE, "the result has over %d bytes", BODY_MOST);
     TRY(config_open(arena, body, "result", &config, error));
     TRY(config_id(&config, "query", CONFIG_REQUIRED, &result->query, error));
     TRY(config_choice(&config, "source", CONFIG_REQUIRED, sources, &result->source, error));
@@ -46,6 +45,7 @@ enum status query_result(struct query *query, struct lc_call *call, const struct
     struct error error;
     if (!str_equal(request->method, S("POST"))) return respond_method(call, response, "POST");
     if (!may_tell(query, call, request, response)) return STATUS_OK;
+    if (!respond_allows_body(call, request, response, BODY_MOST)) return STATUS_OK;
     if (read_result(call->arena, request->body, &result, &error) != STATUS_OK) return respond_error(call, response, &error);
     samples_result(query->samples, result.query, clock_now(), (enum sample_source)result.source, result.package);
     response->status = 204;

@@ -29,14 +29,6 @@ static enum status parse_path(struct arena *arena, struct str path, struct link 
     return STATUS_OK;
 }
 
-static enum status optional(struct arena *arena, struct str query, struct str name, struct str *value, struct error *error)
-{
-    *value = (struct str){NULL, 0};
-    if (query.length == 0) return STATUS_OK; /* the usual case: no words are made about what is missing */
-    enum status status = url_argument(arena, query, name, value, error);
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
 static enum status parse_info(struct arena *arena, struct str text, struct link *link, struct error *error)
 {
     if (!text.data) return STATUS_OK;
@@ -52,10 +44,10 @@ enum status link_parse(struct arena *arena, struct str path, struct str query, s
     struct str info;
     int64_t expires;
     TRY(parse_path(arena, path, &link, error));
-    TRY(optional(arena, query, S("info"), &info, error));
-    TRY(optional(arena, query, S("exp"), &link.expires, error));
-    TRY(optional(arena, query, S("sig"), &link.signature, error));
-    TRY(optional(arena, query, S("filename"), &link.filename, error));
+    TRY(url_argument(arena, query, S("info"), &info, error));
+    TRY(url_argument(arena, query, S("exp"), &link.expires, error));
+    TRY(url_argument(arena, query, S("sig"), &link.signature, error));
+    TRY(url_argument(arena, query, S("filename"), &link.filename, error));
     TRY(parse_info(arena, info, &link, error));
     ENSURE(!link.expires.data || clock_parse_time(link.expires, &expires), error, STATUS_INVALID,
            "exp must be a time such as 2026-08-20T10:00:00Z");

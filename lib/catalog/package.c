@@ -5,6 +5,11 @@
 #include "lib/config/config.h"
 #include "lib/transfer/watch.h"
 
+bool package_is_version(struct str id)
+{
+    return str_is_id(id) && str_find_str(id, S("..")) == id.length;
+}
+
 struct str package_base_key(struct arena *arena, struct str app, struct str version)
 {
     return arena_join(arena, S("packages/"), app, S("/"), version, S("/base.apk"));
@@ -126,7 +131,10 @@ static enum status join_base(struct store *store, struct io io, const struct bas
 {
     struct store_object object;
     const int64_t span = deadline_left(io.deadline);
-    TRY(store_compose(store, io, key, base->pieces, base->count, put, NULL, error));
+    const bool is_known = !str_empty(package->sha256);
+    const struct store_put join = {.condition = put->condition, .content_type = put->content_type, .resume = is_known};
+    TRY(store_compose(store, io, key, base->pieces, base->count, &join, NULL, error));
+    if (is_known) return STATUS_OK;
     return digest_of_stored(store, io_anew(io, span), key, &package->sha256, &object, error);
 }
 
@@ -177,6 +185,9 @@ static enum status publish(struct store *store, struct io io, const struct base 
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
     const int64_t span = deadline_left(io.deadline);
     struct package ignored = {0};
+    ENSURE(package_is_version(package->version), error, STATUS_INVALID,
+           "the version '" STR_FMT "' has '..' in it, as only the names of patches have (from..to): choose another one",
+           STR_ARG(package->version));
     enum status status = package_load(store, io, package->app, package->version, &ignored, error);
     if (status == STATUS_OK) return compare_published(store, io, base->stream, package, error);
     if (status != STATUS_NOT_FOUND) return status;

@@ -19,6 +19,9 @@ struct package {
     int64_t published;
 };
 
+/* An id without ".." in it, which stands between the two versions of a patch: only such a version is published. */
+bool package_is_version(struct str);
+
 /* Keys. `app` and `version` are ids. */
 struct str package_base_key(struct arena *, struct str app, struct str version);
 struct str package_json_key(struct arena *, struct str app, struct str version);
@@ -30,10 +33,11 @@ struct str package_format(struct arena *, const struct package *);
 enum status package_load(struct store *, struct io, struct str app, struct str version, struct package *, struct error *);
 
 /* Publishes what `stream` yields: `package` says size, schemes, region, name and version code; the rest is filled in. Repeatable: the same
- * bytes again are STATUS_OK, also where an earlier run was cut off between the two objects; others are STATUS_PRECONDITION. Does not close
- * the stream. io.deadline bounds each step and each part of the upload, not the whole. */
+ * bytes again are STATUS_OK, also where an earlier run was cut off between the two objects; others are STATUS_PRECONDITION. STATUS_INVALID:
+ * the version has ".." in it. Does not close the stream. io.deadline bounds each step and each part of the upload, not the whole. */
 enum status package_publish(struct store *, struct io, struct stream, struct package *, struct error *);
-/* The same of pieces of what is in this store already, such as an upload: they are joined there, and read once for the digest. */
+/* The same of pieces of what is in this store already, such as an upload, or can be copied into it: they are joined there, and read once
+ * for the digest, unless package->sha256 tells it: then nothing is read, and a copy that was cut off goes on (store_put.resume). */
 enum status package_compose(struct store *, struct io, const struct store_piece *, size_t count, struct package *, struct error *);
 /* package.json goes first, so that no answer names a base that is half gone. STATUS_NOT_FOUND where there is nothing at all. */
 enum status package_unpublish(struct store *, struct io, struct str app, struct str version, struct error *);

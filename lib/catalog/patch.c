@@ -1,6 +1,7 @@
 #include "lib/catalog/patch.h"
 
 #include "base/buf.h"
+#include "lib/catalog/package.h"
 #include "lib/catalog/record.h"
 #include "lib/config/config.h"
 
@@ -21,11 +22,6 @@ struct str patch_json_key(struct arena *arena, struct str app, struct str from, 
     return key_of(arena, app, from, to, S(".json"));
 }
 
-static bool is_version(struct str id)
-{
-    return str_is_id(id) && str_find_str(id, S("..")) == id.length;
-}
-
 /* At the last "..", since a version may end in a dot but not begin with one: "1...2" leads from "1." to "2". */
 bool patch_versions(struct str name, struct str *from, struct str *to)
 {
@@ -33,7 +29,7 @@ bool patch_versions(struct str name, struct str *from, struct str *to)
         if (name.data[i - 1] != '.' || name.data[i] != '.') continue;
         *from = str_first(name, i - 1);
         *to = str_from(name, i + 1);
-        return is_version(*from) && is_version(*to);
+        return package_is_version(*from) && package_is_version(*to);
     }
     return false;
 }
@@ -41,7 +37,7 @@ bool patch_versions(struct str name, struct str *from, struct str *to)
 enum status patch_check_names(struct str app, struct str from, struct str to, struct error *error)
 {
     ENSURE(str_is_id(app), error, STATUS_INVALID, "'" STR_FMT "' is not an app's id", STR_ARG(app));
-    ENSURE(is_version(from) && is_version(to), error, STATUS_INVALID,
+    ENSURE(package_is_version(from) && package_is_version(to), error, STATUS_INVALID,
            "a patch leads from one version's id to another's, neither with '..' in it: not from '" STR_FMT "' to '" STR_FMT "'",
            STR_ARG(from), STR_ARG(to));
     ENSURE(!str_equal(from, to), error, STATUS_INVALID, "a patch leads from one version to another, not from " STR_FMT " to itself",

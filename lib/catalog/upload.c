@@ -44,8 +44,9 @@ static const char again_advice[] = "the platform tries again by itself, a few ti
                                    "function with {\"pakhus\":\"prepare-upload\",\"app\":…,\"version\":…}";
 
 /* What can be done about a failure. */
-static struct str advice_of(struct arena *arena, enum status status, struct str key)
+static struct str advice_of(const struct upload *upload, enum status status)
 {
+    if (!package_is_version(upload->version)) return S("put the package under another version");
     switch (status) {
     case STATUS_PRECONDITION: return S("put the package under another version; `pakhus unpublish` takes out what must not stay");
     case STATUS_DENIED: return S("correct the function's credentials or its policy, and put the package again");
@@ -53,7 +54,8 @@ static struct str advice_of(struct arena *arena, enum status status, struct str 
     case STATUS_TIMEOUT:
     case STATUS_UNAVAILABLE:
     case STATUS_INTERNAL: return str_of(again_advice);
-    default: return arena_join(arena, S("mend what the problem names, and put the package to "), key, S(" again"));
+    default:
+        return arena_join(upload->io.arena, S("mend what the problem names, and put the package to "), upload->object.key, S(" again"));
     }
 }
 
@@ -69,7 +71,7 @@ static enum status put_report(const struct upload *upload, const struct error *f
     struct arena *arena = upload->io.arena;
     struct buf out = buf_in(arena, REPORT_LIMIT);
     const struct store_put json = {.content_type = "application/json"};
-    struct str advice = failure ? advice_of(arena, failure->status, upload->object.key) : str_of(started_advice);
+    struct str advice = failure ? advice_of(upload, failure->status) : str_of(started_advice);
     add_field(&out, S("{\"state\":"), failure ? S("failed") : S("started"));
     add_field(&out, S(",\"app\":"), upload->app);
     add_field(&out, S(",\"version\":"), upload->version);

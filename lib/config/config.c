@@ -12,11 +12,45 @@ static void free_json(void *context)
     json_decref(context);
 }
 
+/* The path of the first number that is beyond 64 bits, of JSON whose whole numbers were read as reals. */
+static bool find_beyond(struct arena *arena, json_t *value, struct str *path)
+{
+    const char *name;
+    size_t index;
+    json_t *item;
+    *path = S("");
+    if (json_is_real(value)) return fabs(json_real_value(value)) >= 0x1p63;
+    json_array_foreach(value, index, item)
+    {
+        if (!find_beyond(arena, item, path)) continue;
+        return *path = arena_printf(arena, "[%zu]" STR_FMT, index, STR_ARG(*path)), true;
+    }
+    json_object_foreach(value, name, item)
+    {
+        if (!find_beyond(arena, item, path)) continue;
+        return *path = arena_join(arena, S("."), str_of(name), *path), true;
+    }
+    return false;
+}
+
+/* Jansson stops at a whole number beyond 64 bits as at a slip of syntax; it is one field's value like any other. */
+static enum status refuse_json(struct arena *arena, struct str text, const char *what, const json_error_t *where, struct error *error)
+{
+    struct str path;
+    json_t *rounded = NULL;
+    if (json_error_code(where) == json_error_numeric_overflow) rounded = json_loadb(text.data, text.length, JSON_DECODE_INT_AS_REAL, NULL);
+    bool found = find_beyond(arena, rounded, &path);
+    json_decref(rounded);
+    ENSURE(!found, error, STATUS_INVALID, "%s" STR_FMT ": is too large a number: %lld is the most that is read", what, STR_ARG(path),
+           (long long)INT64_MAX);
+    return error_set(error, STATUS_INVALID, "%s: not JSON, line %d: %s", what, where->line, where->text);
+}
+
 static enum status open_any(struct arena *arena, struct str text, const char *what, struct config *config, struct error *error)
 {
     json_error_t where;
     json_t *json = json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES, &where);
-    ENSURE(json, error, STATUS_INVALID, "%s: not JSON, line %d: %s", what, where.line, where.text);
+    if (!json) return refuse_json(arena, text, what, &where, error);
     arena_defer(arena, free_json, json);
     *config = (struct config){.arena = arena, .object = json, .path = str_of(what)};
     return STATUS_OK;

@@ -109,3 +109,17 @@ bool http_date_parse(struct str s, int64_t *moment)
     if (c.second == 60) c.second = 59; /* a leap second */
     return clock_from_calendar(&c, moment);
 }
+
+/* 06/Nov/1994:08:49:37 +0800 */
+bool http_log_time_parse(struct str s, int64_t *moment)
+{
+    struct calendar c = {.day = number(s, 0, 2), .year = number(s, 7, 4)};
+    bool east = has_shape(s, S("00/aaa/0000:00:00:00 +0000"));
+    if ((!east && !has_shape(s, S("00/aaa/0000:00:00:00 -0000"))) || !month_name(s, 3, &c.month)) return false;
+    int64_t hours = number(s, 22, 2), minutes = number(s, 24, 2), ahead = hours * CLOCK_HOUR + minutes * CLOCK_MINUTE;
+    time_of_day(s, 12, &c);
+    if (c.second == 60) c.second = 59;
+    if (hours > 23 || minutes > 59 || !clock_from_calendar(&c, moment)) return false;
+    *moment += east ? -ahead : ahead;
+    return *moment >= 0;
+}

@@ -1,4 +1,5 @@
-/* Thresholds from what decisions came to (P16): of sampled queries, which were placed, and which were followed by a download. */
+/* Thresholds from what decisions came to (P16): of sampled queries, which were placed, and which were followed by a download. T3 and C2
+ * have no formula: see retention.h. */
 #ifndef PLACEMENT_CALIBRATE_H
 #define PLACEMENT_CALIBRATE_H
 

@@ -42,10 +42,21 @@ static bool is_new(const struct view *view, const struct candidate *candidate)
 
 /* --- the rules, one candidate at a time */
 
+/* P14: an edge cannot have hits of what it has not got yet. */
+static enum policy_rule evicts(const struct view *view, const struct candidate *candidate)
+{
+    const struct policy_evict *rule = &view->how->policy->evict;
+    uint64_t counts[POLICY_WINDOWS_MAXIMUM + 1];
+    if (!candidate->awaited) return policy_evicts(rule, candidate->hits, view->evict, candidate->there);
+    for (unsigned i = 0; i < view->evicts; i++)
+        if (__builtin_add_overflow(candidate->hits[i], candidate->awaited[i], &counts[i])) counts[i] = UINT64_MAX;
+    return policy_evicts(rule, counts, view->evict, candidate->there);
+}
+
 static void ask_eviction(const struct view *view, struct candidate *candidate)
 {
     enum policy_rule rule = RULE_NONE;
-    if (view->how->evict) rule = policy_evicts(&view->how->policy->evict, candidate->hits, view->evict, candidate->there);
+    if (view->how->evict) rule = evicts(view, candidate);
     candidate->decision = rule == RULE_NONE ? DECISION_KEEP : DECISION_EVICT;
     candidate->rule = rule;
 }
@@ -65,6 +76,7 @@ static void ask_mark(const struct view *view, struct candidate *candidate)
 {
     bool stands = policy_places(&view->how->policy->place, candidate->size, true, candidate->misses) != RULE_NONE;
     candidate->decision = view->how->evict && !stands ? DECISION_EVICT : DECISION_KEEP;
+    if (candidate->decision == DECISION_EVICT) candidate->rule = RULE_FADED;
 }
 
 static void ask(const struct view *view, struct candidate *candidate)

@@ -13,7 +13,8 @@ struct candidate {
     struct str package, lan; /* lan: the one whose demand passes; empty where it is the edge as a whole */
     uint64_t size;           /* bytes */
     const uint64_t *misses;  /* over policy_place_spans: of the LAN that asks most */
-    const uint64_t *hits;    /* over policy_evict_spans: of all the edge's LANs; of what has not come yet, what would have been hits */
+    const uint64_t *hits;    /* over policy_evict_spans: of all the edge's LANs */
+    const uint64_t *awaited; /* NULL, or over policy_evict_spans the misses of what is wanted and has not come: they would be hits */
     bool wanted, pending;    /* pending ones are wanted, but take no room yet */
     int64_t since;           /* wanted since, ms */
     int64_t there;           /* held since, or as `since`: windows that began before say nothing (P14) */

@@ -15,6 +15,7 @@ static const int64_t LATEST = CLOCK_HOUR; /* after its end an hour's object is w
 struct pair {
     struct str lan, package; /* one allocation, of the pair's own */
     bool registered;
+    unsigned part; /* of its LAN */
     uint32_t next; /* of the same slot */
     uint64_t rank; /* Space-Saving's estimate: what it counted, and what the pair that it took the place of had */
     uint32_t hits[HOUR_BUCKETS], misses[HOUR_BUCKETS];
@@ -135,6 +136,7 @@ static void name_pair(struct pair *pair, struct str lan, struct str package)
     memcpy(text + lan.length, package.data, package.length);
     pair->lan = str_make(text, lan.length);
     pair->package = str_make(text + lan.length, package.length);
+    pair->part = lan_part(lan);
 }
 
 /* Space-Saving: the pair that was asked for least makes room, and the newcomer begins where that one was. */
@@ -145,7 +147,7 @@ static struct pair *displace(struct demand *demand, struct table *table)
         if (!table->pairs[i].registered && (least == NONE || table->pairs[i].rank < table->pairs[least].rank)) least = i;
     struct pair *pair = &table->pairs[least];
     unlink_pair(table, least);
-    table->dirty[lan_part(pair->lan)] = true;
+    table->dirty[pair->part] = true;
     free((void *)(uintptr_t)pair->lan.data);
     *pair = (struct pair){.rank = pair->rank};
     demand->counts.displaced++;
@@ -200,7 +202,7 @@ static void count_in(struct demand *demand, struct table *table, const struct pa
     pair->all.hits += hits;
     pair->all.misses += misses;
     pair->rank += hits + misses;
-    table->dirty[lan_part(pair->lan)] = true;
+    table->dirty[pair->part] = true;
 }
 
 /* What was not written in time is counted as if it had come now: its hour may have been folded. */
@@ -278,7 +280,7 @@ static struct str text_of(struct arena *arena, struct table *table, unsigned par
     struct str lan = {0};
     size_t count = 0;
     for (uint32_t i = 0; i < table->count; i++)
-        if (lan_part(table->pairs[i].lan) == part) pairs[count++] = &table->pairs[i];
+        if (table->pairs[i].part == part) pairs[count++] = &table->pairs[i];
     if (count > 0) qsort(pairs, count, sizeof *pairs, by_name);
     demand_text_begin(&out);
     for (size_t i = 0; i < count; i++) {
@@ -317,13 +319,16 @@ static void carry_late_over(struct demand *demand, int64_t now)
     }
 }
 
+/* Part after part, so that who counts never waits for all of them. */
 static struct written *collect(struct demand *demand, struct arena *arena)
 {
     struct written *list = NULL;
-    carry_late_over(demand, clock_now());
-    for (int i = 0; i < TABLES; i++)
-        for (unsigned part = 0; demand->tables[i].hour != -1 && part < LAN_PARTS; part++)
-            if (demand->tables[i].dirty[part]) collect_part(demand, arena, &demand->tables[i], part, &list);
+    for (unsigned at = 0; at < TABLES * LAN_PARTS; at++) {
+        struct table *table = &demand->tables[at / LAN_PARTS];
+        pthread_mutex_lock(&demand->lock);
+        if (table->hour != -1 && table->dirty[at % LAN_PARTS]) collect_part(demand, arena, table, at % LAN_PARTS, &list);
+        pthread_mutex_unlock(&demand->lock);
+    }
     return list;
 }
 
@@ -332,7 +337,7 @@ static void mark_flushed(struct demand *demand, const struct written *written)
     pthread_mutex_lock(&demand->lock);
     struct table *table = table_at(demand, written->hour);
     for (uint32_t i = 0; table && i < table->count; i++)
-        if (lan_part(table->pairs[i].lan) == written->part) table->pairs[i].flushed = table->pairs[i].sent;
+        if (table->pairs[i].part == written->part) table->pairs[i].flushed = table->pairs[i].sent;
     pthread_mutex_unlock(&demand->lock);
 }
 
@@ -360,9 +365,10 @@ static enum status flush_locked(struct demand *demand, struct store *store, stru
 {
     pthread_mutex_lock(&demand->lock);
     uint64_t sequence = demand->sequence;
-    const struct written *list = collect(demand, io.arena);
+    carry_late_over(demand, clock_now());
     demand->counts.flushes++;
     pthread_mutex_unlock(&demand->lock);
+    const struct written *list = collect(demand, io.arena);
     TRY(put_all(demand, store, io, list, error));
     demand->flushed = sequence;
     return STATUS_OK;
@@ -388,13 +394,15 @@ bool demand_is_dirty(struct demand *demand)
     return dirty;
 }
 
-uint64_t demand_unflushed(struct demand *demand, struct str lan, struct str package)
+struct demand_misses demand_misses(struct demand *demand, struct str lan, struct str package)
 {
-    uint64_t sum = 0;
+    struct demand_misses sum = {0};
     pthread_mutex_lock(&demand->lock);
     for (int i = 0; i < TABLES; i++) {
         const struct pair *pair = demand->tables[i].hour == -1 ? NULL : find_pair(&demand->tables[i], lan, package);
-        if (pair) sum += pair->all.misses - pair->flushed.misses;
+        if (!pair) continue;
+        sum.counted += pair->all.misses;
+        sum.written += pair->flushed.misses;
     }
     pthread_mutex_unlock(&demand->lock);
     return sum;

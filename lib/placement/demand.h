@@ -29,8 +29,11 @@ void demand_count(struct demand *, struct str lan, bool registered, struct str p
  * store. What can't be written stays for the next time. */
 enum status demand_flush(struct demand *, struct store *, struct io, struct error *);
 bool demand_is_dirty(struct demand *);
-/* Misses of the pair that are counted and not yet in the store: for a trigger (P7), on top of what is. */
-uint64_t demand_unflushed(struct demand *, struct str lan, struct str package);
+/* Misses of a pair that were counted here in the last hours, and how many of them are in the store: for a trigger (P7). */
+struct demand_misses {
+    uint64_t counted, written;
+};
+struct demand_misses demand_misses(struct demand *, struct str lan, struct str package);
 struct str demand_instance(const struct demand *);
 struct demand_counts {
     uint64_t counted, pairs, others, displaced, flushes;
@@ -54,8 +57,18 @@ struct demand_question {
  * lines make no sense is logged and left out. */
 enum status demand_sum(struct store *, struct io, const struct demand_question *, demand_row_fn *, void *context, struct error *);
 
-/* Folds the days of a part that are over, removes what was folded, and days that ended before `horizon`. May be cut off anywhere and run
- * again, also twice at once. */
+/* What a part was asked for on a day (its beginning, UTC), cell by cell: by LAN, package and bucket. Memory: some tens of bytes a cell. */
+struct demand_cell {
+    struct str lan, package; /* live for the call only */
+    int64_t bucket;          /* its beginning, ms */
+    uint64_t hits, misses;
+};
+typedef enum status demand_cell_fn(void *context, const struct demand_cell *, struct error *);
+enum status demand_each_cell(struct store *, struct io, unsigned part, int64_t day, demand_cell_fn *, void *context, struct error *);
+
+/* Folds the days of a part that are over, and removes what was folded. May be cut off anywhere and run again, also twice at once. Days that
+ * ended before `horizon` are passed by: demand_drop removes them, of all parts, folded or not. */
 enum status demand_fold(struct store *, struct io, unsigned part, int64_t horizon, int64_t now, struct error *);
+enum status demand_drop(struct store *, struct io, int64_t horizon, struct error *);
 
 #endif

@@ -1,7 +1,8 @@
-/* Sums over spans, and days folded. */
+/* Sums over spans, days folded, days cell by cell. */
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "lib/placement/days.h"
 #include "lib/placement/demand_cells.h"
 
 /* Live objects that a day's list names. */
@@ -15,7 +16,9 @@ struct summing {
     struct store *store;
     struct io io;
     const struct demand_question *question;
-    struct cells cells; /* misses of each span, then hits of each */
+    void (*add)(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses);
+    struct cells cells; /* misses of each span, then hits of each; of a fold each pair's number */
+    struct fold *fold;  /* NULL: sums over spans */
     int64_t base;       /* of the buckets in the object that is read */
     struct folded folded;
 };
@@ -81,7 +84,7 @@ static enum status read_object(struct store *store, struct io io, struct str key
 
 static enum status read_day(struct summing *summing, int64_t day, bool *found, struct error *error)
 {
-    const struct demand_reader reader = {.cell = add_cell, .folded = note_folded, .context = summing};
+    const struct demand_reader reader = {.cell = summing->add, .folded = note_folded, .context = summing};
     struct str key = demand_day_key(summing->io.arena, day, summing->question->part);
     summing->base = day;
     summing->folded = (struct folded){.arena = summing->io.arena};
@@ -101,7 +104,7 @@ static int64_t hour_of(int64_t day, struct str key)
 /* A live object that is gone when it is read was folded since the day was looked for: *again. */
 static enum status read_live(struct summing *summing, int64_t day, const struct live_keys *keys, bool *again, struct error *error)
 {
-    const struct demand_reader reader = {.cell = add_cell, .context = summing};
+    const struct demand_reader reader = {.cell = summing->add, .context = summing};
     bool found;
     for (size_t i = 0; i < keys->count; i++) {
         if (is_folded(&summing->folded, keys->items[i])) continue;
@@ -113,16 +116,19 @@ static enum status read_live(struct summing *summing, int64_t day, const struct 
 }
 
 /* Live objects are listed before the day is looked for, so that what is folded between the two is in the day. */
+static enum status read_whole_day(struct summing *summing, int64_t day, int64_t from, int64_t to, bool *again, struct error *error)
+{
+    struct live_keys keys;
+    bool found;
+    TRY(demand_list_live(summing->store, summing->io, day, summing->question->part, from, to, &keys, error));
+    TRY(read_day(summing, day, &found, error));
+    return read_live(summing, day, &keys, again, error);
+}
+
 static enum status sum_days(struct summing *summing, int64_t from, int64_t to, bool *again, struct error *error)
 {
     *again = false;
-    for (int64_t day = floor_to_day(from); day < to && !*again; day += CLOCK_DAY) {
-        struct live_keys keys;
-        bool found;
-        TRY(demand_list_live(summing->store, summing->io, day, summing->question->part, from, to, &keys, error));
-        TRY(read_day(summing, day, &found, error));
-        TRY(read_live(summing, day, &keys, again, error));
-    }
+    for (int64_t day = floor_to_day(from); day < to && !*again; day += CLOCK_DAY) TRY(read_whole_day(summing, day, from, to, again, error));
     return STATUS_OK;
 }
 
@@ -136,9 +142,16 @@ static enum status hand_on(const struct summing *summing, demand_row_fn *each, v
     return STATUS_OK;
 }
 
+enum { TRIES = 5 };
+
+static enum status tried_enough(int tries, struct error *error)
+{
+    ENSURE(tries < TRIES, error, STATUS_UNAVAILABLE, "demand is being folded faster than it can be read");
+    return STATUS_OK;
+}
+
 static enum status sum(struct summing *summing, demand_row_fn *each, void *context, struct error *error)
 {
-    enum { TRIES = 5 };
     const struct demand_question *question = summing->question;
     int64_t from = INT64_MAX, to = INT64_MIN;
     bool again = true;
@@ -147,7 +160,7 @@ static enum status sum(struct summing *summing, demand_row_fn *each, void *conte
         if (question->spans[i].to > to) to = question->spans[i].to;
     }
     for (int tries = 0; again; tries++) {
-        ENSURE(tries < TRIES, error, STATUS_UNAVAILABLE, "demand is being folded faster than it can be read");
+        TRY(tried_enough(tries, error));
         summing->cells = (struct cells){.arena = summing->io.arena, .width = 2 * (size_t)question->span_count};
         TRY(sum_days(summing, from, to, &again, error));
     }
@@ -158,7 +171,7 @@ static enum status sum(struct summing *summing, demand_row_fn *each, void *conte
 enum status demand_sum(struct store *store, struct io io, const struct demand_question *question, demand_row_fn *each, void *context,
                        struct error *error)
 {
-    struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = question};
+    struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = question, .add = add_cell};
     enum status status = sum(&summing, each, context, error);
     arena_free(summing.io.arena);
     return status;
@@ -167,7 +180,6 @@ enum status demand_sum(struct store *store, struct io io, const struct demand_qu
 /* --- folding */
 
 enum { SETTLED = 2 * CLOCK_HOUR }; /* after its end a day's live objects are written no more: see demand.h */
-static const int64_t FORGOTTEN = 31 * (int64_t)CLOCK_DAY;
 
 /* What an instance counted of a pair in a bucket of the day; most pairs are asked for in few buckets. */
 struct fold_cell {
@@ -175,16 +187,17 @@ struct fold_cell {
     uint64_t hits, misses;
 };
 struct fold {
-    struct summing *summing;
+    struct summing *summing; /* whose `fold` this is */
     struct fold_cell *cells;
     size_t count, capacity;
 };
 
 static void fold_cell(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses)
 {
-    struct fold *fold = context;
-    struct cells *pairs = &fold->summing->cells;
-    unsigned at = (unsigned)((fold->summing->base - floor_to_day(fold->summing->base)) / BUCKET) + bucket;
+    struct summing *summing = context;
+    struct fold *fold = summing->fold;
+    struct cells *pairs = &summing->cells;
+    unsigned at = (unsigned)((summing->base - floor_to_day(summing->base)) / BUCKET) + bucket;
     uint64_t *number = cells_of(pairs, lan, package);
     if (*number == 0) *number = pairs->count; /* from 1 on */
     if (fold->count == fold->capacity) {
@@ -257,7 +270,7 @@ static struct str day_text(struct fold *fold, const struct live_keys *keys)
 static enum status read_all(struct fold *fold, int64_t day, const struct live_keys *keys, bool *whole, struct error *error)
 {
     struct summing *summing = fold->summing;
-    const struct demand_reader reader = {.cell = fold_cell, .context = fold};
+    const struct demand_reader reader = {.cell = fold_cell, .context = summing};
     *whole = true;
     summing->cells = (struct cells){.arena = summing->io.arena, .width = 1};
     for (size_t i = 0; i < keys->count && *whole; i++) {
@@ -284,6 +297,7 @@ static enum status put_day(struct fold *fold, int64_t day, const struct live_key
 static enum status make_day(struct summing *summing, int64_t day, const struct live_keys *keys, struct error *error)
 {
     struct fold fold = {.summing = summing};
+    summing->fold = &fold;
     enum status status = put_day(&fold, day, keys, error);
     free(fold.cells);
     return status;
@@ -323,39 +337,10 @@ static bool note_first(void *context, const struct store_object *object)
     return !demand_day_parse(str_cut(&rest, '/'), context);
 }
 
-struct old {
-    struct arena *arena;
-    int64_t horizon;
-    unsigned part;
-    struct str key;
-};
-
-static bool note_old(void *context, const struct store_object *object)
-{
-    struct old *old = context;
-    int64_t day;
-    uint64_t part;
-    struct str rest = str_from(object->key, S("demand/days/").length), text = str_cut(&rest, '/');
-    if (!demand_day_parse(text, &day) || day + CLOCK_DAY > old->horizon) return false; /* in byte order: all that follow are younger */
-    if (!str_to_u64(rest, &part) || part != old->part) return true;
-    old->key = arena_copy(old->arena, object->key);
-    return false;
-}
-
-static enum status drop_old(struct store *store, struct io io, unsigned part, int64_t horizon, struct error *error)
-{
-    for (;;) {
-        struct old old = {.arena = io.arena, .horizon = horizon, .part = part};
-        TRY(store_list(store, io, S("demand/days/"), 0, note_old, &old, error));
-        if (!old.key.data) return STATUS_OK;
-        TRY(store_remove(store, io, old.key, error));
-    }
-}
-
-/* From the first day with a live object on; one that is long past the horizon was left by nobody who counts now. */
+/* From the first day with a live object on that anybody looks at. */
 static enum status fold_all(struct summing *summing, int64_t horizon, int64_t now, struct error *error)
 {
-    int64_t first = INT64_MAX, earliest = floor_to_day(horizon - FORGOTTEN), end = now - SETTLED - CLOCK_DAY;
+    int64_t first = INT64_MAX, earliest = floor_to_day(horizon), end = now - SETTLED - CLOCK_DAY;
     TRY(store_list(summing->store, summing->io, S("demand/live/"), 0, note_first, &first, error));
     for (int64_t day = first > earliest ? first : earliest; day <= end; day += CLOCK_DAY) {
         struct arena *arena = summing->io.arena;
@@ -368,12 +353,59 @@ static enum status fold_all(struct summing *summing, int64_t horizon, int64_t no
     return STATUS_OK;
 }
 
+enum status demand_drop(struct store *store, struct io io, int64_t horizon, struct error *error)
+{
+    TRY(days_drop(store, io, S("demand/live/"), horizon, error));
+    return days_drop(store, io, S("demand/days/"), horizon, error);
+}
+
 enum status demand_fold(struct store *store, struct io io, unsigned part, int64_t horizon, int64_t now, struct error *error)
 {
     const struct demand_question question = {.part = part};
     struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question};
     enum status status = fold_all(&summing, horizon, now, error);
-    if (status == STATUS_OK) status = drop_old(store, summing.io, part, horizon, error);
+    arena_free(summing.io.arena);
+    return status;
+}
+
+/* --- cell by cell */
+
+static enum status read_cells(struct summing *summing, int64_t day, struct error *error)
+{
+    bool again = true;
+    for (int tries = 0; again; tries++) {
+        TRY(tried_enough(tries, error));
+        again = false;
+        summing->cells = (struct cells){.arena = summing->io.arena, .width = 1};
+        summing->fold->count = 0;
+        TRY(read_whole_day(summing, day, day, day + CLOCK_DAY, &again, error));
+    }
+    sort_fold(summing->fold);
+    return STATUS_OK;
+}
+
+static enum status hand_on_cells(const struct fold *fold, int64_t day, demand_cell_fn *each, void *context, struct error *error)
+{
+    for (size_t i = 0; i < fold->count; i++) {
+        const struct fold_cell *cell = &fold->cells[i];
+        const struct cells_pair *pair = &fold->summing->cells.pairs[cell->pair];
+        const struct demand_cell told = {pair->lan, pair->package, day + cell->bucket * (int64_t)BUCKET, cell->hits, cell->misses};
+        TRY(each(context, &told, error));
+    }
+    return STATUS_OK;
+}
+
+enum status demand_each_cell(struct store *store, struct io io, unsigned part, int64_t day, demand_cell_fn *each, void *context,
+                             struct error *error)
+{
+    const struct demand_question question = {.part = part};
+    struct fold fold = {0};
+    struct summing summing = {
+        .store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question, .add = fold_cell, .fold = &fold};
+    fold.summing = &summing;
+    enum status status = read_cells(&summing, day, error);
+    if (status == STATUS_OK) status = hand_on_cells(&fold, day, each, context, error);
+    free(fold.cells);
     arena_free(summing.io.arena);
     return status;
 }

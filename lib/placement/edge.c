@@ -11,15 +11,31 @@ static const uint64_t QUOTA_MOST = UINT64_C(1) << 53; /* what JSON readers agree
 
 /* --- an edge as text */
 
-static bool is_host(struct str text)
+/* Labels with dots between them; where the last is a number, an IPv4 address. */
+static bool is_name(struct str host)
 {
-    if (text.length == 0 || text.length > 255) return false;
+    struct str rest = host, label;
+    struct address address;
+    uint64_t number;
+    do {
+        label = str_cut(&rest, '.');
+        if (label.length == 0 || label.data[0] == '-' || label.data[label.length - 1] == '-') return false;
+    } while (rest.data);
+    return !str_to_u64(label, &number) || address_parse(host, &address);
+}
+
+static bool is_host(struct arena *arena, struct str text)
+{
+    struct url url;
+    struct error ignored;
+    if (text.length > 255) return false;
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = (unsigned char)text.data[i];
         bool known = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || memchr(".-_:[]", c, 6);
         if (!known) return false;
     }
-    return true;
+    if (url_parse(arena_join(arena, S("http://"), text), &url, &ignored) != STATUS_OK) return false;
+    return str_starts(url.host, S("[")) || is_name(url.host);
 }
 
 /* What stands in a URL's path as it is. */
@@ -76,6 +92,7 @@ static enum status parse_lans(struct config *config, struct edge *edge, struct e
     struct config array;
     struct str text;
     struct network network;
+    struct address address;
     struct str identity = edge_identity(config->arena, edge);
     TRY(config_array(config, "lans", CONFIG_OPTIONAL, &array, &edge->lan_count, error));
     if (edge->lan_count > LANS_MOST) return config_refuse(config, "lans", error, "more than %d", LANS_MOST);
@@ -88,11 +105,20 @@ static enum status parse_lans(struct config *config, struct edge *edge, struct e
             edge->lans[i] = lan_format(config->arena, identity, &network);
             continue;
         }
+        if (address_parse(text, &address))
+            return config_refuse(config, "lans", error, "number %zu is an address, which needs a prefix, such as 192.168.0.0/24", i);
         if (!str_is_id(text))
             return config_refuse(config, "lans", error, "number %zu is neither a network such as 192.168.0.0/24 nor a LAN's code", i);
         edge->lans[i] = arena_join(config->arena, S("@"), text);
     }
     return STATUS_OK;
+}
+
+struct str edge_store_url(struct arena *arena, const struct edge *edge)
+{
+    bool has_query = str_find(edge->store, '?') < edge->store.length;
+    if (edge->credentials.length == 0) return edge->store;
+    return arena_join(arena, edge->store, has_query ? S("&") : S("?"), S("credentials="), edge->credentials);
 }
 
 static enum status parse_store(struct config *config, struct edge *edge, struct error *error)
@@ -119,7 +145,8 @@ static enum status parse_optional_id(struct config *config, const char *name, st
 static enum status parse_place(struct config *config, struct edge *edge, struct error *error)
 {
     TRY(config_text(config, "address", CONFIG_REQUIRED, &edge->address, error));
-    if (!is_host(edge->address)) return config_refuse(config, "address", error, "must be a host, or host:port");
+    if (!is_host(config->arena, edge->address))
+        return config_refuse(config, "address", error, "must be a host, or host:port; an IPv6 address stands in brackets: [2001:db8::1]");
     TRY(config_text(config, "directory", CONFIG_OPTIONAL, &edge->directory, error));
     if (!is_directory(edge->directory)) return config_refuse(config, "directory", error, "must be a path such as /data/share");
     TRY(parse_optional_id(config, "site", &edge->site, error));
@@ -179,7 +206,7 @@ struct str edge_format(struct arena *arena, const struct edge *edge)
     add_text(&out, "directory", edge->directory);
     add_lans(&out, edge);
     add_text(&out, "site", edge->site);
-    if (edge->location.known) buf_printf(&out, ",\"location\":[%.6g,%.6g]", edge->location.latitude, edge->location.longitude);
+    if (edge->location.known) buf_printf(&out, ",\"location\":[%.15g,%.15g]", edge->location.latitude, edge->location.longitude);
     add_text(&out, "region", edge->region);
     add_networks(&out, "egress", edge->egress, edge->egress_count);
     if (edge->quota != UINT64_MAX) buf_printf(&out, ",\"quota\":%llu", (unsigned long long)edge->quota);
@@ -195,18 +222,21 @@ enum status lan_entry_parse(struct arena *arena, struct str json, struct lan_ent
 {
     struct lan_entry entry = {0};
     struct config config;
-    struct str site = {0}, text = {0};
-    struct network network;
+    struct str text = {0};
+    struct address address;
     TRY(config_open(arena, json, "lan", &config, error));
     TRY(config_id(&config, "code", CONFIG_REQUIRED, &entry.code, error));
-    TRY(parse_optional_id(&config, "site", &site, error));
+    if (address_parse(entry.code, &address))
+        return config_refuse(&config, "code", error, "must not be an address, which no edge can list as a code");
+    TRY(parse_optional_id(&config, "site", &entry.site, error));
     TRY(config_text(&config, "network", CONFIG_OPTIONAL, &text, error));
-    if (text.length > 0 && !network_parse(text, &network))
+    entry.has_network = text.length > 0;
+    if (entry.has_network && !network_parse(text, &entry.network))
         return config_refuse(&config, "network", error, "must be a network such as 10.1.0.0/16");
     TRY(parse_optional_id(&config, "region", &entry.region, error));
     TRY(parse_location(&config, &entry.location, error));
     TRY(config_end(&config, error));
-    entry.lan = text.length > 0 ? lan_format(arena, site, &network) : arena_join(arena, S("@"), entry.code);
+    entry.lan = entry.has_network ? lan_format(arena, entry.site, &entry.network) : arena_join(arena, S("@"), entry.code);
     *out = entry;
     return STATUS_OK;
 }

@@ -6,13 +6,14 @@
 #include "lib/placement/evaluate_internal.h"
 #include "lib/placement/lan.h"
 #include "lib/placement/reconcile.h"
+#include "lib/placement/samples.h"
 
 enum { LINES_LIMIT = 256 << 20, LINES_FLUSH = 4 << 20 };
 
 /* --- which edges, which LANs */
 
-/* An edge whose turn it is, and what its LANs asked for: by (LAN, package) the misses over the placing rule's spans, then the hits over the
- * evicting rule's: of what has not come yet the misses too, since it could not serve what is asked for. */
+/* An edge whose turn it is, and what its LANs asked for: by (LAN, package) the misses over the placing rule's spans, then the hits and the
+ * misses over the evicting rule's. */
 struct site {
     const struct edge *edge;
     struct cells demand;
@@ -53,7 +54,7 @@ static enum status choose_sites(struct reading *reading, struct error *error)
         const struct edge *edge = &registry->edges[i];
         if (!is_due(job, edge, reading->part)) continue;
         struct site *site = &reading->sites[reading->site_count];
-        *site = (struct site){.edge = edge, .demand = {.arena = arena, .width = job->places + job->evicts}};
+        *site = (struct site){.edge = edge, .demand = {.arena = arena, .width = job->counts}};
         enum status status = job->evict ? held_load(job->how->store, job->io, edge->id, 0, &site->held, error) : STATUS_OK;
         if (status == STATUS_CORRUPT) {
             pass_over(job, edge, error);
@@ -85,7 +86,7 @@ static struct site *site_of(const struct reading *reading, const struct edge *ed
 static enum status look_at_lone(struct reading *reading, const struct demand_row *row, struct error *error)
 {
     struct job *job = reading->job;
-    if (!job->place || job->trigger || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
+    if (!job->place || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
     struct candidate candidate = {.package = row->package,
                                   .lan = row->lan,
                                   .misses = row->misses,
@@ -107,13 +108,29 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
     if (!site || package_name_parse(row->package, &name, &ignored) != STATUS_OK) return STATUS_OK;
     job->result->pairs++;
     edge_package(edge, &name);
-    struct str package = package_name_format(job->io.arena, &name);
-    bool awaited = job->evict && !held_find(&site->held, package);
-    uint64_t *counts = cells_of(&site->demand, row->lan, package);
+    uint64_t *counts = cells_of(&site->demand, row->lan, package_name_format(job->io.arena, &name));
     for (unsigned i = 0; i < job->places; i++) cells_add(&counts[i], row->misses[i]);
     for (unsigned i = job->places; i < job->places + job->evicts; i++) {
         cells_add(&counts[i], row->hits[i]);
-        if (awaited) cells_add(&counts[i], row->misses[i]);
+        cells_add(&counts[job->evicts + i], row->misses[i]);
+    }
+    return STATUS_OK;
+}
+
+/* A trigger asks about its edge's LANs only. Sums of another policy's spans, published this moment, say nothing. */
+static enum status read_sums(struct reading *reading, struct error *error)
+{
+    struct job *job = reading->job;
+    const struct registry *registry = job->how->registry;
+    const struct triggering *trigger = job->trigger;
+    const struct demand_sums *sums;
+    for (size_t i = 0; i < registry->served_count; i++) {
+        const struct registry_served *served = &registry->served[i];
+        bool again = i > 0 && str_equal(served[-1].lan, served->lan); /* listed by its network and by its code */
+        if (again || !site_of(reading, served->edge)) continue;
+        TRY(trigger->sums(trigger->context, job->io, lan_part(served->lan), &sums, error));
+        if (sums->span_count != job->places + job->evicts) continue;
+        TRY(demand_sums_each(sums, served->lan, note_row, reading, error));
     }
     return STATUS_OK;
 }
@@ -124,7 +141,7 @@ static enum status read_parts(struct reading *reading, struct error *error)
     struct job *job = reading->job;
     bool needed[LAN_PARTS] = {false};
     const struct registry *registry = job->how->registry;
-    needed[reading->part] = reading->site_count > 0 || (job->place && !job->trigger);
+    needed[reading->part] = reading->site_count > 0 || job->place;
     for (size_t i = 0; i < registry->served_count; i++)
         if (site_of(reading, registry->served[i].edge)) needed[lan_part(registry->served[i].lan)] = true;
     for (unsigned part = 0; part < LAN_PARTS; part++) {
@@ -139,7 +156,8 @@ static enum status read_parts(struct reading *reading, struct error *error)
 struct choice {
     struct job *job;
     const struct edge *edge;
-    struct cells packages; /* as in site.demand, of the LAN that asks most; hits of all; then 1 + the number of that LAN's pair */
+    struct cells
+        packages; /* as in site.demand, but misses of the LAN that asks most, the rest of all; then 1 + the number of that LAN's pair */
     struct cells *demand;
     const struct held *held;
     struct wanted wanted;
@@ -147,18 +165,20 @@ struct choice {
     size_t count;
 };
 
-/* What a query counted and did not write yet is the current window's. */
-static void add_unflushed(struct choice *choice)
+/* What a query counted since is the current window's. */
+static void add_missing(struct choice *choice)
 {
     const struct triggering *trigger = choice->job->trigger;
     if (!trigger) return;
     uint64_t *counts = cells_of(choice->demand, trigger->lan, trigger->package);
-    cells_add(&counts[0], trigger->unflushed);
+    cells_add(&counts[0], trigger->missing);
 }
 
+/* What passes whatever its size and the room; and among others what was missed more of late, which is all that a lower T1 looks at. */
 static bool asks_more(const struct policy_place *place, const uint64_t *a, const uint64_t *b)
 {
-    bool a_passes = policy_places(place, 0, true, a) != RULE_NONE, b_passes = policy_places(place, 0, true, b) != RULE_NONE;
+    bool a_passes = policy_places(place, UINT64_MAX, false, a) != RULE_NONE,
+         b_passes = policy_places(place, UINT64_MAX, false, b) != RULE_NONE;
     return a_passes != b_passes ? a_passes : a[0] > b[0];
 }
 
@@ -167,8 +187,8 @@ static void join_lans(struct choice *choice)
     const struct job *job = choice->job;
     for (size_t i = 0; i < choice->demand->count; i++) {
         const struct cells_pair *pair = &choice->demand->pairs[i];
-        uint64_t *joined = cells_of(&choice->packages, S(""), pair->package), *number = &joined[job->places + job->evicts];
-        for (unsigned e = 0; e < job->evicts; e++) cells_add(&joined[job->places + e], pair->counts[job->places + e]);
+        uint64_t *joined = cells_of(&choice->packages, S(""), pair->package), *number = &joined[job->counts];
+        for (unsigned c = job->places; c < job->counts; c++) cells_add(&joined[c], pair->counts[c]);
         if (*number > 0 && !asks_more(&job->how->policy->place, pair->counts, joined)) continue;
         memcpy(joined, pair->counts, job->places * sizeof *joined);
         *number = i + 1;
@@ -177,8 +197,7 @@ static void join_lans(struct choice *choice)
     cells_sort(&choice->packages);
 }
 
-/* Every edge asks about the same packages: one question each in a run. A patch that nobody made has no digest, and is none where the
- * policy makes no patches. */
+/* Every edge asks about the same packages: one question each in a run. */
 static enum status ask_size(struct choice *choice, struct str package, bool *published, uint64_t *size, struct error *error)
 {
     enum { KNOWN = 1, NOT_PUBLISHED };
@@ -190,7 +209,7 @@ static enum status ask_size(struct choice *choice, struct str package, bool *pub
         TRY(package_name_parse(package, &name, error));
         enum status status = job->how->facts(job->how->context, job->io, &name, &facts, error);
         if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
-        bool there = status == STATUS_OK && (name.from.length == 0 || facts.sha256.length > 0 || job->how->policy->generate_patches);
+        bool there = status == STATUS_OK && package_facts_suffice(&facts, &name, job->how->policy);
         known[0] = there ? KNOWN : NOT_PUBLISHED;
         known[1] = facts.size;
     }
@@ -199,10 +218,12 @@ static enum status ask_size(struct choice *choice, struct str package, bool *pub
     return STATUS_OK;
 }
 
-static int64_t there_since(const struct choice *choice, const struct wanted_package *wanted)
+static void note_held(const struct choice *choice, struct candidate *candidate)
 {
-    const struct held_package *held = held_find(choice->held, wanted->package);
-    return held && held->since > wanted->since ? held->since : wanted->since;
+    const struct job *job = choice->job;
+    const struct held_package *held = held_find(choice->held, candidate->package);
+    candidate->there = held && held->since > candidate->since ? held->since : candidate->since;
+    if (job->evict && !held) candidate->awaited = candidate->hits + job->evicts;
 }
 
 static bool is_of_interest(const struct choice *choice, const struct candidate *candidate)
@@ -213,12 +234,18 @@ static bool is_of_interest(const struct choice *choice, const struct candidate *
     return !job->trigger || str_equal(candidate->package, job->trigger->package);
 }
 
+/* A patch that was wanted before anybody made it. */
+static bool is_estimated(const struct wanted_package *wanted)
+{
+    return wanted->sha256.length == 0 && str_find_str(wanted->package, S("..")) < wanted->package.length;
+}
+
 /* What is not published any more is of no use where it is wanted, and not placed where it is not. */
 static enum status add_candidate(struct choice *choice, const struct cells_pair *pair, struct error *error)
 {
     const struct job *job = choice->job;
     const struct wanted_package *wanted = wanted_find(&choice->wanted, pair->package);
-    uint64_t number = pair->counts[job->places + job->evicts];
+    uint64_t number = pair->counts[job->counts];
     struct candidate *candidate = &choice->candidates[choice->count];
     bool published = true;
     uint64_t size = 0;
@@ -228,14 +255,14 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
     if (wanted) {
         candidate->pending = wanted->pending;
         candidate->since = wanted->since;
-        candidate->there = there_since(choice, wanted);
+        note_held(choice, candidate);
         candidate->size = wanted->size;
     }
     if (!is_of_interest(choice, candidate)) return STATUS_OK;
-    if (!wanted || job->evict) TRY(ask_size(choice, pair->package, &published, &size, error));
+    if (!wanted || job->evict || is_estimated(wanted)) TRY(ask_size(choice, pair->package, &published, &size, error));
     if (!published && !wanted) return STATUS_OK;
+    if (size > 0) candidate->size = size;
     if (!published) candidate->size = 0;
-    if (!wanted) candidate->size = size;
     choice->count++;
     return STATUS_OK;
 }
@@ -270,7 +297,7 @@ static void decide(struct choice *choice)
     for (size_t i = 0; i < choice->count; i++) {
         struct candidate *candidate = &choice->candidates[i];
         bool gone = candidate->wanted && candidate->size == 0 && job->evict;
-        if (gone) candidate->decision = DECISION_EVICT;
+        if (gone) candidate->decision = DECISION_EVICT, candidate->rule = RULE_UNPUBLISHED;
         if (job->trigger && candidate->decision == DECISION_KEEP && !str_equal(candidate->package, job->trigger->package)) continue;
         count_decision(job->result, candidate->decision);
         if (candidate->decision != DECISION_NONE) job_tell(job, choice->edge->id, candidate);
@@ -296,18 +323,32 @@ static void note_triggered(const struct choice *choice)
     }
 }
 
+/* Whether any LAN's demand for what was missed passes at all: most does not, and nothing else has to be looked at. */
+static bool passes(const struct choice *choice)
+{
+    const struct job *job = choice->job;
+    for (size_t i = 0; i < choice->demand->count; i++) {
+        const struct cells_pair *pair = &choice->demand->pairs[i];
+        if (!str_equal(pair->package, job->trigger->package)) continue;
+        if (policy_places(&job->how->policy->place, 0, true, pair->counts) != RULE_NONE) return true;
+    }
+    return false;
+}
+
 static enum status decide_site(struct job *job, struct site *site, struct error *error)
 {
     struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand, .held = &site->held};
-    choice.packages = (struct cells){.arena = job->io.arena, .width = job->places + job->evicts + 1};
+    choice.packages = (struct cells){.arena = job->io.arena, .width = job->counts + 1};
+    add_missing(&choice);
+    if (job->trigger && !passes(&choice)) return STATUS_OK;
     TRY(wanted_load(job->how->store, job->io, site->edge->id, 0, &choice.wanted, error));
     if (job->trigger) job->marks = job->trigger->mark_first && !wanted_find(&choice.wanted, job->trigger->package);
-    add_unflushed(&choice);
     join_lans(&choice);
     TRY(make_candidates(&choice, error));
     decide(&choice);
     if (job->trigger) note_triggered(&choice);
     if (changes(&choice)) TRY(job_write_lines(job, error)); /* first: a change that nobody can explain is worse than one said twice */
+    if (job->trigger) job->lines.length = 0;                /* that nothing changed is no news at every miss */
     return job_apply(job, site->edge, choice.candidates, choice.count, error);
 }
 
@@ -323,7 +364,7 @@ static enum status run_part(struct job *job, unsigned part, struct error *error)
 {
     struct reading reading = {.job = job, .part = part};
     TRY(choose_sites(&reading, error));
-    TRY(read_parts(&reading, error));
+    TRY(job->trigger ? read_sums(&reading, error) : read_parts(&reading, error));
     for (size_t i = 0; i < reading.site_count; i++) {
         TRY(decide_or_pass_over(job, &reading.sites[i], error));
         if (job->lines.length > LINES_FLUSH) TRY(job_write_lines(job, error));
@@ -332,15 +373,6 @@ static enum status run_part(struct job *job, unsigned part, struct error *error)
 }
 
 /* --- all */
-
-static void set_spans(struct job *job)
-{
-    const struct evaluation *how = job->how;
-    struct span evict[POLICY_WINDOWS_MAXIMUM + 1];
-    job->places = policy_place_spans(how->policy, how->now, job->spans);
-    job->evicts = policy_evict_spans(how->policy, how->now, evict);
-    memcpy(job->spans + job->places, evict, job->evicts * sizeof *evict);
-}
 
 static enum status run_in_own_memory(struct job *job, unsigned part, struct error *error)
 {
@@ -353,15 +385,25 @@ static enum status run_in_own_memory(struct job *job, unsigned part, struct erro
     return status;
 }
 
+/* What nobody looks at any more goes: also samples, which calibrate may never be told to apply. */
+static enum status drop(const struct job *job, int64_t horizon, struct error *error)
+{
+    TRY(demand_drop(job->how->store, job->io, horizon, error));
+    return samples_drop(job->how->store, job->io, horizon - SAMPLE_SKEW, error);
+}
+
 static enum status fold(const struct job *job, unsigned part, struct error *error)
 {
     if (job->how->dry_run || !job->place || job->trigger) return STATUS_OK;
-    return demand_fold(job->how->store, job->io, part, policy_horizon(job->how->policy, job->how->now), job->how->now, error);
+    int64_t now = job->how->now < job->how->present ? job->how->now : job->how->present, horizon = policy_horizon(job->how->policy, now);
+    if (part == 0) TRY(drop(job, horizon, error)); /* of all parts */
+    return demand_fold(job->how->store, job->io, part, horizon, now, error);
 }
 
 static enum status run(struct job *job, struct error *error)
 {
-    set_spans(job);
+    job->evicts = policy_spans(job->how->policy, job->how->now, job->spans, &job->places) - job->places;
+    job->counts = job->places + 2 * job->evicts;
     job->sizes = (struct cells){.arena = job->io.arena, .width = 2};
     for (unsigned part = 0; part < LAN_PARTS; part++) {
         if (job->how->part >= 0 && (unsigned)job->how->part != part) continue;

@@ -5,6 +5,7 @@
 #define PLACEMENT_EVALUATE_H
 
 #include "lib/placement/decide.h"
+#include "lib/placement/demand_sums.h"
 #include "lib/placement/name.h"
 #include "lib/placement/registry.h"
 #include "lib/placement/state.h"
@@ -15,6 +16,11 @@ struct package_facts {
     uint64_t size;
     struct str sha256;
 };
+/* A patch that nobody made has no digest, and is none where the policy makes no patches. */
+static inline bool package_facts_suffice(const struct package_facts *facts, const struct package_name *name, const struct policy *policy)
+{
+    return name->from.length == 0 || facts->sha256.length > 0 || policy->generate_patches;
+}
 typedef enum status package_facts_fn(void *context, struct io, const struct package_name *, struct package_facts *, struct error *);
 
 struct evaluation {
@@ -24,6 +30,7 @@ struct evaluation {
     package_facts_fn *facts;
     void *context;
     int64_t now;
+    int64_t present; /* who asks what will be, as if it were `now`, throws nothing away that is counted at present */
     int part;        /* of the edges: by their first LAN; and of LANs without an edge. −1: all */
     struct str edge; /* empty: all */
     bool dry_run;    /* decides, writes nothing */
@@ -39,13 +46,15 @@ struct evaluation_result {
 enum status placement_evaluate(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 enum status placement_evict(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 
-/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. Asks the counts in the store, so what an instance of
- * query has not written is added: `unflushed` misses of `lan`. */
+/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. */
 struct triggering {
     const struct edge *edge;
     struct str lan, package;
-    uint64_t unflushed;
-    bool mark_first; /* "pending": marked at first, wanted when it is triggered again */
+    uint64_t missing; /* misses that are not in the sums */
+    bool mark_first;  /* "pending": marked at first, wanted when it is triggered again */
+    /* The sums of a part, over the spans of evaluation.policy: placing, then evicting. */
+    enum status (*sums)(void *context, struct io, unsigned part, const struct demand_sums **, struct error *);
+    void *context;
 };
 struct triggered {
     enum decision_kind decision; /* DECISION_NONE: it passes no rule; DECISION_KEEP: it is wanted, or marked, already */

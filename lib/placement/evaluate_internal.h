@@ -3,15 +3,15 @@
 #define PLACEMENT_EVALUATE_INTERNAL_H
 
 #include "base/buf.h"
-#include "lib/placement/demand_cells.h"
 #include "lib/placement/evaluate.h"
 
 /* One run. Spans: the placing rule's, then the evicting rule's. */
 struct job {
     const struct evaluation *how;
     struct io io;
-    struct span spans[2 * (POLICY_WINDOWS_MAXIMUM + 1)];
-    unsigned places, evicts;
+    struct span spans[POLICY_SPANS_MAXIMUM];
+    unsigned places, evicts,
+        counts; /* how many of each; columns of a pair's counts: misses of the first, hits of the second, their misses */
     bool place, evict;
     const struct triggering *trigger; /* NULL: of the whole */
     struct triggered *triggered;

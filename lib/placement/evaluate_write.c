@@ -24,7 +24,7 @@ static void add_text(struct buf *out, const char *name, struct str value)
 }
 
 /* {"time":"…","edge":"shop-1","lan":"192.168.0.0/24","package":"APP1/2.0","decision":"place","rule":"t1","size":…,"misses":[…],"hits":[…]}:
- * the current window first. */
+ * the current window first; "awaited" are misses over the evicting rule's windows of what is wanted and has not come. */
 static void write_line(struct buf *out, const struct job *job, struct str edge, const struct candidate *candidate)
 {
     buf_add(out, S("{\"time\":"));
@@ -38,6 +38,7 @@ static void write_line(struct buf *out, const struct job *job, struct str edge, 
     buf_add_u64(out, candidate->size);
     add_counts(out, "misses", candidate->misses, job->places);
     add_counts(out, "hits", candidate->hits, job->evicts);
+    if (candidate->awaited) add_counts(out, "awaited", candidate->awaited, job->evicts);
     buf_add(out, S("}\n"));
 }
 
@@ -67,8 +68,8 @@ enum status job_alert(struct job *job, const struct candidate *candidate, struct
     static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
     struct buf out = buf_in(job->io.arena, 1 << 16);
     struct str day = demand_day(job->io.arena, job->how->now);
-    struct str key = arena_printf(job->io.arena, "alerts/" STR_FMT "/%08x.json", STR_ARG(day),
-                                  hash32(hash32(HASH32, candidate->lan), candidate->package));
+    uint64_t hash = hash64(hash64(hash64(HASH64, candidate->lan), S(" ")), candidate->package); /* no LAN has a space in it */
+    struct str key = arena_printf(job->io.arena, "alerts/" STR_FMT "/%016llx.json", STR_ARG(day), (unsigned long long)hash);
     job->result->alerts++;
     job_tell(job, S(""), candidate);
     if (job->how->dry_run) return STATUS_OK;
@@ -135,6 +136,15 @@ static void put_on(const struct change *change, struct arena *arena, struct want
     }
 }
 
+/* A patch that is made by now has the size that it has. */
+static bool correct_size(const struct change *change, struct arena *arena, const struct candidate *candidate, struct wanted_package *item)
+{
+    if (!candidate || candidate->size == 0 || candidate->size == item->size) return false;
+    item->size = candidate->size;
+    item->sha256 = digest_of(change, arena, candidate);
+    return true;
+}
+
 static enum status change_wanted(void *context, struct arena *arena, struct wanted *wanted, struct error *error)
 {
     const struct change *change = context;
@@ -148,7 +158,7 @@ static enum status change_wanted(void *context, struct arena *arena, struct want
         if (is_taken_off(change, &item)) continue;
         bool begins = item.pending && candidate && candidate->decision == DECISION_PLACE;
         if (begins) item.pending = false, item.since = change->job->how->now;
-        changed = changed || begins;
+        changed = correct_size(change, arena, candidate, &item) || begins || changed;
         if (!item.pending) used += item.size;
         items[kept++] = item;
     }

@@ -85,18 +85,24 @@ static bool prefix_of_dotted(const struct address *dotted, uint64_t *prefix)
     return true;
 }
 
+/* The mask of an IPv4-mapped address is the IPv4 one's, or a prefix length of the IPv6 form. */
 enum status network_of(struct str ip, struct str text, struct network *network, struct error *error)
 {
-    struct address address, dotted;
+    struct address address, plain, dotted;
     uint64_t prefix;
     ENSURE(parse_unmapped(ip, &address), error, STATUS_INVALID, "'ip' must be an IPv4 or IPv6 address");
+    plain = address;
+    unmap(&plain);
+    bool mapped = plain.v6 != address.v6;
     if (!str_to_u64(text, &prefix)) {
-        ENSURE(!address.v6, error, STATUS_INVALID, "'mask' of an IPv6 address must be a prefix length from 0 to 128");
+        ENSURE(!plain.v6, error, STATUS_INVALID, "'mask' of an IPv6 address must be a prefix length from 0 to 128");
         ENSURE(parse_unmapped(text, &dotted) && !dotted.v6, error, STATUS_INVALID,
                "'mask' must be a mask such as 255.255.255.0 or a prefix length such as 24");
         ENSURE(prefix_of_dotted(&dotted, &prefix), error, STATUS_INVALID, "'mask' has holes: its ones must come before its zeros");
     }
-    ENSURE(make_network(address, prefix, network), error, STATUS_INVALID, "'mask' must be at most %u for this address", bits_of(&address));
+    bool right = make_network(prefix <= V4_BITS ? plain : address, prefix, network);
+    ENSURE(right, error, STATUS_INVALID, "'mask' must be at most %u%s for this address", bits_of(&plain),
+           mapped ? ", or from 96 to 128," : "");
     return STATUS_OK;
 }
 
@@ -118,6 +124,16 @@ bool network_contains(const struct network *network, const struct address *addre
 bool network_equal(const struct network *a, const struct network *b)
 {
     return a->prefix == b->prefix && network_contains(a, &b->address);
+}
+
+bool address_is_public(const struct address *address)
+{
+    static const char *const others[] = {"10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
+                                         "169.254.0.0/16", "0.0.0.0/8",     "fc00::/7",       "fe80::/10",     "::/127"};
+    struct network network;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (network_parse(str_of(others[i]), &network) && network_contains(&network, address)) return false;
+    return true;
 }
 
 struct str network_format(struct arena *arena, const struct network *network)

@@ -17,6 +17,9 @@ struct address {
 };
 bool address_parse(struct str, struct address *);
 
+/* Of the internet at large: what another network sees. Not private (RFC 1918, 4193), shared (6598), loopback, link-local. */
+bool address_is_public(const struct address *);
+
 /* All addresses whose first `prefix` bits are the network's; the other bits are zero. */
 struct network {
     struct address address;
@@ -24,7 +27,8 @@ struct network {
 };
 /* `192.168.0.0/24`, `2001:db8::/48`; host bits that are set are cleared. */
 bool network_parse(struct str, struct network *);
-/* An address and a mask, dotted (holes are refused) or a prefix length; an IPv6 mask is a prefix length. The errors say which is wrong. */
+/* An address and a mask, dotted (holes are refused) or a prefix length; an IPv6 mask is a prefix length. Of ::ffff:a.b.c.d
+ * it is the IPv4 one's, or a prefix length from 96 to 128. The errors say which is wrong. */
 enum status network_of(struct str ip, struct str mask, struct network *, struct error *);
 /* Of an address that was parsed; `prefix` is at most 32 or 128. */
 struct network network_at(const struct address *, unsigned prefix);

@@ -9,7 +9,7 @@ static const uint64_t COUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree
 
 static const char *const trigger_names[] = {"immediate", "background", "pending", NULL};
 static const char *const patch_names[] = {"generate", "full", NULL};
-static const char *const rule_names[] = {"none", "t1", "m-of-M", "confidence", "trigger", "room", NULL};
+static const char *const rule_names[] = {"none", "t1", "m-of-M", "confidence", "trigger", "room", "faded", "unpublished", NULL};
 
 const char *policy_rule_name(enum policy_rule rule)
 {
@@ -82,7 +82,7 @@ static enum status parse_window(struct config *config, struct window *window, st
         TRY(parse_since(&child, &parsed, error));
     else if (json_object_get(child.object, "slot"))
         TRY(parse_slot(&child, &parsed, error));
-    else
+    else if (json_object_get(child.object, "last"))
         TRY(parse_last(&child, &parsed, error));
     *window = parsed;
     return config_end(&child, error);
@@ -136,7 +136,7 @@ static enum status parse_place(struct config *config, struct policy_place *place
     TRY(config_whole(&child, "t1", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t1, error));
     if (place->t2 >= place->t1) place->t2 = place->t1 / 5;
     TRY(config_whole(&child, "t2", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t2, error));
-    if (place->t2 >= place->t1 && place->t1 > 0) return config_refuse(&child, "t2", error, "must be below t1");
+    if (place->t2 >= place->t1 && place->t2 > 0) return config_refuse(&child, "t2", error, "must be below t1");
     TRY(parse_small(&child, place, error));
     TRY(parse_room(&child, place, error));
     TRY(config_number(&child, "displace", CONFIG_OPTIONAL, 0, 100, &place->displace, error));

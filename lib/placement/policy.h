@@ -75,15 +75,18 @@ struct span window_span(const struct window *, int64_t zone, int64_t now, unsign
  * always; the others from spans[1] on. Returns how many in all. */
 unsigned policy_place_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);
 unsigned policy_evict_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);
+/* Those of both: the placing rule's, then the evicting one's. Returns how many in all; *places: of the first. */
+enum { POLICY_SPANS_MAXIMUM = 2 * (POLICY_WINDOWS_MAXIMUM + 1) };
+unsigned policy_spans(const struct policy *, int64_t now, struct span spans[POLICY_SPANS_MAXIMUM], unsigned *places);
 /* The earliest moment that either rule looks at: older counts may be dropped. */
 int64_t policy_horizon(const struct policy *, int64_t now);
 
-enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM };
+enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM, RULE_FADED, RULE_UNPUBLISHED };
 const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
 bool policy_rule_parse(struct str, enum policy_rule *);
 
-/* P9–P11, of a package of `size` bytes; `room`: the edge has room for it. `counts` as policy_place_spans orders them. RULE_NONE: not
- * wanted.
+/* P9–P11, of a package of `size` bytes (0: not known, and taken for small); `room`: the edge has room for it. `counts` as
+ * policy_place_spans orders them. RULE_NONE: not wanted.
  */
 enum policy_rule policy_places(const struct policy_place *, uint64_t size, bool room, const uint64_t *counts);
 /* P14, P15. Windows that began before the package was there say nothing about it: `since` ms, spans as policy_evict_spans gave them. */

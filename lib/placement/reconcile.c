@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "lib/placement/reconcile_internal.h"
 
+/* How long one request or one part may take, and how long an edge's store may take to answer at all. */
+enum { REQUEST_PATIENCE = 5 * CLOCK_MINUTE, EDGE_PATIENCE = 10 * CLOCK_SECOND };
+
 /* One run over one edge. */
 struct run {
     const struct reconciliation *how;
@@ -30,14 +33,27 @@ static const struct wanted_package *find_wanted(const struct run *run, struct st
 
 static struct io anew(const struct run *run, struct arena *arena)
 {
-    return (struct io){.arena = arena, .deadline = run->io.deadline};
+    return (struct io){.arena = arena, .deadline = deadline_within(run->io.deadline, REQUEST_PATIENCE)};
 }
 
-static bool failed(struct run *run, struct str package, const struct error *error)
+/* An edge that is down must not take the time of the others. Whether the key is there is all the same. */
+static enum status find_edge(struct run *run, struct error *error)
 {
+    struct io io = {.arena = run->io.arena, .deadline = deadline_within(run->io.deadline, EDGE_PATIENCE)};
+    struct store_object ignored;
+    if (run->target.directory) return STATUS_OK;
+    enum status status = store_head(run->target.store, io, S("pakhus"), &ignored, error);
+    bool is_away = status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT;
+    return is_away ? error_context(error, "its store does not answer") : STATUS_OK;
+}
+
+/* What became of a package, whatever it was: unless it was the edge that went away, the next one is tried. */
+static enum status note(struct run *run, struct str package, enum status status, struct error *error)
+{
+    if (status == STATUS_OK) return STATUS_OK;
     log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " %s", STR_ARG(run->edge->id), STR_ARG(package), error->text);
     run->result->failed++;
-    return false;
+    return status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT ? find_edge(run, error) : STATUS_OK;
 }
 
 /* --- out */
@@ -77,8 +93,9 @@ static enum status let_all_go(struct run *run, struct error *error)
         if (find_wanted(run, held->package)) continue;
         ENSURE(deadline_left(run->io.deadline) > 0, error, STATUS_TIMEOUT, "there was no time for all of it");
         struct arena *arena = arena_new();
-        if (let_go(run, anew(run, arena), held, error) != STATUS_OK) failed(run, held->package, error);
+        enum status status = let_go(run, anew(run, arena), held, error);
         arena_free(arena);
+        TRY(note(run, held->package, status, error));
     }
     return STATUS_OK;
 }
@@ -91,23 +108,26 @@ static bool facts_differ(struct str a, struct str b)
 }
 
 /* A channel package whose channel has changed since is another one. */
-static bool has_changed(const struct run *run, struct io io, const struct package_name *name, const struct held_package *held)
+static bool has_changed(const struct run *run, struct io io, const struct package_name *name, const struct held_package *held,
+                        struct package_source *source)
 {
     struct error ignored;
-    struct package_source source = {0};
     const struct package_maker *maker = run->how->maker;
-    if (name->channel.length == 0 || maker->find(maker->context, io, name, &source, &ignored) != STATUS_OK) return false;
-    return !str_equal(source.validator, held->validator);
+    if (name->channel.length == 0 || maker->find(maker->context, io, name, source, &ignored) != STATUS_OK) return false;
+    return !str_equal(source->validator, held->validator);
 }
 
-/* Whether what is there will do. */
-static bool is_there(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted)
+/* Whether what is there will do. *sha256: as target_check says. */
+static bool is_there(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted,
+                     struct str *sha256)
 {
     struct error error;
+    struct package_source source = {0};
     const struct held_package *held = held_find_any(&run->held, wanted->package);
+    *sha256 = (struct str){NULL, 0};
     if (!held || held->state == HELD_COPYING || facts_differ(held->sha256, wanted->sha256)) return false;
-    if (has_changed(run, io, name, held)) return false;
-    enum status status = target_check(&run->target, io, name, held, &error);
+    if (has_changed(run, io, name, held, &source)) return false;
+    enum status status = target_check(&run->target, io, name, held, &source, sha256, &error);
     if (status == STATUS_OK) return true;
     if (status != STATUS_NOT_FOUND && status != STATUS_CORRUPT) return true; /* the edge can't be asked: nothing says it is not */
     log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " is held no more: %s", STR_ARG(run->edge->id), STR_ARG(wanted->package),
@@ -117,8 +137,8 @@ static bool is_there(struct run *run, struct io io, const struct package_name *n
 
 static enum status say_held(struct run *run, struct io io, struct held_package *held, struct str sha256, struct error *error)
 {
+    if (held->state != HELD_HERE) held->since = run->how->now;
     held->state = HELD_HERE;
-    held->since = run->how->now;
     if (held->sha256.length == 0) held->sha256 = sha256;
     return held_set(run->how->origin, io, run->edge->id, held, error);
 }
@@ -146,12 +166,14 @@ static enum status bring(struct run *run, struct io io, const struct wanted_pack
 {
     const struct package_maker *maker = run->how->maker;
     struct package_name name;
+    struct str sha256;
     TRY(package_name_parse(wanted->package, &name, error));
     if (run->edge->splices) TRY(maker->refresh(maker->context, io, run->target.store, name.app, error));
-    if (!is_there(run, io, &name, wanted)) return copy(run, io, &name, wanted->package, error);
+    if (!is_there(run, io, &name, wanted, &sha256)) return copy(run, io, &name, wanted->package, error);
     struct held_package held = *held_find_any(&run->held, wanted->package);
-    if (held.state == HELD_HERE) return STATUS_OK;
-    return say_held(run, io, &held, held.sha256, error); /* it was about to go, and is wanted again */
+    bool is_news = held.sha256.length == 0 && sha256.length > 0; /* nobody had read it before */
+    if (held.state == HELD_HERE && !is_news) return STATUS_OK;
+    return say_held(run, io, &held, sha256, error); /* or it was about to go, and is wanted again */
 }
 
 static enum status bring_one(struct run *run, const struct wanted_package *wanted, struct error *error)
@@ -168,7 +190,7 @@ static enum status bring_all(struct run *run, struct error *error)
         const struct wanted_package *wanted = &run->wanted.items[i];
         if (wanted->pending) continue;
         ENSURE(deadline_left(run->io.deadline) > 0, error, STATUS_TIMEOUT, "there was no time for all of it");
-        if (bring_one(run, wanted, error) != STATUS_OK) failed(run, wanted->package, error);
+        TRY(note(run, wanted->package, bring_one(run, wanted, error), error));
     }
     return STATUS_OK;
 }
@@ -185,6 +207,8 @@ static enum status load(struct run *run, struct error *error)
 static enum status reconcile(struct run *run, struct error *error)
 {
     TRY(load(run, error));
+    if (run->wanted.count == 0 && run->held.count == 0) return STATUS_OK;
+    TRY(find_edge(run, error));
     TRY(let_all_go(run, error));
     return bring_all(run, error);
 }
@@ -204,7 +228,7 @@ static enum status open_store(struct run *run, const char *url, struct error *er
 
 static struct run run_of(const struct reconciliation *how, struct io io, const struct edge *edge, struct reconcile_result *result)
 {
-    return (struct run){.how = how, .io = io, .edge = edge, .target = {.how = how, .edge = edge}, .result = result};
+    return (struct run){.how = how, .io = io, .edge = edge, .target = {.how = how, .edge = edge, .end = io.deadline}, .result = result};
 }
 
 static enum status open_pushed(struct run *run, struct error *error)
@@ -212,11 +236,9 @@ static enum status open_pushed(struct run *run, struct error *error)
     const struct edge *edge = run->edge;
     ENSURE(edge->store.length > 0, error, STATUS_UNSUPPORTED, "edge " STR_FMT " pulls by itself: `pakhus edge sync` there",
            STR_ARG(edge->id));
-    bool has_query = str_find(edge->store, '?') < edge->store.length;
-    struct str named = edge->credentials.length > 0
-                           ? arena_join(run->io.arena, edge->store, has_query ? S("&") : S("?"), S("credentials="), edge->credentials)
-                           : edge->store;
-    return open_store(run, arena_cstr(run->io.arena, named), error);
+    TRY(open_store(run, edge_store_url(run->io.arena, edge).data, error));
+    run->target.copies = store_copies_from(run->target.store, run->io, run->how->origin);
+    return STATUS_OK;
 }
 
 enum status reconcile_edge(const struct reconciliation *how, struct io io, const struct edge *edge, struct reconcile_result *result,

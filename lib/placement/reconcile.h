@@ -1,6 +1,11 @@
 /* Makes what is wanted so (P13): copies to edges whose store is reachable (push), or into the directory of an edge that pulls; verifies,
  * then says it is held. What is wanted no longer is first said not to be held, and deleted when the downloads that began have had their
- * time. Every step may be repeated; what was cut off goes on. */
+ * time. Every step may be repeated; what was cut off goes on.
+ *
+ * Where an edge's store and the origin's are one service (store_copies_from), what is pushed is copied there and not read here: If-Match
+ * pins the version that is copied, the copy's size is compared and, of a whole object, its ETag where that tells anything (store_compose);
+ * the digest that is said to be held is the origin's word, and that of a channel package not known before `verify` has read it. All else
+ * passes through, and is digested on the way; so is all of a run from the first copy on that the service refuses. */
 #ifndef PLACEMENT_RECONCILE_H
 #define PLACEMENT_RECONCILE_H
 
@@ -10,21 +15,24 @@
 
 /* Where the bytes of a package come from. */
 struct package_source {
-    struct str key;       /* of the origin's store, where they are an object there as they are; else empty */
     uint64_t size;        /* bytes */
     struct str sha256;    /* lower-case hexadecimal; empty: not known before (a channel package) */
     struct str validator; /* another one for other bytes */
     /* From `offset` on. The stream must be closed. */
     enum status (*open)(void *context, struct io, uint64_t offset, struct stream *, struct error *);
     void *context;
+    const struct store_piece *pieces; /* the same bytes, of what is in the origin's store and of our own; NULL: only the stream has them */
+    size_t piece_count;
 };
 
 /* Handed in, since placement knows nothing of APKs. */
 struct package_maker {
     /* STATUS_NOT_FOUND: it is not published any more. Generates a patch that does not exist (P6, P13). */
     enum status (*find)(void *context, struct io, const struct package_name *, struct package_source *, struct error *);
-    /* What an edge that splices needs in its store to serve every channel of a base; `stream` yields the base. Repeatable. */
-    enum status (*install)(void *context, struct io, struct store *edge, const struct package_name *, struct stream, struct error *);
+    /* What an edge that splices needs in its store to serve every channel of a base; `stream` yields the base. NULL: the edge's store
+     * copies the pieces by itself (store_copies_from). Repeatable. */
+    enum status (*install)(void *context, struct io, struct store *edge, const struct package_name *, const struct package_source *,
+                           const struct stream *, struct error *);
     enum status (*uninstall)(void *context, struct io, struct store *edge, const struct package_name *, struct error *);
     /* What such an edge must know besides, and what changes: the app's channels. */
     enum status (*refresh)(void *context, struct io, struct store *edge, struct str app, struct error *);
@@ -44,7 +52,7 @@ struct reconciliation {
     const struct package_maker *maker;
     int64_t now;
     int64_t grace; /* ms between the last device that is sent there and deletion */
-    bool verify;   /* the copies that are there are read and digested; else their sizes are looked at */
+    bool verify;   /* the copies there are read and digested, and the origin where no digest is known; else their sizes are looked at */
     bool visible;  /* progress bars */
 };
 struct reconcile_result {
@@ -52,7 +60,8 @@ struct reconcile_result {
     uint64_t bytes;                   /* that were copied */
 };
 /* One edge. What fails is logged and counted, and the rest goes on. STATUS_TIMEOUT where io.deadline was there first: the next run goes on.
- * An edge that pulls: STATUS_UNSUPPORTED. */
+ * An edge that pulls: STATUS_UNSUPPORTED. One whose store does not answer for ten seconds, at first or after a failure: STATUS_UNAVAILABLE
+ * or STATUS_TIMEOUT, so that it takes nobody else's time. */
 enum status reconcile_edge(const struct reconciliation *, struct io, const struct edge *, struct reconcile_result *, struct error *);
 /* One package only (P7 immediate); it must be wanted. */
 enum status reconcile_package(const struct reconciliation *, struct io, const struct edge *, struct str package, struct error *);

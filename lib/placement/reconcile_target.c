@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "lib/placement/reconcile_internal.h"
 #include "lib/transfer/part.h"
 
@@ -52,12 +53,12 @@ static void bounded_close(void *context)
     stream_close(&bounded->inner);
 }
 
-static enum status open_bounded(const struct package_source *source, struct io io, uint64_t offset, struct stream *stream,
-                                struct error *error)
+static enum status open_bounded(const struct target *target, const struct package_source *source, struct io io, uint64_t offset,
+                                struct stream *stream, struct error *error)
 {
     struct bounded *bounded = arena_new_of(io.arena, struct bounded);
     TRY(source->open(source->context, io, offset, &bounded->inner, error));
-    bounded->deadline = io.deadline;
+    bounded->deadline = target->end;
     *stream = (struct stream){.read = bounded_read, .close = bounded_close, .context = bounded};
     return STATUS_OK;
 }
@@ -71,21 +72,66 @@ static enum status compare(struct str got, struct str wanted, struct error *erro
 
 /* --- into the edge's store */
 
+static struct store_put put_of(const struct target *target, const struct package_name *name)
+{
+    const char *type = name->from.length > 0 ? NULL : "application/vnd.android.package-archive";
+    return (struct store_put){.content_type = type, .resume = true, .end = target->end};
+}
+
 static enum status upload(const struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
                           struct stream stream, struct error *error)
 {
     const struct package_maker *maker = target->how->maker;
-    const struct store_put put = {.content_type = name->from.length > 0 ? NULL : "application/vnd.android.package-archive", .resume = true};
-    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, stream, error);
+    const struct store_put put = put_of(target, name);
+    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, &stream, error);
     return store_upload(target->store, io, edge_key(io.arena, name), stream, source->size, &put, NULL, error);
 }
 
-static enum status put_into_store(const struct target *target, struct io io, const struct package_name *name,
-                                  const struct package_source *source, struct str *sha256, struct error *error)
+static enum status check_size(uint64_t got, uint64_t wanted, struct error *error)
+{
+    ENSURE(got == wanted, error, STATUS_CORRUPT, "it has %llu bytes there, not %llu", (unsigned long long)got, (unsigned long long)wanted);
+    return STATUS_OK;
+}
+
+static enum status copy_within_service(const struct target *target, struct io io, const struct package_name *name,
+                                       const struct package_source *source, struct error *error)
+{
+    const struct package_maker *maker = target->how->maker;
+    const struct store_put put = put_of(target, name);
+    const int64_t span = deadline_left(io.deadline);
+    struct str key = edge_key(io.arena, name);
+    struct store_object object;
+    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, NULL, error);
+    TRY(store_compose(target->store, io, key, source->pieces, source->piece_count, &put, NULL, error));
+    TRY(store_head(target->store, io_anew(io, span), key, &object, error));
+    return check_size(object.size, source->size, error);
+}
+
+/* What the service will not do, or did otherwise than it should: it may be done without it. */
+static bool is_refusal(enum status status)
+{
+    return status == STATUS_DENIED || status == STATUS_INVALID || status == STATUS_UNSUPPORTED || status == STATUS_CORRUPT;
+}
+
+/* False: it has to pass through here. */
+static bool copied_within_service(struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
+                                  enum status *status, struct error *error)
+{
+    static const struct log nobody;
+    if (!target->copies || !source->pieces) return false;
+    *status = copy_within_service(target, io, name, source, error);
+    if (!is_refusal(*status)) return true;
+    log_warn(nobody, "edge=" STR_FMT " its store did not copy from the origin, so this and all else passes through here: %s",
+             STR_ARG(target->edge->id), error->text);
+    return target->copies = false;
+}
+
+static enum status stream_into_store(const struct target *target, struct io io, const struct package_name *name,
+                                     const struct package_source *source, struct str *sha256, struct error *error)
 {
     struct stream stream;
     struct progress progress = progress_start("copy", target->how->visible ? source->size : 0);
-    TRY(open_bounded(source, io, 0, &stream, error));
+    TRY(open_bounded(target, source, io, 0, &stream, error));
     struct watch *watch = watch_new(io.arena, stream, target->how->visible ? &progress : NULL);
     struct stream watched = watch_stream(watch);
     enum status status = upload(target, io, name, source, watched, error);
@@ -94,6 +140,15 @@ static enum status put_into_store(const struct target *target, struct io io, con
     TRY(status);
     *sha256 = watch_sha256(watch, io.arena);
     return compare(*sha256, source->sha256, error);
+}
+
+static enum status put_into_store(struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
+                                  struct str *sha256, struct error *error)
+{
+    enum status status;
+    *sha256 = source->sha256;
+    if (copied_within_service(target, io, name, source, &status, error)) return status;
+    return stream_into_store(target, io, name, source, sha256, error);
 }
 
 /* --- into a directory, by way of FILE.part */
@@ -138,12 +193,13 @@ static enum status check_part(struct part *part, const struct package_source *so
     return status;
 }
 
-static enum status load_part(struct io io, struct part *part, const struct package_source *source, struct error *error)
+static enum status load_part(const struct target *target, struct io io, struct part *part, const struct package_source *source,
+                             struct error *error)
 {
     struct stream stream;
     TRY(take_up(part, source, error));
     if (part->offset == source->size) return STATUS_OK;
-    TRY(open_bounded(source, io, part->offset, &stream, error));
+    TRY(open_bounded(target, source, io, part->offset, &stream, error));
     enum status status = append_all(part, stream, source->size, error);
     stream_close(&stream);
     return status;
@@ -157,7 +213,7 @@ static enum status put_into_directory(const struct target *target, struct io io,
     struct progress progress = progress_start(label.data, source->size);
     struct progress *shown = target->how->visible ? &progress : NULL;
     TRY(part_open(io.arena, path.data, source->size, source->sha256, shown, &part, error));
-    enum status status = load_part(io, part, source, error);
+    enum status status = load_part(target, io, part, source, error);
     if (shown) progress_end(shown);
     TRY(status);
     TRY(check_part(part, source, sha256, error));
@@ -173,14 +229,14 @@ static ssize_t read_file(void *context, void *buffer, size_t capacity, struct er
     return -1;
 }
 
-static enum status install_file(const struct target *target, struct io io, const struct package_name *name, const char *path,
-                                struct error *error)
+static enum status install_file(const struct target *target, struct io io, const struct package_name *name,
+                                const struct package_source *source, const char *path, struct error *error)
 {
     const struct package_maker *maker = target->how->maker;
     FILE *file = fopen(path, "rbe");
     if (!file) return error_errno(error, errno, "%s", path);
     const struct stream stream = {.read = read_file, .context = file};
-    enum status status = maker->install(maker->context, io, target->store, name, stream, error);
+    enum status status = maker->install(maker->context, io, target->store, name, source, &stream, error);
     fclose(file);
     if (status == STATUS_OK) unlink(path);
     return status;
@@ -194,14 +250,14 @@ static bool came_before(struct arena *arena, const char *path, const struct pack
     return str_equal(part_file_sha256(arena, path), source->sha256);
 }
 
-enum status target_put(const struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
+enum status target_put(struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
                        struct str *sha256, struct error *error)
 {
     if (!target->directory) return put_into_store(target, io, name, source, sha256, error);
     const char *path = file_of(target, io.arena, name).data;
     *sha256 = source->sha256;
     if (!came_before(io.arena, path, source)) TRY(put_into_directory(target, io, name, source, sha256, error));
-    return target->store ? install_file(target, io, name, path, error) : STATUS_OK;
+    return target->store ? install_file(target, io, name, source, path, error) : STATUS_OK;
 }
 
 enum status target_remove(const struct target *target, struct io io, const struct package_name *name, struct error *error)
@@ -220,26 +276,33 @@ enum status target_remove(const struct target *target, struct io io, const struc
 
 /* --- what is there */
 
-static enum status check_size(uint64_t size, const struct held_package *held, struct error *error)
+static enum status digest_stream(struct io io, struct stream stream, struct str *sha256, struct error *error)
 {
-    ENSURE(size == held->size, error, STATUS_CORRUPT, "it has %llu bytes there, not %llu", (unsigned long long)size,
-           (unsigned long long)held->size);
-    return STATUS_OK;
+    struct watch *watch = watch_new(io.arena, stream, NULL);
+    struct stream watched = watch_stream(watch);
+    enum status status = stream_drain(watched, error);
+    stream_close(&watched);
+    *sha256 = watch_sha256(watch, io.arena);
+    return status;
 }
 
 static enum status digest_stored(struct store *store, struct io io, struct str key, struct str *sha256, struct error *error)
 {
-    char *chunk = arena_buffer(io.arena, CHUNK);
     struct stream stream;
     struct store_object object;
-    ssize_t count;
     TRY(store_stream(store, io, key, NULL, &stream, &object, error));
-    struct watch *watch = watch_new(io.arena, stream, NULL);
-    struct stream watched = watch_stream(watch);
-    while ((count = stream_read(watched, chunk, CHUNK, error)) > 0) continue;
-    stream_close(&watched);
-    *sha256 = watch_sha256(watch, io.arena);
-    return count < 0 ? error->status : STATUS_OK;
+    return digest_stream(io, stream, sha256, error);
+}
+
+/* What the row says or, where nobody has read it yet, what the origin has. */
+static enum status digest_wanted(const struct target *target, struct io io, const struct held_package *held,
+                                 const struct package_source *source, struct str *sha256, struct error *error)
+{
+    struct stream stream;
+    *sha256 = held->sha256;
+    if (held->sha256.length > 0 || !source->open) return STATUS_OK;
+    TRY(open_bounded(target, source, io, 0, &stream, error));
+    return digest_stream(io, stream, sha256, error);
 }
 
 static struct str stored_key(const struct target *target, struct arena *arena, const struct package_name *name)
@@ -251,15 +314,17 @@ static struct str stored_key(const struct target *target, struct arena *arena, c
 }
 
 static enum status check_stored(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
-                                struct error *error)
+                                const struct package_source *source, struct str *sha256, struct error *error)
 {
-    struct str key = stored_key(target, io.arena, name), sha256;
+    struct str key = stored_key(target, io.arena, name), wanted;
     struct store_object object;
     TRY(store_head(target->store, io, key, &object, error));
-    TRY(check_size(object.size, held, error));
-    if (!target->how->verify || held->sha256.length == 0) return STATUS_OK;
-    TRY(digest_stored(target->store, io, key, &sha256, error));
-    return compare(sha256, held->sha256, error);
+    TRY(check_size(object.size, held->size, error));
+    if (!target->how->verify) return STATUS_OK;
+    TRY(digest_wanted(target, io, held, source, &wanted, error));
+    if (wanted.length == 0) return STATUS_OK;
+    TRY(digest_stored(target->store, io, key, sha256, error));
+    return compare(*sha256, wanted, error);
 }
 
 static enum status check_file(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
@@ -268,14 +333,15 @@ static enum status check_file(const struct target *target, struct io io, const s
     struct stat there;
     struct str path = file_of(target, io.arena, name);
     if (stat(path.data, &there) != 0) return error_errno(error, errno, "%s", path.data);
-    TRY(check_size((uint64_t)there.st_size, held, error));
+    TRY(check_size((uint64_t)there.st_size, held->size, error));
     if (!target->how->verify) return STATUS_OK;
     return compare(part_file_sha256(io.arena, path.data), held->sha256, error);
 }
 
 enum status target_check(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
-                         struct error *error)
+                         const struct package_source *source, struct str *sha256, struct error *error)
 {
-    if (target->store) return check_stored(target, io, name, held, error);
+    *sha256 = (struct str){NULL, 0};
+    if (target->store) return check_stored(target, io, name, held, source, sha256, error);
     return check_file(target, io, name, held, error);
 }

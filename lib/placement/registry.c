@@ -128,21 +128,62 @@ static void index_texts(struct arena *arena, struct registry *registry)
     if (registry->lan_count > 0) qsort(registry->lans_by_text, registry->lan_count, sizeof *registry->lans_by_text, by_text);
 }
 
+/* The registered LAN that an edge lists by its code; NULL: it is a network, or nobody registered it. */
+static const struct lan_entry *listed_lan(const struct registry *registry, struct str lan)
+{
+    return str_starts(lan, S("@")) ? registry_lan(registry, str_from(lan, 1)) : NULL;
+}
+
 static void index_lans(struct arena *arena, struct registry *registry)
 {
     size_t most = 0;
     for (size_t e = 0; e < registry->edge_count; e++) most += registry->edges[e].lan_count;
+    registry->served_count = 0;
     registry->served = arena_array(arena, 2 * most, sizeof *registry->served);
     for (size_t e = 0; e < registry->edge_count; e++) {
         const struct edge *edge = &registry->edges[e];
         for (size_t i = 0; i < edge->lan_count; i++) {
-            const struct lan_entry *entry = str_starts(edge->lans[i], S("@")) ? registry_lan(registry, str_from(edge->lans[i], 1)) : NULL;
+            const struct lan_entry *entry = listed_lan(registry, edge->lans[i]);
             registry->served[registry->served_count++] = (struct registry_served){edge->lans[i], edge};
             if (entry && !str_equal(entry->lan, edge->lans[i]))
                 registry->served[registry->served_count++] = (struct registry_served){entry->lan, edge};
         }
     }
     if (registry->served_count > 0) qsort(registry->served, registry->served_count, sizeof *registry->served, by_lan);
+}
+
+static void note_area(struct arena *arena, struct registry *registry, const struct edge *edge, struct str identity,
+                      const struct network *network, const struct lan_entry *entry)
+{
+    registry->areas[registry->area_count++] = (struct registry_area){.edge = edge,
+                                                                     .code = entry ? entry->code : S(""),
+                                                                     .site = entry ? entry->site : edge->site,
+                                                                     .network = *network,
+                                                                     .lan = entry ? entry->lan : lan_format(arena, identity, network)};
+}
+
+static void index_areas(struct arena *arena, struct registry *registry)
+{
+    size_t most = 0;
+    for (size_t e = 0; e < registry->edge_count; e++) most += registry->edges[e].lan_count;
+    registry->area_count = 0;
+    registry->areas = arena_array(arena, most, sizeof *registry->areas);
+    for (size_t e = 0; e < registry->edge_count; e++) {
+        const struct edge *edge = &registry->edges[e];
+        struct str identity = edge_identity(arena, edge);
+        for (size_t i = 0; i < edge->network_count; i++) note_area(arena, registry, edge, identity, &edge->networks[i], NULL);
+        for (size_t i = 0; i < edge->lan_count; i++) {
+            const struct lan_entry *entry = listed_lan(registry, edge->lans[i]);
+            if (entry && entry->has_network) note_area(arena, registry, edge, identity, &entry->network, entry);
+        }
+    }
+}
+
+static void index_all(struct arena *arena, struct registry *registry)
+{
+    index_texts(arena, registry);
+    index_lans(arena, registry);
+    index_areas(arena, registry);
 }
 
 enum status registry_refresh(struct store *store, struct io io, const struct registry *known, struct registry *out, struct error *error)
@@ -161,8 +202,7 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
     registry.lan_source_count = lans.count;
     parse_edges(io.arena, &registry);
     parse_lans(io.arena, &registry);
-    index_texts(io.arena, &registry);
-    index_lans(io.arena, &registry);
+    index_all(io.arena, &registry);
     *out = registry;
     return STATUS_OK;
 }
@@ -186,44 +226,101 @@ static bool serves(const struct edge *edge, struct str lan)
     return false;
 }
 
+static enum status check_codes(const struct registry *registry, const struct edge *edge, struct error *error)
+{
+    for (size_t e = 0; e < registry->edge_count; e++) {
+        const struct edge *other = &registry->edges[e];
+        if (str_equal(other->id, edge->id)) continue;
+        for (size_t i = 0; i < edge->lan_count; i++)
+            ENSURE(!str_starts(edge->lans[i], S("@")) || !serves(other, edge->lans[i]), error, STATUS_INVALID,
+                   "edge " STR_FMT " and edge " STR_FMT " both list the LAN " STR_FMT, STR_ARG(edge->id), STR_ARG(other->id),
+                   STR_ARG(edge->lans[i]));
+    }
+    return STATUS_OK;
+}
+
 static bool overlap(const struct network *a, const struct network *b)
 {
     const struct network *wide = a->prefix <= b->prefix ? a : b, *narrow = wide == a ? b : a;
     return network_contains(wide, &narrow->address);
 }
 
-/* One device can't be in two LANs of one shop. */
-static enum status check_networks(struct arena *arena, const struct edge *edge, const struct edge *other, struct error *error)
+static bool share_egress(const struct edge *a, const struct edge *b)
 {
-    if (!str_equal(edge_identity(arena, edge), edge_identity(arena, other))) return STATUS_OK;
-    for (size_t i = 0; i < edge->network_count; i++)
-        for (size_t j = 0; j < other->network_count; j++)
-            ENSURE(!overlap(&edge->networks[i], &other->networks[j]), error, STATUS_INVALID,
-                   "edge " STR_FMT " and edge " STR_FMT " overlap: " STR_FMT " and " STR_FMT
-                   "; give one of the two a site or an egress of its own",
-                   STR_ARG(edge->id), STR_ARG(other->id), STR_ARG(network_format(arena, &edge->networks[i])),
-                   STR_ARG(network_format(arena, &other->networks[j])));
+    for (size_t i = 0; i < a->egress_count; i++)
+        for (size_t j = 0; j < b->egress_count; j++)
+            if (overlap(&a->egress[i], &b->egress[j])) return true;
+    return false;
+}
+
+/* Its text is the network and nothing else. */
+static bool is_bare(const struct registry_area *area)
+{
+    return area->site.length == 0 && (area->code.length > 0 || area->edge->egress_count == 0);
+}
+
+static bool is_one_shop(const struct registry_area *a, const struct registry_area *b)
+{
+    if (a->site.length > 0 || b->site.length > 0) return str_equal(a->site, b->site);
+    return (is_bare(a) && is_bare(b)) || share_egress(a->edge, b->edge);
+}
+
+static struct str area_format(struct arena *arena, const struct registry_area *area)
+{
+    struct str network = network_format(arena, &area->network);
+    return area->code.length > 0 ? arena_join(arena, network, S(" of the LAN "), area->code) : network;
+}
+
+/* One device can't be in two LANs of one shop. */
+static enum status check_area(struct arena *arena, const struct registry *registry, const struct registry_area *area, struct error *error)
+{
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *other = &registry->areas[i];
+        bool clash = other->edge != area->edge && overlap(&area->network, &other->network) && is_one_shop(area, other);
+        ENSURE(!clash, error, STATUS_INVALID,
+               "edge " STR_FMT " and edge " STR_FMT " overlap: " STR_FMT " and " STR_FMT
+               "; give one of the two a site or an egress of its own",
+               STR_ARG(area->edge->id), STR_ARG(other->edge->id), STR_ARG(area_format(arena, area)), STR_ARG(area_format(arena, other)));
+    }
     return STATUS_OK;
 }
 
-static enum status check_overlap(struct arena *arena, const struct registry *registry, const struct edge *edge, struct error *error)
+/* The registry as it would be with the edge. */
+static void take_edge(struct arena *arena, struct registry *registry, const struct edge *edge)
 {
-    for (size_t e = 0; e < registry->edge_count; e++) {
-        const struct edge *other = &registry->edges[e];
-        if (str_equal(other->id, edge->id)) continue;
-        TRY(check_networks(arena, edge, other, error));
-        for (size_t i = 0; i < edge->lan_count; i++)
-            ENSURE(!serves(other, edge->lans[i]), error, STATUS_INVALID, "edge " STR_FMT " and edge " STR_FMT " both list the LAN " STR_FMT,
-                   STR_ARG(edge->id), STR_ARG(other->id), STR_ARG(edge->lans[i]));
+    const struct edge *known = registry->edges;
+    size_t count = registry->edge_count;
+    registry->edges = arena_array(arena, count + 1, sizeof *registry->edges);
+    registry->edge_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!str_equal(known[i].id, edge->id)) registry->edges[registry->edge_count++] = known[i];
+    registry->edges[registry->edge_count++] = *edge;
+    qsort(registry->edges, registry->edge_count, sizeof *registry->edges, by_edge_id);
+    index_all(arena, registry);
+}
+
+/* As far as one can tell without asking it. Who only reads the register does not look so closely: it may be of some thousand edges. */
+static enum status check_store(struct arena *arena, const struct edge *edge, struct error *error)
+{
+    struct store *opened;
+    if (edge->store.length == 0) return STATUS_OK;
+    if (store_open(edge_store_url(arena, edge).data, &opened, error) != STATUS_OK) {
+        error_context(error, "edge.store");
+        return error->status = STATUS_INVALID;
     }
+    store_close(opened);
     return STATUS_OK;
 }
 
 enum status registry_put_edge(struct store *store, struct io io, const struct edge *edge, struct error *error)
 {
     struct registry registry;
+    TRY(check_store(io.arena, edge, error));
     TRY(registry_load(store, io, &registry, error));
-    TRY(check_overlap(io.arena, &registry, edge, error));
+    take_edge(io.arena, &registry, edge);
+    TRY(check_codes(&registry, edge, error));
+    for (size_t i = 0; i < registry.area_count; i++)
+        if (str_equal(registry.areas[i].edge->id, edge->id)) TRY(check_area(io.arena, &registry, &registry.areas[i], error));
     return store_put(store, io, edge_entry_key(io.arena, edge->id), edge_format(io.arena, edge),
                      &(struct store_put){.content_type = "application/json"}, NULL, error);
 }
@@ -259,9 +356,28 @@ enum status registry_remove_edge(struct store *store, struct io io, struct str i
     return remove_entry(store, io, "edge", id, edge_entry_key(io.arena, id), error);
 }
 
+/* As take_edge. */
+static void take_lan(struct arena *arena, struct registry *registry, const struct lan_entry *entry)
+{
+    const struct lan_entry *known = registry->lans;
+    size_t count = registry->lan_count;
+    registry->lans = arena_array(arena, count + 1, sizeof *registry->lans);
+    registry->lan_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!str_equal(known[i].code, entry->code)) registry->lans[registry->lan_count++] = known[i];
+    registry->lans[registry->lan_count++] = *entry;
+    qsort(registry->lans, registry->lan_count, sizeof *registry->lans, by_code);
+    index_all(arena, registry);
+}
+
 enum status registry_put_lan(struct store *store, struct io io, struct str json, struct lan_entry *entry, struct error *error)
 {
+    struct registry registry;
     TRY(lan_entry_parse(io.arena, json, entry, error));
+    TRY(registry_load(store, io, &registry, error));
+    take_lan(io.arena, &registry, entry);
+    for (size_t i = 0; i < registry.area_count; i++)
+        if (str_equal(registry.areas[i].code, entry->code)) TRY(check_area(io.arena, &registry, &registry.areas[i], error));
     return store_put(store, io, arena_join(io.arena, S("lans/"), entry->code, S(".json")), json,
                      &(struct store_put){.content_type = "application/json"}, NULL, error);
 }

@@ -33,6 +33,9 @@ struct edge {
 
 struct lan_entry { /* {"code":"SHOP-7","site":"shop-7","network":"192.168.0.0/24","location":[…],"region":""}; network may be absent */
     struct str code, lan; /* its canonical text */
+    struct str site;
+    bool has_network;
+    struct network network;
     struct str region;
     struct location location;
 };
@@ -44,6 +47,15 @@ struct registry_served {
     const struct edge *edge;
 };
 
+/* A network that an edge serves: one of its own, or that of a code which it lists. */
+struct registry_area {
+    const struct edge *edge;
+    struct str code; /* empty: one of its own */
+    struct str site; /* the edge's, or the registered LAN's */
+    struct network network;
+    struct str lan; /* its canonical text */
+};
+
 struct registry {
     struct edge *edges; /* by id */
     size_t edge_count;
@@ -52,12 +64,16 @@ struct registry {
     size_t lan_count;
     struct registry_served *served; /* by LAN: which edge serves it, also where it lists its code */
     size_t served_count;
+    struct registry_area *areas; /* by edge */
+    size_t area_count;
     struct registry_source *edge_sources, *lan_sources; /* the objects as they were read, by key */
     size_t edge_source_count, lan_source_count;
 };
 
 enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);
 struct str edge_format(struct arena *, const struct edge *);
+/* What opens its store: with the name of its credentials; ends in NUL. */
+struct str edge_store_url(struct arena *, const struct edge *);
 /* The first part of the texts of its LANs: its site or, where it has none, the address that its shop is seen with. */
 struct str edge_identity(struct arena *, const struct edge *);
 /* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
@@ -66,11 +82,13 @@ enum status registry_load(struct store *, struct io, struct registry *, struct e
 enum status registry_refresh(struct store *, struct io, const struct registry *known, struct registry *, struct error *);
 /* One edge. STATUS_NOT_FOUND, with words, where there is none. */
 enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
-/* Registers or changes an edge. STATUS_INVALID, naming both, where another edge of the same site (or with no site, and the same first
- * egress) has a network that overlaps, or lists the same code. */
+/* Registers or changes an edge. STATUS_INVALID, naming both, where another edge lists the same code, or has a network (its own, or a
+ * registered LAN's) that overlaps, of the same site or with no site and an egress that overlaps; and where its store's URL is none that
+ * could be opened. */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
 /* STATUS_NOT_FOUND where there is none. */
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
+/* Registers or changes a LAN. STATUS_INVALID where an edge that lists its code would overlap with another one for it. */
 enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);
 enum status registry_remove_lan(struct store *, struct io, struct str code, struct error *);
 

@@ -24,29 +24,24 @@ static bool is_caller(const struct edge *edge, const struct address *caller)
     return false;
 }
 
-static bool has_network(const struct edge *edge, const struct network *network)
+/* Where the network is served by an edge that lists the caller; else, with an empty site, by the only one that serves it; else NULL. Every
+ * shop uses 192.168.0.0/24: who is seen to come from elsewhere is in none of an edge that says where its own come from. */
+static const struct registry_area *area_by_network(const struct registry *registry, const struct network *network, struct str caller)
 {
-    for (size_t i = 0; i < edge->network_count; i++)
-        if (network_equal(&edge->networks[i], network)) return true;
-    return false;
-}
-
-/* The edge that serves the network and lists the caller; else, with an empty site, the only one that serves it; else none. */
-static const struct edge *edge_by_network(const struct registry *registry, const struct network *network, struct str caller)
-{
-    const struct edge *only = NULL;
+    const struct registry_area *only = NULL;
     struct address address;
-    size_t count = 0;
-    bool has_caller = address_parse(caller, &address);
-    for (size_t i = 0; i < registry->edge_count; i++) {
-        const struct edge *edge = &registry->edges[i];
-        if (!has_network(edge, network)) continue;
-        if (has_caller && is_caller(edge, &address)) return edge;
-        if (edge->site.length > 0) continue;
-        only = edge;
-        count++;
+    size_t edges = 0;
+    bool has_caller = address_parse(caller, &address), elsewhere = has_caller && address_is_public(&address);
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *area = &registry->areas[i];
+        if (!network_equal(&area->network, network)) continue;
+        if (has_caller && is_caller(area->edge, &address)) return area;
+        if (area->site.length > 0 || (elsewhere && area->edge->egress_count > 0)) continue;
+        if (only && only->edge == area->edge) continue;
+        only = area;
+        edges++;
     }
-    return count == 1 ? only : NULL;
+    return edges == 1 ? only : NULL;
 }
 
 /* The site of an edge that lists the caller, also where that edge serves another network of the shop's. */
@@ -90,27 +85,38 @@ static enum status find_by_code(const struct registry *registry, struct arena *a
     return STATUS_OK;
 }
 
-static const struct network *network_around(const struct edge *edge, const struct address *caller)
+/* What the edge serves that the caller is in. */
+static const struct registry_area *area_around(const struct registry *registry, const struct edge *edge, const struct address *caller)
 {
-    for (size_t i = 0; i < edge->network_count; i++)
-        if (network_contains(&edge->networks[i], caller)) return &edge->networks[i];
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *area = &registry->areas[i];
+        if (area->edge == edge && network_contains(&area->network, caller)) return area;
+    }
     return NULL;
 }
 
-/* An edge of the site; where no site is given one that lists the caller, else the only one of an empty site that the caller is in. */
-static const struct edge *edge_by_caller(const struct registry *registry, struct str site, const struct address *caller)
+/* The only edge of which the caller is in a LAN of an empty site. */
+static const struct edge *edge_around(const struct registry *registry, const struct address *caller)
 {
     const struct edge *only = NULL;
-    size_t around = 0;
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *area = &registry->areas[i];
+        if (area->site.length > 0 || !network_contains(&area->network, caller)) continue;
+        if (only && only != area->edge) return NULL;
+        only = area->edge;
+    }
+    return only;
+}
+
+/* An edge of the site; where no site is given one that lists the caller, else the one that is around it. */
+static const struct edge *edge_by_caller(const struct registry *registry, struct str site, const struct address *caller)
+{
     for (size_t i = 0; i < registry->edge_count; i++) {
         const struct edge *edge = &registry->edges[i];
         if (edge->lan_count == 0) continue;
         if (site.length > 0 ? str_equal(edge->site, site) : caller && is_caller(edge, caller)) return edge;
-        if (site.length > 0 || edge->site.length > 0 || !caller || !network_around(edge, caller)) continue;
-        only = edge;
-        around++;
     }
-    return around == 1 ? only : NULL;
+    return site.length == 0 && caller ? edge_around(registry, caller) : NULL;
 }
 
 /* A query that says no address: all that share the caller's public address are one LAN where no edge is known to serve it. */
@@ -119,9 +125,9 @@ static void find_by_caller(const struct registry *registry, struct arena *arena,
     struct address address;
     const struct address *caller = address_parse(where->caller, &address) ? &address : NULL;
     const struct edge *edge = place->edge = edge_by_caller(registry, where->site, caller);
-    const struct network *around = edge && caller ? network_around(edge, caller) : NULL;
+    const struct registry_area *around = edge && caller ? area_around(registry, edge, caller) : NULL;
     if (around) {
-        place_at(registry, lan_format(arena, edge_identity(arena, edge), around), place);
+        place_at(registry, around->lan, place);
     } else if (edge) {
         place_at(registry, canonical(registry, edge->lans[0]), place);
     } else if (caller) {
@@ -139,10 +145,12 @@ enum status registry_find(const struct registry *registry, struct arena *arena, 
     if (where->ip.length == 0 && where->mask.length == 0) return find_by_caller(registry, arena, where, place), STATUS_OK;
     TRY(network_of(where->ip, where->mask, &network, error));
     struct str identity = where->site;
-    if (identity.length == 0) {
-        place->edge = edge_by_network(registry, &network, where->caller);
-        identity = place->edge ? edge_identity(arena, place->edge) : identity_by_caller(registry, arena, where->caller);
+    const struct registry_area *area = identity.length == 0 ? area_by_network(registry, &network, where->caller) : NULL;
+    if (area) {
+        place->edge = area->edge;
+        return place_at(registry, area->lan, place), STATUS_OK;
     }
+    if (identity.length == 0) identity = identity_by_caller(registry, arena, where->caller);
     place_at(registry, lan_format(arena, identity, &network), place);
     return STATUS_OK;
 }

@@ -36,6 +36,7 @@ bool samples_are_dirty(struct samples *);
 enum status samples_flush(struct samples *, struct store *, struct io, struct error *);
 
 /* --- reading */
+enum { SAMPLE_SKEW = 5 * CLOCK_MINUTE }; /* clocks of two machines differ by less */
 struct sample {
     struct str id, lan, package;
     int64_t time; /* ms */
@@ -52,7 +53,7 @@ struct sample_set {
  * later. In io.arena. What makes no sense is logged and left out. */
 enum status samples_read(struct store *, struct io, int64_t from, int64_t to, int64_t horizon, size_t most, struct sample_set *,
                          struct error *);
-/* Removes the days that ended before. */
+/* Removes the days that ended before: evaluate does, as far as no policy looks back. */
 enum status samples_drop(struct store *, struct io, int64_t before, struct error *);
 
 #endif

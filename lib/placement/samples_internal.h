@@ -10,4 +10,7 @@ uint64_t sample_hash(struct str id);
 struct str samples_day_prefix(struct arena *, int64_t day);
 extern const char samples_placed_letters[]; /* by enum sample_placed */
 
+/* What one object holds by itself, of queries at any time; its own hour as its key says. */
+struct sample_set samples_read_text(struct arena *, struct str text, int64_t hour, size_t most);
+
 #endif

@@ -1,10 +1,11 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "lib/placement/days.h"
 #include "lib/placement/samples.h"
 #include "lib/placement/samples_internal.h"
 
-enum { OBJECT_LIMIT = 16 << 20, SKEW = 5 * CLOCK_MINUTE };
+enum { OBJECT_LIMIT = 16 << 20 };
 
 struct noted {
     uint64_t hash;
@@ -134,7 +135,7 @@ static bool read_object(void *context, const struct store_object *listed)
     if (!str_to_u64(text, &hour) || hour > 23 || !rest.data) return true;
     int64_t day = reading->hour - reading->hour % CLOCK_DAY;
     reading->hour = day + (int64_t)hour * CLOCK_HOUR;
-    if (reading->hour + CLOCK_HOUR <= reading->from - SKEW || reading->hour >= reading->to + reading->horizon) return true;
+    if (reading->hour + CLOCK_HOUR <= reading->from - SAMPLE_SKEW || reading->hour >= reading->to + reading->horizon) return true;
     struct str key = arena_copy(reading->io.arena, listed->key);
     reading->status = store_get(reading->store, reading->io, key, &(struct store_get){.limit = OBJECT_LIMIT}, &object, reading->error);
     if (reading->status == STATUS_NOT_FOUND || reading->status == STATUS_TOO_LARGE) return reading->status = STATUS_OK, true;
@@ -145,7 +146,7 @@ static bool read_object(void *context, const struct store_object *listed)
 
 static enum status read_objects(struct reading *reading)
 {
-    int64_t first = reading->from - SKEW, end = reading->to + reading->horizon;
+    int64_t first = reading->from - SAMPLE_SKEW, end = reading->to + reading->horizon;
     for (int64_t day = first - first % CLOCK_DAY; day < end; day += CLOCK_DAY) {
         reading->hour = day;
         struct str prefix = samples_day_prefix(reading->io.arena, day);
@@ -166,7 +167,7 @@ static void find_result(const struct reading *reading, uint64_t hash, struct sam
     while (found > items && found[-1].hash == hash) found--;
     for (; found < items + reading->results.count && found->hash == hash; found++) {
         int64_t later = found->sample.time - sample->time;
-        if (later < -SKEW || later > reading->horizon) continue;
+        if (later < -SAMPLE_SKEW || later > reading->horizon) continue;
         sample->downloaded = true;
         sample->source = found->sample.source;
     }
@@ -205,31 +206,17 @@ enum status samples_read(struct store *store, struct io io, int64_t from, int64_
     return STATUS_OK;
 }
 
-/* --- removing */
-
-struct dropping {
-    struct store *store;
-    struct io io;
-    int64_t before;
-    struct error *error;
-    enum status status;
-};
-
-static bool drop_object(void *context, const struct store_object *object)
+struct sample_set samples_read_text(struct arena *arena, struct str text, int64_t hour, size_t most)
 {
-    struct dropping *dropping = context;
-    struct arena *arena = dropping->io.arena;
-    struct str rest = str_from(object->key, sizeof "samples/" - 1), day = str_cut(&rest, '/');
-    int64_t begin;
-    if (!clock_parse_time(arena_join(arena, day, S("T00:00:00Z")), &begin)) return true;
-    if (begin + CLOCK_DAY > dropping->before) return false; /* days are in their order */
-    dropping->status = store_remove(dropping->store, dropping->io, arena_copy(arena, object->key), dropping->error);
-    return dropping->status == STATUS_OK;
+    struct sample_set set;
+    struct reading reading = {
+        .io = {.arena = arena}, .from = 0, .to = INT64_MAX, .horizon = CLOCK_DAY, .most = most, .bound = UINT64_MAX, .hour = hour};
+    read_lines(&reading, S("text"), text);
+    join(&reading, &set);
+    return set;
 }
 
 enum status samples_drop(struct store *store, struct io io, int64_t before, struct error *error)
 {
-    struct dropping dropping = {.store = store, .io = io, .before = before, .error = error};
-    TRY(store_list(store, io, S("samples/"), 0, drop_object, &dropping, error));
-    return dropping.status;
+    return days_drop(store, io, S("samples/"), before, error);
 }

@@ -270,12 +270,13 @@ static void ask(struct run *run, const struct trace_request *request)
     }
 }
 
-static void open_shops(struct run *run, double storage)
+static void open_shops(struct run *run)
 {
+    const struct simulation *how = run->how;
     run->shops = arena_array(run->arena, run->trace->lans, sizeof *run->shops);
     for (uint32_t lan = 0; lan < run->trace->lans; lan++) {
         run->shops[lan].pairs = arena_array(run->arena, run->trace->objects, sizeof(struct pair *));
-        run->shops[lan].quota = simulated_quota(run->trace, lan, storage);
+        run->shops[lan].quota = how->quotas ? how->quotas[lan] : simulated_quota(run->trace, lan, how->storage);
     }
 }
 
@@ -288,7 +289,7 @@ enum status simulate_policy(const struct trace *trace, const struct policy *poli
     *out = (struct simulated){0};
     run.arena = arena_new();
     run.horizon = start - policy_horizon(policy, start) + CLOCK_DAY + BUCKET;
-    open_shops(&run, how->storage);
+    open_shops(&run);
     int64_t next = start - start % how->every + how->every;
     for (size_t i = 0; i < trace->count; i++) {
         for (; trace->requests[i].time >= next; next += how->every) evaluate(&run, next);

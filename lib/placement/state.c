@@ -309,3 +309,15 @@ enum status held_drop(struct store *store, struct io io, struct str edge, struct
 {
     return update_held(store, io, &(struct held_change){edge, package, NULL}, error);
 }
+
+/* --- both */
+
+enum status state_remove(struct store *store, struct io io, struct str edge, bool *found, struct error *error)
+{
+    bool held, wanted;
+    TRY(check_edge(edge, error));
+    TRY(generation_remove(store, io, row_of(io.arena, "held", edge), &held, error));
+    TRY(generation_remove(store, io, row_of(io.arena, "wanted", edge), &wanted, error));
+    *found = held || wanted;
+    return STATUS_OK;
+}

@@ -94,6 +94,20 @@ static void sum_up(struct arena *arena, struct trace *trace)
     }
 }
 
+static int by_time(const void *a, const void *b)
+{
+    const struct trace_request *one = a, *other = b;
+    if (one->time != other->time) return one->time < other->time ? -1 : 1;
+    if (one->lan != other->lan) return one->lan < other->lan ? -1 : 1;
+    return one->object < other->object ? -1 : one->object > other->object;
+}
+
+void trace_finish(struct arena *arena, struct trace *trace)
+{
+    if (trace->count > 0) qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
+    sum_up(arena, trace);
+}
+
 /* --- reading */
 
 static struct str next_field(struct str *rest)
@@ -225,14 +239,6 @@ static bool pick_release(struct week *week, struct trace_request *request)
     return request->time < WEEK_DAYS * (int64_t)CLOCK_DAY;
 }
 
-static int by_time(const void *a, const void *b)
-{
-    const struct trace_request *one = a, *other = b;
-    if (one->time != other->time) return one->time < other->time ? -1 : 1;
-    if (one->lan != other->lan) return one->lan < other->lan ? -1 : 1;
-    return one->object < other->object ? -1 : one->object > other->object;
-}
-
 /* Objects: full package and patch of each app, then those of the new versions. A patch has a tenth of its package. */
 static uint64_t *make_sizes(struct arena *arena, struct week *week)
 {
@@ -256,15 +262,18 @@ static void number_in_order(struct arena *arena, struct trace *trace)
 {
     uint32_t *objects = arena_array(arena, trace->objects, sizeof *objects), *lans = arena_array(arena, trace->lans, sizeof *lans);
     uint64_t *sizes = arena_array(arena, trace->objects, sizeof *sizes);
+    uint64_t *working_set = arena_array(arena, trace->lans, sizeof *working_set);
     uint32_t object_count = 0, lan_count = 0;
     for (size_t i = 0; i < trace->count; i++) {
         struct trace_request *request = &trace->requests[i];
-        uint64_t size = trace->sizes[request->object];
+        uint64_t size = trace->sizes[request->object], of_lan = trace->working_set[request->lan];
         request->lan = new_number(lans, request->lan, &lan_count);
         request->object = new_number(objects, request->object, &object_count);
         sizes[request->object] = size;
+        working_set[request->lan] = of_lan;
     }
     trace->sizes = sizes;
+    trace->working_set = working_set;
     trace->objects = object_count;
     trace->lans = lan_count;
 }
@@ -286,7 +295,6 @@ void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct t
         request.time -= request.time % CLOCK_SECOND;
         add_request(&builder, request, sizes[request.object]);
     }
-    qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
+    trace_finish(arena, trace);
     number_in_order(arena, trace);
-    sum_up(arena, trace);
 }

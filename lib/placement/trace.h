@@ -40,4 +40,7 @@ struct trace_recipe {
 };
 void trace_make(struct arena *, const struct trace_recipe *, struct trace *);
 
+/* For who builds one: puts the requests in their order, and sums up `bytes` and `working_set`. */
+void trace_finish(struct arena *, struct trace *);
+
 #endif

@@ -69,6 +69,12 @@ unsigned policy_evict_spans(const struct policy *policy, int64_t now, struct spa
     return spans_of(&evict->window, evict->of, evict->include_current, policy->zone, now, spans);
 }
 
+unsigned policy_spans(const struct policy *policy, int64_t now, struct span spans[POLICY_SPANS_MAXIMUM], unsigned *places)
+{
+    *places = policy_place_spans(policy, now, spans);
+    return *places + policy_evict_spans(policy, now, spans + *places);
+}
+
 int64_t policy_horizon(const struct policy *policy, int64_t now)
 {
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1] = {0};
@@ -85,7 +91,8 @@ static bool is_confident(unsigned windows, unsigned of, double confidence)
 
 static uint64_t t1_of(const struct policy_place *place, uint64_t size, bool room)
 {
-    uint64_t t1 = size <= place->small_size && place->small_t1 < place->t1 ? place->small_t1 : place->t1;
+    bool is_small = place->small_size > 0 && size <= place->small_size && place->small_t1 < place->t1;
+    uint64_t t1 = is_small ? place->small_t1 : place->t1;
     return room && place->has_room_t1 && place->room_t1 < t1 ? place->room_t1 : t1;
 }
 

@@ -28,7 +28,7 @@ struct entry {
     uint64_t hash;
     struct cell *cell;          /* NULL: none yet, or not found */
     bool missing;               /* not found, when it was loaded last */
-    int64_t loaded, rest_until; /* monotonic */
+    int64_t loaded, rest_until; /* by clock_aging */
     bool loading, linked;
     bool expired;        /* before its time, by cache_expire */
     enum status outcome; /* of the last load, for those who waited, and for whom it is still missing */
@@ -253,7 +253,7 @@ static struct cell *cell_new(struct arena *arena, void *value)
 /* What a load came to. Called with the lock; `arena` becomes the cell's, or is freed. */
 static void settle(struct cache *cache, struct entry *entry, struct arena *arena, void *value, enum status status)
 {
-    int64_t now = clock_monotonic();
+    int64_t now = clock_aging();
     bool is_known = status == STATUS_OK || status == STATUS_NOT_FOUND;
     struct cell *old = entry->cell;
     entry->loading = false;
@@ -283,7 +283,7 @@ static void load(struct cache *cache, struct entry *entry, struct io io)
     entry->loading = true;
     entry->expired = false; /* who says so from now on does not mean what this load began before */
     *(entry->cell ? &cache->counts.refreshes : &cache->counts.misses) += 1;
-    if (may_serve(cache, entry, clock_monotonic())) own.deadline = deadline_within(io.deadline, REFRESH_PATIENCE);
+    if (may_serve(cache, entry, clock_aging())) own.deadline = deadline_within(io.deadline, REFRESH_PATIENCE);
     pthread_mutex_unlock(&cache->lock);
     enum status status = cache->options.load(cache->options.context, own, key, previous, &value, &failure);
     if (status == STATUS_NOT_MODIFIED && !previous) status = error_set(&failure, STATUS_INTERNAL, "not modified, but never loaded");
@@ -311,7 +311,7 @@ static enum status answer(struct cache *cache, struct entry *entry, struct io io
     enum status status = entry->outcome;
     if (status == STATUS_OK || status == STATUS_NOT_MODIFIED || status == STATUS_NOT_FOUND) return hand_out(entry, io, value, error);
     *error = entry->failure;
-    if (!is_out_of_reach(status) || !may_serve(cache, entry, clock_monotonic())) return status;
+    if (!is_out_of_reach(status) || !may_serve(cache, entry, clock_aging())) return status;
     cache->counts.stale++;
     return hand_out(entry, io, value, error);
 }
@@ -319,7 +319,7 @@ static enum status answer(struct cache *cache, struct entry *entry, struct io io
 /* Called with the lock and a reference to the entry, which is not fresh. */
 static enum status get_loaded(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
 {
-    int64_t now = clock_monotonic();
+    int64_t now = clock_aging();
     bool busy = entry->loading || now < entry->rest_until;
     if (busy && may_serve(cache, entry, now)) {
         cache->counts.stale++;
@@ -338,7 +338,7 @@ static enum status get_loaded(struct cache *cache, struct entry *entry, struct i
 static enum status get(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
 {
     touch(cache, entry);
-    if (is_fresh(cache, entry, clock_monotonic())) {
+    if (is_fresh(cache, entry, clock_aging())) {
         cache->counts.hits++;
         return hand_out(entry, io, value, error);
     }

@@ -290,6 +290,14 @@ enum status credentials_peek(struct credentials_source *source, struct io io, in
     return status;
 }
 
+bool credentials_same(struct credentials_source *a, struct credentials_source *b, struct io io)
+{
+    struct credentials first, second;
+    struct error ignored;
+    if (credentials_get(a, io, 0, &first, &ignored) != STATUS_OK || credentials_get(b, io, 0, &second, &ignored) != STATUS_OK) return false;
+    return str_equal(first.id, second.id);
+}
+
 bool credentials_reject(struct credentials_source *source, uint64_t serial)
 {
     if (source->kind != KIND_CONTAINER) return false;

@@ -26,6 +26,8 @@ struct credentials {
 enum status credentials_get(struct credentials_source *, struct io, int64_t life, struct credentials *, struct error *);
 /* The same without the copy: only `expires` and `serial` are filled. */
 enum status credentials_peek(struct credentials_source *, struct io, int64_t life, struct credentials *, struct error *);
+/* Whether both have one and the same key at this moment. False where either has none. */
+bool credentials_same(struct credentials_source *, struct credentials_source *, struct io);
 /* The store says that those of `serial` do not hold any more: true where others can be had. */
 bool credentials_reject(struct credentials_source *, uint64_t serial);
 

@@ -13,23 +13,52 @@ static enum status locate(const struct store_object *object, struct store_piece 
     return STATUS_OK;
 }
 
+/* The object that was looked at last. */
+struct looked {
+    struct store *store;
+    struct store_object object;
+};
+
+static enum status look_at(struct store *store, struct io io, struct store_piece *piece, struct looked *looked, struct error *error)
+{
+    struct store *from = piece->store ? piece->store : store;
+    TRY(store_check_key(piece->key, error));
+    piece->store = from;
+    if (looked->store == from && str_equal(piece->key, looked->object.key)) return STATUS_OK;
+    ENSURE(store_copies_from(store, io, from), error, STATUS_UNSUPPORTED, STR_FMT " cannot copy from " STR_FMT " by itself",
+           STR_ARG(store->name), STR_ARG(from->name));
+    TRY(from->backend->head(from, io, piece->key, &looked->object, error));
+    looked->store = from;
+    return STATUS_OK;
+}
+
+static enum status resolve(struct store *store, struct io io, struct store_piece *piece, struct looked *looked, struct store_pieces *out,
+                           struct error *error)
+{
+    if (str_empty(piece->key)) {
+        piece->length = piece->bytes.length;
+    } else {
+        TRY(look_at(store, io, piece, looked, error));
+        TRY(locate(&looked->object, piece, error));
+        int64_t changed = looked->object.modified > 0 ? looked->object.modified : INT64_MAX;
+        if (changed > out->changed) out->changed = changed;
+    }
+    ENSURE(!__builtin_add_overflow(out->size, piece->length, &out->size), error, STATUS_TOO_LARGE, "more than 2^64 bytes");
+    if (piece->length == 0) return STATUS_OK;
+    out->count++;
+    out->is_whole = out->count == 1 && !str_empty(piece->key) && piece->length == looked->object.size;
+    return STATUS_OK;
+}
+
 enum status pieces_resolve(struct store *store, struct io io, const struct store_piece *given, size_t count, struct store_pieces *out,
                            struct error *error)
 {
-    struct store_object object = {0};
+    struct looked looked = {.store = store, .object = {.key = S("")}};
     *out = (struct store_pieces){.items = arena_array(io.arena, count, sizeof *given)};
     for (size_t i = 0; i < count; i++) {
         struct store_piece *piece = &out->items[out->count];
         *piece = given[i];
-        if (str_empty(piece->key)) {
-            piece->length = piece->bytes.length;
-        } else {
-            TRY(store_check_key(piece->key, error));
-            if (!str_equal(piece->key, object.key)) TRY(store->backend->head(store, io, piece->key, &object, error));
-            TRY(locate(&object, piece, error));
-        }
-        ENSURE(!__builtin_add_overflow(out->size, piece->length, &out->size), error, STATUS_TOO_LARGE, "more than 2^64 bytes");
-        if (piece->length > 0) out->count++;
+        TRY(resolve(store, io, piece, &looked, out, error));
     }
     return STATUS_OK;
 }
@@ -55,7 +84,6 @@ struct store_pieces pieces_part(struct arena *arena, const struct store_pieces *
 
 struct reader {
     struct arena *arena; /* its own, since it may outlive the call that opened it */
-    struct store *store;
     struct store_pieces left;
     int64_t span;
     struct stream current; /* of the piece before the left ones */
@@ -78,7 +106,7 @@ static enum status open_piece(struct reader *reader, struct error *error)
         reader->current = stream_of(reader->arena, piece->bytes);
     } else {
         struct io io = {.arena = reader->arena, .deadline = deadline_in(reader->span)};
-        TRY(pieces_fault(reader->store->backend->stream(reader->store, io, piece->key, &get, &reader->current, &object, error), error));
+        TRY(pieces_fault(piece->store->backend->stream(piece->store, io, piece->key, &get, &reader->current, &object, error), error));
     }
     reader->is_open = true;
     return STATUS_OK;
@@ -105,11 +133,11 @@ static void reader_end(void *context)
     arena_free(reader->arena);
 }
 
-struct stream pieces_stream(struct store *store, struct io io, const struct store_pieces *pieces)
+struct stream pieces_stream(struct io io, const struct store_pieces *pieces)
 {
     struct arena *arena = arena_new();
     struct reader *reader = arena_new_of(arena, struct reader);
-    *reader = (struct reader){.arena = arena, .store = store, .left = *pieces, .span = deadline_left(io.deadline)};
+    *reader = (struct reader){.arena = arena, .left = *pieces, .span = deadline_left(io.deadline)};
     reader->left.items = arena_array(arena, pieces->count, sizeof *pieces->items);
     for (size_t i = 0; i < pieces->count; i++) {
         reader->left.items[i] = pieces->items[i];

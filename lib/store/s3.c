@@ -183,6 +183,7 @@ static const struct store_backend backend = {
     .put = s3_put,
     .upload = s3_upload,
     .compose = s3_compose,
+    .copies_from = s3_copies_from,
     .remove = s3_remove,
     .list = s3_list,
     .presign = s3_presign,

@@ -12,6 +12,7 @@
 struct s3 {
     struct store store;
     struct str bucket, region;
+    struct str endpoint;         /* "https://s3.eu-west-1.amazonaws.com": whatever the bucket */
     struct str origin;           /* "https://bucket.s3.eu-west-1.amazonaws.com" */
     struct str host;             /* of the Host header: the origin's authority */
     struct str root;             /* what stands before a key in a path: "/prefix/", "/bucket/prefix/"; encoded */
@@ -84,6 +85,7 @@ enum status s3_upload(struct store *, struct io, struct str key, struct stream, 
                       struct store_object *, struct error *);
 enum status s3_compose(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
                        struct store_object *, struct error *);
+bool s3_copies_from(struct store *, struct io, struct store *from);
 enum status s3_stream(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
                       struct error *);
 enum status s3_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until, struct error *);

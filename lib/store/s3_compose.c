@@ -1,13 +1,14 @@
+#include "lib/http/date.h"
 #include "lib/store/pieces.h"
 #include "lib/store/s3_multipart.h"
 
-enum { SMALLEST_COPY = 5 * S3_MEBIBYTE }; /* S3 copies no range of an object that is smaller */
+enum { SMALLEST_COPY = 5 * S3_MEBIBYTE, ANSWER_LIMIT = 16 * 1024 }; /* S3 copies no range of an object that is smaller */
 
 /* All of it into the lane's memory. */
 static enum status read_part(struct s3_upload *upload, struct s3_lane *lane, const struct store_pieces *part, struct error *error)
 {
     struct io io = {.deadline = deadline_in(upload->span)};
-    struct stream stream = pieces_stream(&upload->s3->store, io, part);
+    struct stream stream = pieces_stream(io, part);
     s3_lane_clear(lane, (size_t)part->size);
     enum status status = stream_read_exact(stream, lane->buffer, (size_t)part->size, error);
     stream_close(&stream);
@@ -19,12 +20,16 @@ static enum status read_part(struct s3_upload *upload, struct s3_lane *lane, con
  * copied, and those with a seam in them are sent. */
 static enum status next_of_pieces(struct s3_upload *upload, struct s3_lane *lane, unsigned number, struct error *error)
 {
+    const struct store_pieces *all = upload->context;
     size_t each = s3_part_size(upload->size, number);
+    bool too_late = upload->put->end.at > 0 && deadline_left(upload->put->end) == 0;
+    ENSURE(!too_late, error, STATUS_TIMEOUT, "there was no time to copy all of it");
     struct arena *arena = arena_new();
-    struct store_pieces part = pieces_part(arena, upload->context, (number - 1) * (uint64_t)each, each);
+    struct store_pieces part = pieces_part(arena, all, (number - 1) * (uint64_t)each, each);
     bool in_parts = upload->size >= each;
+    bool may_copy = in_parts && part.count == 1 && !str_empty(part.items[0].key);
     enum status status = STATUS_OK;
-    if (in_parts && part.count == 1 && !str_empty(part.items[0].key) && part.size >= SMALLEST_COPY) {
+    if (may_copy && (all->is_whole || part.size >= SMALLEST_COPY)) {
         lane->is_copy = true;
         lane->copied = part.items[0];
         lane->length = (size_t)part.size;
@@ -35,13 +40,47 @@ static enum status next_of_pieces(struct s3_upload *upload, struct s3_lane *lane
     return status;
 }
 
+static enum status check_object(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
+{
+    (void)request;
+    return s3_check_result(answer, S("CopyObjectResult"), error);
+}
+
+/* A whole object in one request (CopyObject). It takes no condition on the key. */
+static enum status copy_object(struct s3 *s3, struct io io, struct str key, const struct store_piece *piece, const struct store_put *put,
+                               struct store_object *object, struct error *error)
+{
+    struct s3_request request = {.method = "PUT", .key = key, .limit = ANSWER_LIMIT, .check = check_object};
+    struct s3_answer answer;
+    s3_add_copy_source(&request, io.arena, piece);
+    s3_add_header(&request, S("x-amz-metadata-directive"), S("REPLACE"));
+    s3_add_header(&request, S("content-type"), str_of(put->content_type ? put->content_type : "application/octet-stream"));
+    TRY(pieces_fault(s3_call(s3, io, &request, &answer, error), error));
+    *object = s3_describe(io, key, &answer.wire);
+    object->etag = s3_etag_of_result(io.arena, &answer, S("CopyObjectResult"));
+    object->size = piece->length;
+    http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
+    return s3_check_copied(&answer, piece->if_match, object->etag, error);
+}
+
+bool s3_copies_from(struct store *store, struct io io, struct store *from)
+{
+    const struct s3 *to = (const struct s3 *)store, *other = (const struct s3 *)from;
+    bool same = str_equal(to->endpoint, other->endpoint) && str_equal(to->region, other->region);
+    return same && credentials_same(to->credentials, other->credentials, io);
+}
+
 enum status s3_compose(struct store *store, struct io io, struct str key, const struct store_pieces *pieces, const struct store_put *put,
                        struct store_object *object, struct error *error)
 {
     struct store_pieces whole = *pieces;
+    bool in_one = whole.is_whole && whole.size < S3_SMALLEST_PART && put->condition == STORE_ANY;
+    if (in_one) return copy_object((struct s3 *)store, io, key, &whole.items[0], put, object, error);
     struct s3_upload *upload = arena_new_of(io.arena, struct s3_upload);
     upload->s3 = (struct s3 *)store;
     upload->next = next_of_pieces;
     upload->context = &whole;
+    upload->changed = whole.changed;
+    if (whole.is_whole) upload->copied_etag = whole.items[0].if_match;
     return s3_upload_parts(upload, io, key, whole.size, put, object, error);
 }

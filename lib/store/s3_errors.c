@@ -12,6 +12,7 @@ static const char region_advice[] = "the bucket is in another region: name it wi
 static const char clock_advice[] = "the store finds our clock wrong: set this machine's time";
 static const char bucket_advice[] = "there is no such bucket: create it, or correct the store's URL";
 static const char busy_advice[] = "the store asks to slow down";
+static const char quota_advice[] = "the store's quota is used up";
 
 /* Sources: "Error responses" of the Amazon S3 API reference; OSS "HTTP status codes"; IBM COS "Forbid overwrite header"; MinIO's
  * api-errors. */
@@ -59,7 +60,7 @@ static const struct {
     {"OperationAborted", STATUS_UNAVAILABLE, AGAIN, NULL},
     {"PermanentRedirect", STATUS_INVALID, 0, region_advice},
     {"PreconditionFailed", STATUS_PRECONDITION, 0, NULL},
-    {"QuotaExceeded", STATUS_DENIED, 0, "the store's quota is used up"}, /* Ceph */
+    {"QuotaExceeded", STATUS_UNAVAILABLE, 0, quota_advice}, /* Ceph */
     {"Redirect", STATUS_INVALID, 0, region_advice},
     {"RequestExpired", STATUS_DENIED, 0, clock_advice},
     {"RequestLimitExceeded", STATUS_THROTTLED, AGAIN, busy_advice},
@@ -75,6 +76,7 @@ static const struct {
     {"TokenRefreshRequired", STATUS_DENIED, CREDENTIALS, expired_advice},
     {"TooManyRequests", STATUS_THROTTLED, AGAIN, busy_advice},
     {"XAmzContentSHA256Mismatch", STATUS_CORRUPT, AGAIN, NULL},
+    {"XMinioAdminBucketQuotaExceeded", STATUS_UNAVAILABLE, 0, quota_advice},
     {"XMinioStorageFull", STATUS_UNAVAILABLE, 0, "the store's disks are full"},
 };
 

@@ -39,8 +39,8 @@ void s3_lane_clear(struct s3_lane *lane, size_t size)
     lane->capacity = size;
 }
 
-/* <Error> may come with status 200, since that was sent before parts were joined or copied. */
-static enum status check_result(const struct s3_answer *answer, struct str root, struct error *error)
+/* Status 200 may have been sent before parts were joined or copied. */
+enum status s3_check_result(const struct s3_answer *answer, struct str root, struct error *error)
 {
     char etag[ID_LIMIT];
     struct str text, body = buf_str(&answer->body);
@@ -53,19 +53,23 @@ static enum status check_result(const struct s3_answer *answer, struct str root,
 static enum status check_copy(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
 {
     (void)request;
-    return check_result(answer, S("CopyPartResult"), error);
+    return s3_check_result(answer, S("CopyPartResult"), error);
 }
 
-/* "/bucket/prefix/key" and "bytes=0-8388607" */
+void s3_add_copy_source(struct s3_request *request, struct arena *arena, const struct store_piece *piece)
+{
+    const struct s3 *from = (const struct s3 *)piece->store;
+    struct str name = arena_join(arena, from->bucket, S("/"), from->store.prefix, piece->key);
+    s3_add_header(request, S("x-amz-copy-source"), arena_join(arena, S("/"), percent_encode(arena, name, true)));
+    if (!str_empty(piece->if_match)) s3_add_header(request, S("x-amz-copy-source-if-match"), piece->if_match);
+}
+
 static void ask_for_copy(struct s3_lane *lane, struct s3_request *request)
 {
-    const struct s3 *s3 = lane->upload->s3;
     const struct store_piece *piece = &lane->copied;
-    struct str from = arena_join(lane->arena, s3->bucket, S("/"), s3->store.prefix, piece->key);
     unsigned long long first = piece->offset, last = piece->offset + piece->length - 1;
-    s3_add_header(request, S("x-amz-copy-source"), arena_join(lane->arena, S("/"), percent_encode(lane->arena, from, true)));
+    s3_add_copy_source(request, lane->arena, piece);
     s3_add_header(request, S("x-amz-copy-source-range"), arena_printf(lane->arena, "bytes=%llu-%llu", first, last));
-    if (!str_empty(piece->if_match)) s3_add_header(request, S("x-amz-copy-source-if-match"), piece->if_match);
     request->limit = ANSWER_LIMIT;
     request->check = check_copy;
 }
@@ -77,12 +81,27 @@ static void ask_to_take(struct s3_lane *lane, struct s3_request *request)
     if (!str_empty(md5)) s3_add_header(request, S("content-md5"), md5);
 }
 
-static struct str etag_of_copy(struct arena *arena, const struct s3_answer *answer)
+struct str s3_etag_of_result(struct arena *arena, const struct s3_answer *answer, struct str root)
 {
     char *buffer = arena_buffer(arena, ID_LIMIT);
     struct str etag = {0};
-    s3_xml_result(buf_str(&answer->body), S("CopyPartResult"), S("ETag"), buffer, ID_LIMIT, &etag);
+    s3_xml_result(buf_str(&answer->body), root, S("ETag"), buffer, ID_LIMIT, &etag);
     return etag;
+}
+
+/* `-N"`, of one that stands for N parts. */
+static struct str part_count(struct str etag)
+{
+    return str_from(etag, str_find(etag, '-'));
+}
+
+enum status s3_check_copied(const struct s3_answer *answer, struct str copied, struct str etag, struct error *error)
+{
+    struct str encrypted = wire_header(&answer->wire, S("x-amz-server-side-encryption"));
+    bool tells = (str_empty(encrypted) || str_equal(encrypted, S("AES256"))) && str_equal(part_count(copied), part_count(etag));
+    ENSURE(!tells || str_equal_nocase(copied, etag), error, STATUS_CORRUPT,
+           "the copy has the ETag " STR_FMT ", and what was copied " STR_FMT, STR_ARG(str_first(etag, 80)), STR_ARG(str_first(copied, 80)));
+    return STATUS_OK;
 }
 
 static void *send_part(void *context)
@@ -99,7 +118,7 @@ static void *send_part(void *context)
     lane->status = s3_call(upload->s3, io_of_request(upload, lane->arena), &request, &answer, &lane->error);
     if (lane->is_copy) lane->status = pieces_fault(lane->status, &lane->error);
     if (lane->status != STATUS_OK) return NULL;
-    lane->etag = lane->is_copy ? etag_of_copy(lane->arena, &answer) : wire_header(&answer.wire, S("etag"));
+    lane->etag = lane->is_copy ? s3_etag_of_result(lane->arena, &answer, S("CopyPartResult")) : wire_header(&answer.wire, S("etag"));
     return NULL;
 }
 
@@ -189,7 +208,7 @@ static enum status send_parts(struct s3_upload *upload, struct error *error)
 static enum status check_completion(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
 {
     (void)request;
-    return check_result(answer, S("CompleteMultipartUploadResult"), error);
+    return s3_check_result(answer, S("CompleteMultipartUploadResult"), error);
 }
 
 static struct str completion_of(const struct s3_upload *upload)
@@ -216,8 +235,6 @@ static bool completed_before(struct s3_upload *upload, struct store_object *obje
 
 static enum status complete_upload(struct s3_upload *upload, struct store_object *object, struct error *error)
 {
-    char buffer[ID_LIMIT];
-    struct str etag;
     struct s3 *s3 = upload->s3;
     struct s3_request request = {.method = "POST", .key = upload->key, .body = completion_of(upload), .limit = ANSWER_LIMIT};
     struct s3_answer answer;
@@ -228,10 +245,10 @@ static enum status complete_upload(struct s3_upload *upload, struct store_object
     struct io io = io_of_request(upload, upload->io.arena);
     enum status status = s3_call(s3, io, &request, &answer, error);
     if (status != STATUS_OK) return answer.ambiguous && completed_before(upload, object) ? STATUS_OK : status;
-    s3_xml_result(buf_str(&answer.body), S("CompleteMultipartUploadResult"), S("ETag"), buffer, sizeof buffer, &etag);
-    *object = (struct store_object){.key = arena_copy(io.arena, upload->key), .etag = arena_copy(io.arena, etag), .size = upload->sent};
+    struct str etag = s3_etag_of_result(io.arena, &answer, S("CompleteMultipartUploadResult"));
+    *object = (struct store_object){.key = arena_copy(io.arena, upload->key), .etag = etag, .size = upload->sent};
     http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
-    return STATUS_OK;
+    return str_empty(upload->copied_etag) ? STATUS_OK : s3_check_copied(&answer, upload->copied_etag, etag, error);
 }
 
 /* Told before anything is sent, where it can be: the condition itself is on the completion. */
@@ -246,6 +263,11 @@ static enum status check_absent(struct s3_upload *upload, struct error *error)
     return STATUS_OK;
 }
 
+static bool may_pass(enum status failure)
+{
+    return failure == STATUS_TIMEOUT || failure == STATUS_UNAVAILABLE || failure == STATUS_THROTTLED;
+}
+
 static enum status in_parts(struct s3_upload *upload, struct store_object *object, struct error *error)
 {
     struct error ignored;
@@ -254,7 +276,7 @@ static enum status in_parts(struct s3_upload *upload, struct store_object *objec
     if (str_empty(upload->id)) TRY(begin_upload(upload, error));
     enum status status = send_parts(upload, error);
     for (size_t i = 0; i < S3_LANES; i++) finish_part(upload, &upload->lanes[i], &ignored);
-    bool may_go_on = status != STATUS_OK && upload->put->resume; /* what can't be completed now can't be later */
+    bool may_go_on = upload->put->resume && may_pass(status); /* what can't be completed now can't be later */
     if (status == STATUS_OK) status = complete_upload(upload, object, error);
     if (status != STATUS_OK && !may_go_on) abort_upload(upload);
     return status;

@@ -3,21 +3,28 @@
 #include "lib/store/s3_checksum.h"
 #include "lib/store/s3_xml.h"
 
+/* Last-Modified is cut to seconds, and the clocks of a store's nodes may differ a little. */
+enum { CLOCKS_DIFFER = 2 * CLOCK_SECOND };
 enum { ID_LONGEST = 2048, ETAG_LONGEST = 128, PAGES = S3_PARTS / 1000 };
 
-bool s3_resume_read(struct str document, const struct s3_resume_names *names, s3_resume_pair_fn *each, void *context)
+static void note_leaf(const struct s3_xml *xml, const struct s3_resume_names *names, struct str texts[S3_RESUME_LEAVES])
+{
+    for (int i = 0; i < S3_RESUME_LEAVES; i++)
+        if (str_equal(xml->name, names->leaves[i])) texts[i] = xml->text;
+}
+
+bool s3_resume_read(struct str document, const struct s3_resume_names *names, s3_resume_each_fn *each, void *context)
 {
     struct s3_xml xml = s3_xml_of(document);
-    struct str first = {0}, second = {0};
+    struct str texts[S3_RESUME_LEAVES] = {0};
     if (s3_xml_next(&xml) != S3_XML_OPEN || !str_equal(xml.name, names->root)) return false;
     for (;;) {
         enum s3_xml_event event = s3_xml_next(&xml);
         if (event == S3_XML_BAD) return false;
         if (event == S3_XML_END) return true;
-        if (event == S3_XML_OPEN && xml.depth == 2) first = second = (struct str){NULL, 0};
-        if (event == S3_XML_LEAF && xml.depth == 2 && str_equal(xml.name, names->first)) first = xml.text;
-        if (event == S3_XML_LEAF && xml.depth == 2 && str_equal(xml.name, names->second)) second = xml.text;
-        if (event == S3_XML_CLOSE && xml.depth == 1 && str_equal(xml.name, names->element)) each(context, first, second);
+        if (event == S3_XML_OPEN && xml.depth == 2) memset(texts, 0, sizeof texts);
+        if (event == S3_XML_LEAF && xml.depth == 2) note_leaf(&xml, names, texts);
+        if (event == S3_XML_CLOSE && xml.depth == 1 && str_equal(xml.name, names->element)) each(context, texts);
     }
 }
 
@@ -25,21 +32,25 @@ struct search {
     struct arena *arena;
     struct str key; /* with the store's prefix */
     struct str id;
+    int64_t began;
 };
 
 /* Uploads of one key come in the order in which they began: the last one stands. */
-static void note_upload(void *context, struct str key, struct str id)
+static void note_upload(void *context, const struct str texts[S3_RESUME_LEAVES])
 {
     struct search *search = context;
     char *name = arena_buffer(search->arena, ID_LONGEST), *text = arena_buffer(search->arena, ID_LONGEST);
     struct str decoded;
-    if (!s3_xml_decode(key, name, ID_LONGEST, &decoded) || !str_equal(decoded, search->key)) return;
-    if (s3_xml_decode(id, text, ID_LONGEST, &decoded) && !str_empty(decoded)) search->id = decoded;
+    if (!s3_xml_decode(texts[0], name, ID_LONGEST, &decoded) || !str_equal(decoded, search->key)) return;
+    if (!s3_xml_decode(texts[1], text, ID_LONGEST, &decoded) || str_empty(decoded)) return;
+    search->id = decoded;
+    if (!clock_parse_time(texts[2], &search->began)) search->began = 0;
 }
 
-static struct str find_upload(struct s3_upload *upload, struct io io)
+static void find_upload(struct s3_upload *upload, struct io io)
 {
-    static const struct s3_resume_names names = {{"ListMultipartUploadsResult", 26}, {"Upload", 6}, {"Key", 3}, {"UploadId", 8}};
+    static const struct s3_resume_names names = {
+        {"ListMultipartUploadsResult", 26}, {"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
     struct s3 *s3 = upload->s3;
     struct search search = {.arena = io.arena, .key = arena_join(io.arena, s3->store.prefix, upload->key)};
     struct s3_request request = {.method = "GET", .limit = S3_XML_LIMIT};
@@ -47,26 +58,28 @@ static struct str find_upload(struct s3_upload *upload, struct io io)
     struct error ignored;
     s3_add_argument(&request, S("uploads"), S(""));
     s3_add_argument(&request, S("prefix"), search.key);
-    if (s3_call(s3, io, &request, &answer, &ignored) != STATUS_OK) return (struct str){NULL, 0};
+    if (s3_call(s3, io, &request, &answer, &ignored) != STATUS_OK) return;
     s3_resume_read(buf_str(&answer.body), &names, note_upload, &search);
-    return search.id;
+    upload->id = search.id;
+    upload->began = search.began;
 }
 
-static void note_part(void *context, struct str number_text, struct str etag_text)
+static void note_part(void *context, const struct str texts[S3_RESUME_LEAVES])
 {
     struct s3_upload *upload = context;
     char *buffer = arena_buffer(upload->io.arena, ETAG_LONGEST);
     struct str etag;
-    uint64_t number;
-    if (!str_to_u64(number_text, &number) || number < 1 || number > S3_PARTS) return;
-    if (s3_xml_decode(etag_text, buffer, ETAG_LONGEST, &etag)) upload->known[number - 1] = etag;
+    uint64_t number, size;
+    if (!str_to_u64(texts[0], &number) || number < 1 || number > S3_PARTS) return;
     upload->last_known = (unsigned)number;
+    if (!s3_xml_decode(texts[1], buffer, ETAG_LONGEST, &etag)) return;
+    upload->known[number - 1] = (struct s3_known){etag, str_to_u64(texts[2], &size) ? size : 0};
 }
 
 /* A page of a thousand parts; false where it was the last. */
 static bool read_parts(struct s3_upload *upload, struct io io)
 {
-    static const struct s3_resume_names names = {{"ListPartsResult", 15}, {"Part", 4}, {"PartNumber", 10}, {"ETag", 4}};
+    static const struct s3_resume_names names = {{"ListPartsResult", 15}, {"Part", 4}, {{"PartNumber", 10}, {"ETag", 4}, {"Size", 4}}};
     char buffer[8];
     struct s3_request request = {.method = "GET", .key = upload->key, .limit = S3_XML_LIMIT};
     struct s3_answer answer;
@@ -85,17 +98,28 @@ static bool read_parts(struct s3_upload *upload, struct io io)
 
 void s3_resume(struct s3_upload *upload, struct io io)
 {
-    upload->id = find_upload(upload, io);
+    find_upload(upload, io);
     if (str_empty(upload->id)) return;
     upload->known = arena_array(upload->io.arena, S3_PARTS, sizeof *upload->known);
     for (int page = 0; page < PAGES && read_parts(upload, io); page++) continue;
 }
 
+static bool has_copy(struct s3_lane *lane)
+{
+    const struct s3_upload *upload = lane->upload;
+    const struct s3_known *known = &upload->known[lane->number - 1];
+    bool later = upload->began > CLOCKS_DIFFER && upload->began - CLOCKS_DIFFER > upload->changed;
+    if (!later || str_empty(known->etag) || known->size != lane->length) return false;
+    lane->etag = known->etag;
+    return true;
+}
+
 bool s3_resume_has(struct s3_lane *lane)
 {
     const struct s3_upload *upload = lane->upload;
-    if (!upload->known || lane->is_copy) return false;
-    struct str known = upload->known[lane->number - 1], md5 = s3_hex_md5(lane->arena, str_make(lane->buffer, lane->length));
+    if (!upload->known) return false;
+    if (lane->is_copy) return has_copy(lane);
+    struct str known = upload->known[lane->number - 1].etag, md5 = s3_hex_md5(lane->arena, str_make(lane->buffer, lane->length));
     if (str_starts(known, S("\""))) known = str_make(known.data + 1, known.length - 1);
     if (str_ends(known, S("\""))) known.length--;
     if (str_empty(md5) || !str_equal_nocase(known, md5)) return false;

@@ -8,9 +8,9 @@
 static enum status parameter(struct arena *arena, const struct url *url, struct str name, struct str otherwise, struct str *value,
                              struct error *error)
 {
-    enum status status = url_argument(arena, url->query, name, value, error);
-    if (status == STATUS_NOT_FOUND) *value = otherwise;
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+    TRY(url_argument(arena, url->query, name, value, error));
+    if (!value->data) *value = otherwise;
+    return STATUS_OK;
 }
 
 static enum status check_parameters(const struct url *url, struct error *error)
@@ -103,6 +103,7 @@ static enum status read_endpoint(struct s3 *s3, struct arena *arena, const struc
     bool is_default_port = endpoint.port == (is_https ? 443 : 80);
     struct str authority = is_default_port ? endpoint.host : endpoint.authority;
     s3->direct = loopback || str_equal(endpoint.host, S("localhost"));
+    s3->endpoint = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(authority));
     s3->host =
         path_style ? arena_copy(arena, authority) : arena_printf(arena, STR_FMT "." STR_FMT, STR_ARG(s3->bucket), STR_ARG(authority));
     s3->origin = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(s3->host));

@@ -112,6 +112,12 @@ enum status store_upload(struct store *store, struct io io, struct str key, stru
     return counted(store, store->backend->upload(store, io, key, stream, size, put ? put : &plain, object ? object : &ignored, error));
 }
 
+bool store_copies_from(struct store *store, struct io io, struct store *from)
+{
+    if (store == from) return true;
+    return store->backend == from->backend && store->backend->copies_from && store->backend->copies_from(store, io, from);
+}
+
 enum status store_compose(struct store *store, struct io io, struct str key, const struct store_piece *pieces, size_t count,
                           const struct store_put *put, struct store_object *object, struct error *error)
 {
@@ -128,7 +134,7 @@ enum status store_stream_pieces(struct store *store, struct io io, const struct 
     struct store_pieces all;
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "pieces of objects need the store");
     TRY(counted(store, pieces_resolve(store, io, pieces, count, &all, error)));
-    *stream = pieces_stream(store, io, &all);
+    *stream = pieces_stream(io, &all);
     *size = all.size;
     return STATUS_OK;
 }

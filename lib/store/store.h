@@ -61,10 +61,11 @@ enum store_condition { STORE_ANY, STORE_IF_ABSENT };
 struct store_put {
     enum store_condition condition; /* STORE_IF_ABSENT: STATUS_PRECONDITION where the key exists */
     const char *content_type;       /* NULL: application/octet-stream */
-    /* store_upload to s3://: what an upload of this key that was cut off had sent is not sent again where its bytes are the same, and a
-     * failure leaves what was sent for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken
-     * up.) */
+    /* store_upload and store_compose to s3://: what an upload of this key that was cut off had sent is not sent again where its bytes are
+     * the same, nor copied again where what is copied has not changed since that upload began; a failure that may pass leaves what was sent
+     * for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken up.) */
     bool resume;
+    struct deadline end; /* store_compose to s3://: no part is begun after it, STATUS_TIMEOUT; 0: whenever */
 };
 /* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
  * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
@@ -76,18 +77,25 @@ enum status store_put(struct store *, struct io, struct str key, struct str body
 enum status store_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
                          struct store_object *, struct error *);
 
-/* A run of what an object is made of: bytes of our own, or a part of an object in the same store. */
+/* Whether the service that holds `store` can copy what is in `from` into it by itself: both are buckets or prefixes of one S3 endpoint and
+ * region, and opened with one access key. Never between directories: there nothing but our own digest finds what rotted. */
+bool store_copies_from(struct store *store, struct io, struct store *from);
+
+/* A run of what an object is made of: bytes of our own, or a part of an object. */
 struct store_piece {
-    struct str bytes; /* where `key` is empty */
+    struct str bytes;    /* where `key` is empty */
+    struct store *store; /* that the object is in; NULL: the one that is written to. STATUS_UNSUPPORTED where that cannot copy from it */
     struct str key;
     uint64_t offset, length; /* of that object; length 0: to its end */
     struct str if_match;     /* its ETag, as in store_get; empty: any, but one and the same from beginning to end */
 };
 /* Makes an object of pieces, one behind the other; one piece is a copy. What is in the store already is copied there and does not pass
- * through here: by the server, in parts (s3://), or by the file system (file://); only what is smaller than a part is read and sent.
- * Atomic, conditional and without remains as store_upload is. STATUS_NOT_FOUND or STATUS_INVALID for a piece that is not there,
- * STATUS_CORRUPT for an object that is another version than was asked for or changes meanwhile, so that STATUS_PRECONDITION always speaks
- * of `key`. io.deadline bounds each part, not the whole. */
+ * through here: by the server, in parts (s3://), or by the file system (file://); only what is smaller than a part is read and sent, unless
+ * it is a whole object that may be overwritten. Atomic, conditional and without remains as store_upload is. STATUS_NOT_FOUND or
+ * STATUS_INVALID for a piece that is not there, STATUS_CORRUPT for an object that is another version than was asked for or changes
+ * meanwhile, so that STATUS_PRECONDITION always speaks of `key`. io.deadline bounds each part, not the whole.
+ * What the service copied is not read: If-Match pins the version of what it copied. Where one whole object was copied, and ETags are MD5s
+ * of what they stand for, the copy's must be the object's own: STATUS_CORRUPT, and it stands there. */
 enum status store_compose(struct store *, struct io, struct str key, const struct store_piece *, size_t count, const struct store_put *,
                           struct store_object *, struct error *);
 /* What store_compose would make, as a stream. The pieces' texts must outlive it; else as store_stream. `size` tells how many bytes it will

@@ -28,6 +28,7 @@ struct store_backend {
     /* May be called with io.no_wait. NULL: not offered. */
     enum status (*presign)(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                            struct error *);
+    bool (*copies_from)(struct store *, struct io, struct store *from); /* of the same kind, but not the same; NULL: never */
     void (*offer_credentials)(struct store *, struct str id, struct str secret, struct str token); /* NULL: none are needed */
     void (*close)(struct store *);                                                                 /* NULL: nothing but memory */
 };

@@ -15,7 +15,21 @@
 static enum status failed(struct error *error, const char *path)
 {
     if (errno == ENOSPC || errno == EDQUOT) return error_set(error, STATUS_TOO_LARGE, "%s: the disk is full", path);
+    if (errno == EFBIG) return error_set(error, STATUS_TOO_LARGE, "%s: no file may be so large here (ulimit -f)", path);
     return error_errno(error, errno, "%s", path);
+}
+
+/* What stands there may be another's: a link would have us write where it leads. */
+static enum status open_part(struct part *part, struct error *error)
+{
+    struct stat there;
+    part->fd = open(part->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+    ENSURE(part->fd >= 0 || errno != ELOOP, error, STATUS_INVALID, "%s is a symbolic link, and is not followed: take it away", part->part);
+    if (part->fd < 0) return failed(error, part->part);
+    arena_defer_close(part->arena, part->fd);
+    if (fstat(part->fd, &there) != 0) return failed(error, part->part);
+    ENSURE(S_ISREG(there.st_mode), error, STATUS_INVALID, "%s is no regular file: take it away", part->part);
+    return STATUS_OK;
 }
 
 static void free_digest(void *context)
@@ -107,9 +121,7 @@ enum status part_open(struct arena *arena, const char *path, uint64_t size, stru
     *part = (struct part){.arena = arena, .path = path, .progress = progress};
     part->part = arena_printf(arena, "%s.part", path).data;
     part->state = arena_printf(arena, "%s.part.json", path).data;
-    part->fd = open(part->part, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (part->fd < 0) return failed(error, part->part);
-    arena_defer_close(arena, part->fd);
+    TRY(open_part(part, error));
     ENSURE(flock(part->fd, LOCK_EX | LOCK_NB) == 0, error, STATUS_PRECONDITION, "%s: another process is loading it", part->part);
     part->digest = new_digest(arena);
     TRY(take_up(part, size, sha256, error));

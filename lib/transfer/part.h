@@ -21,7 +21,8 @@ struct part {
 };
 
 /* What there is of an object of this size (0: not known) and digest (empty: not known) is taken up; of another one nothing is. Closed with
- * the arena. STATUS_PRECONDITION: another process is loading it. STATUS_TOO_LARGE: the disk has no room for the rest. */
+ * the arena. STATUS_PRECONDITION: another process is loading it. STATUS_INVALID: FILE.part is a link, or no regular file. STATUS_TOO_LARGE:
+ * the disk has no room for the rest. */
 enum status part_open(struct arena *, const char *path, uint64_t size, struct str sha256, struct progress *, struct part **,
                       struct error *);
 /* Nothing has come. */

@@ -70,7 +70,8 @@ enum status resume_save(struct arena *arena, const char *path, const struct resu
 {
     struct str text = format(arena, resume);
     const char *fresh = arena_printf(arena, "%s.new", path).data;
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    unlink(fresh); /* what a run that was cut off left, or a link */
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0) return error_errno(error, errno, "%s", fresh);
     bool whole = write(fd, text.data, text.length) == (ssize_t)text.length;
     int number = errno;

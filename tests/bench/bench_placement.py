@@ -51,7 +51,7 @@ def rate(url: str) -> float:
 
 
 def queries(servers: Servers) -> None:
-    """Misses from a LAN that nobody registered, and hits on an edge, from MinIO; one worker thread, both servers on one core."""
+    """Hits on an edge, misses at one, and those of a LAN that nobody registered, from MinIO; one worker thread, both servers on one core."""
     minio = servers.minio()
     bucket = minio.bucket("queries")
     store, env = minio.store(bucket), minio.credentials()
@@ -63,9 +63,11 @@ def queries(servers: Servers) -> None:
     server = servers.function("query", {**env, "PAKHUS_STORE": store, "PAKHUS_LOG": "warn", "PAKHUS_THREADS": "1",
                                         "PAKHUS_PUBLIC_URL": "https://apps.example"})
     on_first_core(server)
-    for what, arguments in (("hits", f"app=GAME&{HOME}"), ("misses without an edge", "app=GAME&ip=10.1.2.3&mask=8")):
+    command(pakhus_binary(), "publish", apks.original("settings"), "--store", store, "--app", "TOOL", "--version", "2.0", env=env)
+    for what, arguments in (("hits", f"app=GAME&{HOME}"), ("misses at an edge", f"app=TOOL&{HOME}"),
+                            ("misses without an edge", "app=GAME&ip=10.1.2.3&mask=8")):
         url = f"{server.url}/query?{arguments}"
-        body = urllib.request.urlopen(url).read().decode().strip()
+        body = re.sub(r'"expires":"[^"]+"', '"expires":"2026-11-22T10:00:00.000Z"', urllib.request.urlopen(url).read().decode().strip())
         quoted = body.replace('"', '\\"')
         nginx = servers.nginx('server { listen 127.0.0.1:{{port}}; access_log off; keepalive_requests 100000000; '
                               'location / { default_type application/json; return 200 "%s\\n"; } }' % quoted)

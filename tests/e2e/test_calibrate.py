@@ -1,44 +1,190 @@
-"""P16: queries and downloads on a real server, then what `pakhus calibrate` proposes and writes."""
+"""P16: queries and downloads on real servers, access logs of a real nginx, and recorded demand; then what `pakhus calibrate` proposes and
+writes."""
 
+import gzip
 import json
 import urllib.request
+from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
-from support import apks
-from support.servers import Servers
+import pytest
+
+from support import apks, client
+from support.demand import counted
+from support.function_url import FunctionUrl
+from support.servers import ROOT, Nginx, Program, Servers, bootstrap, substituted
 from support.shop import Shop
 
+LATER = (datetime.now(timezone.utc) + timedelta(hours=2)).isoformat(timespec="seconds")
+EDGE = {"edge": "shop-1", "address": "shop-1.lan", "directory": "/data/share", "lans": ["192.168.0.0/24"], "store": "pull"}
+HELD = {"edge": "shop-1", "packages": {"APP1/2.0": {"since": "2026-08-01T00:00:00Z", "size": 5}}}
 
-def test_thresholds_come_from_what_was_downloaded(tmp_path: Path, servers: Servers) -> None:
-    folder = tmp_path / "store"
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def shop(folder: Path) -> Shop:
     folder.mkdir()
     shop = Shop(f"file://{folder}")
     shop.publish(apks.made("v2"), "APP1", "2.0")
-    edge = {"edge": "shop-1", "address": "shop-1.lan", "lans": ["192.168.0.0/24"], "store": "pull"}
-    held = {"edge": "shop-1", "packages": {"APP1/2.0": {"since": "2026-08-01T00:00:00Z", "size": 5}}}
-    for key, value in {"edges/shop-1.json": edge, "held/shop-1/9999999999999999": held}.items():
-        (folder / key).parent.mkdir(parents=True)
-        (folder / key).write_text(json.dumps(value))
-    later = (datetime.now(timezone.utc) + timedelta(hours=2)).isoformat(timespec="seconds")
-    nothing = shop.run("calibrate", "--now", later, check=False)
-    assert nothing.returncode == 1 and "none of the 0 samples was placed" in nothing.stderr
+    return shop
 
-    server = shop.program(servers)
-    for i in range(12):  # 10 in the edge's LAN, 2 elsewhere
-        network = "192.168.0.7" if i < 10 else "10.0.0.1"
-        with urllib.request.urlopen(f"{server.url}/query?app=APP1&ip={network}&mask=24") as answer:
-            number, source = answer.headers["Pakhus-Query"], json.loads(answer.read())["source"]
-        assert source == ("edge" if i < 10 else "origin")
-        if i < 8 or i == 10:
-            body = json.dumps({"query": number, "source": source}).encode()
-            urllib.request.urlopen(urllib.request.Request(f"{server.url}/query/result", body, {"Content-Type": "application/json"})).close()
+
+def put(folder: Path, objects: Mapping[str, object]) -> None:
+    for key, value in objects.items():
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_text(value if isinstance(value, str) else json.dumps(value))
+
+
+def ask(server: Program, network: str) -> tuple[str, str]:
+    """The query's id, and where the answer sends its device."""
+    with urllib.request.urlopen(f"{server.url}/query?app=APP1&ip={network}&mask=24") as answer:
+        return answer.headers["Pakhus-Query"], json.loads(answer.read())["source"]
+
+
+def tell(server: Program, number: str, source: str) -> None:
+    body = json.dumps({"query": number, "source": source}).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{server.url}/query/result", body, {"Content-Type": "application/json"})).close()
+
+
+def stop(server: Program) -> None:
+    """What it knows is written."""
     server.process.terminate()
     server.process.wait(20)
 
-    proposed = json.loads(shop.run("calibrate", "--now", later, "--horizon", "1h", "--json").stdout)
-    assert proposed == {"samples": 12, "tp": 8, "fp": 2, "tn": 1, "fn": 1, "t1": 10, "t2": 2, "c1": 0.888889, "applied": False}
+
+def proposed(shop: Shop, *options: str | Path) -> dict[str, Any]:
+    answer: dict[str, Any] = json.loads(shop.run("calibrate", "--now", LATER, "--horizon", "1h", "--json", *options).stdout)
+    return answer
+
+
+def policy(folder: Path) -> dict[str, Any]:
+    written: dict[str, Any] = json.loads(min((folder / "policy").iterdir()).read_text())
+    return written
+
+
+def test_thresholds_come_from_what_was_downloaded(folder: Path, shop: Shop, servers: Servers) -> None:
+    put(folder, {"edges/shop-1.json": EDGE, "held/shop-1/9999999999999999": HELD})
+    nothing = shop.run("calibrate", "--now", LATER, check=False)
+    assert nothing.returncode == 1 and "none of the 0 samples was placed" in nothing.stderr and "no edge's LAN asked" in nothing.stderr
+
+    server = shop.program(servers)
+    for i in range(12):  # 10 in the edge's LAN, 2 elsewhere
+        number, source = ask(server, "192.168.0.7" if i < 10 else "10.0.0.1")
+        assert source == ("edge" if i < 10 else "origin")
+        if i < 8 or i == 10:
+            tell(server, number, source)
+    stop(server)
+
+    told = proposed(shop)
+    assert "every T3 comes to the same" in told.pop("t3_refused")
+    assert told.pop("replay")["requests"] == 10
+    assert told == {"samples": 12, "tp": 8, "fp": 2, "tn": 1, "fn": 1, "t1": 10, "t2": 2, "c1": 0.888889, "t3": None, "c2": None,
+                    "applied": False}
     assert not (folder / "policy").exists()
-    shop.run("calibrate", "--now", later, "--horizon", "1h", "--apply")
-    policy = json.loads(next((folder / "policy").iterdir()).read_text())
-    assert (policy["place"]["t1"], policy["place"]["t2"], policy["place"]["confidence"]) == (10, 2, None)
+    shop.run("calibrate", "--now", LATER, "--horizon", "1h", "--apply")
+    place = policy(folder)["place"]
+    assert (place["t1"], place["t2"], place["confidence"], policy(folder)["evict"]["t3"]) == (10, 2, None, 300)
+
+
+def logging_edge(servers: Servers, files: Path) -> Nginx:
+    """The configuration that we ship for edges, with the log that nginx writes unless another is named."""
+    template = (ROOT / "cdn/nginx/edge.conf.template").read_text().replace("server {", "server {\n access_log usual.log combined;")
+    return servers.nginx(substituted(template, {"LISTEN": "127.0.0.1:{{port}}", "DIRECTORY": "/data/share", "FILES": str(files)}))
+
+
+def test_downloads_come_from_the_log_of_a_real_nginx(folder: Path, shop: Shop, servers: Servers, tmp_path: Path) -> None:
+    put(folder, {"edges/shop-1.json": EDGE | {"lans": ["127.0.0.0/24"]}, "held/shop-1/9999999999999999": HELD})
+    files = tmp_path / "share"
+    files.mkdir()
+    (files / "APP1_2.0.apk").write_bytes(apks.made("v2").read_bytes())
+    edge, server = logging_edge(servers, files), shop.program(servers)
+    path = f"{edge.url}/data/share/APP1_2.0.apk"
+    for i in range(9):  # all in the edge's LAN; the first one is told of, too, and its download is in the log
+        number, source = ask(server, "127.0.0.1")
+        assert source == "edge"
+        if i == 0:
+            tell(server, number, source)
+            assert client.get(path).status == 200
+        if i in (1, 2, 6):
+            assert client.get(path).status == 200
+        if i == 3:
+            assert [client.get(path, f"bytes={k * 1000}-{k * 1000 + 999}", User_Agent="sliced").status for k in range(5)] == [206] * 5
+        if i == 4:
+            assert client.get(path + ".part").status == 404
+        if i == 5:
+            assert client.request(path, "HEAD").status == 200
+    ask(server, "10.0.0.1")  # of another LAN: what comes from this edge is not its own
+    stop(server)
+    edge.stop()
+    log = edge.prefix / "usual.log"
+    assert len(log.read_text().splitlines()) == 11
+
+    without = shop.run("calibrate", "--now", LATER, "--horizon", "1h", check=False)
+    assert without.returncode == 1 and "T2 would be 9 and T1 1" in without.stderr  # all that is known is what one device told
+    told = proposed(shop, "--log", f"shop-1={log}")
+    assert told["log"] == {"lines": 11, "nonsense": 0, "downloads": 5, "matched": 5}
+    assert (told["tp"], told["fp"], told["tn"], told["fn"], told["t1"], told["t2"]) == (5, 4, 1, 0, 6, 4)
+
+    packed, odd = tmp_path / "log=old.gz", tmp_path / "odd.log"
+    packed.write_bytes(gzip.compress(log.read_bytes()))
+    odd.write_bytes(b"\x00\xff no line\n" + b"x" * 100_000 + b"\n" + log.read_bytes().splitlines()[0])
+    assert proposed(shop, "--log", packed)["log"] == told["log"]  # the only edge with that directory
+    both = proposed(shop, "--log", packed, "--log", odd)["log"]
+    assert both == {"lines": 14, "nonsense": 2, "downloads": 6, "matched": 6}
+    said = shop.run("calibrate", "--now", LATER, "--horizon", "1h", "--log", packed, "--log", odd)
+    assert "14 lines of logs: 6 downloads" in said.stderr and "6 placed and downloaded" in said.stdout
+
+    packed.write_bytes(packed.read_bytes()[:-20])
+    for option, words in (("--samples", "1G"), ("--horizon", "32d")):
+        assert "at most" in shop.run("calibrate", option, words, check=False).stderr
+    for wrong in (packed, tmp_path / "none"):
+        failed = shop.run("calibrate", "--log", wrong, check=False)
+        assert failed.returncode == 1 and f"--log {wrong}" in failed.stderr
+
+
+DAYS = [f"2026-08-{day}" for day in range(20, 26)]
+POLICY = {"place": {"t1": 3, "t2": 2, "m": 1, "of": 5, "window": {"last": "1d"}}, "trigger": "immediate",
+          "evict": {"t3": 400, "n": 1, "of": 5, "confidence": 0.2, "include_current": False, "window": {"last": "1d"}}}
+
+
+def recorded(folder: Path) -> None:
+    """A package that is asked for every day, but evicted and copied again under the present T3."""
+    put(folder, {"edges/shop-1.json": EDGE | {"quota": 1 << 40}, "policy/9999999999999999": POLICY})
+    for day in DAYS:
+        put(folder, dict([counted("192.168.0.0/24", "APP1/2.0", 0, 30, day, hour) for hour in (9, 18)]))
+
+
+def test_t3_comes_from_replaying_what_was_asked_for(folder: Path, shop: Shop) -> None:
+    recorded(folder)
+    now = f"{DAYS[-1]}T23:00:00Z"
+    told = json.loads(shop.run("calibrate", "--now", now, "--json").stdout)
+    assert "none of the 0 samples was placed" in told["refused"]
+    assert (told["t1"], told["t2"], told["c1"], told["applied"]) == (None, None, None, False)
+    assert told["replay"]["factor"] == 1 and told["replay"]["requests"] == 360
+    before, after = told["replay"]["present"], told["replay"]["proposed"]
+    assert after["bytes_placed"] < before["bytes_placed"] and after["byte_hit_ratio"] >= before["byte_hit_ratio"]
+    assert told["t3"] < 400 and 0 < told["c2"] <= 1
+
+    said = shop.run("calibrate", "--now", now, "--apply").stdout
+    assert f"{'T3':4} {400:12} {told['t3']:12}" in said and "no T1, T2 and C1: none of the 0 samples" in said
+    assert f"byte hits {before['byte_hit_ratio'] * 100:.1f} %, as proposed {after['byte_hit_ratio'] * 100:.1f} %" in said
+    written = policy(folder)
+    assert (written["evict"]["t3"], written["place"]["t1"]) == (told["t3"], 3)
+    assert written["evict"]["confidence"] == pytest.approx(told["c2"], abs=1e-5)
+
+
+def test_a_schedule_is_told_what_follows(folder: Path, shop: Shop, servers: Servers) -> None:
+    """The function answers what the command prints; a log is the command's alone."""
+    recorded(folder)
+    event = {"pakhus": "calibrate", "now": f"{DAYS[-1]}T23:00:00Z", "apply": True}
+    with FunctionUrl(servers.emulator(bootstrap("calibrate-cron"), {"PAKHUS_STORE": shop.store}).url) as front:
+        told, refused = front.invoke(event), front.invoke(event | {"log": "x"})
+    assert (told["t1"], told["applied"]) == (None, True) and "refused" in told
+    assert policy(folder)["evict"]["t3"] == told["t3"]
+    assert "log" in refused["errorMessage"]

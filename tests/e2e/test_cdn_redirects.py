@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -53,6 +54,16 @@ def test_what_is_said_of_a_redirects_life_is_within_its_signature(chain: Edge, r
         assert 0 <= life(answer) <= left - 30, target
         assert left <= 7 * 86400
     assert life(client.request(chain.direct + links.signed(seconds=3), range="bytes=0-9")) <= 3
+
+
+@pytest.mark.parametrize("clock", ["1999-12-31T23:59:59Z", "2099-12-31T23:59:59Z"])
+def test_signatures_keep_to_the_real_clock_whatever_clock_is_followed(clock: str, chain: Edge, region: Region, servers: Servers, tmp_path: Path) -> None:
+    (tmp_path / "clock").write_text(clock)
+    url = chain.store.serve(servers, "--clock", str(tmp_path / "clock"))
+    answer = client.request(url + P, range="bytes=0-9", follow=False)
+    left = signature_end(answer.header("location") or "") - time.time()
+    assert answer.status == 302 and 60 < life(answer) <= left
+    assert client.request(url + P, range="bytes=0-9", follow=True).status == 206
 
 
 def test_cached_redirects_end_before_their_signatures(chain: Edge, region: Region) -> None:

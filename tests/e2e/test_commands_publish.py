@@ -80,6 +80,13 @@ def test_a_published_version_never_changes(store: Shop, servers: Servers) -> Non
     store.publish(apks.made("v2+v3"), "APP", "1.1")
 
 
+def test_a_version_that_reads_as_a_patch_is_refused(store: Shop) -> None:
+    done = store.run("publish", apks.made("v2"), "--app", "APP", "--version", "1..2", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the version '1..2' has '..' in it" in done.stderr
+    store.publish(apks.made("v2"), "APP", "1.2.")
+
+
 def test_unpublish(store: Shop, servers: Servers) -> None:
     store.publish(apks.made("v2"))
     store.publish(apks.made("v2"), "APP", "2.0")

@@ -62,7 +62,7 @@ def test_settings_come_from_options_or_the_environment(file_store: str, servers:
 @pytest.mark.parametrize("options, word", [
     (["--listen", "nowhere"], "nowhere"), (["--listen", "127.0.0.1:99999"], "99999"), (["--listen", "192.0.2.1:80"], "192.0.2.1"),
     (["--threads", "0"], "THREADS"), (["--redirect", "ftp://x"], "PAKHUS_REDIRECT"), (["--redirect", "presigned"], "PAKHUS_REDIRECT"),
-    (["--url-keys", "nonsense"], "PAKHUS_URL_KEYS")])
+    (["--url-keys", "nonsense"], "PAKHUS_URL_KEYS"), (["--clock", "/no/such/file"], "/no/such/file")])
 def test_what_makes_no_sense_stops_the_start(options: list[str], word: str, file_store: str) -> None:
     done = shop.run("serve", "--store", file_store, "--listen", "127.0.0.1:0", *options, check=False, timeout=20)
     assert done.returncode == 1

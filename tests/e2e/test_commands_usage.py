@@ -1,6 +1,7 @@
 """Help, usage errors and exit codes of every command; data on standard output, words on standard error."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -107,8 +108,10 @@ def test_an_unreachable_store_is_said_soon(bucket: str) -> None:
     port = free_port()
     store = Shop(f"s3://{bucket}?endpoint=http://127.0.0.1:{port}&region=us-east-1&path-style=1",
                  {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"})
-    line = one_line(store.run("release", "APP", check=False, timeout=60))
-    assert f"127.0.0.1:{port}" in line
+    commands = (["release", "APP"], ["reconcile"], ["evaluate"], ["edge", "list"], ["edge", "lan", "list"], ["policy", "show"])
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for done in pool.map(lambda command: store.run(*command, check=False, timeout=60), commands):
+            assert f"127.0.0.1:{port}" in one_line(done)
 
 
 def test_a_directory_that_cannot_be_written_is_said() -> None:

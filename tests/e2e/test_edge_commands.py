@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from support import placed, shop
 from support.placed import EDGE
+from support.servers import Minio, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 
 
@@ -88,13 +90,88 @@ def test_show_tells_what_is_there_and_what_is_on_its_way(directory: Shop, tmp_pa
     assert list(shown["wanted"]["packages"]) == ["A/1", "B/1", "C/1", "D/1"]
 
 
+SINCE = "2026-08-20T10:00:00Z"
+
+
+def furnish(store: Shop, folder: Path, minio: Minio, generations: int = 3) -> None:
+    """shop-1, which holds A/1 and wants B/1, and a namesake by half that holds A/1 too."""
+    for edge in ("shop-1", "shop-10"):
+        placed.register(store, folder, edge=edge, site=edge)
+        for generation in range(1, generations + 1):
+            placed.put(store, f"held/{edge}/{placed.LAST + 1 - generation}",
+                       json.dumps({"edge": edge, "packages": {"A/1": {"since": SINCE, "size": generation}}}), minio)
+            placed.want(store, {"B/1": {"size": 7}}, generation, edge, minio)
+
+
+def rows(minio: Minio, bucket: str, edge: str) -> list[str]:
+    """Everything that speaks of the edge, by the first part of its key."""
+    client = minio.client()
+    prefixes = (f"edges/{edge}.json", f"held/{edge}/", f"wanted/{edge}/")
+    return [item["Key"].split("/")[0] for prefix in prefixes for item in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+
+
+@pytest.mark.parametrize("breaks_at, left", [
+    ("edges/shop-1.json", ["edges", *["held"] * 3, *["wanted"] * 3]),
+    (f"held/shop-1/{placed.LAST - 1}", [*["held"] * 2, *["wanted"] * 3]),
+    (f"held/shop-1/{placed.LAST - 2}", [*["held"] * 1, *["wanted"] * 3]),
+    (f"wanted/shop-1/{placed.LAST}", ["wanted"] * 3),
+    (f"wanted/shop-1/{placed.LAST - 2}", ["wanted"])])
+def test_an_edge_that_was_removed_by_half_is_removed_by_the_next_try(breaks_at: str, left: list[str], minio: Minio, bucket: str, servers: Servers,
+                                                                     tmp_path: Path) -> None:
+    store = shop.minio_shop(minio, bucket)
+    furnish(store, tmp_path, minio)
+    broken = servers.recorder(minio.url, f'set $asked "$request_method $request_uri"; if ($asked = "DELETE /{bucket}/{breaks_at}") {{ return 403; }}')
+    done = shop.minio_shop(minio, bucket, endpoint=broken.url).run("edge", "remove", "shop-1", check=False)
+    assert done.returncode == 1 and breaks_at in done.stderr
+    assert rows(minio, bucket, "shop-1") == left
+    assert ("shop-1" in [edge["edge"] for edge in edges(store)]) == ("edges" in left)
+    assert store.run("edge", "remove", "shop-1").stderr == "shop-1: removed\n"
+    assert rows(minio, bucket, "shop-1") == []
+    again = store.run("edge", "remove", "shop-1", check=False)
+    assert again.returncode == 1 and "there is no edge 'shop-1'" in again.stderr
+    assert placed.states(store, "shop-10") == {"A/1": "held", "B/1": "wanted"}
+    placed.register(store, tmp_path)
+    assert placed.states(store) == {}
+
+
+def test_a_removal_that_is_killed_anywhere_is_ended_by_the_next(minio: Minio, bucket: str, tmp_path: Path) -> None:
+    store = shop.minio_shop(minio, bucket)
+    command = [pakhus_binary(), "edge", "remove", "shop-1", "--store", store.store]
+    for delay in (0.005, 0.01, 0.015, 0.02, 0.03):
+        furnish(store, tmp_path, minio, 8)
+        running = subprocess.Popen(command, env={**clean_environment(), **store.env}, stderr=subprocess.DEVNULL)
+        time.sleep(delay)
+        running.kill()
+        running.wait()
+        seen = rows(minio, bucket, "shop-1")
+        if "held" in seen and "edges" not in seen:  # what shows is the newest still
+            client = minio.client()
+            assert client.head_object(Bucket=bucket, Key=f"held/shop-1/{placed.LAST - 7}")
+        assert store.run("edge", "remove", "shop-1", check=bool(seen)).returncode == (0 if seen else 1)
+        assert rows(minio, bucket, "shop-1") == []
+
+
+def test_what_a_run_at_work_said_of_a_removed_edge_is_not_believed(directory: Shop, tmp_path: Path) -> None:
+    placed.register(directory, tmp_path)
+    directory.run("edge", "remove", "shop-1")
+    placed.put(directory, f"held/shop-1/{placed.LAST}", json.dumps({"edge": "shop-1", "packages": {"A/1": {"since": SINCE, "size": 5}}}))
+    placed.register(directory, tmp_path)
+    assert placed.states(directory) == {}
+    placed.put(directory, f"held/shop-1/{placed.LAST}", json.dumps({"edge": "shop-1", "packages": {"A/1": {"since": SINCE, "size": 5}}}))
+    placed.register(directory, tmp_path, address="192.168.0.6")  # a change is no new edge
+    assert placed.states(directory) == {"A/1": "held"}
+
+
 def test_lans_have_codes(store: Shop, tmp_path: Path) -> None:
-    assert store.run("edge", "lan", "list").stdout == ""
+    assert store.run("edge", "lan", "list").stdout == "" and store.run("edge", "lan", "list", "--json").stdout == "[]\n"
     for entry in {"code": "SHOP-7", "site": "shop-7", "network": "10.1.2.3/16", "location": [31.2, 121.5]}, {"code": "MALL"}, {"code": "BARE"}:
         assert given(store, tmp_path, "lan", "set", text=json.dumps(entry)).returncode == 0
     placed.register(store, tmp_path, lans=["MALL"])
     placed.register(store, tmp_path, edge="shop-7", site="shop-7", lans=["10.1.0.0/16"])
     assert store.run("edge", "lan", "list").stdout.splitlines() == ["BARE\t@BARE\t-", "MALL\t@MALL\tshop-1", "SHOP-7\tshop-7@10.1.0.0/16\tshop-7"]
+    assert json.loads(store.run("edge", "lan", "list", "--json").stdout) == [
+        {"code": "BARE", "lan": "@BARE", "region": "", "edge": None}, {"code": "MALL", "lan": "@MALL", "region": "", "edge": "shop-1"},
+        {"code": "SHOP-7", "lan": "shop-7@10.1.0.0/16", "region": "", "location": [31.2, 121.5], "edge": "shop-7"}]
     store.run("edge", "lan", "remove", "BARE")
     assert len(store.run("edge", "lan", "list").stdout.splitlines()) == 2
     again = store.run("edge", "lan", "remove", "BARE", check=False)

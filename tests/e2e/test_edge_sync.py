@@ -8,7 +8,6 @@ import pty
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from support import apks, client, placed, shop
+from support.disk import small_disk
 from support.servers import Minio, Nginx, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 
@@ -293,18 +293,6 @@ def test_two_at_once_do_not_mix(remote: Site, servers: Servers, minio: Minio, bu
     assert (remote.folder / "APP_2.0.apk").read_bytes() == stored_base(BIG)
 
 
-@contextlib.contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Path]:
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "pakhus-test", folder], capture_output=True, text=True)
-    if mounted.returncode != 0:
-        pytest.skip(f"no file system may be mounted here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 def test_a_full_disk_takes_what_fits(local: Site, tmp_path: Path) -> None:
     local.publish(BIG, "0.9")
     local.want("APP/0.9", "APP/1.0")  # the large one is first in order
@@ -316,6 +304,29 @@ def test_a_full_disk_takes_what_fits(local: Site, tmp_path: Path) -> None:
         local.want("APP/1.0")
         assert local.sync(folder=disk)["deleted"] == 1
         assert [path.name for path in disk.iterdir()] == ["APP_1.0.apk"]
+
+
+def test_a_file_that_may_not_grow_is_said_like_a_full_disk(local: Site) -> None:
+    local.publish(BIG, "0.9")
+    local.want("APP/0.9", "APP/1.0")
+    sync = [pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", local.store.store, "--dir", local.folder]
+    done = subprocess.run(["prlimit", f"--fsize={8 << 20}", *sync], env=clean_environment(), capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "APP_0.9.apk.part: no file may be so large here" in done.stderr
+    assert placed.states(local.store) == {"APP/0.9": "copying", "APP/1.0": "held"}
+
+
+@pytest.mark.parametrize("kind, words", [("link", "is a symbolic link, and is not followed"), ("pipe", "is no regular file")])
+def test_what_is_no_file_is_not_written_to(kind: str, words: str, local: Site, tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"mine")
+    local.folder.mkdir()
+    part = local.folder / "APP_1.0.apk.part"
+    part.symlink_to(tmp_path / "other") if kind == "link" else os.mkfifo(part)
+    local.want("APP/1.0")
+    done = local.store.run("edge", "sync", "--edge", "shop-1", "--dir", local.folder, check=False)
+    assert done.returncode == 1 and f"APP_1.0.apk.part {words}" in done.stderr
+    assert (tmp_path / "other").read_bytes() == b"mine"
+    part.unlink()
+    assert local.sync()["copied"] == 1
 
 
 def test_what_came_whole_does_not_come_again(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:

@@ -37,7 +37,7 @@ WRITERS: dict[str, set[str]] = {
     "decisions/d/x": {"evaluate-cron", "evict-cron"},
     "alerts/d/x": {"evaluate-cron", "evict-cron"},
     "policy/1": {"calibrate-cron"},
-    "samples/d/h/i": {"query", "calibrate-cron"},
+    "samples/d/h/i": {"query", "evaluate-cron"},
     "tokens/edge-1/1": {"cache-token-verify"},
     **{key: set() for key in ("releases/GAME/1", "channels/GAME/1", "edges/shop-1.json", "lans/x.json", "profiles/game-2.0/1", "scenes/x/1",
                               "x")}}

@@ -1,5 +1,6 @@
 """GET /query on a real server: P1 to P7."""
 
+import hashlib
 import json
 import time
 import urllib.error
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from support import apks
+from support.demand import cells
 from support.servers import Minio, Program, Servers
 from support.shop import Shop, minio_shop
 
@@ -46,15 +48,10 @@ class Field:
     def counts(self) -> dict[tuple[str, str], tuple[int, int]]:
         """(LAN, package) → hits, misses."""
         found: dict[tuple[str, str], tuple[int, int]] = {}
-        lan = ""
         for path in (self.folder / "demand").rglob("*"):
-            for line in path.read_text().splitlines() if path.is_file() else []:
-                kind, *words = line.split(" ")
-                lan = words[0] if kind == "L" else lan
-                for cell in words[1:] if kind == "P" else []:
-                    hits, misses = (int(number or 0) for number in cell.split(":")[1].split("+"))
-                    before = found.get((lan, words[0]), (0, 0))
-                    found[lan, words[0]] = (before[0] + hits, before[1] + misses)
+            for lan, package, _, hits, misses in cells(path.read_text()) if path.is_file() else []:
+                before = found.get((lan, package), (0, 0))
+                found[lan, package] = (before[0] + hits, before[1] + misses)
         return found
 
 
@@ -236,6 +233,67 @@ def test_p7_a_miss_past_t1_triggers(trigger: str, sources: list[str], field: Fie
     assert (tmp_path / "edge/APP1_2.0.apk").exists() == (trigger == "immediate")
     field.shop.run("reconcile")
     assert ask(server, app="APP1", **HOME)[1]["source"] == "edge"
+
+
+@pytest.mark.parametrize("trigger, sources", [("immediate", ["origin"] * 2 + ["edge"] * 6), ("background", ["origin"] * 8), ("pending", ["origin"] * 8)])
+@pytest.mark.parametrize("flush", ["sync", "1h"])
+def test_p7_a_burst_past_t1_triggers_on_minio(trigger: str, sources: list[str], flush: str, minio: Minio, bucket: str, servers: Servers) -> None:
+    shop = minio_shop(minio, bucket)
+    shop.publish(apks.made("v2"), "APP1", "2.0")
+    client, store = minio.client(), minio.store(minio.bucket(f"{bucket}-edge"))
+    edge = {"edge": "shop-1", "address": "shop-1.lan", "directory": "/data", "lans": ["192.168.0.0/24"], "store": store}
+    policy = {"place": {"t1": 2, "t2": 1, "m": 5, "window": {"last": "1d"}}, "trigger": trigger}
+    client.put_object(Bucket=bucket, Key="edges/shop-1.json", Body=json.dumps(edge).encode())
+    client.put_object(Bucket=bucket, Key="policy/9999999999999999", Body=json.dumps(policy).encode())
+    server = shop.program(servers, "--public-url", "https://apps.example", "--flush", flush)
+    assert [ask(server, app="APP1", **HOME)[1]["source"] for _ in sources] == sources
+    rows = sorted(item["Key"] for item in client.list_objects_v2(Bucket=bucket, Prefix="wanted/shop-1/")["Contents"])
+    wanted = json.loads(client.get_object(Bucket=bucket, Key=rows[0])["Body"].read())
+    assert wanted["packages"]["APP1/2.0"]["state"] == "wanted"
+
+
+def test_what_cannot_be_written_costs_no_answer(field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"])
+    for key in ("decisions", "wanted"):
+        (field.folder / key).write_text("in the way")
+    answers = [ask(server, app="APP1", **HOME) for _ in range(5)]
+    assert [(status, answer["source"]) for status, answer in answers] == [(200, "origin")] * 5
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (0, 5)}
+    (field.folder / "demand").rename(field.folder / "demand-before")
+    (field.folder / "demand").write_text("in the way")
+    assert ask(server, app="APP1", **HOME)[0] == 200
+    (field.folder / "demand").unlink()
+    server.process.terminate()
+    server.process.wait(20)
+    assert field.counts()["192.168.0.0/24", "APP1/2.0"] == (0, 6)  # what was not written waited
+
+
+@pytest.mark.parametrize("spoilt", ["shop-1", "near"])
+def test_an_edge_whose_row_is_spoilt_is_passed_by(spoilt: str, field: Field, server: Program) -> None:
+    field.edge("shop-1", ["192.168.0.0/24"], location=[31.2, 121.5])
+    field.edge("near", [], location=[31.3, 120.6])
+    field.edge("far", [], location=[39.9, 116.4])
+    field.holds("far", "APP1/2.0")
+    (field.folder / f"held/{spoilt}").mkdir(parents=True)
+    (field.folder / f"held/{spoilt}/9999999999999999").write_text("{")
+    status, answer = ask(server, app="APP1", **HOME)
+    assert (status, answer["address"]) == (200, "far.lan/data/share/APP1_2.0.apk")
+
+
+def test_p6_a_patch_that_nobody_made_is_missed_where_the_full_package_stands_in(field: Field, server: Program, tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    field.shop.publish(apks.made("older-v2"), "APP1", "1.0")
+    field.policy(place={"t1": 1, "t2": 0, "m": 5, "window": {"last": "1d"}}, trigger="immediate")
+    field.edge("shop-1", ["192.168.0.0/24"], store=f"file://{tmp_path}/edge")
+    field.holds("shop-1", "APP1/2.0")
+    question = {"app": "APP1", "from": "1.0", **HOME}
+    first = ask(server, **question)[1]
+    assert (first["source"], first["package"]) == ("edge", "APP1/2.0")
+    assert field.counts() == {("192.168.0.0/24", "APP1/1.0..2.0"): (0, 1)}
+    second = ask(server, **question)[1]  # past T1: made, placed, and answered
+    assert (second["source"], second["package"], second["kind"]) == ("edge", "APP1/1.0..2.0", "patch")
+    patch = (tmp_path / "edge/APP1_1.0_2.0.diff").read_bytes()
+    assert (second["size"], second["sha256"]) == (len(patch), hashlib.sha256(patch).hexdigest())
 
 
 def test_counts_are_what_was_asked_also_after_a_kill(field: Field, server: Program) -> None:

@@ -81,7 +81,7 @@ def test_a_query_and_its_result_are_sampled(tmp_path: Path, shop: Shop, servers:
     (b'{"query":"a","source":"moon"}', 400, "result.source: must be one of edge, nearby, origin, other"),
     (b'{"query":"a","source":"edge","package":"a b"}', 400, "result.package"),
     (b'{"query":"a","source":"edge","bytes":1}', 400, "result.bytes: is not a field"),
-    (b'{"query":"a","source":"edge"}' + b" " * 5000, 414, "over 4096 bytes")])
+    (b'{"query":"a","source":"edge"}' + b" " * 5000, 413, "over 4096 bytes")])
 def test_bad_results_are_refused(body: bytes, status: int, says: str, tmp_path: Path, shop: Shop, module_servers: Servers) -> None:
     server = shop.program(module_servers)
     got, problem = tell(server, body)

@@ -69,6 +69,15 @@ def test_sigterm_lets_an_invocation_end_and_then_stops(servers: Servers) -> None
         assert program.output().splitlines()[-1] == "wire: stop"
 
 
+@pytest.mark.parametrize("clock", ["1999-12-31T23:59:59Z", "2099-12-31T23:59:59Z"])
+def test_a_deadline_is_the_platforms_whatever_clock_is_followed(clock: str, servers: Servers, tmp_path: Path) -> None:
+    (tmp_path / "clock").write_text(clock)
+    with FakeRuntime({"events": [{"id": "1", "body": request("/echo"), "deadline_ms": 20_000}]}) as runtime:
+        start(servers, runtime, LC_CLOCK=str(tmp_path / "clock"))
+        (answer,) = runtime.wait_for(RESPONSE.format("1"))
+        assert json.loads(json.loads(answer.body)["body"])["seconds_left"] in (18, 19, 20)
+
+
 def test_what_must_be_flushed_is_flushed_before_each_next(servers: Servers) -> None:
     with FakeRuntime({"events": [{"id": "1", "body": "a"}, {"id": "2", "body": "b"}]}) as runtime:
         program = start(servers, runtime)

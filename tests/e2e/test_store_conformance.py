@@ -23,8 +23,9 @@ def driver(name: str) -> Path:
     return program
 
 
-def run_suite(name: str, store: str, credentials: dict[str, str]) -> None:
-    done = subprocess.run([driver(name)], env={**clean_environment(), **credentials, "PAKHUS_TEST_STORE": store},
+def run_suite(name: str, store: str, credentials: dict[str, str], beside: str = "") -> None:
+    stores = {"PAKHUS_TEST_STORE": store, "PAKHUS_TEST_BESIDE": beside or store}
+    done = subprocess.run([driver(name)], env={**clean_environment(), **credentials, **stores},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280)
     assert done.returncode == 0, done.stdout[-4000:]
     passed = re.search(r"\[  PASSED  \] (\d+) test\(s\)", done.stdout)
@@ -34,7 +35,8 @@ def run_suite(name: str, store: str, credentials: dict[str, str]) -> None:
 @pytest.mark.parametrize("suite", SUITES)
 @pytest.mark.parametrize("prefix", ["", "some/prefix+x"])
 def test_minio(suite: str, prefix: str, minio: Minio, bucket: str) -> None:
-    run_suite(suite, minio.store(bucket, quote(prefix)).replace("%2B", "+"), minio.credentials())
+    beside = minio.store(minio.bucket(f"beside-{bucket}"))
+    run_suite(suite, minio.store(bucket, quote(prefix)).replace("%2B", "+"), minio.credentials(), beside)
 
 
 def test_minio_leaves_no_uploads_behind(minio: Minio, bucket: str) -> None:
@@ -48,7 +50,8 @@ def test_minio_leaves_no_uploads_behind(minio: Minio, bucket: str) -> None:
 def test_localstack(suite: str, localstack: LocalStack) -> None:
     bucket = f"test-{uuid.uuid4().hex[:12]}"
     localstack.client("s3").create_bucket(Bucket=bucket)
-    run_suite(suite, f"s3://{bucket}?endpoint={localstack.url}&region={REGION}&path-style=1", CREDENTIALS)
+    store = f"s3://{bucket}{{}}?endpoint={localstack.url}&region={REGION}&path-style=1"
+    run_suite(suite, store.format(""), CREDENTIALS, store.format("/beside"))
 
 
 def run_pakhus_list(store: str, credentials: dict[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -92,6 +92,7 @@ def test_results(servers: Servers, file_store: str, run_pakhus: Run, env: dict[s
     assert ask(server, sign(run_pakhus, env, URL, "--modified", "2026-08-19T10:00:00Z"))[2] == "older"
     assert ask(server, uri, path="/token/result", method="POST", Pakhus_Outcome="perhaps")[0] == 400
     assert ask(server, uri + "x", path="/token/result", method="POST", Pakhus_Outcome="failed")[0] == 403
+    assert ask(server, "", path="/token/result", method="POST", body=body + " " * 65536)[0] == 413
 
 
 def test_without_a_report(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str]) -> None:
@@ -127,6 +128,18 @@ def test_what_outlives_an_instance(servers: Servers, minio: Minio, s3_store: str
     fourth = servers.pakhus(s3_store, env=env)
     assert [ask(fourth, url)[2] for url in urls] == ["succeeded"] * 3
     assert ask(fourth, urls[0], "edge-2")[2] == "due"
+
+
+def test_the_table_of_one_that_lives_stays_whatever_clock_is_followed(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str],
+                                                                     tmp_path: Path) -> None:
+    (tmp_path / "clock").write_text("2099-12-31T23:59:59Z")
+    one = servers.pakhus(file_store, "--flush", "sync", env=env)
+    other = servers.pakhus(file_store, "--flush", "sync", "--clock", str(tmp_path / "clock"), env=env)
+    for server, number in (one, 0), (other, 1):
+        url = sign(run_pakhus, env, f"https://cdn.example/{number}")
+        assert ask(server, url)[2] == "due"
+        report(server, url)
+    assert len(list((Path(file_store.removeprefix("file://")) / "tokens/edge-1").iterdir())) == 2
 
 
 def test_many_at_once(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str]) -> None:

@@ -88,6 +88,15 @@ def test_other_bytes_under_a_published_version_are_refused(place: Place, listene
     assert place.report() is None and place.package() == before
 
 
+def test_a_version_that_reads_as_a_patch_is_refused(place: Place, listener: Listener) -> None:
+    place.put(apks.made("v2"), "uploads/GAME/1..2.apk")
+    [failed] = listener.tell(uploads.s3(uploads.s3_record("uploads/GAME/1..2.apk")))["failed"]
+    assert "the version '1..2' has '..' in it" in failed["problem"]
+    report = json.loads(place.get("uploads/GAME/1..2.report.json") or b"")
+    assert report["problem"] == failed["problem"] and report["advice"] == "put the package under another version"
+    assert place.get("packages/GAME/1..2/base.apk") is None
+
+
 def test_notices_come_twice_late_and_at_once(place: Place, listener: Listener) -> None:
     place.put(apks.made("v1+v2"))
     with ThreadPoolExecutor(6) as pool:

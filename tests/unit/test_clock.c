@@ -1,5 +1,6 @@
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -253,6 +254,76 @@ static void times_of_day_and_zones_are_written_as_they_are_read(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_false(clock_parse_day_time(str_of(wrong[i]), &value));
 }
 
+static void write_file(const char *name, const char *text)
+{
+    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+}
+
+static int64_t moment_of(const char *text)
+{
+    int64_t moment;
+    assert_true(clock_parse_time(str_of(text), &moment));
+    return moment;
+}
+
+static void follows_a_file(void **state)
+{
+    (void)state;
+    static const char file[] = "/tmp/pakhus-test-clock.XXXXXX";
+    static char name[sizeof file];
+    struct error error;
+    clock_set_now(INT64_MIN);
+    memcpy(name, file, sizeof file);
+    assert_error(clock_follow("/no/such/file", &error), STATUS_INVALID, &error, "/no/such/file");
+    close(mkstemp(name));
+    assert_error(clock_follow(name, &error), STATUS_INVALID, &error, "holds no time");
+    write_file(name, "noon\n");
+    assert_error(clock_follow(name, &error), STATUS_INVALID, &error, "holds no time");
+    assert_in_range(clock_now(), clock_real() - CLOCK_MINUTE, clock_real() + CLOCK_MINUTE); /* a refused file changes nothing */
+
+    write_file(name, "2026-08-20T10:00:00Z\n");
+    assert_ok(clock_follow(name, &error), &error);
+    assert_int_equal(clock_now(), moment_of("2026-08-20T10:00:00Z"));
+    write_file(name, "2026-08-20T11:00:00+01:00");
+    assert_int_equal(clock_now(), moment_of("2026-08-20T10:00:00Z"));
+    write_file(name, "2026-08-27T09:00:00.250Z \r\n");
+    assert_int_equal(clock_now(), moment_of("2026-08-27T09:00:00.250Z"));
+
+    static const char *const nonsense[] = {"", "later", "2026-08-27T25:00:00Z", "2026-08-28T09:00:00Z and a half"};
+    for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+        write_file(name, nonsense[i]);
+        assert_int_equal(clock_now(), moment_of("2026-08-27T09:00:00.250Z"));
+    }
+    unlink(name);
+    assert_int_equal(clock_now(), moment_of("2026-08-27T09:00:00.250Z"));
+    clock_set_now(5); /* --now is stronger */
+    assert_int_equal(clock_now(), 5);
+    clock_set_now(INT64_MIN);
+}
+
+static void what_is_known_ages_with_the_file(void **state)
+{
+    (void)state;
+    static char name[] = "/tmp/pakhus-test-clock.XXXXXX";
+    struct error error;
+    close(mkstemp(name));
+    write_file(name, "2026-08-20T10:00:00Z");
+    assert_ok(clock_follow(name, &error), &error);
+    int64_t before = clock_aging();
+    assert_true(before <= clock_monotonic());
+    write_file(name, "2026-08-20T12:00:00Z");
+    int64_t later = clock_aging();
+    assert_in_range(later - before, 2 * CLOCK_HOUR, 2 * CLOCK_HOUR + CLOCK_MINUTE);
+    write_file(name, "2026-08-20T11:00:00Z"); /* back, and on to where it was */
+    assert_true(clock_aging() >= later);
+    write_file(name, "2026-08-20T12:00:00Z");
+    assert_in_range(clock_aging() - later, 0, CLOCK_MINUTE);
+    unlink(name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +341,8 @@ int main(void)
         cmocka_unit_test(refuses_what_no_calendar_has),
         cmocka_unit_test(stands_still_where_it_is_told),
         test_with_arena(times_of_day_and_zones_are_written_as_they_are_read),
+        cmocka_unit_test(follows_a_file),
+        cmocka_unit_test(what_is_known_ages_with_the_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,12 +119,39 @@ static void puts_two_digits_into_a_century(void **state)
     assert_int_equal(year_of("Sunday, 06-Nov-00 08:49:37 GMT"), 2000);
 }
 
+static void reads_the_times_of_access_logs(void **state)
+{
+    int64_t moment, wanted;
+    assert_true(http_date_parse(S("Sun, 06 Nov 1994 08:49:37 GMT"), &wanted));
+    assert_true(http_log_time_parse(S("06/Nov/1994:08:49:37 +0000"), &moment));
+    assert_int_equal(moment, wanted);
+    assert_true(http_log_time_parse(S("06/Nov/1994:16:49:37 +0800"), &moment));
+    assert_int_equal(moment, wanted);
+    assert_true(http_log_time_parse(S("05/Nov/1994:23:19:37 -0930"), &moment));
+    assert_int_equal(moment, wanted);
+    static const char *const wrong[] = {"",
+                                        "06/Nov/1994:08:49:37",
+                                        "06/Nov/1994:08:49:37 0000",
+                                        "06/Nov/1994:08:49:37 +2400",
+                                        "06/Nov/1994:08:49:37 +0060",
+                                        "06/Nov/1994:08:49:61 +0000",
+                                        "31/Feb/1994:08:49:37 +0000",
+                                        "06/NOV/1994:08:49:37 +0000",
+                                        "01/Jan/1970:00:00:00 +0001",
+                                        "6/Nov/1994:08:49:37 +0000",
+                                        "06/Nov/1994:08:49:37 +0000 "};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        assert_false(http_log_time_parse(unit_guarded(*state, str_of(wrong[i])), &moment));
+        arena_reset(*state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(reads_all_three_forms),           test_with_arena(writes_fixdate),
         test_with_arena(refuses_what_is_no_date),         test_with_arena(reads_no_further),
-        cmocka_unit_test(puts_two_digits_into_a_century),
+        cmocka_unit_test(puts_two_digits_into_a_century), test_with_arena(reads_the_times_of_access_logs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
 
 static int clear(void **state)
 {
-    static const char *const names[] = {"THREADS", "LISTEN", "LOG", "METRICS_SECRET", "RESPONSE_MODE"};
+    static const char *const names[] = {"THREADS", "LISTEN", "LOG", "METRICS_SECRET", "RESPONSE_MODE", "CLOCK"};
     char variable[64];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(variable, sizeof variable, "LC_%s", names[i]);
@@ -80,6 +80,7 @@ static void nonsense_is_refused(void **state)
     refuses("OWN_THREADS", "4x", "'4x'");
     refuses("LC_LOG", "Info", "debug, info, warn");
     refuses("LC_RESPONSE_MODE", "stream", "buffered nor streaming");
+    refuses("OWN_CLOCK", "/no/such/file", "the setting CLOCK: '/no/such/file'");
 }
 
 #define SETTINGS_TEST(function) cmocka_unit_test_setup_teardown(function, clear, unit_arena_free)

@@ -85,10 +85,11 @@ static void what_was_counted_is_summed(void **state)
     ask(demand, "a@10.0.0.0/8", "APP1/2.0", true, f->now, 3);
     ask(demand, "a@10.0.0.0/8", "APP1/1.0", false, f->now, 1);
     assert_true(demand_is_dirty(demand));
-    assert_int_equal(demand_unflushed(demand, S("a@10.0.0.0/8"), S("APP1/2.0")), 17);
+    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0")).counted, 17);
+    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0")).written, 0);
     flush(f, demand);
     assert_false(demand_is_dirty(demand));
-    assert_int_equal(demand_unflushed(demand, S("a@10.0.0.0/8"), S("APP1/2.0")), 0);
+    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0")).written, 17);
     assert_str(all(f), S("a@10.0.0.0/8 APP1/1.0 1/0;a@10.0.0.0/8 APP1/2.0 17/3;"));
     ask(demand, "a@10.0.0.0/8", "APP1/2.0", false, f->now + CLOCK_MINUTE, 1);
     flush(f, demand);
@@ -246,6 +247,7 @@ static void many_threads_share_writes(void **state)
 static void fold(struct fixture *f, int64_t horizon, int64_t now)
 {
     for (unsigned part = 0; part < LAN_PARTS; part++) assert_ok(demand_fold(f->store, io_of(f), part, horizon, now, &f->error), &f->error);
+    assert_ok(demand_drop(f->store, io_of(f), horizon, &f->error), &f->error);
 }
 
 static bool count_object(void *context, const struct store_object *object)
@@ -292,6 +294,45 @@ static void days_that_are_over_are_folded_and_sums_stay(void **state)
 }
 
 /* A run that was killed between putting the day and removing what it holds. */
+static enum status note_cell(void *context, const struct demand_cell *cell, struct error *error)
+{
+    struct buf *out = context;
+    (void)error;
+    buf_printf(out, STR_FMT " " STR_FMT " %s %llu/%llu;", STR_ARG(cell->lan), STR_ARG(cell->package),
+               clock_format_time(out->arena, cell->bucket).data, (unsigned long long)cell->misses, (unsigned long long)cell->hits);
+    return STATUS_OK;
+}
+
+static struct str cells_of_day(struct fixture *f, int64_t day)
+{
+    struct buf out = buf_in(f->arena, 1 << 20);
+    for (unsigned part = 0; part < LAN_PARTS; part++)
+        assert_ok(demand_each_cell(f->store, io_of(f), part, day, note_cell, &out, &f->error), &f->error);
+    return buf_str(&out);
+}
+
+static void a_day_is_told_cell_by_cell_folded_or_not(void **state)
+{
+    struct fixture *f = *state;
+    const int64_t day = f->now - f->now % CLOCK_DAY - CLOCK_DAY, ten = day + 10 * (int64_t)CLOCK_HOUR;
+    const struct str cells = S("a@10.0.0.0/8 APP1/1.0 2026-08-24T10:00:00Z 1/0;a@10.0.0.0/8 APP1/2.0 2026-08-24T10:00:00Z 5/3;"
+                               "a@10.0.0.0/8 APP1/2.0 2026-08-24T11:05:00Z 2/0;");
+    clock_set_now(ten + 70 * (int64_t)CLOCK_MINUTE);
+    for (int i = 0; i < 2; i++) {
+        struct demand *demand = demand_new(&(struct demand_options){0});
+        ask(demand, "a@10.0.0.0/8", "APP1/2.0", i == 0, ten + CLOCK_MINUTE, 3);
+        if (i == 0) ask(demand, "a@10.0.0.0/8", "APP1/1.0", false, ten, 1);
+        if (i == 1) ask(demand, "a@10.0.0.0/8", "APP1/2.0", false, ten, 2);
+        if (i == 1) ask(demand, "a@10.0.0.0/8", "APP1/2.0", false, ten + 66 * (int64_t)CLOCK_MINUTE, 2);
+        flush(f, demand);
+        demand_free(demand);
+    }
+    assert_str(cells_of_day(f, day), cells);
+    assert_str(cells_of_day(f, day - CLOCK_DAY), S(""));
+    fold(f, 0, f->now);
+    assert_str(cells_of_day(f, day), cells);
+}
+
 static void a_fold_that_was_cut_off_counts_nothing_twice(void **state)
 {
     struct fixture *f = *state;
@@ -323,6 +364,9 @@ static void keys_of_nobodys_stop_no_folding(void **state)
     assert_str(all(f), before);
     assert_true(objects(f, "demand/days/2026-08-24/") > 0);
     assert_int_equal(objects(f, "demand/live/2026-08-24/"), 0);
+    assert_int_equal(objects(f, "demand/live/1970-01-02/"), 0); /* long over */
+    fold(f, f->now + CLOCK_DAY, f->now);
+    assert_int_equal(objects(f, "demand/days/"), 1);
     demand_free(demand);
 }
 
@@ -374,6 +418,7 @@ int main(void)
         TEST(junk_takes_no_memory_and_what_is_asked_most_stays),
         TEST(many_threads_share_writes),
         TEST(days_that_are_over_are_folded_and_sums_stay),
+        TEST(a_day_is_told_cell_by_cell_folded_or_not),
         TEST(a_fold_that_was_cut_off_counts_nothing_twice),
         TEST(days_beyond_the_horizon_are_dropped),
         TEST(damaged_objects_stop_nobody),

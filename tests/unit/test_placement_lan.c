@@ -31,6 +31,10 @@ static void p1_ipv6_prefixes_work_the_same_way(void **state)
     assert_str(lan_of(*state, "2001:db8:8000::", "33"), S("2001:db8:8000::/33"));
     assert_str(lan_of(*state, "::1", "128"), S("::1/128"));
     assert_str(lan_of(*state, "::ffff:192.168.0.9", "120"), S("192.168.0.0/24"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "24"), S("192.168.0.0/24"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "255.255.255.0"), S("192.168.0.0/24"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "96"), S("0.0.0.0/0"));
+    assert_str(lan_of(*state, "::ffff:192.168.0.9", "128"), S("192.168.0.9/32"));
 }
 
 static void p1_masks_that_make_no_sense_are_refused(void **state)
@@ -46,7 +50,10 @@ static void p1_masks_that_make_no_sense_are_refused(void **state)
         {"192.168.0.1", "18446744073709551616", "must be a mask"},
         {"2001:db8::1", "255.255.255.0", "IPv6"},
         {"2001:db8::1", "129", "at most 128"},
-        {"::ffff:192.168.0.9", "24", "at most"},
+        {"::ffff:192.168.0.9", "33", "at most 32, or from 96 to 128, for this address"},
+        {"::ffff:192.168.0.9", "95", "at most 32, or from 96 to 128, for this address"},
+        {"::ffff:192.168.0.9", "129", "at most 32, or from 96 to 128, for this address"},
+        {"::ffff:192.168.0.9", "255.0.255.0", "holes"},
         {"192.168.0.256", "24", "'ip'"},
         {"192.168.0", "24", "'ip'"},
         {"", "24", "'ip'"},
@@ -93,6 +100,19 @@ static void the_part_of_a_lan_never_changes(void **state)
     assert_int_equal(lan_part(S("shop-7@192.168.0.0/24")), 10);
     for (int i = 0; i < 400; i++) seen |= 1u << lan_part(arena_printf(*state, "shop-%d@192.168.0.0/24", i));
     assert_int_equal(seen, (1u << LAN_PARTS) - 1);
+}
+
+static void addresses_of_the_internet_at_large_are_told(void **state)
+{
+    static const char *const public[] = {"8.8.8.8", "203.0.113.7", "172.32.0.1", "100.128.0.1", "2001:db8::1", "::ffff:8.8.8.8"};
+    static const char *const others[] = {"10.1.2.3",    "172.31.0.1", "192.168.0.1", "100.64.0.1", "127.0.0.1",
+                                         "169.254.1.1", "::1",        "fd00::1",     "fe80::1",    "::ffff:10.0.0.1"};
+    struct address address;
+    (void)state;
+    for (size_t i = 0; i < sizeof public / sizeof *public; i++)
+        assert_true(address_parse(str_of(public[i]), &address) && address_is_public(&address));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_true(address_parse(str_of(others[i]), &address) && !address_is_public(&address));
 }
 
 static void p3_names_are_read_and_written(void **state)
@@ -155,6 +175,7 @@ int main(void)
         test_with_arena(a_network_knows_its_addresses),
         test_with_arena(a_site_tells_equal_networks_apart),
         test_with_arena(the_part_of_a_lan_never_changes),
+        test_with_arena(addresses_of_the_internet_at_large_are_told),
         test_with_arena(p3_names_are_read_and_written),
         test_with_arena(names_that_would_get_one_file_get_two),
         test_with_arena(what_is_no_name_is_refused),

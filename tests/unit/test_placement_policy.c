@@ -110,6 +110,8 @@ static void what_is_small_has_a_t1_of_its_own(void **state)
     assert_int_equal(policy_places(&roomy.place, 1000, false, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE);
     rest = ",\"small\":{\"size\":999,\"t1\":7}";
     assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_NONE);
+    struct policy plain = policy_of(*state, "{}");
+    assert_int_equal(policy_places(&plain.place, 0, true, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE);
     struct policy policy = policy_of(*state, "{\"place\":{\"small\":{\"size\":999,\"t1\":7}}}");
     assert_non_null(strstr(arena_cstr(*state, policy_format(*state, &policy)), "\"small\":{\"size\":999,\"t1\":7},"));
 }
@@ -196,12 +198,22 @@ static void what_is_not_said_is_as_in_the_sample(void **state)
     assert_int_equal(policy_of(*state, "{\"place\":{\"t1\":10}}").place.t2, 2);
 }
 
+static void everything_is_placed_where_both_thresholds_are_zero(void **state)
+{
+    struct policy policy = policy_of(*state, "{\"place\":{\"t1\":0,\"t2\":0}}");
+    assert_true(policy.place.t1 == 0 && policy.place.t2 == 0);
+    policy = policy_of(*state, "{\"place\":{\"t1\":0}}");
+    assert_true(policy.place.t1 == 0 && policy.place.t2 == 0);
+}
+
 static void the_wrong_field_is_named(void **state)
 {
     static const char *const wrong[][2] = {
         {"{\"place\":{\"t1\":-1}}", "policy.place.t1"},
         {"{\"place\":{\"t1\":1.5}}", "policy.place.t1"},
         {"{\"place\":{\"t1\":10,\"t2\":10}}", "policy.place.t2"},
+        {"{\"place\":{\"t1\":0,\"t2\":5}}", "policy.place.t2: must be below t1"},
+        {"{\"place\":{\"t1\":18446744073709551615}}", "policy.place.t1: is too large a number: 9223372036854775807 is the most"},
         {"{\"place\":{\"m\":6,\"of\":5}}", "policy.place.m"},
         {"{\"place\":{\"of\":65}}", "policy.place.of"},
         {"{\"place\":{\"of\":0}}", "policy.place.of"},
@@ -211,6 +223,7 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"small\":{\"size\":9}}}", "policy.place.small.t1"},
         {"{\"place\":{\"t9\":1}}", "policy.place.t9"},
         {"{\"place\":{\"window\":{}}}", "policy.place.window"},
+        {"{\"place\":{\"window\":{\"lest\":\"1d\"}}}", "policy.place.window.lest: is not a field that is known here"},
         {"{\"place\":{\"window\":{\"last\":\"1h\",\"since\":\"00:00\"}}}", "policy.place.window"},
         {"{\"place\":{\"window\":{\"last\":\"7m\"}}}", "policy.place.window.last"},
         {"{\"place\":{\"window\":{\"last\":\"0s\"}}}", "policy.place.window.last"},
@@ -250,6 +263,7 @@ int main(void)
         test_with_arena(windows_before_a_package_was_there_say_nothing),
         test_with_arena(a_policy_is_written_as_it_is_read),
         test_with_arena(what_is_not_said_is_as_in_the_sample),
+        test_with_arena(everything_is_placed_where_both_thresholds_are_zero),
         test_with_arena(the_wrong_field_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,8 @@
 
 #define EDGE(id, rest) "{\"edge\":\"" id "\",\"address\":\"192.168.0.5\",\"store\":\"pull\"" rest "}"
 
+#define STORED(store) "{\"edge\":\"a\",\"address\":\"a\",\"store\":\"" store "\"}"
+
 struct fixture {
     struct arena *arena;
     struct store *store;
@@ -40,6 +42,12 @@ static enum status put(struct fixture *f, const char *json)
     return registry_put_edge(f->store, io_of(f), &edge, &f->error);
 }
 
+static enum status put_lan(struct fixture *f, const char *json)
+{
+    struct lan_entry entry;
+    return registry_put_lan(f->store, io_of(f), str_of(json), &entry, &f->error);
+}
+
 static void put_all(struct fixture *f, const char *const *jsons)
 {
     for (; *jsons; jsons++) assert_ok(put(f, *jsons), &f->error);
@@ -68,7 +76,7 @@ static void the_sample_is_read_and_written(void **state)
     struct fixture *f = *state;
     static const char sample[] =
         "{\"edge\":\"shop-1\",\"address\":\"192.168.0.5\",\"directory\":\"/data/share\",\"lans\":[\"192.168.0.0/24\",\"SHOP\"],"
-        "\"site\":\"\",\"location\":[31.2,121.5],\"region\":\"\",\"egress\":[\"203.0.113.0/24\"],\"quota\":64000000000,"
+        "\"site\":\"\",\"location\":[31.2304161,-121.473701],\"region\":\"\",\"egress\":[\"203.0.113.0/24\"],\"quota\":64000000000,"
         "\"store\":\"s3://share?region=x\",\"credentials\":\"SHOP1\",\"splices\":false}\n";
     struct edge edge;
     assert_ok(edge_parse(f->arena, str_of(sample), &edge, &f->error), &f->error);
@@ -87,11 +95,15 @@ static void the_wrong_field_is_named(void **state)
         {"{\"edge\":\"a\",\"address\":\"a/b\",\"store\":\"pull\"}", "edge.address"},
         {"{\"edge\":\"a\",\"address\":\"a\\nb\",\"store\":\"pull\"}", "edge.address"},
         {"{\"edge\":\"a\",\"address\":\"a\"}", "edge.store"},
-        {"{\"edge\":\"a\",\"address\":\"a\",\"store\":\"http://x\"}", "edge.store"},
+        {STORED("http://x"), "edge.store: must be s3://"},
+        {STORED(""), "edge.store: must be s3://"},
+        {STORED("push"), "edge.store: must be s3://"},
         {EDGE("a", ",\"directory\":\"/a/../b\""), "edge.directory"},
         {EDGE("a", ",\"directory\":\"/a b\""), "edge.directory"},
         {EDGE("a", ",\"lans\":[\"192.168.0.0/33\"]"), "edge.lans"},
         {EDGE("a", ",\"lans\":[7]"), "edge.lans"},
+        {EDGE("a", ",\"lans\":[\"10.0.0.0/8\",\"192.168.0.0\"]"), "edge.lans: number 1 is an address, which needs a prefix"},
+        {EDGE("a", ",\"lans\":[\"2001:db8::\"]"), "edge.lans: number 0 is an address, which needs a prefix"},
         {EDGE("a", ",\"egress\":[\"x\"]"), "edge.egress"},
         {EDGE("a", ",\"location\":[91,0]"), "edge.location"},
         {EDGE("a", ",\"location\":[1]"), "edge.location"},
@@ -105,6 +117,46 @@ static void the_wrong_field_is_named(void **state)
         struct edge edge;
         assert_error(edge_parse(f->arena, str_of(wrong[i][0]), &edge, &f->error), STATUS_INVALID, &f->error, wrong[i][1]);
     }
+}
+
+static void an_edge_is_reached_at_a_host(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const right[] = {"edge", "edge-1.shop_7.example", "192.168.0.5", "192.168.0.5:8080", "[2001:db8::1]", "[::1]:80"};
+    static const char *const wrong[] = {"2001:db8::1", "host:", "[::1", "...", "host:99999", "host:0", "a:b:c",
+                                        "a..b",        ".a",    "a.",   "-a",  "[::g]",      "[::1]a", "192.168.0.500",
+                                        "1.2.3",       ":80",   "[]",   "a@b", "a[b]",       ""};
+    struct edge edge;
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        struct str json = arena_printf(f->arena, "{\"edge\":\"a\",\"address\":\"%s\",\"store\":\"pull\"}", right[i]);
+        assert_ok(edge_parse(f->arena, json, &edge, &f->error), &f->error);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct str json = arena_printf(f->arena, "{\"edge\":\"a\",\"address\":\"%s\",\"store\":\"pull\"}", wrong[i]);
+        assert_error(edge_parse(f->arena, json, &edge, &f->error), STATUS_INVALID, &f->error, "edge.address: must be a host");
+    }
+}
+
+static void a_code_is_no_address(void **state)
+{
+    struct fixture *f = *state;
+    assert_error(put_lan(f, "{\"code\":\"192.168.0.0\"}"), STATUS_INVALID, &f->error, "lan.code: must not be an address");
+}
+
+static void its_store_could_be_opened(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const wrong[][2] = {
+        {STORED("s3://"), "edge.store: '' is not a bucket's name"},
+        {STORED("file://relative"), "edge.store: file:// takes no host"},
+        {STORED("s3://b?endpoint=nonsense"), "edge.store: endpoint"},
+        {STORED("s3://b?colour=red"), "edge.store: s3:// takes endpoint"},
+        {STORED("s3://b?credentials=A\",\"credentials\":\"B"), "edge.store: the parameter 'credentials' is given twice"},
+        {STORED("file:///a\",\"credentials\":\"B"), "edge.store: file:// takes no parameters"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_error(put(f, wrong[i][0]), STATUS_INVALID, &f->error, wrong[i][1]);
+    assert_ok(put(f, STORED("s3://b/p?region=x\",\"credentials\":\"B")), &f->error);
+    assert_ok(put(f, STORED("file:///a")), &f->error);
 }
 
 /* --- which edge */
@@ -162,6 +214,13 @@ static void an_edge_that_is_the_only_one_is_found_without_its_egress(void **stat
     put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]"), NULL});
     struct place place = find(f, HOME);
     assert_edge(&place, "shop-1", "203.0.113.0/24@192.168.0.0/24");
+    struct whereabouts where = HOME;
+    where.caller = S("10.9.8.7"); /* of a network between: it says nothing */
+    struct place behind = find(f, where);
+    assert_edge(&behind, "shop-1", "203.0.113.0/24@192.168.0.0/24");
+    where.caller = S("198.51.100.7"); /* another shop's */
+    struct place stranger = find(f, where);
+    assert_edge(&stranger, "none", "192.168.0.0/24");
 }
 
 static void p1_a_query_without_an_address_is_placed_by_who_calls(void **state)
@@ -231,6 +290,34 @@ static void a_lan_that_has_a_code_is_found_by_its_address_too(void **state)
     assert_false(find(f, stranger).registered);
 }
 
+static void p1_an_edge_that_lists_a_code_is_found_by_its_callers(void **state)
+{
+    struct fixture *f = *state;
+    struct whereabouts where = HOME;
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"network\":\"192.168.0.0/24\"}"), &f->error);
+    put_all(f, (const char *[]){EDGE("a", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"198.51.100.0/24\"]"),
+                                EDGE("b", ",\"lans\":[\"L1\"],\"egress\":[\"203.0.113.0/24\"]"), NULL});
+    where.caller = S("203.0.113.7");
+    struct place listed = find(f, where);
+    assert_edge(&listed, "b", "192.168.0.0/24");
+    struct place by_code = find(f, (struct whereabouts){.code = S("L1")}); /* one LAN, counted as one */
+    assert_edge(&by_code, "b", "192.168.0.0/24");
+    where.caller = S("198.51.100.7");
+    struct place other = find(f, where);
+    assert_edge(&other, "a", "198.51.100.0/24@192.168.0.0/24");
+}
+
+static void p1_a_caller_inside_a_registered_lan_is_placed_there(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"network\":\"10.1.0.0/16\"}"), &f->error);
+    put_all(f, (const char *[]){EDGE("a", ",\"lans\":[\"BARE\",\"L1\"]"), NULL});
+    struct place inside = find(f, (struct whereabouts){.caller = S("10.1.2.3")});
+    assert_edge(&inside, "a", "10.1.0.0/16");
+    struct place outside = find(f, (struct whereabouts){.caller = S("10.2.2.3")});
+    assert_edge(&outside, "none", "10.2.2.3/32");
+}
+
 static void two_edges_do_not_serve_one_lan(void **state)
 {
     struct fixture *f = *state;
@@ -246,6 +333,49 @@ static void two_edges_do_not_serve_one_lan(void **state)
     assert_ok(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), &f->error);
     assert_ok(put(f, EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
     assert_error(registry_remove_edge(f->store, io_of(f), S("shop-1"), &f->error), STATUS_NOT_FOUND, &f->error, "no edge");
+}
+
+#define L1            "{\"code\":\"L1\",\"network\":\"192.168.0.0/24\"}"
+#define OVERLAP_OF_L1 "overlap: 192.168.0.0/24 of the LAN L1 and 192.168.0.0/24"
+
+static void a_code_and_its_network_are_one_lan(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put_lan(f, L1), &f->error);
+    assert_ok(put(f, EDGE("a", ",\"lans\":[\"L1\"]")), &f->error);
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"]")), STATUS_INVALID, &f->error,
+                 "edge b and edge a overlap: 192.168.0.0/24 and 192.168.0.0/24 of the LAN L1");
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.128/25\"]")), STATUS_INVALID, &f->error, "of the LAN L1");
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"L1\"]")), STATUS_INVALID, &f->error, "both list the LAN @L1");
+    assert_ok(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"b\"")), &f->error);
+    assert_ok(put(f, EDGE("c", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]")), &f->error);
+    assert_ok(put_lan(f, "{\"code\":\"L2\",\"network\":\"192.168.0.0/24\"}"), &f->error); /* which nobody lists */
+    assert_error(put(f, EDGE("d", ",\"lans\":[\"L2\"]")), STATUS_INVALID, &f->error, "of the LAN L2 and 192.168.0.0/24 of the LAN L1");
+}
+
+static void a_lan_is_not_changed_into_what_another_edge_serves(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put(f, EDGE("a", ",\"lans\":[\"L1\"]")), &f->error);
+    assert_ok(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"]")), &f->error);
+    assert_error(put_lan(f, L1), STATUS_INVALID, &f->error, "edge a and edge b " OVERLAP_OF_L1);
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"network\":\"192.168.0.0/24\",\"site\":\"a\"}"), &f->error);
+    assert_error(put_lan(f, L1), STATUS_INVALID, &f->error, OVERLAP_OF_L1);
+    assert_ok(registry_remove_edge(f->store, io_of(f), S("b"), &f->error), &f->error);
+    assert_ok(put_lan(f, L1), &f->error);
+}
+
+static void one_egress_of_several_makes_one_shop(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put(f, EDGE("a", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"198.51.100.0/24\",\"203.0.113.0/24\"]")), &f->error);
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"]")), STATUS_INVALID, &f->error,
+                 "edge b and edge a overlap");
+    assert_error(put(f, EDGE("b", ",\"lans\":[\"192.168.0.0/25\"],\"egress\":[\"192.0.2.0/24\",\"203.0.113.128/25\"]")), STATUS_INVALID,
+                 &f->error, "192.168.0.0/25 and 192.168.0.0/24");
+    assert_ok(put(f, EDGE("b", ",\"lans\":[\"192.168.1.0/24\"],\"egress\":[\"203.0.113.0/24\"]")), &f->error);
+    assert_ok(put(f, EDGE("c", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.0/24\"],\"site\":\"c\"")), &f->error);
+    assert_ok(put(f, EDGE("d", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"192.0.2.0/24\"]")), &f->error);
 }
 
 static void one_bad_entry_stops_nobody(void **state)
@@ -300,6 +430,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_sample_is_read_and_written),
         TEST(the_wrong_field_is_named),
+        TEST(an_edge_is_reached_at_a_host),
+        TEST(a_code_is_no_address),
+        TEST(its_store_could_be_opened),
         TEST(p1_a_lan_is_found_by_address_and_mask),
         TEST(p1_sites_tell_equal_networks_apart),
         TEST(p1_egress_tells_equal_networks_apart),
@@ -307,7 +440,12 @@ int main(void)
         TEST(p1_a_query_without_an_address_is_placed_by_who_calls),
         TEST(p1_a_registered_code_stands_for_a_lan),
         TEST(a_lan_that_has_a_code_is_found_by_its_address_too),
+        TEST(p1_an_edge_that_lists_a_code_is_found_by_its_callers),
+        TEST(p1_a_caller_inside_a_registered_lan_is_placed_there),
         TEST(two_edges_do_not_serve_one_lan),
+        TEST(a_code_and_its_network_are_one_lan),
+        TEST(a_lan_is_not_changed_into_what_another_edge_serves),
+        TEST(one_egress_of_several_makes_one_shop),
         TEST(one_bad_entry_stops_nobody),
         TEST(what_has_not_changed_is_not_read_again),
         TEST(p6_the_nearest_edges_come_first),

@@ -1,4 +1,5 @@
-/* What every store must do, whichever it is: run on the one that PAKHUS_TEST_STORE names, else on a directory of its own. */
+/* What every store must do, whichever it is: run on the one that PAKHUS_TEST_STORE names, else on a directory of its own.
+ * PAKHUS_TEST_BESIDE may name another bucket of the same service. */
 #include <pthread.h>
 
 #include "lib/store/store.h"
@@ -8,7 +9,7 @@
 
 enum { TIMEOUT = 120 * CLOCK_SECOND, THREADS = 8 };
 
-static struct store *store;
+static struct store *store, *beside;
 static bool is_file;
 static char directory[] = "/tmp/store-conformance-XXXXXX";
 static struct str prefix; /* of this run's keys, without '/' */
@@ -38,16 +39,17 @@ static int set_up_group(void **state)
     snprintf(own, sizeof own, "file://%s", directory);
     prefix = arena_copy(arena, arena_printf(arena, "run-%ld-%lld", (long)getpid(), (long long)clock_real()));
     prefix = str_make(strdup(prefix.data), prefix.length);
-    if (store_open(url ? url : own, &store, &failure) == STATUS_OK) return 0;
+    const char *other = getenv("PAKHUS_TEST_BESIDE") ? getenv("PAKHUS_TEST_BESIDE") : url ? url : own;
+    bool opened = store_open(url ? url : own, &store, &failure) == STATUS_OK && store_open(other, &beside, &failure) == STATUS_OK;
+    if (opened) return 0;
     print_error("%s\n", failure.text);
     return -1;
 }
 
 static bool remove_one(void *context, const struct store_object *object)
 {
-    (void)context;
     struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
-    store_remove(store, own, object->key, &failure);
+    store_remove(context, own, object->key, &failure);
     arena_free(own.arena);
     return true;
 }
@@ -55,8 +57,10 @@ static bool remove_one(void *context, const struct store_object *object)
 static int tear_down_group(void **state)
 {
     (void)state;
-    store_list(store, io(), prefix, 0, remove_one, NULL, &failure);
+    store_list(store, io(), prefix, 0, remove_one, store, &failure);
+    store_list(beside, io(), prefix, 0, remove_one, beside, &failure);
     store_close(store);
+    store_close(beside);
     arena_free(arena);
     free((char *)(uintptr_t)prefix.data);
     scratch_remove(directory);
@@ -692,6 +696,43 @@ static void one_piece_is_a_copy(void **state)
     assert_range("copy/fresh", 0, 10, 0);
 }
 
+/* What is not copied passes through: as much of it as a part, and as little as words. */
+static void assert_copied_from_beside(const struct store_piece *pieces, size_t count, uint64_t most, struct store_object *object)
+{
+    const struct store_counts to = store_counts(store), from = store_counts(beside);
+    assert_ok(store_compose(store, io(), key("there"), pieces, count, NULL, object, &failure), &failure);
+    assert_true(store_counts(store).bytes_out - to.bytes_out <= most && store_counts(beside).bytes_in - from.bytes_in <= most);
+}
+
+static void what_is_in_another_store_of_the_service_is_copied(void **state)
+{
+    (void)state;
+    const uint64_t PART = 8 << 20, sizes[] = {1, PART - 1, PART, 2 * PART + 4321};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        struct source source = {.size = sizes[i]};
+        struct store_object from, object;
+        assert_ok(store_upload(beside, io(), key("here"), stream_from(&source), sizes[i], NULL, &from, &failure), &failure);
+        const struct store_piece all = {.store = beside, .key = key("here"), .if_match = from.etag};
+        assert_int_equal(store_copies_from(store, io(), beside), !is_file);
+        if (is_file) {
+            assert_error(store_compose(store, io(), key("there"), &all, 1, NULL, &object, &failure), STATUS_UNSUPPORTED, &failure,
+                         "copy from");
+            return;
+        }
+        assert_copied_from_beside(&all, 1, 10000, &object);
+        assert_str(object.etag, from.etag);
+        assert_int_equal(object.size, sizes[i]);
+        assert_range("there", 0, sizes[i], 0);
+        if (sizes[i] < 2 * PART) continue;
+        const struct store_piece pieces[] = {{.store = beside, .key = all.key, .length = 2 * PART}, piece_with(S("our own")), all};
+        assert_copied_from_beside(pieces, 3, 2 * PART, &object);
+        assert_range("there", 0, 2 * PART, 0);
+        assert_range("there", 2 * PART + 7, sizes[i], 0);
+    }
+    struct store_piece other = {.store = beside, .key = key("here"), .if_match = S("\"other\"")};
+    assert_error(store_compose(store, io(), key("never"), &other, 1, NULL, NULL, &failure), STATUS_CORRUPT, &failure, "");
+}
+
 static void pieces_that_are_not_there_are_refused(void **state)
 {
     (void)state;
@@ -931,6 +972,7 @@ int main(void)
         TEST(pieces_are_joined),
         TEST(large_objects_are_joined_in_the_store),
         TEST(one_piece_is_a_copy),
+        TEST(what_is_in_another_store_of_the_service_is_copied),
         TEST(pieces_that_are_not_there_are_refused),
         TEST(a_stream_may_be_left_unread),
         TEST(a_stream_outlives_its_call),

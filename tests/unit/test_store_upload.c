@@ -19,7 +19,11 @@ enum fault {
     COMPLETE_GARBLED,       /* 200 with something else, and no such upload from then on */
     COPY_ERROR_ONCE,        /* 200 with <Error>InternalError</Error> for part 1, then well */
     COPY_GARBLED,           /* 200 with something else */
-    COPY_CHANGED            /* 412: the object that is copied has another ETag by now */
+    COPY_CHANGED,           /* 412: the object that is copied has another ETag by now */
+    COPY_OTHER,             /* what was copied was made of two parts too, and has another ETag */
+    COPY_ENCRYPTED,         /* the same, and the bucket encrypts with a key of its owner */
+    CUT_OFF,                /* an upload that was cut off has its first two parts; it began after the object that is copied changed */
+    CUT_OFF_BEFORE          /* the same, but before that */
 };
 
 struct bucket {
@@ -61,6 +65,43 @@ static bool take_part(struct bucket *bucket, const struct scripted_request *requ
     return scripted_reply(fd, "200 OK", etag, S(""));
 }
 
+static bool copy_object(int fd)
+{
+    return scripted_reply(fd, "200 OK", "", S("<CopyObjectResult><ETag>&quot;small&quot;</ETag></CopyObjectResult>"));
+}
+
+static bool tell_of_source(const struct bucket *bucket, const struct scripted_request *request, int fd)
+{
+    char head[256];
+    bool small = scripted_is(request, "HEAD /bucket/pre/small");
+    const char *etag = bucket->fault == COPY_OTHER || bucket->fault == COPY_ENCRYPTED ? "from-2" : small ? "small" : "from";
+    snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nLast-Modified: %s\r\nETag: \"%s\"\r\n\r\n",
+             small ? 1000 : 25165824, "Sun, 22 Nov 2026 10:00:00 GMT", etag);
+    scripted_send(fd, str_of(head));
+    return true;
+}
+
+static bool list_uploads(const struct bucket *bucket, int fd)
+{
+    char body[512];
+    const char *began = bucket->fault == CUT_OFF ? "2026-11-22T10:00:03.000Z" : "2026-11-22T10:00:02.000Z";
+    if (bucket->fault != CUT_OFF && bucket->fault != CUT_OFF_BEFORE) return scripted_error(fd, "501 Not Implemented", "NotImplemented");
+    int length =
+        snprintf(body, sizeof body,
+                 "<ListMultipartUploadsResult><Upload><Key>pre/key</Key><UploadId>up&amp;load/1</UploadId><Initiated>%s</Initiated>"
+                 "</Upload></ListMultipartUploadsResult>",
+                 began);
+    return scripted_reply(fd, "200 OK", "", str_make(body, (size_t)length));
+}
+
+/* Part 2 is shorter than a part is. */
+static bool list_parts(int fd)
+{
+    return scripted_reply(fd, "200 OK", "",
+                          S("<ListPartsResult><Part><PartNumber>1</PartNumber><ETag>&quot;before&quot;</ETag><Size>8388608</Size></Part>"
+                            "<Part><PartNumber>2</PartNumber><ETag>&quot;short&quot;</ETag><Size>8388607</Size></Part></ListPartsResult>"));
+}
+
 static bool copy_part(struct bucket *bucket, int fd)
 {
     if (++bucket->copies == 1 && bucket->fault == COPY_ERROR_ONCE) return scripted_error(fd, "200 OK", "InternalError");
@@ -86,7 +127,7 @@ static bool complete(struct bucket *bucket, int fd)
     if (bucket->fault == COMPLETE_ERROR) return in_body_error(fd, "InvalidPart");
     if (bucket->fault == COMPLETE_PRECONDITION) return in_body_error(fd, "PreconditionFailed");
     return scripted_reply(
-        fd, "200 OK", "",
+        fd, "200 OK", bucket->fault == COPY_ENCRYPTED ? "x-amz-server-side-encryption: aws:kms\r\n" : "",
         S("\n\n<?xml version=\"1.0\"?><CompleteMultipartUploadResult><ETag>&quot;whole-2&quot;</ETag></CompleteMultipartUploadResult>"));
 }
 
@@ -95,11 +136,12 @@ static bool answer(struct scripted_server *server, int number, const struct scri
     (void)number;
     struct bucket *bucket = server->context;
     if (scripted_is(request, "POST /bucket/pre/key?uploads=")) return initiate(bucket, request, fd);
+    if (scripted_is(request, "PUT /bucket/pre/key HTTP") && scripted_header(request, "x-amz-copy-source").data) return copy_object(fd);
     if (scripted_header(request, "x-amz-copy-source").data) return copy_part(bucket, fd);
-    if (scripted_is(request, "HEAD /bucket/pre/fr%2Bom")) {
-        scripted_send(fd, S("HTTP/1.1 200 OK\r\nContent-Length: 25165824\r\nETag: \"from\"\r\n\r\n"));
-        return true;
-    }
+    if (scripted_is(request, "HEAD /bucket/pre/fr%2Bom") || scripted_is(request, "HEAD /bucket/pre/small"))
+        return tell_of_source(bucket, request, fd);
+    if (scripted_is(request, "GET /bucket?prefix=")) return list_uploads(bucket, fd);
+    if (scripted_is(request, "GET /bucket/pre/key?uploadId=")) return list_parts(fd);
     if (scripted_is(request, "PUT")) return take_part(bucket, request, fd);
     if (scripted_is(request, "POST")) return complete(bucket, fd);
     if (scripted_is(request, "DELETE")) {
@@ -322,6 +364,67 @@ static void copies_that_fail_leave_no_parts(void **state)
     }
 }
 
+static enum status copy_whole(struct fixture *f, const char *from, bool resume)
+{
+    const struct store_piece piece = {.key = str_of(from)};
+    const struct store_put put = {.content_type = "application/x-test", .resume = resume};
+    return store_compose(f->store, io(f), S("key"), &piece, 1, &put, &f->object, &f->error);
+}
+
+static void a_small_object_is_copied_in_one_request(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NONE);
+    assert_ok(copy_whole(f, "small", true), &f->error);
+    assert_str(f->object.etag, S("\"small\""));
+    assert_int_equal(f->object.size, 1000);
+    const struct scripted_request *request = find(f, "PUT /bucket/pre/key HTTP");
+    assert_str(scripted_header(request, "x-amz-copy-source"), S("/bucket/pre/small"));
+    assert_str(scripted_header(request, "x-amz-copy-source-if-match"), S("\"small\""));
+    assert_str(scripted_header(request, "x-amz-metadata-directive"), S("REPLACE"));
+    assert_str(scripted_header(request, "content-type"), S("application/x-test"));
+    assert_int_equal(f->server->count, 2);
+}
+
+static void a_copy_with_another_etag_is_none(void **state)
+{
+    struct fixture *f = *state;
+    start(f, COPY_OTHER);
+    assert_error(copy_whole(f, "fr+om", false), STATUS_CORRUPT, &f->error, "whole-2");
+    assert_ok(copy_whole(f, "small", false), &f->error); /* of one part and of two: nothing can be said */
+    start_anew(state);
+    start(*state, COPY_ENCRYPTED);
+    assert_ok(copy_whole(*state, "fr+om", false), &f->error);
+}
+
+/* Of what is copied nothing is known but when it changed: what was copied before that is copied again, and so is what is short. */
+static void copies_that_were_cut_off_go_on(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, CUT_OFF);
+    assert_ok(copy_whole(f, "fr+om", true), &f->error);
+    assert_int_equal(bucket->copies, 2);
+    assert_int_equal(bucket->initiated, 0);
+    const struct scripted_request *end = find(f, "POST /bucket/pre/key?uploadId=up%26load%2F1 HTTP");
+    assert_true(str_find_str(end->body, S("<PartNumber>1</PartNumber><ETag>\"before\"</ETag>")) < end->body.length);
+    assert_true(str_find_str(end->body, S("<PartNumber>2</PartNumber><ETag>\"copied\"</ETag>")) < end->body.length);
+    start_anew(state);
+    f = *state;
+    bucket = start(f, CUT_OFF_BEFORE);
+    assert_ok(copy_whole(f, "fr+om", true), &f->error);
+    assert_int_equal(bucket->copies, 3);
+}
+
+static void copies_end_with_their_time(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, NONE);
+    const struct store_piece piece = {.key = S("fr+om")};
+    const struct store_put put = {.end = deadline_in(0)};
+    assert_error(store_compose(f->store, io(f), S("key"), &piece, 1, &put, NULL, &f->error), STATUS_TIMEOUT, &f->error, "");
+    assert_int_equal(bucket->copies, 0);
+}
+
 static void what_does_not_fit_is_refused_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -347,6 +450,10 @@ int main(void)
         TEST(parts_are_copied_by_the_store),
         TEST(a_copy_that_failed_within_200_is_asked_for_again),
         TEST(copies_that_fail_leave_no_parts),
+        TEST(a_small_object_is_copied_in_one_request),
+        TEST(a_copy_with_another_etag_is_none),
+        TEST(copies_that_were_cut_off_go_on),
+        TEST(copies_end_with_their_time),
         TEST(what_does_not_fit_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

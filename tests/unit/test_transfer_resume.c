@@ -54,6 +54,23 @@ static void saving_where_one_cannot_is_an_error(void **state)
     assert_error(resume_save(*state, "/nonexistent/state", &resume, &error), STATUS_NOT_FOUND, &error, "/nonexistent/state.new");
 }
 
+static void a_link_is_not_written_through(void **state)
+{
+    const char *path = state_path(*state, S("")), *other = state_path(*state, S("mine"));
+    const char *fresh = arena_printf(*state, "%s.new", path).data;
+    struct resume saved = {.size = 7, .sha256 = S("ab")}, loaded;
+    struct error error;
+    char text[8];
+    assert_int_equal(symlink(other, fresh), 0);
+    assert_ok(resume_save(*state, path, &saved, &error), &error);
+    assert_true(resume_load(*state, path, &loaded));
+    FILE *file = fopen(other, "r");
+    assert_int_equal(fread(text, 1, sizeof text, file), 4);
+    fclose(file);
+    unlink(path);
+    unlink(other);
+}
+
 static void signatures_are_no_part_of_the_name(void **state)
 {
     (void)state;
@@ -67,6 +84,7 @@ int main(void)
         test_with_arena(what_is_saved_is_loaded),
         test_with_arena(nonsense_is_no_state),
         test_with_arena(saving_where_one_cannot_is_an_error),
+        test_with_arena(a_link_is_not_written_through),
         test_with_arena(signatures_are_no_part_of_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

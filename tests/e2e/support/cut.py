@@ -10,12 +10,14 @@ class Cut(Relay):
         super().__init__(upstream)
         self._limit = limit
         self.on = False
+        self.count = 0  # of those that were broken off
 
     def transfer(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
         count = 0
         while data := source.recv(65536):
             count += len(data)
             if answers and self.on and count > self._limit:
+                self.count += 1
                 break
             target.sendall(data)
         for one in (source, target):

@@ -24,7 +24,7 @@ from support.servers import REGION, Minio
 HOST = "localhost"  # any name below it leads to loopback
 _MATCHING = ("if-match", "if-none-match", "x-amz-copy-source-if-match")
 _PASSED = {"content-type", "content-md5", "range", "if-modified-since", "x-amz-meta-upload", "x-amz-copy-source", "x-amz-copy-source-range",
-           *_MATCHING}
+           "x-amz-metadata-directive", *_MATCHING}
 _TOLD = {"etag", "content-type", "content-length", "content-range", "last-modified", "date", "x-amz-meta-upload"}
 _DIGEST = re.compile(rb"[0-9a-fA-F]{32}(-\d+)?(?=(\"|&quot;|&#34;)?</ETag>)")
 _CONDITIONAL = ("PUT", "POST")

@@ -25,7 +25,7 @@ def put(store: Shop, key: str, body: str, minio: Minio | None = None) -> None:
     path.write_text(body)
 
 
-def register(store: Shop, folder: Path, **fields: Any) -> dict[str, Any]:
+def register(store: Shop, folder: Path, /, **fields: Any) -> dict[str, Any]:
     """EDGE with fields of one's own; None takes a field out."""
     edge = {name: value for name, value in {**EDGE, **fields}.items() if value is not None}
     path = folder / "edge.json"

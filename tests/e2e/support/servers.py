@@ -139,6 +139,7 @@ class Seen:
     status: int
     bytes_sent: int  # of the answer's body
     seconds: float
+    copied: str  # what the store was asked to copy
 
 
 @dataclass
@@ -191,7 +192,7 @@ http {{
     client_body_temp_path temp/body; proxy_temp_path temp/proxy; fastcgi_temp_path temp/fastcgi;
     uwsgi_temp_path temp/uwsgi; scgi_temp_path temp/scgi;
     log_format seen escape=json '{{"method":"$request_method","uri":"$request_uri","range":"$http_range",'
-                                '"status":$status,"bytes_sent":$body_bytes_sent,"seconds":$request_time}}';
+                                '"status":$status,"bytes_sent":$body_bytes_sent,"seconds":$request_time,"copied":"$http_x_amz_copy_source"}}';
     access_log access.log seen;
     {http}
 }}

@@ -1,0 +1,274 @@
+/* P7: what a miss sets going. */
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "functions/common/maker.h"
+#include "functions/query/query.h"
+
+enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, TRIGGER_TIME = 3 * CLOCK_SECOND, GRACE = 10 * CLOCK_MINUTE };
+/* Sums are read anew when so many times what reading them took has passed. */
+enum { SUMS_LIFE = 2 * CLOCK_SECOND, SUMS_PAUSE = 20, SUMS_PAUSE_MOST = CLOCK_MINUTE, SUMS_BYTES = 64 << 20 };
+/* Bytes that are copied while a query waits; and of a patch that is made then, as it is estimated: half its base, which is some three
+ * seconds for 8 MB. */
+static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 4 << 20;
+
+/* --- pauses: no device waits for what has just gone wrong */
+
+enum { PAUSE_SLOTS = 64, STORE_PAUSE = 10 * CLOCK_SECOND, EDGE_PAUSE = CLOCK_MINUTE };
+struct pauses { /* until when, of the monotonic clock */
+    _Atomic int64_t store;
+    _Atomic int64_t edges[PAUSE_SLOTS]; /* by a hash: who shares a slot gets its packages in the background */
+};
+
+static bool is_paused(_Atomic int64_t *pause)
+{
+    return clock_monotonic() < atomic_load(pause);
+}
+
+static _Atomic int64_t *pause_of(struct query *query, const struct edge *edge)
+{
+    return &query->pauses->edges[hash32(HASH32, edge->id) % PAUSE_SLOTS];
+}
+
+/* --- sums, by "part generation", which is the policy's */
+
+struct kept_sums {
+    struct demand_sums sums;
+    int64_t good_until; /* by clock_aging */
+};
+
+/* Only what the LAN of an edge asks for can set anything going. */
+static bool is_served(void *registry, struct str lan)
+{
+    return registry_edge_of(registry, lan) != NULL;
+}
+
+/* The sums are the cache's; what else is needed for them is not. */
+static enum status read_sums(struct query *query, struct io io, unsigned part, struct arena *arena, struct demand_sums *sums,
+                             struct error *error)
+{
+    const struct registry *registry;
+    const struct policy *policy;
+    struct span spans[POLICY_SPANS_MAXIMUM];
+    unsigned places;
+    TRY(placement_app_registry(query->placement, io, &registry, error));
+    TRY(placement_app_policy(query->placement, io, &policy, error));
+    const struct demand_question question = {part, spans, policy_spans(policy, clock_now(), spans, &places)};
+    io.arena = arena;
+    return demand_sums_read(query->placement->app->store, io, &question, query->demand, is_served, (void *)(uintptr_t)registry, sums,
+                            error);
+}
+
+static enum status load_sums(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    const struct kept_sums *known = previous;
+    uint64_t part = 0;
+    int64_t began = clock_aging();
+    if (known && began < known->good_until) return STATUS_NOT_MODIFIED;
+    struct kept_sums *kept = arena_new_of(io.arena, struct kept_sums);
+    struct io own = {.arena = arena_new(), .deadline = io.deadline};
+    str_to_u64(str_cut(&key, ' '), &part);
+    enum status status = read_sums(context, own, (unsigned)part, io.arena, &kept->sums, error);
+    arena_free(own.arena);
+    int64_t now = clock_aging(), pause = SUMS_PAUSE * (now - began);
+    kept->good_until = now + (pause < SUMS_PAUSE_MOST ? pause : SUMS_PAUSE_MOST);
+    *value = kept;
+    return status;
+}
+
+static enum status sums_of(void *context, struct io io, unsigned part, const struct demand_sums **sums, struct error *error)
+{
+    struct query *query = context;
+    const struct policy *policy;
+    const void *value;
+    TRY(placement_app_policy(query->placement, io, &policy, error));
+    struct str key = arena_printf(io.arena, "%u %llu", part, (unsigned long long)policy->generation);
+    TRY(cache_get(query->sums, io, key, &value, error));
+    *sums = &((const struct kept_sums *)value)->sums;
+    return STATUS_OK;
+}
+
+/* --- looks, by "edge lan package" */
+
+/* What the last look at what passes came to. */
+struct looked {
+    struct triggered triggered;
+};
+
+struct trigger_key {
+    struct str edge, lan, package;
+};
+
+static struct trigger_key split_key(struct arena *arena, struct str key)
+{
+    struct str rest = arena_copy(arena, key);
+    struct trigger_key split = {.edge = str_cut(&rest, ' ')};
+    split.lan = str_cut(&rest, ' ');
+    split.package = rest;
+    return split;
+}
+
+/* "immediate": copied while the device waits, where that takes no longer than its patience. */
+static void copy_now(struct query *query, struct io io, const struct edge *edge, const struct package_name *name)
+{
+    struct app *app = query->placement->app;
+    const struct package_maker maker = maker_of(app);
+    const struct reconciliation how = {.origin = app->store, .maker = &maker, .now = clock_now(), .grace = GRACE};
+    struct str package = package_name_format(io.arena, name);
+    struct error error;
+    if (reconcile_package(&how, io, edge, package, &error) == STATUS_OK) return;
+    atomic_store(pause_of(query, edge), clock_monotonic() + EDGE_PAUSE);
+    log_warn((struct log){0}, "edge=" STR_FMT " package=" STR_FMT " nothing is copied there for %d s while devices wait: %s",
+             STR_ARG(edge->id), STR_ARG(package), EDGE_PAUSE / CLOCK_SECOND, error.text);
+}
+
+static bool is_copied_now(struct query *query, struct io io, const struct policy *policy, const struct edge *edge,
+                          const struct package_name *name, const struct triggered *triggered)
+{
+    const struct patch *patch;
+    struct error ignored;
+    if (policy->trigger != TRIGGER_IMMEDIATE || edge->store.length == 0 || !triggered->wanted) return false;
+    if (is_paused(pause_of(query, edge))) return false;
+    bool made =
+        name->from.length == 0 || app_patch(query->placement->app, io, name->app, name->from, name->version, &patch, &ignored) == STATUS_OK;
+    return triggered->size <= (made ? IMMEDIATE_MOST : IMMEDIATE_PATCH_MOST);
+}
+
+/* The query that asks is a miss too, and is not counted yet. */
+static enum status ask_policy(struct query *query, struct io io, const struct policy *policy, const struct registry *registry,
+                              const struct edge *edge, const struct trigger_key *key, struct triggered *triggered, struct error *error)
+{
+    struct placement_app *placement = query->placement;
+    const struct demand_sums *sums;
+    const struct evaluation how = {.store = placement->app->store,
+                                   .registry = registry,
+                                   .policy = policy,
+                                   .facts = placement_app_facts,
+                                   .context = placement,
+                                   .now = clock_now(),
+                                   .part = -1};
+    struct triggering trigger = {.edge = edge,
+                                 .lan = key->lan,
+                                 .package = key->package,
+                                 .mark_first = policy->trigger == TRIGGER_PENDING,
+                                 .sums = sums_of,
+                                 .context = query};
+    TRY(sums_of(query, io, lan_part(key->lan), &sums, error));
+    trigger.missing = demand_sums_missing(sums, query->demand, key->lan, key->package) + 1;
+    return placement_trigger(&how, io, &trigger, triggered, error);
+}
+
+static enum status look(struct query *query, struct io io, const struct trigger_key *key, struct triggered *triggered, struct error *error)
+{
+    struct placement_app *placement = query->placement;
+    const struct registry *registry;
+    const struct policy *policy;
+    struct package_name name;
+    struct io brief = {.arena = io.arena, .deadline = deadline_within(io.deadline, TRIGGER_TIME)};
+    *triggered = (struct triggered){.decision = DECISION_NONE};
+    TRY(package_name_parse(key->package, &name, error));
+    TRY(placement_app_registry(placement, brief, &registry, error));
+    TRY(placement_app_policy(placement, brief, &policy, error));
+    const struct edge *edge = registry_edge(registry, key->edge);
+    if (!edge) return STATUS_OK;
+    TRY(ask_policy(query, brief, policy, registry, edge, key, triggered, error));
+    edge_package(edge, &name);
+    if (is_copied_now(query, io, policy, edge, &name, triggered)) copy_now(query, io, edge, &name);
+    placement_app_changed(placement, edge->id);
+    return STATUS_OK;
+}
+
+static enum status load_look(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct looked *looked = arena_new_of(io.arena, struct looked);
+    struct io own = {.arena = arena_new(), .deadline = io.deadline};
+    struct trigger_key split = split_key(own.arena, key);
+    (void)previous;
+    enum status status = look(context, own, &split, &looked->triggered, error);
+    arena_free(own.arena);
+    *value = looked;
+    return status;
+}
+
+/* --- a miss */
+
+struct miss {
+    struct query *query;
+    const struct place *place;
+    const struct package_name *name;
+    uint64_t size;
+};
+
+/* Most pass nothing, and the store is asked nothing for their sake. */
+static enum status passes(const struct miss *miss, struct io io, const struct policy *policy, bool *passing, struct error *error)
+{
+    const struct edge *edge = miss->place->edge;
+    const struct demand_sums *sums;
+    struct str lan = miss->place->lan;
+    struct package_name there = *miss->name;
+    uint64_t misses[POLICY_WINDOWS_MAXIMUM + 1] = {0};
+    struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
+    unsigned count = policy_place_spans(policy, clock_now(), spans);
+    TRY(sums_of(miss->query, io, lan_part(lan), &sums, error));
+    edge_package(edge, &there);
+    if (count <= sums->span_count)
+        demand_sums_misses(sums, io.arena, lan, package_name_format(io.arena, &there), edge->splices, misses, count);
+    cells_add(&misses[0], demand_sums_missing(sums, miss->query->demand, lan, package_name_format(io.arena, miss->name)) + 1);
+    *passing = policy_places(&policy->place, miss->size, true, misses) != RULE_NONE;
+    return STATUS_OK;
+}
+
+/* What was only marked, or just did not pass, is looked at again with the next miss; but not where it passes as long as there is room. */
+static enum status look_again(const struct miss *miss, struct io io, const struct policy *policy, bool *placed, struct error *error)
+{
+    const struct edge *edge = miss->place->edge;
+    struct package_name there = *miss->name;
+    const struct held *held;
+    const void *value;
+    struct str package = package_name_format(io.arena, miss->name);
+    struct str key = arena_join(io.arena, edge->id, S(" "), miss->place->lan, S(" "), package);
+    TRY(cache_get(miss->query->triggers, io, key, &value, error));
+    const struct triggered *triggered = &((const struct looked *)value)->triggered;
+    bool marked = triggered->decision == DECISION_PLACE && !triggered->wanted;
+    if (marked || (triggered->decision == DECISION_NONE && !policy->place.has_room_t1)) cache_drop(miss->query->triggers, key);
+    if (!triggered->wanted) return STATUS_OK;
+    TRY(placement_app_held(miss->query->placement, io, edge->id, &held, error));
+    edge_package(edge, &there);
+    *placed = held_find(held, package_name_format(io.arena, &there)) != NULL;
+    return STATUS_OK;
+}
+
+static enum status set_going(const struct miss *miss, struct io io, bool *placed, struct error *error)
+{
+    const struct policy *policy;
+    bool passing;
+    TRY(placement_app_policy(miss->query->placement, io, &policy, error));
+    TRY(passes(miss, io, policy, &passing, error));
+    return passing ? look_again(miss, io, policy, placed, error) : STATUS_OK;
+}
+
+enum status query_trigger(struct query *query, struct io io, const struct place *place, const struct package_name *name, uint64_t size,
+                          bool *placed, struct error *error)
+{
+    const struct miss miss = {query, place, name, size};
+    *placed = false;
+    if (!place->edge || is_paused(&query->pauses->store)) return STATUS_OK;
+    enum status status = set_going(&miss, io, placed, error);
+    if (status == STATUS_OK || status == STATUS_WOULD_BLOCK) return status;
+    *placed = false;
+    atomic_store(&query->pauses->store, clock_monotonic() + STORE_PAUSE);
+    log_warn((struct log){0}, "edge=" STR_FMT " misses set nothing going for %d s: %s", STR_ARG(place->edge->id),
+             STORE_PAUSE / CLOCK_SECOND, error->text);
+    return STATUS_OK;
+}
+
+void query_open_triggers(struct query *query)
+{
+    struct app *app = query->placement->app;
+    query->pauses = arena_new_of(app->arena, struct pauses);
+    query->triggers =
+        cache_new(&(struct cache_options){.life = TRIGGER_LIFE, .bytes = TRIGGERS_BYTES, .load = load_look, .context = query});
+    query->sums = cache_new(&(struct cache_options){
+        .life = app->directory ? 0 : SUMS_LIFE, .stale = CLOCK_HOUR, .bytes = SUMS_BYTES, .load = load_sums, .context = query});
+}
