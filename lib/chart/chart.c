@@ -6,7 +6,7 @@
 
 /* Pixels of the whole, and of the plot within it. */
 enum { WIDTH = 960, HEIGHT = 480, LEFT = 76, RIGHT = 24, TOP = 112, BOTTOM = 58 };
-enum { SVG_LIMIT = 8 << 20, LEGEND_ROW = 20, CHARACTER = 7 };
+enum { SVG_LIMIT = 8 << 20, LEGEND_ROW = 20, CHARACTER = 7, NAME_ROW = 13, NAME_MOST = 280 };
 
 /* Told apart also by those who do not see red and green (Okabe and Ito). */
 static const char *const colours[CHART_SERIES_MAXIMUM] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
@@ -112,9 +112,46 @@ static void add_points(const struct frame *frame, const struct chart_series *ser
         buf_printf(frame->out, "%s%.1f,%.1f", i ? " " : "", place_x(frame, series->x[i]), place_y(frame, series->y[i]));
 }
 
+struct spot {
+    double x, y;
+};
+
+/* The height at or below the dot's where no name of an earlier dot nearby stands. */
+static double free_row(const struct spot *names, size_t count, struct spot dot)
+{
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (size_t i = 0; i < count; i++) {
+            if (fabs(names[i].x - dot.x) > NAME_MOST || fabs(names[i].y - dot.y) >= NAME_ROW) continue;
+            dot.y = names[i].y + NAME_ROW;
+            moved = true;
+        }
+    }
+    return dot.y;
+}
+
+/* Names to the left of dots in the right half, so that they stay in the picture; a line leads to one that had to give way. */
+static void add_dots(const struct frame *frame, const struct chart_series *series, const char *colour)
+{
+    struct spot *names = arena_array(frame->out->arena, series->count, sizeof *names);
+    for (size_t i = 0; i < series->count; i++) {
+        struct spot dot = {place_x(frame, series->x[i]), place_y(frame, series->y[i])};
+        bool right = dot.x > (LEFT + WIDTH - RIGHT) / 2.0;
+        double beside = right ? dot.x - 8 : dot.x + 8;
+        names[i] = (struct spot){dot.x, free_row(names, i, dot)};
+        if (names[i].y > dot.y) add_line(frame->out, dot.x, dot.y, beside, names[i].y, "axis");
+        buf_printf(frame->out, "<circle fill=\"%s\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>\n", colour, dot.x, dot.y);
+        add_text(frame->out, beside, names[i].y + 4, right ? "text-anchor=\"end\" class=\"note\"" : "class=\"note\"", series->labels[i]);
+    }
+}
+
 static void add_series(const struct frame *frame, const struct chart_series *series, const char *colour)
 {
     if (series->count == 0) return;
+    if (series->labels) {
+        add_dots(frame, series, colour);
+        return;
+    }
     if (series->area) {
         buf_printf(frame->out, "<polygon fill=\"%s\" fill-opacity=\"0.15\" points=\"%.1f,%.1f ", colour, place_x(frame, series->x[0]),
                    place_y(frame, 0));

@@ -10,7 +10,8 @@ struct chart_series {
     struct str name; /* in the legend */
     const double *x, *y;
     size_t count;
-    bool area; /* filled down to the axis */
+    bool area;                /* filled down to the axis */
+    const struct str *labels; /* NULL: a line; else a dot at each point, and what it is called */
 };
 struct chart_tick {
     double at;

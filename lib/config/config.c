@@ -46,14 +46,29 @@ static enum status refuse_json(struct arena *arena, struct str text, const char 
     return error_set(error, STATUS_INVALID, "%s: not JSON, line %d: %s", what, where->line, where->text);
 }
 
-enum status config_open(struct arena *arena, struct str text, const char *what, struct config *config, struct error *error)
+static enum status open_any(struct arena *arena, struct str text, const char *what, struct config *config, struct error *error)
 {
     json_error_t where;
     json_t *json = json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES, &where);
     if (!json) return refuse_json(arena, text, what, &where, error);
     arena_defer(arena, free_json, json);
-    ENSURE(json_is_object(json), error, STATUS_INVALID, "%s: must be a JSON object", what);
     *config = (struct config){.arena = arena, .object = json, .path = str_of(what)};
+    return STATUS_OK;
+}
+
+enum status config_open(struct arena *arena, struct str text, const char *what, struct config *config, struct error *error)
+{
+    TRY(open_any(arena, text, what, config, error));
+    ENSURE(json_is_object(config->object), error, STATUS_INVALID, "%s: must be a JSON object", what);
+    return STATUS_OK;
+}
+
+enum status config_open_array(struct arena *arena, struct str text, const char *what, struct config *array, size_t *count,
+                              struct error *error)
+{
+    TRY(open_any(arena, text, what, array, error));
+    ENSURE(json_is_array(array->object), error, STATUS_INVALID, "%s: must be a JSON array", what);
+    *count = json_array_size(array->object);
     return STATUS_OK;
 }
 

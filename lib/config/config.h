@@ -29,6 +29,8 @@ enum config_presence { CONFIG_OPTIONAL, CONFIG_REQUIRED };
  */
 enum status config_open(struct arena *, struct str text, const char *what, struct config *, struct error *);
 enum status config_end(struct config *, struct error *);
+/* Parses an array, in the same way: its length, and its items by the functions for items. */
+enum status config_open_array(struct arena *, struct str text, const char *what, struct config *array, size_t *count, struct error *);
 
 enum status config_text(struct config *, const char *name, enum config_presence, struct str *out, struct error *);
 enum status config_id(struct config *, const char *name, enum config_presence, struct str *out, struct error *);

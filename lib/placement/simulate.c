@@ -85,13 +85,17 @@ static void count(struct run *run, struct pair *pair, int64_t time, bool hit)
     ++*(hit ? &last->hits : &last->misses);
 }
 
+/* Windows do not overlap, and the newest comes first: so one way back through the counts does for all of them. */
 static uint64_t *sums_of(struct arena *arena, const struct pair *pair, const struct span *spans, unsigned count, bool hits)
 {
     uint64_t *sums = arena_array(arena, count, sizeof *sums);
-    for (uint32_t i = pair->first; i < pair->first + pair->count; i++)
-        for (unsigned s = 0; s < count; s++)
-            if (pair->asked[i].bucket >= spans[s].from && pair->asked[i].bucket < spans[s].to)
-                sums[s] += hits ? pair->asked[i].hits : pair->asked[i].misses;
+    unsigned window = 0;
+    for (uint32_t i = pair->count; i-- > 0;) {
+        const struct asked *asked = &pair->asked[pair->first + i];
+        while (window < count && asked->bucket < spans[window].from) window++;
+        if (window == count) break;
+        if (asked->bucket < spans[window].to) sums[window] += hits ? asked->hits : asked->misses;
+    }
     return sums;
 }
 

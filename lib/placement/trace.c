@@ -173,6 +173,21 @@ enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct tra
     return STATUS_OK;
 }
 
+/* --- writing */
+
+enum status trace_write(const struct trace *trace, FILE *file, int64_t unit, struct error *error)
+{
+    fputs("time,id,size,lan\n", file);
+    for (size_t i = 0; i < trace->count; i++) {
+        const struct trace_request *request = &trace->requests[i];
+        ENSURE(request->time % unit == 0, error, STATUS_INVALID, "the trace's times are no whole numbers of the time column's unit");
+        fprintf(file, "%lld,%u,%llu,%u\n", (long long)(request->time / unit), request->object,
+                (unsigned long long)trace->sizes[request->object], request->lan);
+        if (ferror(file)) return error_errno(error, errno, "writing the trace");
+    }
+    return STATUS_OK;
+}
+
 /* --- making */
 
 enum { WEEK_DAYS = 7, RELEASES = 6, RELEASE_HOUR = 20 };
@@ -236,6 +251,33 @@ static uint64_t *make_sizes(struct arena *arena, struct week *week)
     return sizes;
 }
 
+static uint32_t new_number(uint32_t *numbers, uint32_t old, uint32_t *count)
+{
+    if (numbers[old] == 0) numbers[old] = ++*count;
+    return numbers[old] - 1;
+}
+
+/* As reading numbers them: in the order in which they first come. What nobody asks for goes. */
+static void number_in_order(struct arena *arena, struct trace *trace)
+{
+    uint32_t *objects = arena_array(arena, trace->objects, sizeof *objects), *lans = arena_array(arena, trace->lans, sizeof *lans);
+    uint64_t *sizes = arena_array(arena, trace->objects, sizeof *sizes);
+    uint64_t *working_set = arena_array(arena, trace->lans, sizeof *working_set);
+    uint32_t object_count = 0, lan_count = 0;
+    for (size_t i = 0; i < trace->count; i++) {
+        struct trace_request *request = &trace->requests[i];
+        uint64_t size = trace->sizes[request->object], of_lan = trace->working_set[request->lan];
+        request->lan = new_number(lans, request->lan, &lan_count);
+        request->object = new_number(objects, request->object, &object_count);
+        sizes[request->object] = size;
+        working_set[request->lan] = of_lan;
+    }
+    trace->sizes = sizes;
+    trace->working_set = working_set;
+    trace->objects = object_count;
+    trace->lans = lan_count;
+}
+
 void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct trace *trace)
 {
     struct week week = {.recipe = recipe, .random = recipe->seed};
@@ -250,7 +292,9 @@ void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct t
             request.time = pick_time(&week);
             request.object = 2 * pick_app(&week, request.lan) + (random_fraction(&week.random) < 0.3);
         }
+        request.time -= request.time % CLOCK_SECOND;
         add_request(&builder, request, sizes[request.object]);
     }
     trace_finish(arena, trace);
+    number_in_order(arena, trace);
 }

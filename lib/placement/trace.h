@@ -26,8 +26,13 @@ struct trace {
  * STATUS_INVALID names the line. */
 enum status trace_read(struct arena *, FILE *, int64_t unit, struct trace *, struct error *);
 
+/* The same as CSV, with a LAN for every request; objects and LANs are written as their numbers, so that what is read again is the very
+ * trace. STATUS_INVALID where a time is no whole number of `unit`s (ms). */
+enum status trace_write(const struct trace *, FILE *, int64_t unit, struct error *);
+
 /* A week of an app store in `lans` shops: Zipf popularity that differs a little from shop to shop, more in the evening than at night, new
- * versions that everybody wants at once on some evenings, patches beside them. The same seed makes the same week. */
+ * versions that everybody wants at once on some evenings, patches beside them; times are whole seconds. The same seed makes the same week.
+ */
 struct trace_recipe {
     uint64_t seed;
     uint32_t lans, apps;

@@ -9,7 +9,7 @@ static struct chart sample(void)
     return (struct chart){.title = S("a < b & \"c\""),
                           .x_title = S("hours"),
                           .y_title = S("MB/s"),
-                          .series = {{S("first"), x, y, 4, true}},
+                          .series = {{S("first"), x, y, 4, .area = true}},
                           .series_count = 1};
 }
 
@@ -50,6 +50,33 @@ static void what_is_above_is_cut_off(void **state)
     assert_true(has(svg, ">limit</text>") && has(svg, ">now</text>") && has(svg, "y1=\"267.0\""));
 }
 
+/* Right of a dot in the left half, left of it in the right one. */
+static void dots_have_names(void **state)
+{
+    static const struct str names[] = {{"zero", 4}, {"o<e", 3}, {"two", 3}, {"three", 5}};
+    struct chart chart = sample();
+    chart.series[0].labels = names;
+    struct str svg = chart_svg(*state, &chart);
+    assert_true(has(svg, "cx=\"362.7\" cy=\"344.5\"") && has(svg, "<text x=\"370.7\" y=\"348.5\" class=\"note\">o&lt;e</text>"));
+    assert_true(has(svg, "cx=\"936.0\" cy=\"112.0\"") &&
+                has(svg, "<text x=\"928.0\" y=\"116.0\" text-anchor=\"end\" class=\"note\">three</text>"));
+    assert_false(has(svg, "<polyline") || has(svg, "<polygon") || has(svg, "class=\"axis\" x1=\"362.7\" y1=\"344.5\""));
+}
+
+/* The second and third of four at one place stand below the first; the fourth, at another height, just below them. */
+static void names_of_dots_give_way(void **state)
+{
+    static const struct str names[] = {{"a", 1}, {"b", 1}, {"c", 1}, {"d", 1}};
+    static const double same[] = {1, 1, 1, 1}, heights[] = {20, 20, 20, 18};
+    struct chart chart = sample();
+    chart.series[0] = (struct chart_series){S("dots"), same, heights, 4, .labels = names};
+    chart.series[chart.series_count++] = (struct chart_series){S("all"), x, y, 4, .area = false};
+    struct str svg = chart_svg(*state, &chart);
+    assert_true(has(svg, "x=\"370.7\" y=\"271.0\" class=\"note\">a<") && has(svg, "x=\"370.7\" y=\"284.0\" class=\"note\">b<"));
+    assert_true(has(svg, "x=\"370.7\" y=\"297.0\" class=\"note\">c<") && has(svg, "x=\"370.7\" y=\"310.0\" class=\"note\">d<"));
+    assert_true(has(svg, "class=\"axis\" x1=\"362.7\" y1=\"267.0\" x2=\"370.7\" y2=\"280.0\""));
+}
+
 static void nothing_is_drawn_as_nothing(void **state)
 {
     struct chart empty = {.series_count = 0}, flat = sample();
@@ -62,10 +89,9 @@ static void nothing_is_drawn_as_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(titles_axes_and_legend_are_there),
-        test_with_arena(points_are_where_they_belong),
-        test_with_arena(what_is_above_is_cut_off),
-        test_with_arena(nothing_is_drawn_as_nothing),
+        test_with_arena(titles_axes_and_legend_are_there), test_with_arena(points_are_where_they_belong),
+        test_with_arena(what_is_above_is_cut_off),         test_with_arena(dots_have_names),
+        test_with_arena(names_of_dots_give_way),           test_with_arena(nothing_is_drawn_as_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

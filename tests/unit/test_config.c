@@ -143,6 +143,24 @@ static void refuses_what_is_no_object(void **state)
     assert_int_equal(config_open(arena, str_of(deep), "policy", &c, &error), STATUS_INVALID);
 }
 
+static void opens_arrays_too(void **state)
+{
+    struct config array, item;
+    struct error error;
+    uint64_t whole;
+    size_t count;
+    assert_ok(config_open_array(*state, S("[{\"a\":1},{\"a\":9},7]"), "rows", &array, &count, &error), &error);
+    assert_int_equal(count, 3);
+    assert_ok(config_item_object(&array, 0, &item, &error), &error);
+    assert_ok(config_whole(&item, "a", CONFIG_REQUIRED, 0, 5, &whole, &error), &error);
+    assert_ok(config_item_object(&array, 1, &item, &error), &error);
+    assert_error(config_whole(&item, "a", CONFIG_REQUIRED, 0, 5, &whole, &error), STATUS_INVALID, &error,
+                 "rows[1].a: must be a whole number");
+    assert_error(config_item_object(&array, 2, &item, &error), STATUS_INVALID, &error, "rows[2]: must be an object");
+    assert_error(config_open_array(*state, S("{}"), "rows", &array, &count, &error), STATUS_INVALID, &error, "rows: must be a JSON array");
+    assert_error(config_open_array(*state, S("["), "rows", &array, &count, &error), STATUS_INVALID, &error, "rows: not JSON, line 1");
+}
+
 static void misses_what_is_required(void **state)
 {
     struct config c;
@@ -348,6 +366,7 @@ int main(void)
         test_with_arena(leaves_defaults_alone),
         test_with_arena(says_which_field_is_wrong_and_why),
         test_with_arena(refuses_what_is_no_object),
+        test_with_arena(opens_arrays_too),
         test_with_arena(misses_what_is_required),
         test_with_arena(takes_all_whole_numbers_there_are),
         test_with_arena(goes_into_objects),
