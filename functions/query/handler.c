@@ -171,7 +171,7 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     const struct held_package *held = NULL;
     struct chosen *chosen = &task->chosen;
     uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
-    if (!is_counted(task)) return STATUS_OK;
+    if (!is_counted(task) || !task->place.edge) return STATUS_OK;
     TRY(query_trigger(task->query, task->io, &task->place, &chosen->wanted, size, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
