@@ -169,13 +169,14 @@ static bool is_counted(const struct task *task)
 static enum status trigger(struct task *task, bool *placed, struct error *error)
 {
     const struct held_package *held = NULL;
+    const struct edge *edge = task->place.edge;
     struct chosen *chosen = &task->chosen;
     uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
-    if (!is_counted(task) || !task->place.edge) return STATUS_OK;
+    if (!is_counted(task) || !edge) return STATUS_OK;
     TRY(query_trigger(task->query, task->io, &task->place, &chosen->wanted, size, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
-    TRY(find_held(task, task->place.edge, &held, error));
+    TRY(find_held(task, edge, &held, error));
     if (held && chosen->name.from.length > 0) chosen->size = held->size, chosen->sha256 = held->sha256;
     return STATUS_OK;
 }
