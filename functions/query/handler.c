@@ -115,12 +115,12 @@ static enum status answer_origin(struct task *task, struct error *error)
 /* --- who holds it */
 
 /* What can't be read of an edge is no reason to answer nothing: it is told of, and the edge passed by. */
-static enum status find_held(const struct task *task, const struct edge *edge, const struct held_package **found, struct error *error)
+static enum status find_held(const struct task *task, const struct edge *edge, bool own, const struct held_package **found,
+                             struct error *error)
 {
     const struct held *held;
     struct placement_app *placement = task->query->placement;
     struct package_name name = task->chosen.name;
-    bool own = edge == task->place.edge;
     *found = NULL;
     enum status status = own ? placement_app_held(placement, task->io, edge->id, &held, error)
                              : placement_app_nearby(placement, task->io, edge->id, &held, error);
@@ -138,7 +138,7 @@ static enum status find_held(const struct task *task, const struct edge *edge, c
 static enum status try_own_edge(struct task *task, bool *found, struct error *error)
 {
     const struct held_package *held = NULL;
-    if (task->place.edge) TRY(find_held(task, task->place.edge, &held, error));
+    if (task->place.edge) TRY(find_held(task, task->place.edge, true, &held, error));
     *found = held != NULL;
     if (held) answer_edge(task, task->place.edge, S("edge"), held);
     return STATUS_OK;
@@ -152,7 +152,7 @@ static enum status try_nearby(struct task *task, bool *found, struct error *erro
     size_t count = registry_nearest(task->registry, task->io.arena, &task->place, edges, NEAREST_MOST);
     *found = false;
     for (size_t i = 0; i < count && !*found; i++) {
-        TRY(find_held(task, edges[i], &held, error));
+        TRY(find_held(task, edges[i], false, &held, error));
         *found = held != NULL;
         if (*found) answer_edge(task, edges[i], S("nearby"), held);
     }
@@ -176,7 +176,7 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     TRY(query_trigger(task->query, task->io, &task->place, &chosen->wanted, size, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
-    TRY(find_held(task, edge, &held, error));
+    TRY(find_held(task, edge, true, &held, error));
     if (held && chosen->name.from.length > 0) chosen->size = held->size, chosen->sha256 = held->sha256;
     return STATUS_OK;
 }
