@@ -14,6 +14,7 @@ static const size_t REQUESTS_MOST = (size_t)1 << 31;
 /* --- names → numbers, in the order in which they first come */
 
 struct names {
+    struct arena *arena;
     uint64_t *hashes; /* 0: free */
     uint32_t *numbers;
     size_t capacity;
@@ -34,11 +35,17 @@ static size_t slot_of(const struct names *names, uint64_t hash)
     return at;
 }
 
-static void grow_names(struct arena *arena, struct names *names)
+/* A number of its own for each pair, well spread, and never 0: by an odd factor no two become one. */
+static uint64_t hash_of_pair(const struct trace_request *request)
 {
-    struct names larger = {.capacity = names->capacity ? names->capacity * 2 : NAMES_FIRST, .count = names->count};
-    larger.hashes = arena_array(arena, larger.capacity, sizeof *larger.hashes);
-    larger.numbers = arena_array(arena, larger.capacity, sizeof *larger.numbers);
+    return (((uint64_t)request->lan << 32 | request->object) + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void grow_names(struct names *names)
+{
+    struct names larger = {.arena = names->arena, .capacity = names->capacity ? names->capacity * 2 : NAMES_FIRST, .count = names->count};
+    larger.hashes = arena_array(larger.arena, larger.capacity, sizeof *larger.hashes);
+    larger.numbers = arena_array(larger.arena, larger.capacity, sizeof *larger.numbers);
     for (size_t i = 0; i < names->capacity; i++) {
         if (!names->hashes[i]) continue;
         size_t at = slot_of(&larger, names->hashes[i]);
@@ -48,10 +55,9 @@ static void grow_names(struct arena *arena, struct names *names)
     *names = larger;
 }
 
-static uint32_t number_of(struct arena *arena, struct names *names, struct str name)
+static uint32_t number_of(struct names *names, uint64_t hash)
 {
-    if ((names->count + 1) * (size_t)2 > names->capacity) grow_names(arena, names);
-    uint64_t hash = hash_of(name);
+    if ((names->count + 1) * (size_t)2 > names->capacity) grow_names(names);
     size_t at = slot_of(names, hash);
     if (!names->hashes[at]) {
         names->hashes[at] = hash;
@@ -80,18 +86,47 @@ static void add_request(struct builder *builder, struct trace_request request, u
     if (request.lan >= trace->lans) trace->lans = request.lan + 1;
 }
 
-static void sum_up(struct arena *arena, struct trace *trace)
+/* As they first come; and counts how many come before those of each LAN. */
+static void number_as_they_come(struct trace *trace, struct names *names)
 {
-    unsigned char *seen = arena_array(arena, (size_t)trace->lans * trace->objects / 8 + 1, 1);
-    trace->working_set = arena_array(arena, trace->lans, sizeof *trace->working_set);
     for (size_t i = 0; i < trace->count; i++) {
-        const struct trace_request *request = &trace->requests[i];
-        size_t bit = (size_t)request->lan * trace->objects + request->object;
-        trace->bytes += trace->sizes[request->object];
-        if (seen[bit / 8] >> (bit % 8) & 1) continue;
-        seen[bit / 8] |= (unsigned char)(1 << (bit % 8));
-        trace->working_set[request->lan] += trace->sizes[request->object];
+        struct trace_request *request = &trace->requests[i];
+        uint32_t known = names->count;
+        request->pair = number_of(names, hash_of_pair(request));
+        trace->first_pairs[request->lan + 1] += names->count > known;
     }
+    trace->pairs = names->count;
+    for (uint32_t lan = 0; lan < trace->lans; lan++) trace->first_pairs[lan + 1] += trace->first_pairs[lan];
+}
+
+static void count_pair(struct trace *trace, const struct trace_request *request, uint32_t pair)
+{
+    trace->pair_objects[pair] = request->object;
+    trace->working_set[request->lan] += trace->sizes[request->object];
+}
+
+/* Anew, with those of a LAN side by side. */
+static void move_together(struct arena *scratch, struct trace *trace)
+{
+    uint32_t *next = arena_array(scratch, trace->lans, sizeof *next), *anew = arena_array(scratch, trace->pairs, sizeof *anew), known = 0;
+    memcpy(next, trace->first_pairs, trace->lans * sizeof *next);
+    for (size_t i = 0; i < trace->count; i++) {
+        struct trace_request *request = &trace->requests[i];
+        if (request->pair == known) count_pair(trace, request, anew[known++] = next[request->lan]++);
+        request->pair = anew[request->pair];
+    }
+}
+
+static void number_pairs(struct arena *arena, struct trace *trace)
+{
+    struct names names = {.arena = arena_new()};
+    trace->first_pairs = arena_array(arena, (size_t)trace->lans + 1, sizeof *trace->first_pairs);
+    number_as_they_come(trace, &names);
+    trace->pair_objects = arena_array(arena, trace->pairs, sizeof *trace->pair_objects);
+    trace->working_set = arena_array(arena, trace->lans, sizeof *trace->working_set);
+    move_together(names.arena, trace);
+    for (size_t i = 0; i < trace->count; i++) trace->bytes += trace->sizes[trace->requests[i].object];
+    arena_free(names.arena);
 }
 
 static int by_time(const void *a, const void *b)
@@ -102,10 +137,15 @@ static int by_time(const void *a, const void *b)
     return one->object < other->object ? -1 : one->object > other->object;
 }
 
-void trace_finish(struct arena *arena, struct trace *trace)
+static void sort(struct trace *trace)
 {
     if (trace->count > 0) qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
-    sum_up(arena, trace);
+}
+
+void trace_finish(struct arena *arena, struct trace *trace)
+{
+    sort(trace);
+    number_pairs(arena, trace);
 }
 
 /* --- reading */
@@ -144,8 +184,8 @@ static enum status read_line(struct reader *reader, struct str line, struct erro
     struct trace_request request = {.time = (int64_t)time * reader->unit};
     ENSURE(request.time >= reader->last, error, STATUS_INVALID, "line %zu: its time is before that of the line above", reader->line);
     reader->last = request.time;
-    request.object = number_of(reader->builder.arena, &reader->objects, id);
-    request.lan = number_of(reader->builder.arena, &reader->lans, lan);
+    request.object = number_of(&reader->objects, hash_of(id));
+    request.lan = number_of(&reader->lans, hash_of(lan));
     ENSURE(reader->builder.trace->count < REQUESTS_MOST, error, STATUS_TOO_LARGE, "more than %zu requests", REQUESTS_MOST);
     add_request(&reader->builder, request, size);
     return STATUS_OK;
@@ -153,7 +193,9 @@ static enum status read_line(struct reader *reader, struct str line, struct erro
 
 enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
 {
-    struct reader reader = {.builder = {.arena = arena, .trace = trace}, .unit = unit, .line = 1};
+    struct arena *own = arena_new();
+    struct reader reader = {
+        .builder = {.arena = arena, .trace = trace}, .objects = {.arena = own}, .lans = {.arena = own}, .unit = unit, .line = 1};
     char *line = NULL;
     size_t capacity = 0;
     enum status status = STATUS_OK;
@@ -164,12 +206,11 @@ enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct tra
     }
     int number = errno;
     free(line);
+    arena_free(own);
     TRY(status);
     if (ferror(file)) return error_errno(error, number, "reading the trace");
     ENSURE(trace->count > 0, error, STATUS_INVALID, "the trace has no requests");
-    ENSURE((uint64_t)trace->lans * trace->objects <= UINT64_C(1) << 36, error, STATUS_TOO_LARGE, "%u LANs times %u objects are too many",
-           trace->lans, trace->objects);
-    sum_up(arena, trace);
+    number_pairs(arena, trace);
     return STATUS_OK;
 }
 
@@ -262,18 +303,15 @@ static void number_in_order(struct arena *arena, struct trace *trace)
 {
     uint32_t *objects = arena_array(arena, trace->objects, sizeof *objects), *lans = arena_array(arena, trace->lans, sizeof *lans);
     uint64_t *sizes = arena_array(arena, trace->objects, sizeof *sizes);
-    uint64_t *working_set = arena_array(arena, trace->lans, sizeof *working_set);
     uint32_t object_count = 0, lan_count = 0;
     for (size_t i = 0; i < trace->count; i++) {
         struct trace_request *request = &trace->requests[i];
-        uint64_t size = trace->sizes[request->object], of_lan = trace->working_set[request->lan];
+        uint64_t size = trace->sizes[request->object];
         request->lan = new_number(lans, request->lan, &lan_count);
         request->object = new_number(objects, request->object, &object_count);
         sizes[request->object] = size;
-        working_set[request->lan] = of_lan;
     }
     trace->sizes = sizes;
-    trace->working_set = working_set;
     trace->objects = object_count;
     trace->lans = lan_count;
 }
@@ -295,6 +333,7 @@ void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct t
         request.time -= request.time % CLOCK_SECOND;
         add_request(&builder, request, sizes[request.object]);
     }
-    trace_finish(arena, trace);
+    sort(trace);
     number_in_order(arena, trace);
+    number_pairs(arena, trace);
 }

@@ -1,4 +1,5 @@
-/* Recorded or made-up demand: who asked for what when. */
+/* Recorded or made-up demand: who asked for what when. Memory grows with requests (24 bytes each) and with pairs of LAN and object that
+ * come together, never with LANs times objects. */
 #ifndef PLACEMENT_TRACE_H
 #define PLACEMENT_TRACE_H
 
@@ -11,14 +12,19 @@
 struct trace_request {
     int64_t time; /* ms; never less than that of the one before */
     uint32_t lan, object;
+    uint32_t pair; /* of the two; who builds a trace leaves it to trace_finish */
 };
 struct trace {
     struct trace_request *requests;
     size_t count;
     uint64_t *sizes; /* bytes, by object */
     uint32_t objects, lans;
-    uint64_t bytes;        /* of all requests */
-    uint64_t *working_set; /* bytes, by LAN: of all objects that it asks for, once */
+    /* LANs and objects that come together in a request: those of a LAN side by side, in the order in which it first asks for them. */
+    uint32_t pairs;
+    uint32_t *pair_objects; /* by pair */
+    uint32_t *first_pairs;  /* by LAN, and one more: a LAN's pairs end where those of the next one begin */
+    uint64_t bytes;         /* of all requests */
+    uint64_t *working_set;  /* bytes, by LAN: of all objects that it asks for, once */
 };
 
 /* libCacheSim's CSV: time, id, size and, where there is a fourth column, LAN; commas or blanks between; a line that begins with a letter or
@@ -40,7 +46,7 @@ struct trace_recipe {
 };
 void trace_make(struct arena *, const struct trace_recipe *, struct trace *);
 
-/* For who builds one: puts the requests in their order, and sums up `bytes` and `working_set`. */
+/* For who builds one: puts the requests in their order, numbers their pairs, and sums up `bytes` and `working_set`. */
 void trace_finish(struct arena *, struct trace *);
 
 #endif
