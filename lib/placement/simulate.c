@@ -122,9 +122,12 @@ static struct candidate candidate_of(const struct run *run, const struct moment 
     };
 }
 
+/* What is only marked (`pending`) takes up no room yet. */
 static void take_off(struct run *run, struct shop *shop, struct pair *pair)
 {
+    bool marked = pair->pending && !pair->wanted;
     pair->wanted = pair->pending = false;
+    if (marked) return;
     shop->used -= run->trace->sizes[pair->object];
     run->wanted -= run->trace->sizes[pair->object];
     run->out->evicted++;

@@ -69,12 +69,26 @@ static void a_lan_that_slept_wakes(void **state)
     assert_int_equal(result.evicted, 4); /* the last one is still there */
 }
 
+/* a is marked for its next evaluation, and by then nobody asks for it any more; b is asked for often enough. */
+static void a_mark_that_fades_takes_up_nothing(void **state)
+{
+    struct trace trace;
+    read_text(*state, "0,a,5,x\n1,a,5,x\n7190,b,7,x\n7195,b,7,x\n7201,b,7,x\n", &trace);
+    const char *policy = "{\"place\":{\"t1\":1,\"t2\":0,\"m\":2,\"of\":2,\"window\":{\"last\":\"5m\"}},\"trigger\":\"pending\"}";
+    struct simulated result = simulated_by(*state, &trace, policy, &USUAL);
+    assert_int_equal(result.evicted, 0);
+    assert_int_equal(result.bytes_placed, 7);
+    assert_int_equal(result.storage, 7);
+    assert_int_equal(result.hits, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(three_hundred_thousand_lans_take_little),
         test_with_arena(pairs_of_a_lan_stand_side_by_side),
         test_with_arena(a_lan_that_slept_wakes),
+        test_with_arena(a_mark_that_fades_takes_up_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
