@@ -4,11 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/csv.h"
 #include "base/hash.h"
 #include "base/random.h"
 
 static const uint64_t SIZE_MOST = UINT64_C(1) << 53;
-enum { NAMES_FIRST = 1 << 12 };
+enum { NAMES_FIRST = 1 << 12, FIELDS = 4 };
 static const size_t REQUESTS_MOST = (size_t)1 << 31;
 
 /* --- names → numbers, in the order in which they first come */
@@ -150,65 +151,120 @@ void trace_finish(struct arena *arena, struct trace *trace)
 
 /* --- reading */
 
-static struct str next_field(struct str *rest)
+struct reader {
+    struct builder builder;
+    struct names objects, lans;
+    struct arena *scratch; /* until the next line */
+    int64_t unit, last;
+    size_t line;
+    bool headed; /* a heading, or what would have been one, has been */
+};
+
+static struct str next_word(struct str *rest)
 {
-    while (rest->length > 0 && memchr(", \t\r\n", rest->data[0], 5)) *rest = str_from(*rest, 1);
+    *rest = str_trim(*rest);
     size_t length = 0;
-    while (length < rest->length && !memchr(", \t\r\n", rest->data[length], 5)) length++;
-    struct str field = str_first(*rest, length);
+    while (length < rest->length && rest->data[length] != ' ' && rest->data[length] != '\t') length++;
+    struct str word = str_first(*rest, length);
     *rest = str_from(*rest, length);
-    return field;
+    return word;
+}
+
+/* Where there are commas they alone part fields, and a name may have blanks. */
+static enum status split(const struct reader *reader, struct str line, struct str fields[FIELDS], struct error *error)
+{
+    struct csv csv = {.rest = line, .line = reader->line};
+    struct csv_row row;
+    if (str_find(line, ',') == line.length) {
+        for (int i = 0; i < FIELDS; i++) fields[i] = next_word(&line);
+        return STATUS_OK;
+    }
+    arena_reset(reader->scratch);
+    TRY(csv_next(&csv, reader->scratch, &row, error));
+    for (size_t i = 0; i < FIELDS; i++) fields[i] = i < row.count ? str_trim(row.fields[i]) : S("");
+    return STATUS_OK;
 }
 
 static bool is_heading(struct str line)
 {
-    char c = line.length > 0 ? line.data[0] : '#';
-    return c == '#' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    struct str text = str_from(line, str_starts(line, S("\"")) ? 1 : 0);
+    char c = text.length > 0 ? text.data[0] : 0;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-struct reader {
-    struct builder builder;
-    struct names objects, lans;
-    int64_t unit, last;
-    size_t line;
-};
+static bool is_passed_over(struct reader *reader, struct str line)
+{
+    if (line.length == 0) return true;
+    if (reader->builder.trace->count > 0) return false;
+    if (line.data[0] == '#') return true;
+    bool heading = !reader->headed && is_heading(line);
+    reader->headed = true;
+    return heading;
+}
+
+/* Digits, and perhaps a fraction: in ms, rounded down, which dividing from the last digit on does exactly. */
+static bool parse_time(struct str text, int64_t unit, int64_t *time)
+{
+    struct str fraction = text, whole_text = str_cut(&fraction, '.');
+    uint64_t whole;
+    int64_t part = 0;
+    if (!str_to_u64(whole_text, &whole) || whole > SIZE_MOST || whole > (uint64_t)(INT64_MAX / 2 / unit)) return false;
+    for (size_t i = fraction.length; i-- > 0;) {
+        if (fraction.data[i] < '0' || fraction.data[i] > '9') return false;
+        part = ((fraction.data[i] - '0') * unit + part) / 10;
+    }
+    *time = (int64_t)whole * unit + part;
+    return true;
+}
 
 static enum status read_line(struct reader *reader, struct str line, struct error *error)
 {
-    struct str time_text = next_field(&line), id = next_field(&line), size_text = next_field(&line), lan = next_field(&line);
-    uint64_t time, size;
-    if (time_text.length == 0) return STATUS_OK;
-    bool right = str_to_u64(time_text, &time) && id.length > 0 && str_to_u64(size_text, &size) && time <= SIZE_MOST && size <= SIZE_MOST;
-    ENSURE(right && time <= (uint64_t)(INT64_MAX / 2 / reader->unit), error, STATUS_INVALID,
-           "line %zu: must be time, id, size and perhaps LAN, the first and the third whole numbers", reader->line);
-    struct trace_request request = {.time = (int64_t)time * reader->unit};
+    struct str fields[FIELDS];
+    struct trace_request request = {0};
+    uint64_t size;
+    TRY(split(reader, line, fields, error));
+    ENSURE(!str_starts(fields[0], S("-")), error, STATUS_INVALID, "line %zu: its time is before 0, and times count from there on",
+           reader->line);
+    bool right = parse_time(fields[0], reader->unit, &request.time) && fields[1].length > 0 && str_to_u64(fields[2], &size);
+    ENSURE(right && size <= SIZE_MOST, error, STATUS_INVALID,
+           "line %zu: must be time, id, size and perhaps LAN, the first a number and the third a whole one", reader->line);
     ENSURE(request.time >= reader->last, error, STATUS_INVALID, "line %zu: its time is before that of the line above", reader->line);
     reader->last = request.time;
-    request.object = number_of(&reader->objects, hash_of(id));
-    request.lan = number_of(&reader->lans, hash_of(lan));
+    request.object = number_of(&reader->objects, hash_of(fields[1]));
+    request.lan = number_of(&reader->lans, hash_of(fields[3]));
     ENSURE(reader->builder.trace->count < REQUESTS_MOST, error, STATUS_TOO_LARGE, "more than %zu requests", REQUESTS_MOST);
     add_request(&reader->builder, request, size);
     return STATUS_OK;
 }
 
-enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
+static enum status read_lines(struct reader *reader, FILE *file, struct error *error)
 {
-    struct arena *own = arena_new();
-    struct reader reader = {
-        .builder = {.arena = arena, .trace = trace}, .objects = {.arena = own}, .lans = {.arena = own}, .unit = unit, .line = 1};
     char *line = NULL;
     size_t capacity = 0;
     enum status status = STATUS_OK;
-    *trace = (struct trace){0};
-    for (ssize_t length; status == STATUS_OK && (length = getline(&line, &capacity, file)) >= 0; reader.line++) {
+    for (ssize_t length; status == STATUS_OK && (length = getline(&line, &capacity, file)) >= 0; reader->line++) {
         struct str text = str_make(line, (size_t)length);
-        if (reader.line > 1 || !is_heading(text)) status = read_line(&reader, text, error);
+        if (reader->line == 1 && str_starts(text, S("\xef\xbb\xbf"))) text = str_from(text, 3);
+        text = str_trim(text);
+        if (!is_passed_over(reader, text)) status = read_line(reader, text, error);
     }
     int number = errno;
     free(line);
-    arena_free(own);
     TRY(status);
-    if (ferror(file)) return error_errno(error, number, "reading the trace");
+    return ferror(file) ? error_errno(error, number, "reading the trace") : STATUS_OK;
+}
+
+enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
+{
+    struct arena *names = arena_new(), *scratch = arena_new();
+    struct reader reader = {.builder = {.arena = arena, .trace = trace}, .unit = unit, .line = 1};
+    reader.objects.arena = reader.lans.arena = names;
+    reader.scratch = scratch;
+    *trace = (struct trace){0};
+    enum status status = read_lines(&reader, file, error);
+    arena_free(scratch);
+    arena_free(names);
+    TRY(status);
     ENSURE(trace->count > 0, error, STATUS_INVALID, "the trace has no requests");
     number_pairs(arena, trace);
     return STATUS_OK;

@@ -27,9 +27,11 @@ struct trace {
     uint64_t *working_set;  /* bytes, by LAN: of all objects that it asks for, once */
 };
 
-/* libCacheSim's CSV: time, id, size and, where there is a fourth column, LAN; commas or blanks between; a line that begins with a letter or
- * '#' is passed over where it is the first. An object is as large as it ever was. `unit`: ms that one step of the time column stands for.
- * STATUS_INVALID names the line. */
+/* libCacheSim's CSV: time, id, size and, where there is a fourth column, LAN. Fields are parted by commas, blanks around them are no part
+ * of them, and a quoted one may have commas (RFC 4180, on one line); in a line without a comma they are parted by blanks. `unit`: ms, above
+ * 0, that one step of the time column stands for; a time may have a fraction, which counts in whole ms, rounded down, and none is below 0.
+ * A byte order mark, empty lines and, before the first request, lines that begin with '#' and one heading, quoted or not, which begins with
+ * a letter, are passed over. An object is as large as it ever was. STATUS_INVALID names the line. */
 enum status trace_read(struct arena *, FILE *, int64_t unit, struct trace *, struct error *);
 
 /* The same as CSV, with a LAN for every request; objects and LANs are written as their numbers, so that what is read again is the very
