@@ -21,7 +21,7 @@ struct simulated {
 struct simulation {
     double storage;         /* each edge's quota, as a share of its LAN's working set */
     const uint64_t *quotas; /* by LAN, in bytes, in place of `storage`; NULL: there are none */
-    int64_t every;          /* ms between evaluations */
+    int64_t every;          /* ms between evaluations; five minutes or more, or STATUS_INVALID */
     uint64_t link;          /* bytes a second that come to an edge; 0: copying takes no time */
 };
 /* The very policy code, evaluated on time, and at each miss as its trigger says: what is placed at a miss serves from the next request on,
