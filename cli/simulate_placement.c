@@ -162,8 +162,7 @@ static enum status make_week(struct table *table, struct error *error)
     TRY(whole(requests_text, "requests", REQUESTS_USUAL, REQUESTS_MOST, &recipe.requests, error));
     ENSURE(!seed_text.data || str_to_u64(seed_text, &recipe.seed), error, STATUS_INVALID, "--seed must be a whole number");
     recipe.lans = (uint32_t)lans;
-    trace_make(table->rows.arena, &recipe, &table->trace);
-    return STATUS_OK;
+    return trace_make(table->rows.arena, &recipe, &table->trace, error);
 }
 
 static enum status read_trace(struct table *table, struct str path, struct error *error)

@@ -202,8 +202,7 @@ static enum status read_all(struct reading *reading, struct error *error)
     collect_counts(reading);
     TRY(read_cells(reading, error));
     ENSURE(trace->count > 0, error, STATUS_NOT_FOUND, "what edges' LANs asked for is no more, or too thinly spread to be replayed");
-    trace_finish(reading->io.arena, trace);
-    return STATUS_OK;
+    return trace_finish(reading->io.arena, trace, error);
 }
 
 enum status recorded_read(const struct recording *how, struct io io, struct recorded *out, struct error *error)

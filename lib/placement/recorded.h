@@ -27,7 +27,7 @@ struct recorded {
     uint64_t *counts;
     size_t count_count;
 };
-/* In io.arena. STATUS_NOT_FOUND: no LAN of an edge asked for anything. */
+/* In io.arena. STATUS_NOT_FOUND: no LAN of an edge asked for anything; STATUS_TOO_LARGE: for more bytes than a trace may (trace.h). */
 enum status recorded_read(const struct recording *, struct io, struct recorded *, struct error *);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "lib/placement/decide.h"
 
+static const int64_t NEVER = INT64_MAX;
+
 /* Requests for one object in one LAN, by bucket; what is older than the policy looks is forgotten. */
 struct asked {
     int64_t bucket; /* ms */
@@ -138,7 +140,8 @@ static int64_t arrival(const struct run *run, struct shop *shop, uint64_t size, 
 {
     if (run->how->link == 0) return now;
     if (shop->link_free < now) shop->link_free = now;
-    shop->link_free += (int64_t)((double)size * CLOCK_SECOND / (double)run->how->link);
+    double takes = (double)size * CLOCK_SECOND / (double)run->how->link;
+    if (takes >= (double)NEVER || __builtin_add_overflow(shop->link_free, (int64_t)takes, &shop->link_free)) shop->link_free = NEVER;
     return shop->link_free;
 }
 
@@ -151,7 +154,7 @@ static void put_on(struct run *run, struct shop *shop, struct pair *pair, int64_
     pair->held_at = arrival(run, shop, size, now);
     shop->used += size;
     run->wanted += size;
-    run->out->bytes_placed += size;
+    if (__builtin_add_overflow(run->out->bytes_placed, size, &run->out->bytes_placed)) run->out->bytes_placed = UINT64_MAX;
     if (run->wanted > run->out->storage) run->out->storage = run->wanted;
 }
 

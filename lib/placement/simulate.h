@@ -11,7 +11,7 @@ enum { SIMULATED_POINTS = 200 };
 struct simulated {
     uint64_t requests, hits;
     uint64_t bytes, bytes_hit; /* asked for; served from the edge */
-    uint64_t bytes_placed;     /* brought to edges */
+    uint64_t bytes_placed;     /* brought to edges; stops at UINT64_MAX */
     uint64_t storage;          /* bytes on all edges together, at the most */
     uint64_t evicted;          /* packages */
     /* Over time, SIMULATED_POINTS equal spans: bytes asked for in each, and bytes wanted and held at the end of it. */

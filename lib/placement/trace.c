@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "base/random.h"
 
-static const uint64_t SIZE_MOST = UINT64_C(1) << 53;
+static const uint64_t SIZE_MOST = UINT64_C(1) << 53, BYTES_MOST = INT64_MAX;
 enum { NAMES_FIRST = 1 << 12, FIELDS = 4 };
 static const size_t REQUESTS_MOST = (size_t)1 << 31;
 
@@ -126,8 +126,19 @@ static void number_pairs(struct arena *arena, struct trace *trace)
     trace->pair_objects = arena_array(arena, trace->pairs, sizeof *trace->pair_objects);
     trace->working_set = arena_array(arena, trace->lans, sizeof *trace->working_set);
     move_together(names.arena, trace);
-    for (size_t i = 0; i < trace->count; i++) trace->bytes += trace->sizes[trace->requests[i].object];
     arena_free(names.arena);
+}
+
+/* All other sums of sizes, those of simulators too, are parts of this one, or compare with it. */
+static enum status sum_up(struct trace *trace, struct error *error)
+{
+    for (size_t i = 0; i < trace->count; i++) {
+        uint64_t size = trace->sizes[trace->requests[i].object];
+        ENSURE(size <= BYTES_MOST - trace->bytes, error, STATUS_TOO_LARGE, "all requests together ask for more than %llu bytes",
+               (unsigned long long)BYTES_MOST);
+        trace->bytes += size;
+    }
+    return STATUS_OK;
 }
 
 static int by_time(const void *a, const void *b)
@@ -143,10 +154,11 @@ static void sort(struct trace *trace)
     if (trace->count > 0) qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
 }
 
-void trace_finish(struct arena *arena, struct trace *trace)
+enum status trace_finish(struct arena *arena, struct trace *trace, struct error *error)
 {
     sort(trace);
     number_pairs(arena, trace);
+    return sum_up(trace, error);
 }
 
 /* --- reading */
@@ -267,7 +279,7 @@ enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct tra
     TRY(status);
     ENSURE(trace->count > 0, error, STATUS_INVALID, "the trace has no requests");
     number_pairs(arena, trace);
-    return STATUS_OK;
+    return sum_up(trace, error);
 }
 
 /* --- writing */
@@ -372,7 +384,7 @@ static void number_in_order(struct arena *arena, struct trace *trace)
     trace->lans = lan_count;
 }
 
-void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct trace *trace)
+enum status trace_make(struct arena *arena, const struct trace_recipe *recipe, struct trace *trace, struct error *error)
 {
     struct week week = {.recipe = recipe, .random = recipe->seed};
     struct builder builder = {.arena = arena, .trace = trace};
@@ -392,4 +404,5 @@ void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct t
     sort(trace);
     number_in_order(arena, trace);
     number_pairs(arena, trace);
+    return sum_up(trace, error);
 }

@@ -1,5 +1,6 @@
 /* Recorded or made-up demand: who asked for what when. Memory grows with requests (24 bytes each) and with pairs of LAN and object that
- * come together, never with LANs times objects. */
+ * come together, never with LANs times objects. All that make one return STATUS_TOO_LARGE where its requests ask for over INT64_MAX bytes.
+ */
 #ifndef PLACEMENT_TRACE_H
 #define PLACEMENT_TRACE_H
 
@@ -23,7 +24,7 @@ struct trace {
     uint32_t pairs;
     uint32_t *pair_objects; /* by pair */
     uint32_t *first_pairs;  /* by LAN, and one more: a LAN's pairs end where those of the next one begin */
-    uint64_t bytes;         /* of all requests */
+    uint64_t bytes;         /* of all requests; no more than INT64_MAX */
     uint64_t *working_set;  /* bytes, by LAN: of all objects that it asks for, once */
 };
 
@@ -46,9 +47,9 @@ struct trace_recipe {
     uint32_t lans, apps;
     uint64_t requests;
 };
-void trace_make(struct arena *, const struct trace_recipe *, struct trace *);
+enum status trace_make(struct arena *, const struct trace_recipe *, struct trace *, struct error *);
 
 /* For who builds one: puts the requests in their order, numbers their pairs, and sums up `bytes` and `working_set`. */
-void trace_finish(struct arena *, struct trace *);
+enum status trace_finish(struct arena *, struct trace *, struct error *);
 
 #endif

@@ -82,6 +82,34 @@ static void a_mark_that_fades_takes_up_nothing(void **state)
     assert_int_equal(result.hits, 1);
 }
 
+/* A copy takes 285 million years at a byte a second: the second one comes after all time that can be counted. */
+static void what_comes_too_late_never_comes(void **state)
+{
+    struct trace trace;
+    struct simulation slow = USUAL;
+    slow.link = 1;
+    read_text(*state, "1,a,9007199254740992,x\n2,b,9007199254740992,x\n3,c,9007199254740992,x\n4,a,1,x\n5,b,1,x\n6,c,1,x\n", &trace);
+    struct simulated result = simulated_by(*state, &trace, "{\"place\":{\"t1\":0,\"t2\":0}}", &slow);
+    assert_int_equal(result.hits, 0);
+    assert_true(result.bytes_placed == UINT64_C(3) << 53);
+}
+
+/* What is missed once is placed for a day, and goes at each next evaluation as nobody asks for it: thousands of times in two months. */
+static void bytes_placed_stop_at_the_most(void **state)
+{
+    struct trace trace;
+    struct simulation often = USUAL;
+    struct str text = S("");
+    often.every = BUCKET;
+    for (int day = 0; day < 60; day++) text = arena_join(*state, text, arena_printf(*state, "%d,a,9007199254740992,x\n", day * 86400));
+    read_text(*state, text.data, &trace);
+    const char *policy = "{\"place\":{\"t1\":0,\"t2\":0,\"m\":1,\"of\":1,\"window\":{\"last\":\"1d\"}},"
+                         "\"evict\":{\"t3\":1,\"n\":1,\"of\":1,\"window\":{\"last\":\"5m\"},\"grace\":\"5m\"}}";
+    struct simulated result = simulated_by(*state, &trace, policy, &often);
+    assert_true(result.evicted > 2048);
+    assert_true(result.bytes_placed == UINT64_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -89,6 +117,8 @@ int main(void)
         test_with_arena(pairs_of_a_lan_stand_side_by_side),
         test_with_arena(a_lan_that_slept_wakes),
         test_with_arena(a_mark_that_fades_takes_up_nothing),
+        test_with_arena(what_comes_too_late_never_comes),
+        test_with_arena(bytes_placed_stop_at_the_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

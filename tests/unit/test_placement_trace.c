@@ -46,7 +46,7 @@ static void what_is_written_reads_back(void **state)
     static const int64_t units[] = {CLOCK_SECOND, 1};
     struct trace made, again;
     struct error error;
-    trace_make(*state, &RECIPE, &made);
+    assert_ok(trace_make(*state, &RECIPE, &made, &error), &error);
     for (size_t i = 0; i < 2; i++) {
         assert_ok(read_text(*state, written(*state, &made, units[i]), units[i], &again, &error), &error);
         assert_same(&made, &again);
@@ -140,7 +140,7 @@ static void what_cannot_be_written_is_said(void **state)
 {
     struct trace made;
     struct error error;
-    trace_make(*state, &RECIPE, &made);
+    assert_ok(trace_make(*state, &RECIPE, &made, &error), &error);
     FILE *file = fopen("/dev/full", "we");
     assert_non_null(file);
     assert_int_not_equal(trace_write(&made, file, CLOCK_SECOND, &error), STATUS_OK);
@@ -176,13 +176,32 @@ static void lines_that_are_wrong_are_named(void **state)
     }
 }
 
+/* 2^53 bytes, 1,023 times; one request more asks for as much again. */
+static void more_bytes_than_can_be_counted_are_refused(void **state)
+{
+    struct trace trace;
+    struct error error;
+    struct str most = S("");
+    for (int i = 0; i < 1023; i++) most = arena_join(*state, most, S("1,a,9007199254740992\n"));
+    assert_ok(read_text(*state, most.data, CLOCK_SECOND, &trace, &error), &error);
+    assert_true(trace.bytes == UINT64_C(1023) << 53);
+    struct str more = arena_join(*state, most, S("1,a,1\n"));
+    assert_error(read_text(*state, more.data, CLOCK_SECOND, &trace, &error), STATUS_TOO_LARGE, &error,
+                 "ask for more than 9223372036854775807");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(what_is_written_reads_back),          test_with_arena(names_and_blanks_are_taken),
-        test_with_arena(a_unit_that_does_not_fit_is_refused), test_with_arena(what_cannot_be_written_is_said),
-        test_with_arena(lines_that_are_wrong_are_named),      test_with_arena(commas_alone_part_fields_where_there_are_any),
-        test_with_arena(fractions_are_whole_ms_rounded_down), test_with_arena(what_stands_before_the_first_request_is_passed_over),
+        test_with_arena(what_is_written_reads_back),
+        test_with_arena(names_and_blanks_are_taken),
+        test_with_arena(a_unit_that_does_not_fit_is_refused),
+        test_with_arena(what_cannot_be_written_is_said),
+        test_with_arena(lines_that_are_wrong_are_named),
+        test_with_arena(commas_alone_part_fields_where_there_are_any),
+        test_with_arena(fractions_are_whole_ms_rounded_down),
+        test_with_arena(more_bytes_than_can_be_counted_are_refused),
+        test_with_arena(what_stands_before_the_first_request_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
