@@ -128,11 +128,13 @@ bool network_equal(const struct network *a, const struct network *b)
 
 bool address_is_public(const struct address *address)
 {
-    static const char *const others[] = {"10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8",
-                                         "169.254.0.0/16", "0.0.0.0/8",     "fc00::/7",       "fe80::/10",     "::/127"};
-    struct network network;
+    static const struct network others[] = {
+        {{{10}, false}, 8},         {{{172, 16}, false}, 12},  {{{192, 168}, false}, 16}, {{{100, 64}, false}, 10},
+        {{{127}, false}, 8},        {{{169, 254}, false}, 16}, {{{0}, false}, 8},         {{{0xfc}, true}, 7},
+        {{{0xfe, 0x80}, true}, 10}, {{{0}, true}, 127}, /* ::1, and :: */
+    };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (network_parse(str_of(others[i]), &network) && network_contains(&network, address)) return false;
+        if (network_contains(&others[i], address)) return false;
     return true;
 }
 

@@ -108,15 +108,19 @@ static const struct edge *edge_around(const struct registry *registry, const str
     return only;
 }
 
-/* An edge of the site; where no site is given one that lists the caller, else the one that is around it. */
+/* Of the edges of the site (where none is given, of those that list the caller) the one that the caller is in, or the first; else the one
+ * that is around it. */
 static const struct edge *edge_by_caller(const struct registry *registry, struct str site, const struct address *caller)
 {
+    const struct edge *first = NULL;
     for (size_t i = 0; i < registry->edge_count; i++) {
         const struct edge *edge = &registry->edges[i];
-        if (edge->lan_count == 0) continue;
-        if (site.length > 0 ? str_equal(edge->site, site) : caller && is_caller(edge, caller)) return edge;
+        bool meant = site.length > 0 ? str_equal(edge->site, site) : caller && is_caller(edge, caller);
+        if (edge->lan_count == 0 || !meant) continue;
+        if (caller && area_around(registry, edge, caller)) return edge;
+        if (!first) first = edge;
     }
-    return site.length == 0 && caller ? edge_around(registry, caller) : NULL;
+    return first || site.length > 0 || !caller ? first : edge_around(registry, caller);
 }
 
 /* A query that says no address: all that share the caller's public address are one LAN where no edge is known to serve it. */

@@ -233,6 +233,10 @@ static void p1_a_query_without_an_address_is_placed_by_who_calls(void **state)
     assert_edge(&listed, "shop-1", "203.0.113.0/25@192.168.0.0/24");
     struct place of_site = find(f, (struct whereabouts){.caller = S("203.0.113.7"), .site = S("two")});
     assert_edge(&of_site, "shop-2", "two@192.168.0.0/24");
+    put_all(f, (const char *[]){EDGE("mall-1", ",\"lans\":[\"10.1.0.0/16\"],\"site\":\"mall\""),
+                                EDGE("mall-2", ",\"lans\":[\"10.2.0.0/16\"],\"site\":\"mall\""), NULL});
+    struct place second_of_site = find(f, (struct whereabouts){.caller = S("10.2.0.7"), .site = S("mall")});
+    assert_edge(&second_of_site, "mall-2", "mall@10.2.0.0/16");
     struct place inside = find(f, (struct whereabouts){.caller = S("10.3.9.9")});
     assert_edge(&inside, "shop-3", "10.3.0.0/16");
     struct place second = find(f, (struct whereabouts){.caller = S("198.51.100.9")});
