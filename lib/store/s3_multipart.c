@@ -287,7 +287,8 @@ static enum status send_all(struct s3_upload *upload, struct store_object *objec
     const struct s3_lane *first = &upload->lanes[0];
     TRY(prepare_part(upload, &upload->lanes[0], 1, error));
     if (first->length == s3_part_size(upload->size, 1)) return in_parts(upload, object, error);
-    return s3_put(&upload->s3->store, upload->io, upload->key, str_make(first->buffer, first->length), upload->put, object, error);
+    struct io io = io_of_request(upload, upload->io.arena); /* the source may have been slow to read */
+    return s3_put(&upload->s3->store, io, upload->key, str_make(first->buffer, first->length), upload->put, object, error);
 }
 
 enum status s3_upload_parts(struct s3_upload *upload, struct io io, struct str key, uint64_t size, const struct store_put *put,

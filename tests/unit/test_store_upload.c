@@ -162,6 +162,7 @@ static bool answer(struct scripted_server *server, int number, const struct scri
 
 struct source {
     uint64_t left, fail_at;
+    int64_t pause; /* ms, before each read */
 };
 
 static ssize_t source_read(void *context, void *buffer, size_t capacity, struct error *error)
@@ -171,6 +172,7 @@ static ssize_t source_read(void *context, void *buffer, size_t capacity, struct 
         error_set(error, STATUS_UNAVAILABLE, "the source broke");
         return -1;
     }
+    scripted_sleep(source->pause);
     size_t count = capacity < source->left ? capacity : (size_t)source->left;
     memset(buffer, 'x', count);
     source->left -= count;
@@ -230,6 +232,16 @@ static void small_bodies_go_in_one_put(void **state)
     assert_ok(upload(f, PART - 1, STORE_IF_ABSENT), &f->error);
     assert_int_equal(f->server->count, 1);
     assert_str(scripted_header(find(f, "PUT /bucket/pre/key HTTP"), "if-none-match"), S("*"));
+}
+
+static void a_slow_source_takes_no_request_its_time(void **state)
+{
+    struct fixture *f = *state;
+    start(f, NONE);
+    f->patience = 2 * CLOCK_SECOND;
+    struct source source = {.left = 1000, .pause = 1200}; /* twice: the end is read too */
+    const struct stream stream = {source_read, NULL, &source};
+    assert_ok(store_upload(f->store, io(f), S("key"), stream, UINT64_MAX, NULL, NULL, &f->error), &f->error);
 }
 
 static void a_part_that_failed_is_sent_again(void **state)
@@ -441,6 +453,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(parts_are_joined),
         TEST(small_bodies_go_in_one_put),
+        TEST(a_slow_source_takes_no_request_its_time),
         TEST(a_part_that_failed_is_sent_again),
         TEST(failures_leave_no_parts),
         TEST(what_was_never_begun_is_not_aborted),
