@@ -9,9 +9,10 @@ static _Atomic int64_t fixed_now = INT64_MIN;
 
 /* The clock of a file (clock_follow). */
 static struct {
-    _Atomic(const char *) file;      /* NULL: none is followed */
-    _Atomic int64_t now;             /* the last good time */
-    _Atomic int64_t first, furthest; /* the time that it held at first, and the latest ever */
+    _Atomic(const char *) file; /* NULL: none is followed */
+    _Atomic int64_t now;        /* the last good time */
+    _Atomic int64_t furthest;   /* the latest that this file has held */
+    _Atomic int64_t gone_by;    /* ms on it and on those that were followed before; only grows */
 } followed;
 
 static int64_t read_clock(clockid_t id)
@@ -42,7 +43,10 @@ static int64_t read_followed(const char *file)
     int64_t now, furthest = atomic_load(&followed.furthest);
     if (!read_time(file, &now)) return atomic_load(&followed.now);
     atomic_store(&followed.now, now);
-    while (now > furthest && !atomic_compare_exchange_weak(&followed.furthest, &furthest, now)) {
+    while (now > furthest) {
+        if (!atomic_compare_exchange_weak(&followed.furthest, &furthest, now)) continue;
+        atomic_fetch_add(&followed.gone_by, now - furthest);
+        break;
     }
     return now;
 }
@@ -52,7 +56,6 @@ enum status clock_follow(const char *file, struct error *error)
     int64_t now;
     ENSURE(read_time(file, &now), error, STATUS_INVALID, "'%s' holds no time such as 2026-08-20T10:00:00Z", file);
     atomic_store(&followed.now, now);
-    atomic_store(&followed.first, now);
     atomic_store(&followed.furthest, now);
     atomic_store(&followed.file, file);
     return STATUS_OK;
@@ -81,7 +84,7 @@ int64_t clock_aging(void)
     const char *file = atomic_load_explicit(&followed.file, memory_order_acquire);
     if (!file) return clock_monotonic();
     read_followed(file);
-    return clock_monotonic() + (atomic_load(&followed.furthest) - atomic_load(&followed.first));
+    return clock_monotonic() + atomic_load(&followed.gone_by);
 }
 
 struct deadline deadline_in(int64_t milliseconds)

@@ -258,7 +258,7 @@ static void print_lan_json(const struct lan_entry *entry, const struct edge *edg
 {
     printf("{\"code\":\"" STR_FMT "\",\"lan\":\"" STR_FMT "\",\"region\":\"" STR_FMT "\"", STR_ARG(entry->code), STR_ARG(entry->lan),
            STR_ARG(entry->region));
-    if (entry->location.known) printf(",\"location\":[%.6g,%.6g]", entry->location.latitude, entry->location.longitude);
+    if (entry->location.known) printf(",\"location\":[%.15g,%.15g]", entry->location.latitude, entry->location.longitude);
     if (edge)
         printf(",\"edge\":\"" STR_FMT "\"}", STR_ARG(edge->id));
     else

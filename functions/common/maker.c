@@ -102,7 +102,8 @@ static enum status install_patch(struct app *app, struct io io, struct store *ed
     const int64_t span = deadline_left(io.deadline);
     TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
                : store_compose(edge, io, key, source->pieces, source->piece_count, NULL, NULL, error));
-    TRY(store_head(edge, io_anew(io, span), key, &object, error));
+    io = io_anew(io, span);
+    TRY(store_head(edge, io, key, &object, error));
     ENSURE(object.size == patch.size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes, not %llu", STR_ARG(key),
            (unsigned long long)object.size, (unsigned long long)patch.size);
     patch.etag = object.etag;

@@ -1,7 +1,5 @@
 #include "lib/config/config.h"
 
-#include <math.h>
-
 struct config_name {
     const char *name;
     struct config_name *next;
@@ -12,38 +10,62 @@ static void free_json(void *context)
     json_decref(context);
 }
 
-/* The path of the first number that is beyond 64 bits, of JSON whose whole numbers were read as reals. */
-static bool find_beyond(struct arena *arena, json_t *value, struct str *path)
+/* The number of `all` in whose place `rest`, the same else, has null; NULL: there is none. */
+static const json_t *find_missing(struct arena *arena, json_t *all, json_t *rest, struct str *path)
 {
     const char *name;
+    const json_t *found;
     size_t index;
     json_t *item;
     *path = S("");
-    if (json_is_real(value)) return fabs(json_real_value(value)) >= 0x1p63;
-    json_array_foreach(value, index, item)
+    if (json_is_real(all) && json_is_null(rest)) return all;
+    json_array_foreach(all, index, item)
     {
-        if (!find_beyond(arena, item, path)) continue;
-        return *path = arena_printf(arena, "[%zu]" STR_FMT, index, STR_ARG(*path)), true;
+        found = find_missing(arena, item, json_array_get(rest, index), path);
+        if (found) return *path = arena_printf(arena, "[%zu]" STR_FMT, index, STR_ARG(*path)), found;
     }
-    json_object_foreach(value, name, item)
+    json_object_foreach(all, name, item)
     {
-        if (!find_beyond(arena, item, path)) continue;
-        return *path = arena_join(arena, S("."), str_of(name), *path), true;
+        found = find_missing(arena, item, json_object_get(rest, name), path);
+        if (found) return *path = arena_join(arena, S("."), str_of(name), *path), found;
     }
-    return false;
+    return NULL;
+}
+
+/* With null for the whole number that ends there. */
+static struct str without_number(struct arena *arena, struct str text, size_t end)
+{
+    size_t start = end < text.length ? end : text.length;
+    while (start > 0 && memchr("-0123456789", text.data[start - 1], 11)) start--;
+    return arena_join(arena, str_first(text, start), S("null"), str_from(text, end));
+}
+
+static json_t *read_as_reals(struct arena *arena, struct str text)
+{
+    json_t *json = json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+    if (json) arena_defer(arena, free_json, json);
+    return json;
+}
+
+/* The whole number beyond 64 bits that jansson stopped at, and its path; NULL: it was something else. */
+static const json_t *find_beyond(struct arena *arena, struct str text, const json_error_t *where, struct str *path)
+{
+    if (!text.data || json_error_code(where) != json_error_numeric_overflow) return NULL;
+    struct str rest = without_number(arena, text, (size_t)where->position);
+    return find_missing(arena, read_as_reals(arena, text), read_as_reals(arena, rest), path);
 }
 
 /* Jansson stops at a whole number beyond 64 bits as at a slip of syntax; it is one field's value like any other. */
 static enum status refuse_json(struct arena *arena, struct str text, const char *what, const json_error_t *where, struct error *error)
 {
     struct str path;
-    json_t *rounded = NULL;
-    if (json_error_code(where) == json_error_numeric_overflow) rounded = json_loadb(text.data, text.length, JSON_DECODE_INT_AS_REAL, NULL);
-    bool found = find_beyond(arena, rounded, &path);
-    json_decref(rounded);
-    ENSURE(!found, error, STATUS_INVALID, "%s" STR_FMT ": is too large a number: %lld is the most that is read", what, STR_ARG(path),
-           (long long)INT64_MAX);
-    return error_set(error, STATUS_INVALID, "%s: not JSON, line %d: %s", what, where->line, where->text);
+    const json_t *beyond = find_beyond(arena, text, where, &path);
+    if (!beyond) return error_set(error, STATUS_INVALID, "%s: not JSON, line %d: %s", what, where->line, where->text);
+    if (json_real_value(beyond) < 0)
+        return error_set(error, STATUS_INVALID, "%s" STR_FMT ": is too small a number: %lld is the least that is read", what, STR_ARG(path),
+                         (long long)INT64_MIN);
+    return error_set(error, STATUS_INVALID, "%s" STR_FMT ": is too large a number: %lld is the most that is read", what, STR_ARG(path),
+                     (long long)INT64_MAX);
 }
 
 static enum status open_any(struct arena *arena, struct str text, const char *what, struct config *config, struct error *error)

@@ -42,6 +42,7 @@ static enum status resolve(struct store *store, struct io io, struct store_piece
         TRY(locate(&looked->object, piece, error));
         int64_t changed = looked->object.modified > 0 ? looked->object.modified : INT64_MAX;
         if (changed > out->changed) out->changed = changed;
+        out->encrypted = out->encrypted || looked->object.encrypted;
     }
     ENSURE(!__builtin_add_overflow(out->size, piece->length, &out->size), error, STATUS_TOO_LARGE, "more than 2^64 bytes");
     if (piece->length == 0) return STATUS_OK;

@@ -10,6 +10,7 @@ struct store_pieces {
     size_t count;
     uint64_t size;
     bool is_whole;   /* one object from its beginning to its end */
+    bool encrypted;  /* one of the objects is, as in store_object */
     int64_t changed; /* when the last of the objects did, in ms by the store's clock; INT64_MAX where it does not say */
 };
 

@@ -13,7 +13,16 @@ struct store_object s3_describe(struct io io, struct str key, const struct wire_
     struct store_object object = {.key = arena_copy(io.arena, key), .etag = wire_header(answer, S("etag"))};
     if (answer->length != UINT64_MAX) object.size = answer->length;
     http_date_parse(wire_header(answer, S("last-modified")), &object.modified);
+    struct str encryption = wire_header(answer, S("x-amz-server-side-encryption"));
+    object.encrypted = !str_empty(encryption) && !str_equal(encryption, S("AES256"));
     return object;
+}
+
+struct str s3_bare_etag(struct str etag)
+{
+    if (str_starts(etag, S("\""))) etag = str_from(etag, 1);
+    if (str_ends(etag, S("\""))) etag.length--;
+    return etag;
 }
 
 /* "bytes 0-99/1234" */
@@ -118,7 +127,8 @@ static bool list_entry(void *context, const struct s3_xml_entry *entry)
 {
     struct listing *listing = context;
     if (!str_starts(entry->key, listing->s3->store.prefix)) return true;
-    struct store_object object = {str_from(entry->key, listing->s3->store.prefix.length), entry->etag, entry->size, entry->modified, {0}};
+    struct str key = str_from(entry->key, listing->s3->store.prefix.length);
+    struct store_object object = {.key = key, .etag = entry->etag, .size = entry->size, .modified = entry->modified};
     if (!store_is_key(object.key) || !str_starts(object.key, listing->prefix)) return true;
     listing->disordered = str_compare(str_make(listing->last, listing->last_length), object.key) >= 0;
     if (listing->disordered) return false;

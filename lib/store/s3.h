@@ -74,6 +74,8 @@ bool s3_pause(unsigned attempts, struct deadline);
 
 /* Fills key, etag, size and time from an answer's headers. */
 struct store_object s3_describe(struct io, struct str key, const struct wire_answer *);
+/* Without its quotes, which not every store writes everywhere (Ceph's CopyObjectResult has none). */
+struct str s3_bare_etag(struct str);
 /* A GET of what is asked; s3_call checks what comes. Its Range is written into `arena`. */
 struct s3_request s3_get_request(struct s3 *, struct arena *, struct str key, const struct store_get *);
 /* Whether an answer of 2xx is what was asked for, as far as its headers tell: how many bytes it has, and of how many. */

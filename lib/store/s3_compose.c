@@ -46,21 +46,37 @@ static enum status check_object(const struct s3_request *request, const struct s
     return s3_check_result(answer, S("CopyObjectResult"), error);
 }
 
+/* The MD5 that an ETag is: not where it has "-N" behind it, as that of N parts, whose MD5s it stands for. */
+static bool is_md5(struct str etag)
+{
+    return str_find(etag, '-') == etag.length;
+}
+
+/* The copy's ETag is the object's own where both are MD5s of their bytes. */
+static enum status check_copied(const struct store_pieces *whole, const struct store_object *copy, struct error *error)
+{
+    struct str was = s3_bare_etag(whole->items[0].if_match), is = s3_bare_etag(copy->etag);
+    bool tells = !whole->encrypted && !copy->encrypted && is_md5(was) && is_md5(is);
+    ENSURE(!tells || str_equal_nocase(was, is), error, STATUS_CORRUPT, "the copy has the ETag " STR_FMT ", and what was copied " STR_FMT,
+           STR_ARG(str_first(is, 80)), STR_ARG(str_first(was, 80)));
+    return STATUS_OK;
+}
+
 /* A whole object in one request (CopyObject). It takes no condition on the key. */
-static enum status copy_object(struct s3 *s3, struct io io, struct str key, const struct store_piece *piece, const struct store_put *put,
+static enum status copy_object(struct s3 *s3, struct io io, struct str key, const struct store_pieces *whole, const struct store_put *put,
                                struct store_object *object, struct error *error)
 {
     struct s3_request request = {.method = "PUT", .key = key, .limit = ANSWER_LIMIT, .check = check_object};
     struct s3_answer answer;
-    s3_add_copy_source(&request, io.arena, piece);
+    s3_add_copy_source(&request, io.arena, &whole->items[0]);
     s3_add_header(&request, S("x-amz-metadata-directive"), S("REPLACE"));
     s3_add_header(&request, S("content-type"), str_of(put->content_type ? put->content_type : "application/octet-stream"));
     TRY(pieces_fault(s3_call(s3, io, &request, &answer, error), error));
     *object = s3_describe(io, key, &answer.wire);
     object->etag = s3_etag_of_result(io.arena, &answer, S("CopyObjectResult"));
-    object->size = piece->length;
+    object->size = whole->size;
     http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
-    return s3_check_copied(&answer, piece->if_match, object->etag, error);
+    return check_copied(whole, object, error);
 }
 
 bool s3_copies_from(struct store *store, struct io io, struct store *from)
@@ -75,12 +91,11 @@ enum status s3_compose(struct store *store, struct io io, struct str key, const 
 {
     struct store_pieces whole = *pieces;
     bool in_one = whole.is_whole && whole.size < S3_SMALLEST_PART && put->condition == STORE_ANY;
-    if (in_one) return copy_object((struct s3 *)store, io, key, &whole.items[0], put, object, error);
+    if (in_one) return copy_object((struct s3 *)store, io, key, &whole, put, object, error);
     struct s3_upload *upload = arena_new_of(io.arena, struct s3_upload);
     upload->s3 = (struct s3 *)store;
     upload->next = next_of_pieces;
     upload->context = &whole;
     upload->changed = whole.changed;
-    if (whole.is_whole) upload->copied_etag = whole.items[0].if_match;
     return s3_upload_parts(upload, io, key, whole.size, put, object, error);
 }

@@ -45,8 +45,7 @@ struct s3_upload {
     /* Makes part `number` (1 is the first) ready in the lane, s3_part_size of it but for the last; length 0: there is none any more. */
     enum status (*next)(struct s3_upload *, struct s3_lane *, unsigned number, struct error *);
     void *context;
-    int64_t changed;        /* what parts are copied from, as in store_pieces */
-    struct str copied_etag; /* of the one object that all of it is a copy of; empty: there is none */
+    int64_t changed; /* what parts are copied from, as in store_pieces */
 };
 
 /* Parts are of one size where the size of the whole is known (R2 asks for that), else they grow after each thousand. `size` UINT64_MAX: not
@@ -61,9 +60,6 @@ void s3_add_copy_source(struct s3_request *, struct arena *, const struct store_
 enum status s3_check_result(const struct s3_answer *, struct str root, struct error *);
 /* The ETag that it tells. */
 struct str s3_etag_of_result(struct arena *, const struct s3_answer *, struct str root);
-/* ETags are MD5s, or with "-N" behind them MD5s of the MD5s of N parts, unless the object is encrypted with a key of the bucket's owner:
- * STATUS_CORRUPT where `etag` of the answer can't be that of a copy of an object with `copied`. */
-enum status s3_check_copied(const struct s3_answer *, struct str copied, struct str etag, struct error *);
 
 /* All parts from next(); one that is the only one and short of s3_part_size goes by a plain PUT, and must not be a copy. `size` as
  * above. */

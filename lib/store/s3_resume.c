@@ -119,9 +119,8 @@ bool s3_resume_has(struct s3_lane *lane)
     const struct s3_upload *upload = lane->upload;
     if (!upload->known) return false;
     if (lane->is_copy) return has_copy(lane);
-    struct str known = upload->known[lane->number - 1].etag, md5 = s3_hex_md5(lane->arena, str_make(lane->buffer, lane->length));
-    if (str_starts(known, S("\""))) known = str_make(known.data + 1, known.length - 1);
-    if (str_ends(known, S("\""))) known.length--;
+    struct str known = s3_bare_etag(upload->known[lane->number - 1].etag);
+    struct str md5 = s3_hex_md5(lane->arena, str_make(lane->buffer, lane->length));
     if (str_empty(md5) || !str_equal_nocase(known, md5)) return false;
     lane->etag = arena_join(lane->arena, S("\""), md5, S("\""));
     return true;

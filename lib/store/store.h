@@ -36,6 +36,7 @@ struct store_object {
     struct str etag;  /* as the store says it, with its quotes; opaque */
     uint64_t size;    /* of the whole object */
     int64_t modified; /* ms */
+    bool encrypted;   /* s3://, but for lists: with a key of the bucket's owner, so that the ETag is no MD5 of the bytes */
     struct str body;  /* store_get only */
 };
 
@@ -94,8 +95,8 @@ struct store_piece {
  * it is a whole object that may be overwritten. Atomic, conditional and without remains as store_upload is. STATUS_NOT_FOUND or
  * STATUS_INVALID for a piece that is not there, STATUS_CORRUPT for an object that is another version than was asked for or changes
  * meanwhile, so that STATUS_PRECONDITION always speaks of `key`. io.deadline bounds each part, not the whole.
- * What the service copied is not read: If-Match pins the version of what it copied. Where one whole object was copied, and ETags are MD5s
- * of what they stand for, the copy's must be the object's own: STATUS_CORRUPT, and it stands there. */
+ * What the service copied is not read: If-Match pins the version of what it copied. Where one whole object was copied in one request, and
+ * both its ETag and the copy's are MD5s of their bytes, they must be the same: STATUS_CORRUPT, and it stands there. */
 enum status store_compose(struct store *, struct io, struct str key, const struct store_piece *, size_t count, const struct store_put *,
                           struct store_object *, struct error *);
 /* What store_compose would make, as a stream. The pieces' texts must outlive it; else as store_stream. `size` tells how many bytes it will

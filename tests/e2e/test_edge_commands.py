@@ -177,14 +177,14 @@ def test_what_a_run_at_work_said_of_a_removed_edge_is_not_believed(directory: Sh
 
 def test_lans_have_codes(store: Shop, tmp_path: Path) -> None:
     assert store.run("edge", "lan", "list").stdout == "" and store.run("edge", "lan", "list", "--json").stdout == "[]\n"
-    for entry in {"code": "SHOP-7", "site": "shop-7", "network": "10.1.2.3/16", "location": [31.2, 121.5]}, {"code": "MALL"}, {"code": "BARE"}:
+    for entry in {"code": "SHOP-7", "site": "shop-7", "network": "10.1.2.3/16", "location": [31.2304163, 121.4737009]}, {"code": "MALL"}, {"code": "BARE"}:
         assert given(store, tmp_path, "lan", "set", text=json.dumps(entry)).returncode == 0
     placed.register(store, tmp_path, lans=["MALL"])
     placed.register(store, tmp_path, edge="shop-7", site="shop-7", lans=["10.1.0.0/16"])
     assert store.run("edge", "lan", "list").stdout.splitlines() == ["BARE\t@BARE\t-", "MALL\t@MALL\tshop-1", "SHOP-7\tshop-7@10.1.0.0/16\tshop-7"]
     assert json.loads(store.run("edge", "lan", "list", "--json").stdout) == [
         {"code": "BARE", "lan": "@BARE", "region": "", "edge": None}, {"code": "MALL", "lan": "@MALL", "region": "", "edge": "shop-1"},
-        {"code": "SHOP-7", "lan": "shop-7@10.1.0.0/16", "region": "", "location": [31.2, 121.5], "edge": "shop-7"}]
+        {"code": "SHOP-7", "lan": "shop-7@10.1.0.0/16", "region": "", "location": [31.2304163, 121.4737009], "edge": "shop-7"}]
     store.run("edge", "lan", "remove", "BARE")
     assert len(store.run("edge", "lan", "list").stdout.splitlines()) == 2
     again = store.run("edge", "lan", "remove", "BARE", check=False)

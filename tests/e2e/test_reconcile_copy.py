@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support import placed, shop
-from support.servers import Minio, Nginx, Servers, clean_environment, pakhus_binary
+from support.servers import KMS_KEY, Minio, Nginx, Servers, clean_environment, pakhus_binary
 from support.service import BIG, INFO, Service, furnished
 
 PART = 8 << 20
@@ -126,6 +126,40 @@ def test_a_service_that_refuses_to_copy_is_asked_once(status: int, splices: bool
     names = ["packages/APP/1.0/base.apk", "packages/APP/2.0/base.apk"] if splices else ["APP_1.0.apk", "APP_2.0.apk"]
     assert [service.body(name) for name in names] == [base(BIG), base("v2")]
     assert "Uploads" not in service.minio.client().list_multipart_uploads(Bucket=service.edge)
+
+
+UNQUOTED = """
+sub_filter_types application/xml;
+sub_filter_once off;
+sub_filter '&#34;' '';
+proxy_set_header Accept-Encoding '';
+"""
+
+
+def test_etags_may_be_written_without_quotes(service: Service, servers: Servers) -> None:
+    """As Ceph writes them in its answers to copies."""
+    seen = servers.recorder(service.minio.url, UNQUOTED)
+    service.register(seen.url)
+    service.want("APP/1.0", "APP/2.0")
+    done, said = service.reconcile(seen.url)
+    assert (done["copied"], done["failed"]) == (2, 0) and "passes through here" not in said, said
+    assert [service.body(name) for name in ("APP_1.0.apk", "APP_2.0.apk")] == [base(BIG), base("v2")]
+
+
+def test_what_is_encrypted_only_at_the_origin_is_copied(service: Service) -> None:
+    """There with a key of its owner: then ETags are no digests."""
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KMS_KEY}}
+    client = service.minio.client()
+    client.put_bucket_encryption(Bucket=service.origin, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    service.publish("v2", "3.0")
+    head = client.head_object(Bucket=service.origin, Key="packages/APP/3.0/base.apk")
+    assert head["ServerSideEncryption"] == "aws:kms" and head["ETag"].strip('"') != hashlib.md5(base("v2")).hexdigest()
+    service.register(service.minio.url)
+    service.want("APP/3.0")
+    done, said = service.reconcile(service.minio.url)
+    assert (done["copied"], done["failed"]) == (1, 0) and "passes through here" not in said, said
+    assert service.body("APP_3.0.apk") == base("v2")
+    assert "ServerSideEncryption" not in client.head_object(Bucket=service.edge, Key="APP_3.0.apk")
 
 
 def test_another_endpoint_is_another_service(service: Service, servers: Servers) -> None:

@@ -12,6 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ _PR_SET_PDEATHSIG = 1
 Kind = TypeVar("Kind", bound="Program")
 Command = Sequence[str | Path]
 REGION = "us-east-1"
+KMS_KEY = "test-key"  # that a Minio encrypts with where it is told to
 
 
 def free_port() -> int:
@@ -270,7 +272,7 @@ class Servers:
         port, access, secret = free_port(), "pakhus-test", "pakhus-test-secret"
         home = self._folder()
         env = {"MINIO_ROOT_USER": access, "MINIO_ROOT_PASSWORD": secret, "MINIO_BROWSER": "off",
-               "MINIO_UPDATE": "off", "HOME": str(home)}
+               "MINIO_UPDATE": "off", "HOME": str(home), "MINIO_KMS_SECRET_KEY": f"{KMS_KEY}:{b64encode(bytes(32)).decode()}"}
         command: Command = [fetched("minio"), "server", home / "data", "--address", f"127.0.0.1:{port}", "--quiet"]
         url = f"http://127.0.0.1:{port}"
         program = self.start("minio", command, lambda: answers(f"{url}/minio/health/ready", 200), url, env)

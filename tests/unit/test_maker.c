@@ -1,0 +1,63 @@
+/* What is installed on an edge that splices, beyond what end-to-end tests can wait for. */
+#include "functions/common/maker.h"
+#include "lib/catalog/patch.h"
+#include "tests/unit/scratch_store.h"
+#include "tests/unit/store_fixture.h"
+
+#define DIFF "/bucket/pre/patches/APP/1.0..2.0.diff"
+#define JSON "/bucket/pre/patches/APP/1.0..2.0.json"
+#define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+enum { SIZE = 1000 };
+
+static bool take(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)server, (void)number;
+    if (!scripted_is(request, "HEAD " DIFF " HTTP")) return scripted_reply(fd, "200 OK", "ETag: \"e\"\r\n", S(""));
+    scripted_send(fd, S("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nETag: \"e\"\r\n\r\n"));
+    return true;
+}
+
+static void publish(struct fixture *f, struct store *origin)
+{
+    const struct patch patch = {
+        .app = S("APP"), .from = S("1.0"), .to = S("2.0"), .size = SIZE, .sha256 = S(HASH), .from_sha256 = S(HASH), .to_sha256 = S(HASH)};
+    struct str key = patch_json_key(f->arena, patch.app, patch.from, patch.to);
+    assert_ok(store_put(origin, io(f), key, patch_format(f->arena, &patch), NULL, NULL, &f->error), &f->error);
+}
+
+static ssize_t read_slowly(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    size_t *left = context, count = *left < capacity ? *left : capacity;
+    (void)error;
+    scripted_sleep(1200); /* twice: the end is read too */
+    memset(buffer, 'x', count);
+    *left -= count;
+    return (ssize_t)count;
+}
+
+static void a_patch_that_took_its_time_is_installed_whole(void **state)
+{
+    struct fixture *f = *state;
+    struct app app = {.store = scratch_store(f->arena)};
+    const struct package_maker maker = maker_of(&app);
+    const struct package_name name = {.app = S("APP"), .version = S("2.0"), .from = S("1.0")};
+    const struct package_source source = {.size = SIZE, .sha256 = S(HASH)};
+    size_t left = SIZE;
+    const struct stream stream = {.read = read_slowly, .context = &left};
+    publish(f, app.store);
+    serve(f, take, NULL);
+    f->patience = 2 * CLOCK_SECOND;
+    assert_ok(maker.install(maker.context, io(f), f->store, &name, &source, &stream, &f->error), &f->error);
+    assert_int_equal(f->server->count, 3);
+    assert_true(scripted_is(&f->server->requests[0], "PUT " DIFF " HTTP"));
+    assert_true(scripted_is(&f->server->requests[2], "PUT " JSON " HTTP"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_patch_that_took_its_time_is_installed_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
