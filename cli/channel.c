@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "cli/csv.h"
+#include "base/csv.h"
 #include "cli/stored.h"
 #include "lib/apk/info.h"
 #include "lib/catalog/channels.h"

@@ -123,6 +123,12 @@ static bool set_option(const struct command_option *option, struct str value)
     return false;
 }
 
+static bool is_nothing(const struct command_option *option)
+{
+    if (option->kind == OPTION_SIZE) return *(const uint64_t *)option->target == 0;
+    return option->kind == OPTION_SPAN && *(const int64_t *)option->target == 0;
+}
+
 static const char *expected(enum option_kind kind)
 {
     switch (kind) {
@@ -150,6 +156,7 @@ static int take_option(const struct command *command, struct str word, const cha
     if (used) value = str_of(next);
     if (!set_option(option, value))
         return command_usage(command, "--%s wants %s, not '" STR_FMT "'", option->name, expected(option->kind), STR_ARG(value)), -1;
+    if (option->positive && is_nothing(option)) return command_usage(command, "--%s must be more than nothing", option->name), -1;
     *seen |= UINT64_C(1) << (option - command->options);
     return used;
 }

@@ -29,6 +29,7 @@ struct command_option {
     const char *argument; /* what its value is called in the help; NULL for a flag */
     const char *help;
     bool required;
+    bool positive; /* OPTION_SIZE, OPTION_SPAN: 0 is refused */
 };
 
 struct command {

@@ -42,7 +42,7 @@ static enum status forget_namesake(struct arena *arena, struct store *store, str
     struct error ignored;
     bool found;
     if (registry_get_edge(store, command_io(arena), id, &known, &ignored) != STATUS_NOT_FOUND) return STATUS_OK;
-    return state_remove(store, registry_io(arena), id, &found, error);
+    return state_forget(store, registry_io(arena), id, &found, error);
 }
 
 static enum status run_add(struct arena *arena, const struct str *words, int count, struct error *error)
@@ -206,7 +206,7 @@ static enum status run_remove(struct arena *arena, const struct str *words, int 
     TRY(stored_open(arena, store_url, &store, error));
     enum status status = registry_remove_edge(store, command_io(arena), words[0], &unregistered);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) return *error = unregistered, status;
-    TRY(state_remove(store, registry_io(arena), words[0], &found, error));
+    TRY(state_forget(store, registry_io(arena), words[0], &found, error));
     if (status == STATUS_NOT_FOUND && !found) return *error = unregistered, status;
     fprintf(stderr, STR_FMT ": removed\n", STR_ARG(words[0]));
     return STATUS_OK;

@@ -17,7 +17,7 @@ static const struct command_option options[] = {
     {"clients", 'n', OPTION_TEXT, &clients_text, "COUNT", "how many; 1000000 unless said"},
     {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another one makes other clients; 1 unless said"},
     {"population", 0, OPTION_TEXT, &population_path, "FILE.json", "who they are: classes by the hours they are on, bandwidth, sizes"},
-    {"size", 0, OPTION_SIZE, &size, "BYTES", "of the resource, where the profile does not say; 1 GB unless said"},
+    {"size", 0, OPTION_SIZE, &size, "BYTES", "of the resource, where the profile does not say; 1 GB unless said", .positive = true},
     {"svg", 0, OPTION_TEXT, &svg_path, "FILE.svg", "draw the origin's rate under each mode"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print numbers and curves as JSON"},
 };

@@ -17,9 +17,9 @@ static const struct command_option options[] = {
     {"storage", 0, OPTION_TEXT, &storage_text, "SHARE", "of what its LAN asks for in all, an edge may hold so much; 10% unless said"},
     {"sweep", 0, OPTION_FLAG, &sweep, NULL,
      "the policy with T1 from 0 up, \"small\", \"room\" and \"displace\": what more bytes placed would bring"},
-    {"every", 0, OPTION_SPAN, &every, "SPAN", "between evaluations; 1h unless said"},
-    {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "a second that come to an edge; without it copying takes no time"},
-    {"unit", 0, OPTION_SPAN, &unit, "SPAN", "what a step of the trace's time column stands for; 1s unless said"},
+    {"every", 0, OPTION_SPAN, &every, "SPAN", "between evaluations; 1h unless said", .positive = true},
+    {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "a second that come to an edge; without it copying takes no time", .positive = true},
+    {"unit", 0, OPTION_SPAN, &unit, "SPAN", "what a step of the trace's time column stands for; 1s unless said", .positive = true},
     {"lans", 0, OPTION_TEXT, &lans_text, "COUNT", "of the made-up week; 20 unless said"},
     {"requests", 'n', OPTION_TEXT, &requests_text, "COUNT", "of the made-up week; 400000 unless said"},
     {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another one makes another week; 1 unless said"},
@@ -162,8 +162,7 @@ static enum status make_week(struct table *table, struct error *error)
     TRY(whole(requests_text, "requests", REQUESTS_USUAL, REQUESTS_MOST, &recipe.requests, error));
     ENSURE(!seed_text.data || str_to_u64(seed_text, &recipe.seed), error, STATUS_INVALID, "--seed must be a whole number");
     recipe.lans = (uint32_t)lans;
-    trace_make(table->rows.arena, &recipe, &table->trace);
-    return STATUS_OK;
+    return trace_make(table->rows.arena, &recipe, &table->trace, error);
 }
 
 static enum status read_trace(struct table *table, struct str path, struct error *error)

@@ -48,7 +48,7 @@ static void set_thresholds(struct policy *policy, const struct calibration *thre
 static void set_retention(struct policy *policy, const struct retention *retention)
 {
     policy->evict.t3 = retention->t3;
-    if (policy->evict.confidence > 0) policy->evict.confidence = retention->c2;
+    if (policy->evict.confidence > 0 && retention->c2 > 0) policy->evict.confidence = retention->c2;
 }
 
 static enum status record(struct app *app, struct io io, const struct calibrating *calibrating, const struct registry *registry,

@@ -132,8 +132,9 @@ static enum status patch_facts(struct app *app, struct io io, const struct packa
     }
     if (status != STATUS_NOT_FOUND) return status;
     TRY(app_package(app, io, name->app, name->from, &package, error));
-    TRY(app_package(app, io, name->app, name->version, &package, error));
     facts->size = package->size / 2;
+    TRY(app_package(app, io, name->app, name->version, &package, error));
+    if (package->size / 2 > facts->size) facts->size = package->size / 2;
     return STATUS_OK;
 }
 

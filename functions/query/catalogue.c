@@ -34,7 +34,7 @@ static bool is_newer(const struct package *package, const struct package *than)
     return package->published > than->published;
 }
 
-static enum status find_newest(struct app *app, struct io io, struct str id, struct str *newest, struct error *error)
+static enum status look_for_newest(struct app *app, struct io io, struct str id, const struct package **newest, struct error *error)
 {
     struct versions versions = {.arena = io.arena, .prefix = arena_join(io.arena, S("packages/"), id, S("/"))};
     const struct package *package, *best = NULL;
@@ -46,8 +46,19 @@ static enum status find_newest(struct app *app, struct io io, struct str id, str
         if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
     }
     ENSURE(best, error, STATUS_NOT_FOUND, "there is no app '" STR_FMT "'", STR_ARG(id));
-    *newest = arena_copy(io.arena, best->version);
+    *newest = best;
     return STATUS_OK;
+}
+
+/* All that is looked at on the way is let go: of an app little is kept. */
+static enum status find_newest(struct app *app, struct io io, struct str id, struct str *newest, struct error *error)
+{
+    const struct io own = {.arena = arena_new(), .deadline = io.deadline};
+    const struct package *package;
+    enum status status = look_for_newest(app, own, id, &package, error);
+    if (status == STATUS_OK) *newest = arena_copy(io.arena, package->version);
+    arena_free(own.arena);
+    return status;
 }
 
 static enum status load_app(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)

@@ -8,6 +8,8 @@
 #include "functions/query/query.h"
 
 enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 32, ANSWER_LIMIT = 16384 };
+/* Kept for the answer, and for counting, whatever a miss sets going. */
+enum { ANSWER_TIME = 3 * CLOCK_SECOND };
 /* What is answered stays where it is for longer than that: an edge keeps what is to go for a while (reconcile.h, grace). */
 enum { ANSWER_LIFE = 5 * CLOCK_MINUTE, PRESIGN_LIFE = 30 * CLOCK_MINUTE };
 
@@ -171,9 +173,12 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     const struct held_package *held = NULL;
     const struct edge *edge = task->place.edge;
     struct chosen *chosen = &task->chosen;
+    struct io io = task->io;
+    int64_t left = deadline_left(io.deadline);
     uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
     if (!is_counted(task) || !edge) return STATUS_OK;
-    TRY(query_trigger(task->query, task->io, &task->place, &chosen->wanted, size, placed, error));
+    io.deadline = deadline_in(left > 2 * ANSWER_TIME ? left - ANSWER_TIME : left / 2);
+    TRY(query_trigger(task->query, io, &task->place, &chosen->wanted, size, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
     TRY(find_held(task, edge, true, &held, error));

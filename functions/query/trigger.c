@@ -8,7 +8,13 @@
 
 enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, TRIGGER_TIME = 3 * CLOCK_SECOND, GRACE = 10 * CLOCK_MINUTE };
 /* Sums are read anew when so many times what reading them took has passed. */
-enum { SUMS_LIFE = 2 * CLOCK_SECOND, SUMS_PAUSE = 20, SUMS_PAUSE_MOST = CLOCK_MINUTE, SUMS_BYTES = 64 << 20 };
+enum {
+    SUMS_LIFE = 2 * CLOCK_SECOND,
+    SUMS_PAUSE = 20,
+    SUMS_PAUSE_MOST = CLOCK_MINUTE,
+    SUMS_TIME = 10 * CLOCK_SECOND,
+    SUMS_BYTES = 512 << 20
+};
 /* Bytes that are copied while a query waits; and of a patch that is made then, as it is estimated: half its base, which is some three
  * seconds for 8 MB. */
 static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 4 << 20;
@@ -35,7 +41,7 @@ static _Atomic int64_t *pause_of(struct query *query, const struct edge *edge)
 
 struct kept_sums {
     struct demand_sums sums;
-    int64_t good_until; /* by clock_aging */
+    _Atomic int64_t good_until; /* by clock_aging */
 };
 
 /* Only what the LAN of an edge asks for can set anything going. */
@@ -60,21 +66,30 @@ static enum status read_sums(struct query *query, struct io io, unsigned part, s
                             error);
 }
 
+static int64_t end_of_pause(int64_t began)
+{
+    int64_t now = clock_aging(), pause = SUMS_PAUSE * (now - began);
+    return now + (pause < SUMS_PAUSE_MOST ? pause : SUMS_PAUSE_MOST);
+}
+
+/* Refreshed with time of its own, since a store that is far needs more than a cache waits for; what can't be read now is good for as long
+ * again. */
 static enum status load_sums(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
-    const struct kept_sums *known = previous;
+    struct kept_sums *known = (void *)(uintptr_t)previous, *kept = arena_new_of(io.arena, struct kept_sums);
     uint64_t part = 0;
     int64_t began = clock_aging();
-    if (known && began < known->good_until) return STATUS_NOT_MODIFIED;
-    struct kept_sums *kept = arena_new_of(io.arena, struct kept_sums);
-    struct io own = {.arena = arena_new(), .deadline = io.deadline};
+    if (known && began < atomic_load(&known->good_until)) return STATUS_NOT_MODIFIED;
+    struct io own = {.arena = arena_new(), .deadline = known ? deadline_in(SUMS_TIME) : io.deadline};
     str_to_u64(str_cut(&key, ' '), &part);
     enum status status = read_sums(context, own, (unsigned)part, io.arena, &kept->sums, error);
     arena_free(own.arena);
-    int64_t now = clock_aging(), pause = SUMS_PAUSE * (now - began);
-    kept->good_until = now + (pause < SUMS_PAUSE_MOST ? pause : SUMS_PAUSE_MOST);
+    atomic_store(&kept->good_until, end_of_pause(began));
     *value = kept;
-    return status;
+    if (status == STATUS_OK || !known) return status;
+    log_warn((struct log){0}, "what was asked for can't be read anew: %s", error->text);
+    atomic_store(&known->good_until, end_of_pause(began));
+    return STATUS_NOT_MODIFIED;
 }
 
 static enum status sums_of(void *context, struct io io, unsigned part, const struct demand_sums **sums, struct error *error)
@@ -135,7 +150,15 @@ static bool is_copied_now(struct query *query, struct io io, const struct policy
     return triggered->size <= (made ? IMMEDIATE_MOST : IMMEDIATE_PATCH_MOST);
 }
 
-/* The query that asks is a miss too, and is not counted yet. */
+/* The query that asks is a miss too, and is not counted yet. Outside the hours of a slot it is in no window. */
+static uint64_t missing_of(struct query *query, const struct policy *policy, const struct demand_sums *sums, struct str lan,
+                           struct str package)
+{
+    int64_t now = clock_now();
+    if (now >= window_span(&policy->place.window, policy->zone, now, 0).to) return 0;
+    return demand_sums_missing(sums, query->demand, lan, package) + 1;
+}
+
 static enum status ask_policy(struct query *query, struct io io, const struct policy *policy, const struct registry *registry,
                               const struct edge *edge, const struct trigger_key *key, struct triggered *triggered, struct error *error)
 {
@@ -155,7 +178,7 @@ static enum status ask_policy(struct query *query, struct io io, const struct po
                                  .sums = sums_of,
                                  .context = query};
     TRY(sums_of(query, io, lan_part(key->lan), &sums, error));
-    trigger.missing = demand_sums_missing(sums, query->demand, key->lan, key->package) + 1;
+    trigger.missing = missing_of(query, policy, sums, key->lan, key->package);
     return placement_trigger(&how, io, &trigger, triggered, error);
 }
 
@@ -171,7 +194,7 @@ static enum status look(struct query *query, struct io io, const struct trigger_
     TRY(placement_app_registry(placement, brief, &registry, error));
     TRY(placement_app_policy(placement, brief, &policy, error));
     const struct edge *edge = registry_edge(registry, key->edge);
-    if (!edge) return STATUS_OK;
+    if (!edge || edge->lan_count == 0) return STATUS_OK;
     TRY(ask_policy(query, brief, policy, registry, edge, key, triggered, error));
     edge_package(edge, &name);
     if (is_copied_now(query, io, policy, edge, &name, triggered)) copy_now(query, io, edge, &name);
@@ -214,7 +237,7 @@ static enum status passes(const struct miss *miss, struct io io, const struct po
     edge_package(edge, &there);
     if (count <= sums->span_count)
         demand_sums_misses(sums, io.arena, lan, package_name_format(io.arena, &there), edge->splices, misses, count);
-    cells_add(&misses[0], demand_sums_missing(sums, miss->query->demand, lan, package_name_format(io.arena, miss->name)) + 1);
+    cells_add(&misses[0], missing_of(miss->query, policy, sums, lan, package_name_format(io.arena, miss->name)));
     *passing = policy_places(&policy->place, miss->size, true, misses) != RULE_NONE;
     return STATUS_OK;
 }

@@ -122,7 +122,7 @@ static double free_row(const struct spot *names, size_t count, struct spot dot)
     for (bool moved = true; moved;) {
         moved = false;
         for (size_t i = 0; i < count; i++) {
-            if (fabs(names[i].x - dot.x) > NAME_MOST || fabs(names[i].y - dot.y) >= NAME_ROW) continue;
+            if (fabs(names[i].x - dot.x) > NAME_MOST || fabs(names[i].y - dot.y) >= NAME_ROW - 0.5) continue; /* sums are rounded */
             dot.y = names[i].y + NAME_ROW;
             moved = true;
         }

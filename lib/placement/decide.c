@@ -132,13 +132,20 @@ static bool make_room(struct room *room, const struct candidate *newcomer, uint6
     return true;
 }
 
+/* What passes only as long as there is room drives nobody out. */
+static bool may_displace(const struct view *view, const struct candidate *newcomer)
+{
+    return policy_places(&view->how->policy->place, newcomer->size, false, newcomer->misses) != RULE_NONE;
+}
+
 static void find_room(const struct view *view, struct candidate *newcomer, struct room *room)
 {
     uint64_t quota = view->how->quota;
     double displace = view->how->policy->place.displace;
     if (!view->how->asked && displace < 1) displace = 1;
     bool over = room->used > quota; /* the quota was made smaller: nothing comes until enough has gone */
-    if (newcomer->size > quota || over || !make_room(room, newcomer, quota, displace)) {
+    bool fits = !over && newcomer->size <= quota - room->used;
+    if (newcomer->size > quota || over || (!fits && !may_displace(view, newcomer)) || !make_room(room, newcomer, quota, displace)) {
         newcomer->decision = DECISION_NO_ROOM;
         return;
     }

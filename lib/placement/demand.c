@@ -394,7 +394,15 @@ bool demand_is_dirty(struct demand *demand)
     return dirty;
 }
 
-struct demand_misses demand_misses(struct demand *demand, struct str lan, struct str package)
+static uint64_t recent_misses(const struct table *table, const struct pair *pair, int64_t since)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < HOUR_BUCKETS; i++)
+        if (table->hour + i * (int64_t)BUCKET >= since) sum += pair->misses[i];
+    return sum;
+}
+
+struct demand_misses demand_misses(struct demand *demand, struct str lan, struct str package, int64_t since)
 {
     struct demand_misses sum = {0};
     pthread_mutex_lock(&demand->lock);
@@ -403,6 +411,7 @@ struct demand_misses demand_misses(struct demand *demand, struct str lan, struct
         if (!pair) continue;
         sum.counted += pair->all.misses;
         sum.written += pair->flushed.misses;
+        sum.recent += recent_misses(&demand->tables[i], pair, since);
     }
     pthread_mutex_unlock(&demand->lock);
     return sum;

@@ -29,11 +29,12 @@ void demand_count(struct demand *, struct str lan, bool registered, struct str p
  * store. What can't be written stays for the next time. */
 enum status demand_flush(struct demand *, struct store *, struct io, struct error *);
 bool demand_is_dirty(struct demand *);
-/* Misses of a pair that were counted here in the last hours, and how many of them are in the store: for a trigger (P7). */
+/* Misses of a pair that were counted here in the last hours, how many of them are in the store, and how many are of buckets from `since`
+ * (ms) on: for a trigger (P7). */
 struct demand_misses {
-    uint64_t counted, written;
+    uint64_t counted, written, recent;
 };
-struct demand_misses demand_misses(struct demand *, struct str lan, struct str package);
+struct demand_misses demand_misses(struct demand *, struct str lan, struct str package, int64_t since);
 struct str demand_instance(const struct demand *);
 struct demand_counts {
     uint64_t counted, pairs, others, displaced, flushes;

@@ -23,7 +23,7 @@ static enum status keep_row(void *context, const struct demand_row *row, struct 
     uint64_t *counts = cells_of(cells, row->lan, row->package);
     memcpy(counts, row->misses, spans * sizeof *counts);
     memcpy(counts + spans, row->hits, spans * sizeof *counts);
-    counts[2 * (size_t)spans] = demand_misses(keeping->own, row->lan, row->package).written;
+    counts[2 * (size_t)spans] = demand_misses(keeping->own, row->lan, row->package, 0).written;
     return STATUS_OK;
 }
 
@@ -31,7 +31,7 @@ enum status demand_sums_read(struct store *store, struct io io, const struct dem
                              demand_lan_fn *keeps, void *context, struct demand_sums *sums, struct error *error)
 {
     struct keeping keeping = {.sums = sums, .own = own, .keeps = keeps, .context = context};
-    *sums = (struct demand_sums){.span_count = question->span_count};
+    *sums = (struct demand_sums){.span_count = question->span_count, .since = question->spans[0].from};
     sums->cells = (struct cells){.arena = io.arena, .width = 2 * (size_t)question->span_count + 1};
     return demand_sum(store, io, question, keep_row, &keeping, error); /* rows come in their order */
 }
@@ -86,12 +86,13 @@ enum status demand_sums_each(const struct demand_sums *sums, struct str lan, dem
     return STATUS_OK;
 }
 
+/* A pair that is in none of the spans had nothing in the first one either: all that was counted there came later. */
 uint64_t demand_sums_missing(const struct demand_sums *sums, struct demand *own, struct str lan, struct str package)
 {
     const struct cells *cells = &sums->cells;
-    size_t at = place_of(cells, lan, package);
-    bool found = at < cells->count && str_equal(cells->pairs[at].lan, lan) && str_equal(cells->pairs[at].package, package);
-    uint64_t written = found ? cells->pairs[at].counts[2 * (size_t)sums->span_count] : 0,
-             counted = demand_misses(own, lan, package).counted;
-    return counted > written ? counted - written : 0;
+    const struct cells_pair *pair = pair_at(cells, place_of(cells, lan, package), lan);
+    struct demand_misses misses = demand_misses(own, lan, package, sums->since);
+    if (!pair || !str_equal(pair->package, package)) return misses.recent;
+    uint64_t written = pair->counts[2 * (size_t)sums->span_count];
+    return misses.counted > written ? misses.counted - written : 0;
 }

@@ -6,11 +6,13 @@
 
 struct demand_sums {
     unsigned span_count;
+    int64_t since; /* the first span begins then */
     /* By LAN and package: misses of each span, then hits of each, then the misses that `own` had written. */
     struct cells cells;
 };
 
-/* Reads them into io.arena, of the LANs that `keeps` says yes to. `own`: the instance that counts here. */
+/* Reads them into io.arena, of the LANs that `keeps` says yes to. `own`: the instance that counts here; what it writes while the objects
+ * are read may be missing from the sums and be taken for written: it is seen with the next ones. */
 typedef bool demand_lan_fn(void *context, struct str lan);
 enum status demand_sums_read(struct store *, struct io, const struct demand_question *, struct demand *own, demand_lan_fn *keeps,
                              void *context, struct demand_sums *, struct error *);
@@ -19,7 +21,7 @@ void demand_sums_misses(const struct demand_sums *, struct arena *, struct str l
                         unsigned count);
 /* What a LAN asks for. */
 enum status demand_sums_each(const struct demand_sums *, struct str lan, demand_row_fn *, void *context, struct error *);
-/* Misses that `own` has counted of a pair and that are not in the sums. */
+/* Misses that `own` has counted of a pair since, or had not written then. */
 uint64_t demand_sums_missing(const struct demand_sums *, struct demand *own, struct str lan, struct str package);
 
 #endif

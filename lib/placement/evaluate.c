@@ -259,7 +259,7 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
         candidate->size = wanted->size;
     }
     if (!is_of_interest(choice, candidate)) return STATUS_OK;
-    if (!wanted || job->evict || is_estimated(wanted)) TRY(ask_size(choice, pair->package, &published, &size, error));
+    if (!wanted || job->evict || (is_estimated(wanted) && !job->trigger)) TRY(ask_size(choice, pair->package, &published, &size, error));
     if (!published && !wanted) return STATUS_OK;
     if (size > 0) candidate->size = size;
     if (!published) candidate->size = 0;

@@ -100,12 +100,15 @@ static enum status parse_share(struct config *config, const char *name, unsigned
     return config_refuse(config, name, error, "must be at most 'of', which is %u", *of);
 }
 
+/* Far below what 1 of POLICY_WINDOWS_MAXIMUM is, and above what is_confident lets pass for rounding. */
 static enum status parse_confidence(struct config *config, double *confidence, struct error *error)
 {
+    static const double least = 1e-6;
     TRY(config_number(config, "confidence", CONFIG_OPTIONAL, 0, 1, confidence, error));
-    if (*confidence > 0 || json_is_null(json_object_get(config->object, "confidence")) || !json_object_get(config->object, "confidence"))
+    if (*confidence >= least || json_is_null(json_object_get(config->object, "confidence")) ||
+        !json_object_get(config->object, "confidence"))
         return STATUS_OK;
-    return config_refuse(config, "confidence", error, "must be above 0");
+    return config_refuse(config, "confidence", error, "must be at least %g", least);
 }
 
 static enum status parse_small(struct config *config, struct policy_place *place, struct error *error)

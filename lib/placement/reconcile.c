@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "lib/placement/reconcile_internal.h"
 
-/* How long one request or one part may take, and how long an edge's store may take to answer at all. */
-enum { REQUEST_PATIENCE = 5 * CLOCK_MINUTE, EDGE_PATIENCE = 10 * CLOCK_SECOND };
+/* How long one request or one part may take. */
+enum { REQUEST_PATIENCE = 5 * CLOCK_MINUTE };
 
 /* One run over one edge. */
 struct run {
@@ -20,7 +20,6 @@ struct run {
     struct target target;
     struct wanted wanted;
     struct held held;
-    uint64_t used; /* bytes of all that is there, also of what is leaving */
     struct reconcile_result *result;
 };
 
@@ -42,6 +41,7 @@ static enum status find_edge(struct run *run, struct error *error)
 {
     struct io io = {.arena = run->io.arena, .deadline = deadline_within(run->io.deadline, EDGE_PATIENCE)};
     struct store_object ignored;
+    ENSURE(deadline_left(run->io.deadline) > 0, error, STATUS_TIMEOUT, "there was no time for all of it");
     if (run->target.directory) return STATUS_OK;
     enum status status = store_head(run->target.store, io, S("pakhus"), &ignored, error);
     bool is_away = status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT;
@@ -52,6 +52,7 @@ static enum status find_edge(struct run *run, struct error *error)
 static enum status note(struct run *run, struct str package, enum status status, struct error *error)
 {
     if (status == STATUS_OK) return STATUS_OK;
+    if (deadline_left(run->io.deadline) == 0) return find_edge(run, error);
     log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " %s", STR_ARG(run->edge->id), STR_ARG(package), error->text);
     run->result->failed++;
     return status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT ? find_edge(run, error) : STATUS_OK;
@@ -59,36 +60,36 @@ static enum status note(struct run *run, struct str package, enum status status,
 
 /* --- out */
 
-static enum status leave(struct run *run, struct io io, const struct held_package *held, struct error *error)
+static enum status leave(struct run *run, struct io io, struct held_package *held, struct error *error)
 {
     struct held_package leaving = *held;
     if (held->state != HELD_HERE) return STATUS_OK;
     leaving.state = HELD_LEAVING;
     leaving.until = run->how->now + run->how->grace;
-    return held_set(run->how->origin, io, run->edge->id, &leaving, error);
+    TRY(held_set(run->how->origin, io, run->edge->id, &leaving, error));
+    *held = leaving;
+    return STATUS_OK;
 }
 
-/* Nobody was sent to a copy that never was whole: it may go at once. */
-static enum status drop(struct run *run, struct io io, const struct held_package *held, struct error *error)
+/* Nobody was sent to a copy that never was whole: it may go at once. What could not be said to leave stays. */
+static enum status drop(struct run *run, struct io io, struct held_package *held, struct error *error)
 {
     struct package_name name;
-    int64_t until = held->state == HELD_LEAVING ? held->until : run->how->now + run->how->grace;
-    if (held->state != HELD_COPYING && until > run->how->now) return STATUS_OK;
+    if (held->state == HELD_HERE || (held->state == HELD_LEAVING && held->until > run->how->now)) return STATUS_OK;
     TRY(package_name_parse(held->package, &name, error));
     TRY(target_remove(&run->target, io, &name, error));
     TRY(held_drop(run->how->origin, io, run->edge->id, held->package, error));
-    run->used -= held->size;
     run->result->deleted++;
     log_info(nobody, "edge=" STR_FMT " package=" STR_FMT " deleted", STR_ARG(run->edge->id), STR_ARG(held->package));
     return STATUS_OK;
 }
 
-typedef enum status step_fn(struct run *, struct io, const struct held_package *, struct error *);
+typedef enum status step_fn(struct run *, struct io, struct held_package *, struct error *);
 
 static enum status for_all_unwanted(struct run *run, step_fn *step, struct error *error)
 {
     for (size_t i = 0; i < run->held.count; i++) {
-        const struct held_package *held = &run->held.items[i];
+        struct held_package *held = &run->held.items[i];
         if (find_wanted(run, held->package)) continue;
         ENSURE(deadline_left(run->io.deadline) > 0, error, STATUS_TIMEOUT, "there was no time for all of it");
         struct arena *arena = arena_new();
@@ -117,21 +118,22 @@ static bool has_changed(const struct run *run, struct io io, const struct packag
 }
 
 /* Whether what is there will do. *sha256: as target_check says. */
-static bool is_there(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted,
-                     struct str *sha256)
+static enum status look(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted, bool *there,
+                        struct str *sha256, struct error *error)
 {
-    struct error error;
     struct package_source source = {0};
     const struct held_package *held = held_find_any(&run->held, wanted->package);
+    *there = false;
     *sha256 = (struct str){NULL, 0};
-    if (!held || held->state == HELD_COPYING || facts_differ(held->sha256, wanted->sha256)) return false;
-    if (has_changed(run, io, name, held, &source)) return false;
-    enum status status = target_check(&run->target, io, name, held, &source, sha256, &error);
-    if (status == STATUS_OK) return true;
-    if (status != STATUS_NOT_FOUND && status != STATUS_CORRUPT) return true; /* the edge can't be asked: nothing says it is not */
-    log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " is held no more: %s", STR_ARG(run->edge->id), STR_ARG(wanted->package),
-             error.text);
-    return false;
+    if (!held || held->state == HELD_COPYING || facts_differ(held->sha256, wanted->sha256)) return STATUS_OK;
+    if (has_changed(run, io, name, held, &source)) return STATUS_OK;
+    enum status status = target_check(&run->target, io, name, held, &source, sha256, error);
+    if (status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT) return status;
+    *there = status != STATUS_NOT_FOUND && status != STATUS_CORRUPT; /* where it can't be asked nothing says that it is not */
+    if (!*there)
+        log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " is held no more: %s", STR_ARG(run->edge->id), STR_ARG(wanted->package),
+                 error->text);
+    return STATUS_OK;
 }
 
 static enum status say_held(struct run *run, struct io io, struct held_package *held, struct str sha256, struct error *error)
@@ -142,19 +144,29 @@ static enum status say_held(struct run *run, struct io io, struct held_package *
     return held_set(run->how->origin, io, run->edge->id, held, error);
 }
 
-/* Within the quota, whatever is leaving: what comes waits until that has gone. */
-static bool make_room(struct run *run, struct str package, uint64_t size)
+static uint64_t bytes_of_others(const struct held *held, struct str package)
 {
-    const struct held_package *before = held_find_any(&run->held, package);
-    uint64_t others = run->used - (before ? before->size : 0);
-    if (others <= run->edge->quota && size <= run->edge->quota - others) {
-        run->used = others + size;
-        return true;
-    }
+    uint64_t sum = 0;
+    for (size_t i = 0; i < held->count; i++)
+        if (!str_equal(held->items[i].package, package) && __builtin_add_overflow(sum, held->items[i].size, &sum)) return UINT64_MAX;
+    return sum;
+}
+
+/* Within the quota, whatever is leaving: what comes waits until that has gone. Others may be at it: the rows are read again. */
+static enum status may_come(struct run *run, struct io io, struct str package, uint64_t size, bool *may, struct error *error)
+{
+    struct wanted wanted;
+    struct held held;
+    TRY(wanted_load(run->how->origin, io, run->edge->id, 0, &wanted, error));
+    TRY(held_load(run->how->origin, io, run->edge->id, 0, &held, error));
+    uint64_t others = bytes_of_others(&held, package), quota = run->edge->quota;
+    bool fits = others <= quota && size <= quota - others;
+    *may = fits && wanted_find(&wanted, package);
+    if (fits) return STATUS_OK;
     run->result->waiting++;
     log_info(nobody, "edge=" STR_FMT " package=" STR_FMT " waits for room: %llu bytes, and %llu of %llu are taken", STR_ARG(run->edge->id),
-             STR_ARG(package), (unsigned long long)size, (unsigned long long)others, (unsigned long long)run->edge->quota);
-    return false;
+             STR_ARG(package), (unsigned long long)size, (unsigned long long)others, (unsigned long long)quota);
+    return STATUS_OK;
 }
 
 static enum status copy(struct run *run, struct io io, const struct package_name *name, struct str package, struct error *error)
@@ -162,14 +174,16 @@ static enum status copy(struct run *run, struct io io, const struct package_name
     const struct package_maker *maker = run->how->maker;
     struct package_source source = {0};
     struct str sha256;
+    bool may;
     TRY(maker->find(maker->context, io, name, &source, error));
-    if (!make_room(run, package, source.size)) return STATUS_OK;
+    TRY(may_come(run, io, package, source.size, &may, error));
+    if (!may) return STATUS_OK;
     struct held_package held = {
         .package = package, .since = run->how->now, .size = source.size, .sha256 = source.sha256, .state = HELD_COPYING};
     if (name->channel.length > 0) held.validator = source.validator;
     TRY(held_set(run->how->origin, io, run->edge->id, &held, error));
     TRY(target_put(&run->target, io, name, &source, &sha256, error));
-    TRY(say_held(run, io, &held, sha256, error));
+    TRY(say_held(run, anew(run, io.arena), &held, sha256, error));
     run->result->copied++;
     run->result->bytes += source.size;
     log_info(nobody, "edge=" STR_FMT " package=" STR_FMT " held, %llu bytes", STR_ARG(run->edge->id), STR_ARG(package),
@@ -182,9 +196,11 @@ static enum status bring(struct run *run, struct io io, const struct wanted_pack
     const struct package_maker *maker = run->how->maker;
     struct package_name name;
     struct str sha256;
+    bool there;
     TRY(package_name_parse(wanted->package, &name, error));
     if (run->edge->splices) TRY(maker->refresh(maker->context, io, run->target.store, name.app, error));
-    if (!is_there(run, io, &name, wanted, &sha256)) return copy(run, io, &name, wanted->package, error);
+    TRY(look(run, io, &name, wanted, &there, &sha256, error));
+    if (!there) return copy(run, io, &name, wanted->package, error);
     struct held_package held = *held_find_any(&run->held, wanted->package);
     bool is_news = held.sha256.length == 0 && sha256.length > 0; /* nobody had read it before */
     if (held.state == HELD_HERE && !is_news) return STATUS_OK;
@@ -216,8 +232,6 @@ static enum status load(struct run *run, struct error *error)
 {
     TRY(wanted_load(run->how->origin, run->io, run->edge->id, 0, &run->wanted, error));
     TRY(held_load(run->how->origin, run->io, run->edge->id, 0, &run->held, error));
-    for (size_t i = 0; i < run->held.count; i++)
-        if (__builtin_add_overflow(run->used, run->held.items[i].size, &run->used)) run->used = UINT64_MAX;
     return STATUS_OK;
 }
 

@@ -1,7 +1,7 @@
 /* Makes what is wanted so (P13): copies to edges whose store is reachable (push), or into the directory of an edge that pulls; verifies,
  * then says it is held. What is wanted no longer is first said not to be held, and deleted when the downloads that began have had their
- * time. Every step may be repeated; what was cut off goes on. What is there never takes more than the edge's quota:
- * what comes waits until what is leaving has gone.
+ * time. Every step may be repeated; what was cut off goes on. What is there takes no more than the edge's quota:
+ * what comes waits until what is leaving has gone. (Two runs that look in the same instant may each find the room that one of them takes.)
  *
  * Where an edge's store and the origin's are one service (store_copies_from), what is pushed is copied there and not read here: If-Match
  * pins the version that is copied, the copy's size is compared and, of a whole object, its ETag where that tells anything (store_compose);

@@ -5,6 +5,8 @@
 #include "lib/placement/reconcile.h"
 #include "lib/transfer/watch.h"
 
+enum { EDGE_PATIENCE = 10 * CLOCK_SECOND }; /* how long an edge's store may take to answer at all */
+
 struct target {
     const struct reconciliation *how;
     const struct edge *edge;

@@ -318,7 +318,8 @@ static enum status check_stored(const struct target *target, struct io io, const
 {
     struct str key = stored_key(target, io.arena, name), wanted;
     struct store_object object;
-    TRY(store_head(target->store, io, key, &object, error));
+    const struct io brief = {.arena = io.arena, .deadline = deadline_within(io.deadline, EDGE_PATIENCE)};
+    TRY(store_head(target->store, brief, key, &object, error));
     TRY(check_size(object.size, held->size, error));
     if (!target->how->verify) return STATUS_OK;
     TRY(digest_wanted(target, io, held, source, &wanted, error));

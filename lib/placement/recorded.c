@@ -6,8 +6,6 @@
 #include "lib/placement/demand_cells.h"
 #include "lib/placement/reconcile.h"
 
-static const uint64_t PLACES_MOST = UINT64_C(1) << 25; /* edges times packages; the simulator has a pointer for each */
-
 /* What is known of a pair of edge and package; then its counts in each window. */
 enum { TOTAL, CARRY, LAN, OBJECT, WINDOWS }; /* LAN, OBJECT: their numbers from 1 on; 0: left out */
 
@@ -199,15 +197,12 @@ static enum status read_all(struct reading *reading, struct error *error)
     TRY(read_sums(reading, error));
     TRY(number_pairs(reading, &sum, error));
     ENSURE(sum > 0, error, STATUS_NOT_FOUND, "no edge's LAN asked for anything, as far as the policy looks back");
-    ENSURE((uint64_t)trace->lans * trace->objects <= PLACES_MOST, error, STATUS_TOO_LARGE,
-           "%u edges times %u packages are too many to be replayed", trace->lans, trace->objects);
     set_sizes(reading);
     make_room(reading, sum);
     collect_counts(reading);
     TRY(read_cells(reading, error));
     ENSURE(trace->count > 0, error, STATUS_NOT_FOUND, "what edges' LANs asked for is no more, or too thinly spread to be replayed");
-    trace_finish(reading->io.arena, trace);
-    return STATUS_OK;
+    return trace_finish(reading->io.arena, trace, error);
 }
 
 enum status recorded_read(const struct recording *how, struct io io, struct recorded *out, struct error *error)

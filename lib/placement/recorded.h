@@ -1,9 +1,8 @@
 /* What edges' LANs asked for, as it was counted (demand.h), made a trace again that policies can be replayed on: each edge is a LAN of the
  * trace, with the quota that it really has. Requests of a bucket are spread evenly over its five minutes.
  *
- * Memory: at most about twice `most` requests, some 200 bytes a pair of edge and package; what the simulator takes for edges times
- * packages is bounded by refusing more than it can bear. Where more requests were counted than `most`, each of the trace stands for
- * `factor` of them: a policy's thresholds are to be divided by it. */
+ * Memory: at most about twice `most` requests, and some 200 bytes a pair of edge and package that was asked for there. Where more requests
+ * were counted than `most`, each of the trace stands for `factor` of them: a policy's thresholds are to be divided by it. */
 #ifndef PLACEMENT_RECORDED_H
 #define PLACEMENT_RECORDED_H
 
@@ -28,7 +27,7 @@ struct recorded {
     uint64_t *counts;
     size_t count_count;
 };
-/* In io.arena. STATUS_NOT_FOUND: no LAN of an edge asked for anything; STATUS_TOO_LARGE: too many edges times packages. */
+/* In io.arena. STATUS_NOT_FOUND: no LAN of an edge asked for anything; STATUS_TOO_LARGE: for more bytes than a trace may (trace.h). */
 enum status recorded_read(const struct recording *, struct io, struct recorded *, struct error *);
 
 #endif

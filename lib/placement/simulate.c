@@ -2,6 +2,8 @@
 
 #include "lib/placement/decide.h"
 
+static const int64_t NEVER = INT64_MAX;
+
 /* Requests for one object in one LAN, by bucket; what is older than the policy looks is forgotten. */
 struct asked {
     int64_t bucket; /* ms */
@@ -15,11 +17,10 @@ struct pair {
     int64_t since, held_at;
 };
 struct shop {
-    struct pair **pairs; /* by object; NULL: never asked for */
-    struct pair **seen;
-    uint32_t seen_count;
-    size_t seen_capacity;
+    struct pair *pairs; /* those of the trace's LAN */
+    uint32_t seen;      /* the first so many have been asked for so far */
     uint64_t quota, used;
+    int64_t last;      /* when it was asked for something */
     int64_t link_free; /* when what is on its way has come */
 };
 
@@ -28,8 +29,10 @@ struct run {
     const struct trace *trace;
     const struct policy *policy;
     const struct simulation *how;
-    struct shop *shops;
-    int64_t horizon; /* ms that the policy looks back */
+    struct pair *pairs;
+    struct shop *shops; /* by LAN */
+    bool *awake;        /* by LAN: an evaluation may change something */
+    int64_t horizon;    /* ms that the policy looks back */
     struct simulated *out;
     uint64_t wanted;
     size_t point;
@@ -44,16 +47,6 @@ size_t simulated_point(const struct trace *trace, int64_t time)
 uint64_t simulated_quota(const struct trace *trace, uint32_t lan, double storage)
 {
     return (uint64_t)((double)trace->working_set[lan] * storage);
-}
-
-static struct pair *pair_of(struct run *run, struct shop *shop, uint32_t object)
-{
-    if (shop->pairs[object]) return shop->pairs[object];
-    struct pair *pair = arena_new_of(run->arena, struct pair);
-    pair->object = object;
-    shop->seen = arena_grow(run->arena, shop->seen, shop->seen_count, &shop->seen_capacity, sizeof(struct pair *));
-    shop->seen[shop->seen_count++] = pair;
-    return shop->pairs[object] = pair;
 }
 
 /* --- counts */
@@ -102,19 +95,17 @@ static uint64_t *sums_of(struct arena *arena, const struct pair *pair, const str
 /* --- decisions */
 
 struct moment {
-    struct arena *arena;
-    int64_t now;
+    struct arena *arena; /* for what is needed until the next shop */
+    int64_t now, horizon;
     struct span place[POLICY_WINDOWS_MAXIMUM + 1], evict[POLICY_WINDOWS_MAXIMUM + 1];
     unsigned places, evicts;
 };
 
-static struct moment *moment_of(const struct policy *policy, struct arena *arena, int64_t now)
+static struct moment moment_of(const struct policy *policy, struct arena *arena, int64_t now)
 {
-    struct moment *moment = arena_new_of(arena, struct moment);
-    moment->arena = arena;
-    moment->now = now;
-    moment->places = policy_place_spans(policy, now, moment->place);
-    moment->evicts = policy_evict_spans(policy, now, moment->evict);
+    struct moment moment = {.arena = arena, .now = now, .horizon = policy_horizon(policy, now)};
+    moment.places = policy_place_spans(policy, now, moment.place);
+    moment.evicts = policy_evict_spans(policy, now, moment.evict);
     return moment;
 }
 
@@ -133,9 +124,12 @@ static struct candidate candidate_of(const struct run *run, const struct moment 
     };
 }
 
+/* What is only marked (`pending`) takes up no room yet. */
 static void take_off(struct run *run, struct shop *shop, struct pair *pair)
 {
+    bool marked = pair->pending && !pair->wanted;
     pair->wanted = pair->pending = false;
+    if (marked) return;
     shop->used -= run->trace->sizes[pair->object];
     run->wanted -= run->trace->sizes[pair->object];
     run->out->evicted++;
@@ -146,7 +140,8 @@ static int64_t arrival(const struct run *run, struct shop *shop, uint64_t size, 
 {
     if (run->how->link == 0) return now;
     if (shop->link_free < now) shop->link_free = now;
-    shop->link_free += (int64_t)((double)size * CLOCK_SECOND / (double)run->how->link);
+    double takes = (double)size * CLOCK_SECOND / (double)run->how->link;
+    if (takes >= (double)NEVER || __builtin_add_overflow(shop->link_free, (int64_t)takes, &shop->link_free)) shop->link_free = NEVER;
     return shop->link_free;
 }
 
@@ -159,7 +154,7 @@ static void put_on(struct run *run, struct shop *shop, struct pair *pair, int64_
     pair->held_at = arrival(run, shop, size, now);
     shop->used += size;
     run->wanted += size;
-    run->out->bytes_placed += size;
+    if (__builtin_add_overflow(run->out->bytes_placed, size, &run->out->bytes_placed)) run->out->bytes_placed = UINT64_MAX;
     if (run->wanted > run->out->storage) run->out->storage = run->wanted;
 }
 
@@ -173,7 +168,7 @@ static void carry_out(struct run *run, struct shop *shop, struct pair **pairs, c
         if (candidates[i].decision == DECISION_PLACE) put_on(run, shop, pairs[i], now);
 }
 
-static void decide(struct run *run, struct shop *shop, struct moment *moment, struct pair **pairs, size_t count, bool evict)
+static void decide(struct run *run, struct shop *shop, const struct moment *moment, struct pair **pairs, size_t count, bool evict)
 {
     const struct decide how = {
         .policy = run->policy, .now = moment->now, .quota = shop->quota, .place = true, .evict = evict, .asked = !evict};
@@ -187,8 +182,8 @@ static void decide(struct run *run, struct shop *shop, struct moment *moment, st
 static size_t collect_wanted(struct shop *shop, struct pair *also, struct pair **out)
 {
     size_t count = 0;
-    for (uint32_t i = 0; i < shop->seen_count; i++)
-        if (shop->seen[i]->wanted && shop->seen[i] != also) out[count++] = shop->seen[i];
+    for (uint32_t i = 0; i < shop->seen; i++)
+        if (shop->pairs[i].wanted && &shop->pairs[i] != also) out[count++] = &shop->pairs[i];
     out[count++] = also;
     return count;
 }
@@ -197,8 +192,8 @@ static size_t collect_wanted(struct shop *shop, struct pair *also, struct pair *
 static void trigger(struct run *run, struct shop *shop, struct pair *pair, int64_t now)
 {
     struct arena *arena = arena_new();
-    struct moment *moment = moment_of(run->policy, arena, now);
-    const uint64_t *misses = sums_of(arena, pair, moment->place, moment->places, false);
+    const struct moment moment = moment_of(run->policy, arena, now);
+    const uint64_t *misses = sums_of(arena, pair, moment.place, moment.places, false);
     uint64_t size = run->trace->sizes[pair->object];
     bool passes = pair->pending || policy_places(&run->policy->place, size, size <= shop->quota - shop->used, misses) != RULE_NONE;
     if (passes && run->policy->trigger == TRIGGER_PENDING && !pair->pending) {
@@ -206,21 +201,41 @@ static void trigger(struct run *run, struct shop *shop, struct pair *pair, int64
     } else if (passes && size <= shop->quota - shop->used) {
         put_on(run, shop, pair, now);
     } else if (passes && size <= shop->quota) {
-        struct pair **pairs = arena_array(arena, shop->seen_count + 1, sizeof(struct pair *));
+        struct pair **pairs = arena_array(arena, shop->seen, sizeof(struct pair *));
         pair->pending = false;
-        decide(run, shop, moment, pairs, collect_wanted(shop, pair, pairs), false);
+        decide(run, shop, &moment, pairs, collect_wanted(shop, pair, pairs), false);
     }
     arena_free(arena);
 }
 
+/* No rule sees any count, and nothing is there or is to come. */
+static bool is_idle(const struct shop *shop, int64_t horizon)
+{
+    bool idle = shop->last < horizon;
+    for (uint32_t i = 0; idle && i < shop->seen; i++) idle = !shop->pairs[i].wanted && !shop->pairs[i].pending;
+    return idle;
+}
+
+/* Returns whether another evaluation may change something before the next request. */
+static bool evaluate_shop(struct run *run, struct shop *shop, const struct moment *moment)
+{
+    struct pair **pairs = arena_array(moment->arena, shop->seen, sizeof(struct pair *));
+    bool idle = is_idle(shop, moment->horizon);
+    for (uint32_t i = 0; i < shop->seen; i++) pairs[i] = &shop->pairs[i];
+    decide(run, shop, moment, pairs, shop->seen, true);
+    return !idle || !is_idle(shop, moment->horizon);
+}
+
 static void evaluate(struct run *run, int64_t now)
 {
+    struct arena *arena = arena_new();
+    const struct moment moment = moment_of(run->policy, arena, now);
     for (uint32_t lan = 0; lan < run->trace->lans; lan++) {
-        struct arena *arena = arena_new();
-        struct shop *shop = &run->shops[lan];
-        decide(run, shop, moment_of(run->policy, arena, now), shop->seen, shop->seen_count, true);
-        arena_free(arena);
+        if (!run->awake[lan]) continue;
+        arena_reset(arena);
+        run->awake[lan] = evaluate_shop(run, &run->shops[lan], &moment);
     }
+    arena_free(arena);
 }
 
 /* --- a request */
@@ -229,11 +244,10 @@ static double held_at(const struct run *run, int64_t now)
 {
     double held = 0;
     if (run->how->link == 0) return (double)run->wanted;
-    for (uint32_t lan = 0; lan < run->trace->lans; lan++)
-        for (uint32_t i = 0; i < run->shops[lan].seen_count; i++) {
-            const struct pair *pair = run->shops[lan].seen[i];
-            if (pair->wanted && pair->held_at <= now) held += (double)run->trace->sizes[pair->object];
-        }
+    for (uint32_t i = 0; i < run->trace->pairs; i++) {
+        const struct pair *pair = &run->pairs[i];
+        if (pair->wanted && pair->held_at <= now) held += (double)run->trace->sizes[pair->object];
+    }
     return held;
 }
 
@@ -252,15 +266,25 @@ static void note_demand(struct run *run, const struct trace_request *request)
     run->out->demand[point] += (double)run->trace->sizes[request->object];
 }
 
+/* A LAN's pairs stand in the order in which they are first asked for. */
+static void note_asked(struct run *run, const struct trace_request *request)
+{
+    struct shop *shop = &run->shops[request->lan];
+    shop->seen += &shop->pairs[shop->seen] == &run->pairs[request->pair];
+    shop->last = request->time;
+    run->awake[request->lan] = true;
+}
+
 static void ask(struct run *run, const struct trace_request *request)
 {
     struct shop *shop = &run->shops[request->lan];
-    struct pair *pair = pair_of(run, shop, request->object);
+    struct pair *pair = &run->pairs[request->pair];
     uint64_t size = run->trace->sizes[request->object];
     bool hit = pair->wanted && !pair->pending && pair->held_at <= request->time;
     run->out->requests++;
     run->out->bytes += size;
     note_demand(run, request);
+    note_asked(run, request);
     count(run, pair, request->time, hit);
     if (hit) {
         run->out->hits++;
@@ -273,10 +297,14 @@ static void ask(struct run *run, const struct trace_request *request)
 static void open_shops(struct run *run)
 {
     const struct simulation *how = run->how;
-    run->shops = arena_array(run->arena, run->trace->lans, sizeof *run->shops);
-    for (uint32_t lan = 0; lan < run->trace->lans; lan++) {
-        run->shops[lan].pairs = arena_array(run->arena, run->trace->objects, sizeof(struct pair *));
-        run->shops[lan].quota = how->quotas ? how->quotas[lan] : simulated_quota(run->trace, lan, how->storage);
+    const struct trace *trace = run->trace;
+    run->pairs = arena_array(run->arena, trace->pairs, sizeof *run->pairs);
+    run->shops = arena_array(run->arena, trace->lans, sizeof *run->shops);
+    run->awake = arena_array(run->arena, trace->lans, sizeof *run->awake);
+    for (uint32_t i = 0; i < trace->pairs; i++) run->pairs[i].object = trace->pair_objects[i];
+    for (uint32_t lan = 0; lan < trace->lans; lan++) {
+        run->shops[lan].pairs = run->pairs + trace->first_pairs[lan];
+        run->shops[lan].quota = how->quotas ? how->quotas[lan] : simulated_quota(trace, lan, how->storage);
     }
 }
 

@@ -11,7 +11,7 @@ enum { SIMULATED_POINTS = 200 };
 struct simulated {
     uint64_t requests, hits;
     uint64_t bytes, bytes_hit; /* asked for; served from the edge */
-    uint64_t bytes_placed;     /* brought to edges */
+    uint64_t bytes_placed;     /* brought to edges; stops at UINT64_MAX */
     uint64_t storage;          /* bytes on all edges together, at the most */
     uint64_t evicted;          /* packages */
     /* Over time, SIMULATED_POINTS equal spans: bytes asked for in each, and bytes wanted and held at the end of it. */
@@ -21,7 +21,7 @@ struct simulated {
 struct simulation {
     double storage;         /* each edge's quota, as a share of its LAN's working set */
     const uint64_t *quotas; /* by LAN, in bytes, in place of `storage`; NULL: there are none */
-    int64_t every;          /* ms between evaluations */
+    int64_t every;          /* ms between evaluations; five minutes or more, or STATUS_INVALID */
     uint64_t link;          /* bytes a second that come to an edge; 0: copying takes no time */
 };
 /* The very policy code, evaluated on time, and at each miss as its trigger says: what is placed at a miss serves from the next request on,

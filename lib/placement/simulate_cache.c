@@ -3,15 +3,15 @@
 
 enum { NOWHERE = UINT32_MAX };
 
-/* One cache: its objects in a heap, of which the first goes first. By what they are ordered is all that tells the three apart. */
+/* One cache: its pairs in a heap, of which the first goes first. By what they are ordered is all that tells the three apart. */
 struct entry {
     uint32_t asked, position; /* requests ever; in the heap */
     uint64_t frequency, time; /* since it came in */
 };
 struct cache {
     enum simulated_cache kind;
-    struct entry *entries; /* by object */
-    uint32_t *heap;
+    struct entry *entries; /* by pair; of all caches */
+    uint32_t *heap;        /* with room for all pairs of the LAN */
     uint32_t count;
     uint64_t quota, used, clock;
 };
@@ -29,31 +29,31 @@ static bool goes_before(const struct cache *cache, uint32_t a, uint32_t b)
     return one->time < other->time;
 }
 
-static void put_at(struct cache *cache, uint32_t position, uint32_t object)
+static void put_at(struct cache *cache, uint32_t position, uint32_t pair)
 {
-    cache->heap[position] = object;
-    cache->entries[object].position = position;
+    cache->heap[position] = pair;
+    cache->entries[pair].position = position;
 }
 
-static void sift_up(struct cache *cache, uint32_t position, uint32_t object)
+static void sift_up(struct cache *cache, uint32_t position, uint32_t pair)
 {
-    while (position > 0 && goes_before(cache, object, cache->heap[(position - 1) / 2])) {
+    while (position > 0 && goes_before(cache, pair, cache->heap[(position - 1) / 2])) {
         put_at(cache, position, cache->heap[(position - 1) / 2]);
         position = (position - 1) / 2;
     }
-    put_at(cache, position, object);
+    put_at(cache, position, pair);
 }
 
-static void sift_down(struct cache *cache, uint32_t position, uint32_t object)
+static void sift_down(struct cache *cache, uint32_t position, uint32_t pair)
 {
     for (;;) {
         uint32_t child = 2 * position + 1;
         if (child + 1 < cache->count && goes_before(cache, cache->heap[child + 1], cache->heap[child])) child++;
-        if (child >= cache->count || !goes_before(cache, cache->heap[child], object)) break;
+        if (child >= cache->count || !goes_before(cache, cache->heap[child], pair)) break;
         put_at(cache, position, cache->heap[child]);
         position = child;
     }
-    put_at(cache, position, object);
+    put_at(cache, position, pair);
 }
 
 static uint32_t remove_first(struct cache *cache)
@@ -64,31 +64,31 @@ static uint32_t remove_first(struct cache *cache)
     return first;
 }
 
-static void touch(struct cache *cache, uint32_t object)
+static void touch(struct cache *cache, uint32_t pair)
 {
-    struct entry *entry = &cache->entries[object];
+    struct entry *entry = &cache->entries[pair];
     entry->frequency++;
     if (cache->kind != CACHE_FIFO) entry->time = cache->clock;
-    sift_down(cache, entry->position, object);
+    sift_down(cache, entry->position, pair);
 }
 
-static void bring_in(struct cache *cache, const struct trace *trace, uint32_t object, struct simulated *out)
+static void bring_in(struct cache *cache, const struct trace *trace, uint32_t pair, struct simulated *out)
 {
-    uint64_t size = trace->sizes[object];
+    uint64_t size = trace->sizes[trace->pair_objects[pair]];
     while (cache->used + size > cache->quota) {
-        cache->used -= trace->sizes[remove_first(cache)];
+        cache->used -= trace->sizes[trace->pair_objects[remove_first(cache)]];
         out->evicted++;
     }
-    cache->entries[object].frequency = 1;
-    cache->entries[object].time = cache->clock;
+    cache->entries[pair].frequency = 1;
+    cache->entries[pair].time = cache->clock;
     cache->used += size;
     out->bytes_placed += size;
-    sift_up(cache, cache->count++, object);
+    sift_up(cache, cache->count++, pair);
 }
 
 static void ask(struct cache *cache, const struct trace *trace, const struct trace_request *request, unsigned admit, struct simulated *out)
 {
-    struct entry *entry = &cache->entries[request->object];
+    struct entry *entry = &cache->entries[request->pair];
     uint64_t size = trace->sizes[request->object];
     cache->clock++;
     out->requests++;
@@ -97,22 +97,21 @@ static void ask(struct cache *cache, const struct trace *trace, const struct tra
     if (entry->position != NOWHERE) {
         out->hits++;
         out->bytes_hit += size;
-        touch(cache, request->object);
+        touch(cache, request->pair);
     } else if (++entry->asked >= admit && size <= cache->quota) {
-        bring_in(cache, trace, request->object, out);
+        bring_in(cache, trace, request->pair, out);
     }
 }
 
 static struct cache *make_caches(struct arena *arena, const struct trace *trace, enum simulated_cache kind, double storage)
 {
     struct cache *caches = arena_array(arena, trace->lans, sizeof *caches);
-    for (uint32_t lan = 0; lan < trace->lans; lan++) {
-        struct cache *cache = &caches[lan];
-        *cache = (struct cache){.kind = kind, .quota = simulated_quota(trace, lan, storage)};
-        cache->entries = arena_array(arena, trace->objects, sizeof *cache->entries);
-        cache->heap = arena_array(arena, trace->objects, sizeof *cache->heap);
-        for (uint32_t i = 0; i < trace->objects; i++) cache->entries[i].position = NOWHERE;
-    }
+    struct entry *entries = arena_array(arena, trace->pairs, sizeof *entries);
+    uint32_t *heaps = arena_array(arena, trace->pairs, sizeof *heaps);
+    for (uint32_t i = 0; i < trace->pairs; i++) entries[i].position = NOWHERE;
+    for (uint32_t lan = 0; lan < trace->lans; lan++)
+        caches[lan] = (struct cache){
+            .kind = kind, .entries = entries, .heap = heaps + trace->first_pairs[lan], .quota = simulated_quota(trace, lan, storage)};
     return caches;
 }
 

@@ -312,12 +312,39 @@ enum status held_drop(struct store *store, struct io io, struct str edge, struct
 
 /* --- both */
 
-enum status state_remove(struct store *store, struct io io, struct str edge, bool *found, struct error *error)
+static enum status want_nothing(void *context, struct arena *arena, struct wanted *wanted, struct error *error)
 {
-    bool held, wanted;
-    TRY(check_edge(edge, error));
-    TRY(generation_remove(store, io, row_of(io.arena, "held", edge), &held, error));
-    TRY(generation_remove(store, io, row_of(io.arena, "wanted", edge), &wanted, error));
-    *found = held || wanted;
+    (void)arena;
+    if (wanted->count == 0) return error_set(error, STATUS_NOT_MODIFIED, "nothing is wanted");
+    wanted->count = 0;
+    *(bool *)context = true;
     return STATUS_OK;
+}
+
+struct emptying {
+    struct str edge;
+    bool *found;
+};
+
+static enum status hold_nothing(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)
+{
+    const struct emptying *emptying = context;
+    struct held held;
+    TRY(held_of_row(arena, emptying->edge, newest, &held, error));
+    if (held.count == 0) return error_set(error, STATUS_NOT_MODIFIED, "nothing is held");
+    held.count = 0;
+    *emptying->found = true;
+    *body = held_format(arena, &held);
+    return STATUS_OK;
+}
+
+enum status state_forget(struct store *store, struct io io, struct str edge, bool *found, struct error *error)
+{
+    struct emptying emptying = {edge, found};
+    struct generation row;
+    struct wanted ignored;
+    *found = false;
+    TRY(check_edge(edge, error));
+    TRY(generation_update(store, io, row_of(io.arena, "held", edge), hold_nothing, &emptying, &row, error));
+    return wanted_update(store, io, edge, want_nothing, found, &ignored, error);
 }

@@ -62,8 +62,8 @@ const struct held_package *held_find_any(const struct held *, struct str package
 enum status held_set(struct store *, struct io, struct str edge, const struct held_package *, struct error *);
 enum status held_drop(struct store *, struct io, struct str edge, struct str package, struct error *);
 
-/* Forgets both: what it holds first. For an edge that is registered no more, so that one registered anew under its id is not said to hold
- * what it may not. Repeatable; *found: there was something. */
-enum status state_remove(struct store *, struct io, struct str edge, bool *found, struct error *);
+/* Empties both: what it holds first. For an edge that is registered no more, so that one registered anew under its id is not said to hold
+ * what it may not. The rows stay, since their numbers are what others know them by. Repeatable; *found: there was something. */
+enum status state_forget(struct store *, struct io, struct str edge, bool *found, struct error *);
 
 #endif

@@ -4,16 +4,18 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/csv.h"
 #include "base/hash.h"
 #include "base/random.h"
 
-static const uint64_t SIZE_MOST = UINT64_C(1) << 53;
-enum { NAMES_FIRST = 1 << 12 };
+static const uint64_t SIZE_MOST = UINT64_C(1) << 53, BYTES_MOST = INT64_MAX;
+enum { NAMES_FIRST = 1 << 12, FIELDS = 4 };
 static const size_t REQUESTS_MOST = (size_t)1 << 31;
 
 /* --- names → numbers, in the order in which they first come */
 
 struct names {
+    struct arena *arena;
     uint64_t *hashes; /* 0: free */
     uint32_t *numbers;
     size_t capacity;
@@ -34,11 +36,17 @@ static size_t slot_of(const struct names *names, uint64_t hash)
     return at;
 }
 
-static void grow_names(struct arena *arena, struct names *names)
+/* A number of its own for each pair, well spread, and never 0: by an odd factor no two become one. */
+static uint64_t hash_of_pair(const struct trace_request *request)
 {
-    struct names larger = {.capacity = names->capacity ? names->capacity * 2 : NAMES_FIRST, .count = names->count};
-    larger.hashes = arena_array(arena, larger.capacity, sizeof *larger.hashes);
-    larger.numbers = arena_array(arena, larger.capacity, sizeof *larger.numbers);
+    return (((uint64_t)request->lan << 32 | request->object) + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void grow_names(struct names *names)
+{
+    struct names larger = {.arena = names->arena, .capacity = names->capacity ? names->capacity * 2 : NAMES_FIRST, .count = names->count};
+    larger.hashes = arena_array(larger.arena, larger.capacity, sizeof *larger.hashes);
+    larger.numbers = arena_array(larger.arena, larger.capacity, sizeof *larger.numbers);
     for (size_t i = 0; i < names->capacity; i++) {
         if (!names->hashes[i]) continue;
         size_t at = slot_of(&larger, names->hashes[i]);
@@ -48,10 +56,9 @@ static void grow_names(struct arena *arena, struct names *names)
     *names = larger;
 }
 
-static uint32_t number_of(struct arena *arena, struct names *names, struct str name)
+static uint32_t number_of(struct names *names, uint64_t hash)
 {
-    if ((names->count + 1) * (size_t)2 > names->capacity) grow_names(arena, names);
-    uint64_t hash = hash_of(name);
+    if ((names->count + 1) * (size_t)2 > names->capacity) grow_names(names);
     size_t at = slot_of(names, hash);
     if (!names->hashes[at]) {
         names->hashes[at] = hash;
@@ -80,18 +87,58 @@ static void add_request(struct builder *builder, struct trace_request request, u
     if (request.lan >= trace->lans) trace->lans = request.lan + 1;
 }
 
-static void sum_up(struct arena *arena, struct trace *trace)
+/* As they first come; and counts how many come before those of each LAN. */
+static void number_as_they_come(struct trace *trace, struct names *names)
 {
-    unsigned char *seen = arena_array(arena, (size_t)trace->lans * trace->objects / 8 + 1, 1);
-    trace->working_set = arena_array(arena, trace->lans, sizeof *trace->working_set);
     for (size_t i = 0; i < trace->count; i++) {
-        const struct trace_request *request = &trace->requests[i];
-        size_t bit = (size_t)request->lan * trace->objects + request->object;
-        trace->bytes += trace->sizes[request->object];
-        if (seen[bit / 8] >> (bit % 8) & 1) continue;
-        seen[bit / 8] |= (unsigned char)(1 << (bit % 8));
-        trace->working_set[request->lan] += trace->sizes[request->object];
+        struct trace_request *request = &trace->requests[i];
+        uint32_t known = names->count;
+        request->pair = number_of(names, hash_of_pair(request));
+        trace->first_pairs[request->lan + 1] += names->count > known;
     }
+    trace->pairs = names->count;
+    for (uint32_t lan = 0; lan < trace->lans; lan++) trace->first_pairs[lan + 1] += trace->first_pairs[lan];
+}
+
+static void count_pair(struct trace *trace, const struct trace_request *request, uint32_t pair)
+{
+    trace->pair_objects[pair] = request->object;
+    trace->working_set[request->lan] += trace->sizes[request->object];
+}
+
+/* Anew, with those of a LAN side by side. */
+static void move_together(struct arena *scratch, struct trace *trace)
+{
+    uint32_t *next = arena_array(scratch, trace->lans, sizeof *next), *anew = arena_array(scratch, trace->pairs, sizeof *anew), known = 0;
+    memcpy(next, trace->first_pairs, trace->lans * sizeof *next);
+    for (size_t i = 0; i < trace->count; i++) {
+        struct trace_request *request = &trace->requests[i];
+        if (request->pair == known) count_pair(trace, request, anew[known++] = next[request->lan]++);
+        request->pair = anew[request->pair];
+    }
+}
+
+static void number_pairs(struct arena *arena, struct trace *trace)
+{
+    struct names names = {.arena = arena_new()};
+    trace->first_pairs = arena_array(arena, (size_t)trace->lans + 1, sizeof *trace->first_pairs);
+    number_as_they_come(trace, &names);
+    trace->pair_objects = arena_array(arena, trace->pairs, sizeof *trace->pair_objects);
+    trace->working_set = arena_array(arena, trace->lans, sizeof *trace->working_set);
+    move_together(names.arena, trace);
+    arena_free(names.arena);
+}
+
+/* All other sums of sizes, those of simulators too, are parts of this one, or compare with it. */
+static enum status sum_up(struct trace *trace, struct error *error)
+{
+    for (size_t i = 0; i < trace->count; i++) {
+        uint64_t size = trace->sizes[trace->requests[i].object];
+        ENSURE(size <= BYTES_MOST - trace->bytes, error, STATUS_TOO_LARGE, "all requests together ask for more than %llu bytes",
+               (unsigned long long)BYTES_MOST);
+        trace->bytes += size;
+    }
+    return STATUS_OK;
 }
 
 static int by_time(const void *a, const void *b)
@@ -102,75 +149,137 @@ static int by_time(const void *a, const void *b)
     return one->object < other->object ? -1 : one->object > other->object;
 }
 
-void trace_finish(struct arena *arena, struct trace *trace)
+static void sort(struct trace *trace)
 {
     if (trace->count > 0) qsort(trace->requests, trace->count, sizeof *trace->requests, by_time);
-    sum_up(arena, trace);
+}
+
+enum status trace_finish(struct arena *arena, struct trace *trace, struct error *error)
+{
+    sort(trace);
+    number_pairs(arena, trace);
+    return sum_up(trace, error);
 }
 
 /* --- reading */
 
-static struct str next_field(struct str *rest)
+struct reader {
+    struct builder builder;
+    struct names objects, lans;
+    struct arena *scratch; /* until the next line */
+    int64_t unit, last;
+    size_t line;
+    bool headed; /* a heading, or what would have been one, has been */
+};
+
+static struct str next_word(struct str *rest)
 {
-    while (rest->length > 0 && memchr(", \t\r\n", rest->data[0], 5)) *rest = str_from(*rest, 1);
+    *rest = str_trim(*rest);
     size_t length = 0;
-    while (length < rest->length && !memchr(", \t\r\n", rest->data[length], 5)) length++;
-    struct str field = str_first(*rest, length);
+    while (length < rest->length && rest->data[length] != ' ' && rest->data[length] != '\t') length++;
+    struct str word = str_first(*rest, length);
     *rest = str_from(*rest, length);
-    return field;
+    return word;
+}
+
+/* Where there are commas they alone part fields, and a name may have blanks. */
+static enum status split(const struct reader *reader, struct str line, struct str fields[FIELDS], struct error *error)
+{
+    struct csv csv = {.rest = line, .line = reader->line};
+    struct csv_row row;
+    if (str_find(line, ',') == line.length) {
+        for (int i = 0; i < FIELDS; i++) fields[i] = next_word(&line);
+        return STATUS_OK;
+    }
+    arena_reset(reader->scratch);
+    TRY(csv_next(&csv, reader->scratch, &row, error));
+    for (size_t i = 0; i < FIELDS; i++) fields[i] = i < row.count ? str_trim(row.fields[i]) : S("");
+    return STATUS_OK;
 }
 
 static bool is_heading(struct str line)
 {
-    char c = line.length > 0 ? line.data[0] : '#';
-    return c == '#' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    struct str text = str_from(line, str_starts(line, S("\"")) ? 1 : 0);
+    char c = text.length > 0 ? text.data[0] : 0;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-struct reader {
-    struct builder builder;
-    struct names objects, lans;
-    int64_t unit, last;
-    size_t line;
-};
+static bool is_passed_over(struct reader *reader, struct str line)
+{
+    if (line.length == 0) return true;
+    if (reader->builder.trace->count > 0) return false;
+    if (line.data[0] == '#') return true;
+    bool heading = !reader->headed && is_heading(line);
+    reader->headed = true;
+    return heading;
+}
+
+/* Digits, and perhaps a fraction: in ms, rounded down, which dividing from the last digit on does exactly. */
+static bool parse_time(struct str text, int64_t unit, int64_t *time)
+{
+    struct str fraction = text, whole_text = str_cut(&fraction, '.');
+    uint64_t whole;
+    int64_t part = 0;
+    if (!str_to_u64(whole_text, &whole) || whole > SIZE_MOST || whole > (uint64_t)(INT64_MAX / 2 / unit)) return false;
+    for (size_t i = fraction.length; i-- > 0;) {
+        if (fraction.data[i] < '0' || fraction.data[i] > '9') return false;
+        part = ((fraction.data[i] - '0') * unit + part) / 10;
+    }
+    *time = (int64_t)whole * unit + part;
+    return true;
+}
 
 static enum status read_line(struct reader *reader, struct str line, struct error *error)
 {
-    struct str time_text = next_field(&line), id = next_field(&line), size_text = next_field(&line), lan = next_field(&line);
-    uint64_t time, size;
-    if (time_text.length == 0) return STATUS_OK;
-    bool right = str_to_u64(time_text, &time) && id.length > 0 && str_to_u64(size_text, &size) && time <= SIZE_MOST && size <= SIZE_MOST;
-    ENSURE(right && time <= (uint64_t)(INT64_MAX / 2 / reader->unit), error, STATUS_INVALID,
-           "line %zu: must be time, id, size and perhaps LAN, the first and the third whole numbers", reader->line);
-    struct trace_request request = {.time = (int64_t)time * reader->unit};
+    struct str fields[FIELDS];
+    struct trace_request request = {0};
+    uint64_t size;
+    TRY(split(reader, line, fields, error));
+    ENSURE(!str_starts(fields[0], S("-")), error, STATUS_INVALID, "line %zu: its time is before 0, and times count from there on",
+           reader->line);
+    bool right = parse_time(fields[0], reader->unit, &request.time) && fields[1].length > 0 && str_to_u64(fields[2], &size);
+    ENSURE(right && size <= SIZE_MOST, error, STATUS_INVALID,
+           "line %zu: must be time, id, size and perhaps LAN, the first a number and the third a whole one", reader->line);
     ENSURE(request.time >= reader->last, error, STATUS_INVALID, "line %zu: its time is before that of the line above", reader->line);
     reader->last = request.time;
-    request.object = number_of(reader->builder.arena, &reader->objects, id);
-    request.lan = number_of(reader->builder.arena, &reader->lans, lan);
+    request.object = number_of(&reader->objects, hash_of(fields[1]));
+    request.lan = number_of(&reader->lans, hash_of(fields[3]));
     ENSURE(reader->builder.trace->count < REQUESTS_MOST, error, STATUS_TOO_LARGE, "more than %zu requests", REQUESTS_MOST);
     add_request(&reader->builder, request, size);
     return STATUS_OK;
 }
 
-enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
+static enum status read_lines(struct reader *reader, FILE *file, struct error *error)
 {
-    struct reader reader = {.builder = {.arena = arena, .trace = trace}, .unit = unit, .line = 1};
     char *line = NULL;
     size_t capacity = 0;
     enum status status = STATUS_OK;
-    *trace = (struct trace){0};
-    for (ssize_t length; status == STATUS_OK && (length = getline(&line, &capacity, file)) >= 0; reader.line++) {
+    for (ssize_t length; status == STATUS_OK && (length = getline(&line, &capacity, file)) >= 0; reader->line++) {
         struct str text = str_make(line, (size_t)length);
-        if (reader.line > 1 || !is_heading(text)) status = read_line(&reader, text, error);
+        if (reader->line == 1 && str_starts(text, S("\xef\xbb\xbf"))) text = str_from(text, 3);
+        text = str_trim(text);
+        if (!is_passed_over(reader, text)) status = read_line(reader, text, error);
     }
     int number = errno;
     free(line);
     TRY(status);
-    if (ferror(file)) return error_errno(error, number, "reading the trace");
+    return ferror(file) ? error_errno(error, number, "reading the trace") : STATUS_OK;
+}
+
+enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
+{
+    struct arena *names = arena_new(), *scratch = arena_new();
+    struct reader reader = {.builder = {.arena = arena, .trace = trace}, .unit = unit, .line = 1};
+    reader.objects.arena = reader.lans.arena = names;
+    reader.scratch = scratch;
+    *trace = (struct trace){0};
+    enum status status = read_lines(&reader, file, error);
+    arena_free(scratch);
+    arena_free(names);
+    TRY(status);
     ENSURE(trace->count > 0, error, STATUS_INVALID, "the trace has no requests");
-    ENSURE((uint64_t)trace->lans * trace->objects <= UINT64_C(1) << 36, error, STATUS_TOO_LARGE, "%u LANs times %u objects are too many",
-           trace->lans, trace->objects);
-    sum_up(arena, trace);
-    return STATUS_OK;
+    number_pairs(arena, trace);
+    return sum_up(trace, error);
 }
 
 /* --- writing */
@@ -262,23 +371,20 @@ static void number_in_order(struct arena *arena, struct trace *trace)
 {
     uint32_t *objects = arena_array(arena, trace->objects, sizeof *objects), *lans = arena_array(arena, trace->lans, sizeof *lans);
     uint64_t *sizes = arena_array(arena, trace->objects, sizeof *sizes);
-    uint64_t *working_set = arena_array(arena, trace->lans, sizeof *working_set);
     uint32_t object_count = 0, lan_count = 0;
     for (size_t i = 0; i < trace->count; i++) {
         struct trace_request *request = &trace->requests[i];
-        uint64_t size = trace->sizes[request->object], of_lan = trace->working_set[request->lan];
+        uint64_t size = trace->sizes[request->object];
         request->lan = new_number(lans, request->lan, &lan_count);
         request->object = new_number(objects, request->object, &object_count);
         sizes[request->object] = size;
-        working_set[request->lan] = of_lan;
     }
     trace->sizes = sizes;
-    trace->working_set = working_set;
     trace->objects = object_count;
     trace->lans = lan_count;
 }
 
-void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct trace *trace)
+enum status trace_make(struct arena *arena, const struct trace_recipe *recipe, struct trace *trace, struct error *error)
 {
     struct week week = {.recipe = recipe, .random = recipe->seed};
     struct builder builder = {.arena = arena, .trace = trace};
@@ -295,6 +401,8 @@ void trace_make(struct arena *arena, const struct trace_recipe *recipe, struct t
         request.time -= request.time % CLOCK_SECOND;
         add_request(&builder, request, sizes[request.object]);
     }
-    trace_finish(arena, trace);
+    sort(trace);
     number_in_order(arena, trace);
+    number_pairs(arena, trace);
+    return sum_up(trace, error);
 }

@@ -166,24 +166,3 @@ enum status generation_update(struct store *store, struct io io, struct str pref
         pause_a_little(losses);
     }
 }
-
-/* A page of them, but for the newest. */
-static enum status remove_page(struct store *store, struct io io, struct row *row, struct error *error)
-{
-    row->count = 0;
-    TRY(read_row(store, io, row, error));
-    for (size_t i = row->count; i-- > 1;) TRY(store_remove(store, io, row->at[i].key, error));
-    return STATUS_OK;
-}
-
-enum status generation_remove(struct store *store, struct io io, struct str prefix, bool *found, struct error *error)
-{
-    struct row row = {.arena = io.arena, .prefix = prefix, .wanted = PAGE};
-    *found = false;
-    TRY(check_prefix(prefix, error));
-    do {
-        TRY(remove_page(store, io, &row, error));
-        *found = *found || row.count > 0;
-    } while (row.count > 1);
-    return row.count > 0 ? store_remove(store, io, row.at[0].key, error) : STATUS_OK;
-}

@@ -31,8 +31,4 @@ typedef enum status generation_change_fn(void *context, struct arena *, const st
 enum status generation_update(struct store *, struct io, struct str prefix, generation_change_fn *, void *context, struct generation *,
                               struct error *);
 
-/* Takes the whole row away, the newest last, so that it is what shows until there is nothing. A writer at work meanwhile begins a new one.
- * Repeatable; *found: something was there. */
-enum status generation_remove(struct store *, struct io, struct str prefix, bool *found, struct error *);
-
 #endif

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from support import placed, shop
+from support import apks, client, placed, shop
 from support.placed import EDGE
 from support.servers import Minio, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
@@ -93,40 +93,40 @@ def test_show_tells_what_is_there_and_what_is_on_its_way(directory: Shop, tmp_pa
 SINCE = "2026-08-20T10:00:00Z"
 
 
-def furnish(store: Shop, folder: Path, minio: Minio, generations: int = 3) -> None:
-    """shop-1, which holds A/1 and wants B/1, and a namesake by half that holds A/1 too."""
+def furnish(store: Shop, folder: Path, minio: Minio, first: int = 1) -> None:
+    """shop-1, which holds A/1 and wants B/1, and a namesake by half that does so too."""
     for edge in ("shop-1", "shop-10"):
         placed.register(store, folder, edge=edge, site=edge)
-        for generation in range(1, generations + 1):
-            placed.put(store, f"held/{edge}/{placed.LAST + 1 - generation}",
-                       json.dumps({"edge": edge, "packages": {"A/1": {"since": SINCE, "size": generation}}}), minio)
-            placed.want(store, {"B/1": {"size": 7}}, generation, edge, minio)
+        placed.put(store, f"held/{edge}/{placed.LAST + 1 - first}", json.dumps({"edge": edge, "packages": {"A/1": {"since": SINCE, "size": 5}}}), minio)
+        placed.want(store, {"B/1": {"size": 7}}, first, edge, minio)
 
 
-def rows(minio: Minio, bucket: str, edge: str) -> list[str]:
-    """Everything that speaks of the edge, by the first part of its key."""
-    client = minio.client()
-    prefixes = (f"edges/{edge}.json", f"held/{edge}/", f"wanted/{edge}/")
-    return [item["Key"].split("/")[0] for prefix in prefixes for item in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+def left_of(minio: Minio, bucket: str, edge: str) -> list[str]:
+    """What speaks of the edge, by the first part of its key: rows, where there is anything in them."""
+    client, left = minio.client(), []
+    for prefix in (f"edges/{edge}.json", f"held/{edge}/", f"wanted/{edge}/"):
+        found = client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        newest = json.loads(client.get_object(Bucket=bucket, Key=found[0]["Key"])["Body"].read()) if found else {}
+        left += [prefix.split("/")[0]] if newest.get("packages", newest) else []
+    return left
 
 
 @pytest.mark.parametrize("breaks_at, left", [
-    ("edges/shop-1.json", ["edges", *["held"] * 3, *["wanted"] * 3]),
-    (f"held/shop-1/{placed.LAST - 1}", [*["held"] * 2, *["wanted"] * 3]),
-    (f"held/shop-1/{placed.LAST - 2}", [*["held"] * 1, *["wanted"] * 3]),
-    (f"wanted/shop-1/{placed.LAST}", ["wanted"] * 3),
-    (f"wanted/shop-1/{placed.LAST - 2}", ["wanted"])])
+    ("DELETE /{bucket}/edges/shop-1.json", ["edges", "held", "wanted"]),
+    (f"PUT /{{bucket}}/held/shop-1/{placed.LAST - 1}", ["held", "wanted"]),
+    (f"PUT /{{bucket}}/wanted/shop-1/{placed.LAST - 1}", ["wanted"])])
 def test_an_edge_that_was_removed_by_half_is_removed_by_the_next_try(breaks_at: str, left: list[str], minio: Minio, bucket: str, servers: Servers,
                                                                      tmp_path: Path) -> None:
     store = shop.minio_shop(minio, bucket)
     furnish(store, tmp_path, minio)
-    broken = servers.recorder(minio.url, f'set $asked "$request_method $request_uri"; if ($asked = "DELETE /{bucket}/{breaks_at}") {{ return 403; }}')
+    asked = breaks_at.replace("{bucket}", bucket)
+    broken = servers.recorder(minio.url, f'set $asked "$request_method $request_uri"; if ($asked = "{asked}") {{ return 403; }}')
     done = shop.minio_shop(minio, bucket, endpoint=broken.url).run("edge", "remove", "shop-1", check=False)
-    assert done.returncode == 1 and breaks_at in done.stderr
-    assert rows(minio, bucket, "shop-1") == left
+    assert done.returncode == 1 and asked.split("/", 2)[2] in done.stderr
+    assert left_of(minio, bucket, "shop-1") == left
     assert ("shop-1" in [edge["edge"] for edge in edges(store)]) == ("edges" in left)
     assert store.run("edge", "remove", "shop-1").stderr == "shop-1: removed\n"
-    assert rows(minio, bucket, "shop-1") == []
+    assert left_of(minio, bucket, "shop-1") == []
     again = store.run("edge", "remove", "shop-1", check=False)
     assert again.returncode == 1 and "there is no edge 'shop-1'" in again.stderr
     assert placed.states(store, "shop-10") == {"A/1": "held", "B/1": "wanted"}
@@ -137,18 +137,31 @@ def test_an_edge_that_was_removed_by_half_is_removed_by_the_next_try(breaks_at: 
 def test_a_removal_that_is_killed_anywhere_is_ended_by_the_next(minio: Minio, bucket: str, tmp_path: Path) -> None:
     store = shop.minio_shop(minio, bucket)
     command = [pakhus_binary(), "edge", "remove", "shop-1", "--store", store.store]
-    for delay in (0.005, 0.01, 0.015, 0.02, 0.03):
-        furnish(store, tmp_path, minio, 8)
+    for number, delay in enumerate((0.005, 0.01, 0.015, 0.02, 0.03)):
+        furnish(store, tmp_path, minio, 1 + 2 * number)
         running = subprocess.Popen(command, env={**clean_environment(), **store.env}, stderr=subprocess.DEVNULL)
         time.sleep(delay)
         running.kill()
         running.wait()
-        seen = rows(minio, bucket, "shop-1")
-        if "held" in seen and "edges" not in seen:  # what shows is the newest still
-            client = minio.client()
-            assert client.head_object(Bucket=bucket, Key=f"held/shop-1/{placed.LAST - 7}")
+        seen = left_of(minio, bucket, "shop-1")
         assert store.run("edge", "remove", "shop-1", check=bool(seen)).returncode == (0 if seen else 1)
-        assert rows(minio, bucket, "shop-1") == []
+        assert left_of(minio, bucket, "shop-1") == []
+
+
+def test_a_server_that_knew_an_edge_does_not_take_its_namesake_for_it(directory: Shop, servers: Servers, tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    directory.publish(apks.made("v2"), "A", "1")
+    directory.publish(apks.made("v3"), "A", "2")
+    url = directory.serve(servers) + "/query?app=A&ip=192.168.0.7&mask=24&version="
+    asked = []
+    for version in ("1", "2"):
+        placed.register(directory, tmp_path, store=f"file://{tmp_path}/edge")
+        rows = len(list((Path(directory.store.removeprefix("file://")) / "wanted").glob("shop-1/*"))) if version == "2" else 0
+        placed.want(directory, {f"A/{version}": {"size": apks.made("v2").stat().st_size}}, rows + 1)
+        directory.run("reconcile")
+        asked.append([json.loads(client.request(url + one).body)["source"] for one in ("1", "2")])
+        directory.run("edge", "remove", "shop-1")
+    assert asked == [["edge", "origin"], ["origin", "edge"]]
 
 
 def test_what_a_run_at_work_said_of_a_removed_edge_is_not_believed(directory: Shop, tmp_path: Path) -> None:
@@ -157,7 +170,7 @@ def test_what_a_run_at_work_said_of_a_removed_edge_is_not_believed(directory: Sh
     placed.put(directory, f"held/shop-1/{placed.LAST}", json.dumps({"edge": "shop-1", "packages": {"A/1": {"since": SINCE, "size": 5}}}))
     placed.register(directory, tmp_path)
     assert placed.states(directory) == {}
-    placed.put(directory, f"held/shop-1/{placed.LAST}", json.dumps({"edge": "shop-1", "packages": {"A/1": {"since": SINCE, "size": 5}}}))
+    placed.put(directory, f"held/shop-1/{placed.LAST - 2}", json.dumps({"edge": "shop-1", "packages": {"A/1": {"since": SINCE, "size": 5}}}))
     placed.register(directory, tmp_path, address="192.168.0.6")  # a change is no new edge
     assert placed.states(directory) == {"A/1": "held"}
 

@@ -85,3 +85,11 @@ def test_what_is_wrong_is_said(arguments: tuple[str, ...], says: str, run_pakhus
     done = run_pakhus("simulate", "placement", *WEEK, *arguments, check=False)
     assert done.returncode == 1
     assert says in done.stderr
+
+
+@pytest.mark.parametrize("option", [("--unit", "0s"), ("--every", "0s"), ("--link", "0")])
+def test_what_must_be_more_than_nothing_is(option: tuple[str, str], run_pakhus: RunPakhus, tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("1,a,1\n")
+    done = run_pakhus("simulate", "placement", "one.csv", *option, check=False)
+    assert done.returncode == 2
+    assert f"{option[0]} must be more than nothing" in done.stderr

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -33,7 +34,8 @@ class Field:
     def put(self, key: str, value: Any) -> None:
         path = self.folder / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(value))
+        path.with_suffix(".new").write_text(json.dumps(value))
+        path.with_suffix(".new").rename(path)
 
     def edge(self, edge: str, lans: list[str], **fields: Any) -> None:
         self.put(f"edges/{edge}.json", {"edge": edge, "address": f"{edge}.lan", "directory": "/data/share", "lans": lans, "store": "pull", **fields})
@@ -266,6 +268,27 @@ def test_what_cannot_be_written_costs_no_answer(field: Field, server: Program) -
     server.process.terminate()
     server.process.wait(20)
     assert field.counts()["192.168.0.0/24", "APP1/2.0"] == (0, 6)  # what was not written waited
+
+
+def test_an_edge_that_loses_its_lans_while_it_is_asked_about_costs_no_answer(field: Field, server: Program) -> None:
+    field.policy(place={"t1": 0, "t2": 0, "m": 5, "window": {"last": "1d"}})
+    lans = [f"10.{number}.0.0/16" for number in range(50)]
+    ended = threading.Event()
+
+    def toggle() -> None:
+        while not ended.is_set():
+            for listed in (lans, []):
+                field.edge("shop-1", listed)
+
+    toggling = threading.Thread(target=toggle)
+    toggling.start()
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            statuses = set(pool.map(lambda number: ask(server, app="APP1", ip=f"10.{number % 50}.0.1", mask="16")[0], range(400)))
+    finally:
+        ended.set()
+        toggling.join()
+    assert statuses == {200}
 
 
 @pytest.mark.parametrize("spoilt", ["shop-1", "near"])

@@ -45,6 +45,19 @@ def test_an_edge_that_fails_and_answers_is_not_given_up(service: Service, server
     assert placed.states(service.store(service.minio.url)) == {"APP/1.0": "copying", "APP/2.0": "copying"}
 
 
+def test_what_cannot_be_said_to_leave_stays(service: Service, servers: Servers) -> None:
+    service.register(service.minio.url)
+    service.want("APP/2.0")
+    service.reconcile(service.minio.url)
+    service.want()
+    reading = servers.recorder(service.minio.url, "if ($request_method = PUT) { return 403; }")
+    done, _ = service.reconcile(reading.url, "--grace", "0s", code=1)
+    assert (done["deleted"], done["failed"]) == (0, 1)
+    assert service.body("APP_2.0.apk") == shop.base("v2").read_bytes()
+    done, _ = service.reconcile(service.minio.url, "--grace", "0s")
+    assert done["deleted"] == 1 and service.held() == {}
+
+
 def test_a_full_disk_takes_what_fits(service: Service, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", 8 << 20) as disk:
         service.register("", store=f"file://{disk}")

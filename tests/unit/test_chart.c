@@ -77,6 +77,22 @@ static void names_of_dots_give_way(void **state)
     assert_true(has(svg, "class=\"axis\" x1=\"362.7\" y1=\"267.0\" x2=\"370.7\" y2=\"280.0\""));
 }
 
+/* A sum that is rounded is no reason to stay. */
+static void names_give_way_at_every_height(void **state)
+{
+    static const struct str names[] = {{"a", 1}, {"b", 1}, {"c", 1}};
+    static const double same[] = {1, 1, 1};
+    for (int i = 0; i < 2000; i++) {
+        struct arena *arena = arena_new();
+        double height = i / 50.0, heights[] = {height, height, height};
+        struct chart chart = sample();
+        chart.series[0] = (struct chart_series){S("dots"), same, heights, 3, .labels = names};
+        assert_true(has(chart_svg(arena, &chart), ">c<"));
+        arena_free(arena);
+    }
+    (void)state;
+}
+
 static void nothing_is_drawn_as_nothing(void **state)
 {
     struct chart empty = {.series_count = 0}, flat = sample();
@@ -92,6 +108,7 @@ int main(void)
         test_with_arena(titles_axes_and_legend_are_there), test_with_arena(points_are_where_they_belong),
         test_with_arena(what_is_above_is_cut_off),         test_with_arena(dots_have_names),
         test_with_arena(names_of_dots_give_way),           test_with_arena(nothing_is_drawn_as_nothing),
+        test_with_arena(names_give_way_at_every_height),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

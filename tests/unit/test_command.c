@@ -10,9 +10,13 @@ static uint64_t size;
 static int64_t span, moment;
 
 static const struct command_option options[] = {
-    {"quiet", 'q', OPTION_FLAG, &flag, NULL, "says nothing"}, {"output", 'o', OPTION_TEXT, &text, "FILE", "where to"},
-    {"region", 0, OPTION_SIZE, &size, "BYTES", "how much"},   {"every", 0, OPTION_SPAN, &span, "SPAN", "how often"},
+    {"quiet", 'q', OPTION_FLAG, &flag, NULL, "says nothing"},
+    {"output", 'o', OPTION_TEXT, &text, "FILE", "where to"},
+    {"region", 0, OPTION_SIZE, &size, "BYTES", "how much"},
+    {"every", 0, OPTION_SPAN, &span, "SPAN", "how often"},
     {"now", 0, OPTION_TIME, &moment, "TIME", "another time"},
+    {"rate", 0, OPTION_SIZE, &size, "BYTES", "how fast", .positive = true},
+    {"step", 0, OPTION_SPAN, &span, "SPAN", "how far", .positive = true},
 };
 static const struct command command = {
     .name = "prepare",
@@ -189,6 +193,15 @@ static void reads_spans_and_times(void **state)
     assert_usage(PARSE("a", "--now", "today"), "--now wants a time such as 2026-08-20T10:00:00Z, not 'today'");
 }
 
+static void refuses_nothing_where_there_must_be_more(void **state)
+{
+    (void)state;
+    assert_true(PARSE("a", "--rate", "1", "--step", "1ms").code == -1 && size == 1 && span == 1);
+    assert_true(PARSE("a", "--region", "0", "--every", "0s").code == -1 && size == 0 && span == 0);
+    assert_usage(PARSE("a", "--rate", "0K"), "--rate must be more than nothing");
+    assert_usage(PARSE("a", "--step=0s"), "--step must be more than nothing");
+}
+
 static void counts_words(void **state)
 {
     (void)state;
@@ -332,6 +345,7 @@ int main(void)
         cmocka_unit_test(refuses_missing_and_needless_values),
         cmocka_unit_test(reads_sizes),
         cmocka_unit_test(reads_spans_and_times),
+        cmocka_unit_test(refuses_nothing_where_there_must_be_more),
         cmocka_unit_test(counts_words),
         cmocka_unit_test(helps),
         cmocka_unit_test(asks_for_what_is_required),

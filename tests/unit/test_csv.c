@@ -1,6 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "cli/csv.h"
+#include "base/csv.h"
 
 static struct csv_row next(struct arena *arena, struct csv *csv)
 {

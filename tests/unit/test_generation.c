@@ -243,28 +243,6 @@ static void *write_on_thread(void *context)
     return NULL;
 }
 
-static void a_row_is_removed(void **state)
-{
-    (void)state;
-    struct str prefix = row("removed"), other = arena_join(arena, prefix, S("note"));
-    struct generation newest;
-    bool found;
-    for (int i = 0; i < 5; i++) {
-        struct str body = arena_printf(arena, "%d", i);
-        assert_ok(generation_update(store, io(), prefix, set_to, &body, &newest, &failure), &failure);
-    }
-    assert_ok(store_put(store, io(), other, S("kept"), NULL, NULL, &failure), &failure);
-    assert_ok(generation_remove(store, io(), prefix, &found, &failure), &failure);
-    assert_true(found);
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
-    assert_int_equal(newest.number, 0);
-    struct store_object object;
-    assert_ok(store_head(store, io(), other, &object, &failure), &failure);
-    assert_ok(generation_remove(store, io(), prefix, &found, &failure), &failure);
-    assert_false(found);
-    assert_error(generation_remove(store, io(), S("rows"), &found, &failure), STATUS_INVALID, &failure, "'/'");
-}
-
 static void threads_lose_nothing(void **state)
 {
     (void)state;
@@ -321,7 +299,6 @@ int main(void)
         cmocka_unit_test(prefixes_end_in_a_slash),
         cmocka_unit_test(old_generations_are_trimmed),
         cmocka_unit_test(the_newest_three_stay_however_old),
-        cmocka_unit_test(a_row_is_removed),
         cmocka_unit_test(threads_lose_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -172,6 +172,21 @@ static void room_goes_to_those_that_serve_more_bytes(void **state)
     assert_int_equal(scene.candidates[3].rule, RULE_ROOM);
 }
 
+/* "room": what passes only where there is room finds it, or drives nobody out. */
+static void what_passes_for_room_displaces_nothing(void **state)
+{
+    struct scene scene = scene_of(*state, 100);
+    scene.policy.place.has_room_t1 = true;
+    scene.policy.place.room_t1 = 0;
+    add_wanted(&scene, "old", 50, 5);
+    add(&scene, "first", 50, 9, 0);
+    add(&scene, "second", 50, 8, 0);
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    assert_int_equal(scene.candidates[1].decision, DECISION_PLACE);
+    assert_int_equal(scene.candidates[2].decision, DECISION_NO_ROOM);
+}
+
 /* Many small ones together serve more than the one that wants their room. */
 static void several_go_only_if_together_they_serve_less(void **state)
 {
@@ -237,6 +252,7 @@ int main(void)
         test_with_arena(what_is_larger_than_the_quota_has_no_room_and_displaces_nothing),
         test_with_arena(room_goes_to_those_that_serve_more_bytes),
         test_with_arena(several_go_only_if_together_they_serve_less),
+        test_with_arena(what_passes_for_room_displaces_nothing),
         test_with_arena(what_is_in_its_grace_keeps_its_room),
         test_with_arena(a_quota_that_was_made_smaller_is_kept),
         test_with_arena(counters_near_overflow_do_no_harm),

@@ -85,11 +85,11 @@ static void what_was_counted_is_summed(void **state)
     ask(demand, "a@10.0.0.0/8", "APP1/2.0", true, f->now, 3);
     ask(demand, "a@10.0.0.0/8", "APP1/1.0", false, f->now, 1);
     assert_true(demand_is_dirty(demand));
-    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0")).counted, 17);
-    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0")).written, 0);
+    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0"), 0).counted, 17);
+    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0"), 0).written, 0);
     flush(f, demand);
     assert_false(demand_is_dirty(demand));
-    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0")).written, 17);
+    assert_int_equal(demand_misses(demand, S("a@10.0.0.0/8"), S("APP1/2.0"), 0).written, 17);
     assert_str(all(f), S("a@10.0.0.0/8 APP1/1.0 1/0;a@10.0.0.0/8 APP1/2.0 17/3;"));
     ask(demand, "a@10.0.0.0/8", "APP1/2.0", false, f->now + CLOCK_MINUTE, 1);
     flush(f, demand);

@@ -537,6 +537,9 @@ static void p7_what_was_counted_since_the_sums_is_added(void **state)
     ask(f, "10.0.0.0/8", "B/1", false, 0, 5);
     assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("B/1")), 5);
     assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/9"), S("B/1")), 0);
+    struct demand_sums brief = *sums;
+    brief.since = f->now + BUCKET; /* what was counted before the first window does not count as of it */
+    assert_int_equal(demand_sums_missing(&brief, f->demand, S("10.0.0.0/8"), S("B/1")), 0);
 }
 
 static void p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again(void **state)

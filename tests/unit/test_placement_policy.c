@@ -219,6 +219,7 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"of\":0}}", "policy.place.of"},
         {"{\"place\":{\"confidence\":1.1}}", "policy.place.confidence"},
         {"{\"place\":{\"confidence\":0}}", "policy.place.confidence"},
+        {"{\"place\":{\"confidence\":1e-9}}", "policy.place.confidence"},
         {"{\"place\":{\"small\":{\"size\":0,\"t1\":1}}}", "policy.place.small.size"},
         {"{\"place\":{\"small\":{\"size\":9}}}", "policy.place.small.t1"},
         {"{\"place\":{\"t9\":1}}", "policy.place.t9"},

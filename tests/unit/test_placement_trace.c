@@ -46,7 +46,7 @@ static void what_is_written_reads_back(void **state)
     static const int64_t units[] = {CLOCK_SECOND, 1};
     struct trace made, again;
     struct error error;
-    trace_make(*state, &RECIPE, &made);
+    assert_ok(trace_make(*state, &RECIPE, &made, &error), &error);
     for (size_t i = 0; i < 2; i++) {
         assert_ok(read_text(*state, written(*state, &made, units[i]), units[i], &again, &error), &error);
         assert_same(&made, &again);
@@ -64,6 +64,67 @@ static void names_and_blanks_are_taken(void **state)
     assert_int_equal(trace.bytes, 25);
 }
 
+/* LANs and ids with blanks or commas stay what they are. */
+static void commas_alone_part_fields_where_there_are_any(void **state)
+{
+    struct trace trace;
+    struct error error;
+    assert_ok(read_text(*state,
+                        "1,a b,7,shop one\n2, a c ,7, shop two\n3,a b,7,shop one \n"
+                        "4,\"a, b\",7,\"shop, one\"\n5,\"a, b\",7,\"shop, two\"\n6\ta\t7\tshop\n7 a 7  shop \n8,a,7,\n9 a 7\n",
+                        CLOCK_SECOND, &trace, &error),
+              &error);
+    static const uint32_t expected[][2] = {{0, 0}, {1, 1}, {0, 0}, {2, 2}, {2, 3}, {3, 4}, {3, 4}, {3, 5}, {3, 5}};
+    for (size_t i = 0; i < trace.count; i++) {
+        assert_int_equal(trace.requests[i].object, expected[i][0]);
+        assert_int_equal(trace.requests[i].lan, expected[i][1]);
+    }
+    assert_int_equal(trace.count, 9);
+}
+
+static void fractions_are_whole_ms_rounded_down(void **state)
+{
+    static const struct {
+        const char *time;
+        int64_t unit, expected;
+    } times[] = {
+        {"1.5", CLOCK_SECOND, 1500},
+        {"1.001", CLOCK_SECOND, 1001},
+        {"0.29", CLOCK_SECOND, 290},
+        {"1.0019999999999999999999", CLOCK_SECOND, 1001},
+        {"7.", CLOCK_SECOND, 7000},
+        {"7.9", 1, 7},
+        {"0.99999999999", CLOCK_MINUTE, 59999},
+        {"1.25", CLOCK_DAY, 108000000},
+        {"3.0", 1, 3},
+    };
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        struct trace trace;
+        struct error error;
+        const char *text = arena_printf(*state, "%s,a,1\n", times[i].time).data;
+        assert_ok(read_text(*state, text, times[i].unit, &trace, &error), &error);
+        assert_int_equal(trace.requests[0].time, times[i].expected);
+    }
+}
+
+static void what_stands_before_the_first_request_is_passed_over(void **state)
+{
+    static const char *const beginnings[] = {
+        "\"time\",\"id\",\"size\"\r\n",
+        "\xef\xbb\xbftime,id,size\n",
+        "\xef\xbb\xbf",
+        "# made by hand\n# in seconds\n\n",
+        "\xef\xbb\xbf# made by hand\r\n\r\n  # in seconds\r\n\"time\",\"id\",\"size\"\r\n# and a\r\n",
+    };
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        struct trace trace;
+        struct error error;
+        const char *text = arena_printf(*state, "%s1,a,5\r\n\r\n\"2\",\"a\",\"5\"\r\n", beginnings[i]).data;
+        assert_ok(read_text(*state, text, CLOCK_SECOND, &trace, &error), &error);
+        assert_true(trace.count == 2 && trace.objects == 1 && trace.bytes == 10);
+    }
+}
+
 static void a_unit_that_does_not_fit_is_refused(void **state)
 {
     struct trace trace;
@@ -79,7 +140,7 @@ static void what_cannot_be_written_is_said(void **state)
 {
     struct trace made;
     struct error error;
-    trace_make(*state, &RECIPE, &made);
+    assert_ok(trace_make(*state, &RECIPE, &made, &error), &error);
     FILE *file = fopen("/dev/full", "we");
     assert_non_null(file);
     assert_int_not_equal(trace_write(&made, file, CLOCK_SECOND, &error), STATUS_OK);
@@ -99,6 +160,14 @@ static void lines_that_are_wrong_are_named(void **state)
         {"1,a,9007199254740993\n", "line 1: must be time"},
         {"9007199254740993,a,1\n", "line 1: must be time"},
         {"2,a,1\n1,a,1\n", "line 2: its time is before"},
+        {"1.5,a,1\n1.499,a,1\n", "line 2: its time is before that"},
+        {"-1,a,1\n", "line 1: its time is before 0"},
+        {"1.-5,a,1\n", "line 1: must be time"},
+        {"1.5e3,a,1\n", "line 1: must be time"},
+        {"time,id,size\ntime,id,size\n1,a,1\n", "line 2: must be time"},
+        {"\"\n1,a,1\n", "line 1: must be time"},
+        {"1,a,1\n# b\n", "line 2: must be time"},
+        {"1,a,1\n2,\"a,1\n", "line 2: a quoted field has no end"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct trace trace;
@@ -107,12 +176,32 @@ static void lines_that_are_wrong_are_named(void **state)
     }
 }
 
+/* 2^53 bytes, 1,023 times; one request more asks for as much again. */
+static void more_bytes_than_can_be_counted_are_refused(void **state)
+{
+    struct trace trace;
+    struct error error;
+    struct str most = S("");
+    for (int i = 0; i < 1023; i++) most = arena_join(*state, most, S("1,a,9007199254740992\n"));
+    assert_ok(read_text(*state, most.data, CLOCK_SECOND, &trace, &error), &error);
+    assert_true(trace.bytes == UINT64_C(1023) << 53);
+    struct str more = arena_join(*state, most, S("1,a,1\n"));
+    assert_error(read_text(*state, more.data, CLOCK_SECOND, &trace, &error), STATUS_TOO_LARGE, &error,
+                 "ask for more than 9223372036854775807");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(what_is_written_reads_back),          test_with_arena(names_and_blanks_are_taken),
-        test_with_arena(a_unit_that_does_not_fit_is_refused), test_with_arena(what_cannot_be_written_is_said),
+        test_with_arena(what_is_written_reads_back),
+        test_with_arena(names_and_blanks_are_taken),
+        test_with_arena(a_unit_that_does_not_fit_is_refused),
+        test_with_arena(what_cannot_be_written_is_said),
         test_with_arena(lines_that_are_wrong_are_named),
+        test_with_arena(commas_alone_part_fields_where_there_are_any),
+        test_with_arena(fractions_are_whole_ms_rounded_down),
+        test_with_arena(more_bytes_than_can_be_counted_are_refused),
+        test_with_arena(what_stands_before_the_first_request_is_passed_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

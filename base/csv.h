@@ -1,6 +1,6 @@
 /* Rows of comma-separated values (RFC 4180): quoted fields, doubled quotes, LF or CRLF. */
-#ifndef CLI_CSV_H
-#define CLI_CSV_H
+#ifndef BASE_CSV_H
+#define BASE_CSV_H
 
 #include "base/arena.h"
 #include "base/error.h"
