@@ -248,17 +248,18 @@ static const struct command lan_list = {
     COMMAND_OPTIONS(shown_options),
 };
 
-static void print_lan(const struct lan_entry *entry, const struct edge *edge)
+static void print_lan(struct arena *arena, const struct lan_entry *entry, const struct edge *edge)
 {
+    (void)arena;
     printf(STR_FMT "\t" STR_FMT "\t" STR_FMT "\n", STR_ARG(entry->code), STR_ARG(entry->lan), STR_ARG(edge ? edge->id : S("-")));
 }
 
 /* Ids and LANs' texts have nothing that JSON would escape. */
-static void print_lan_json(const struct lan_entry *entry, const struct edge *edge)
+static void print_lan_json(struct arena *arena, const struct lan_entry *entry, const struct edge *edge)
 {
     printf("{\"code\":\"" STR_FMT "\",\"lan\":\"" STR_FMT "\",\"region\":\"" STR_FMT "\"", STR_ARG(entry->code), STR_ARG(entry->lan),
            STR_ARG(entry->region));
-    if (entry->location.known) printf(",\"location\":[%.15g,%.15g]", entry->location.latitude, entry->location.longitude);
+    if (entry->location.known) printf(",\"location\":" STR_FMT, STR_ARG(location_format(arena, &entry->location)));
     if (edge)
         printf(",\"edge\":\"" STR_FMT "\"}", STR_ARG(edge->id));
     else
@@ -278,7 +279,7 @@ static enum status run_lan_list(struct arena *arena, const struct str *words, in
         struct place place;
         TRY(registry_find(&registry, arena, &code, &place, error));
         if (json && i > 0) putchar(',');
-        (json ? print_lan_json : print_lan)(entry, place.edge);
+        (json ? print_lan_json : print_lan)(arena, entry, place.edge);
     }
     if (json) puts("]");
     return STATUS_OK;

@@ -93,15 +93,16 @@ static enum status find(void *context, struct io io, const struct package_name *
 /* --- edges that splice: their store is one of ours, with the packages that are wanted there */
 
 static enum status install_patch(struct app *app, struct io io, struct store *edge, const struct package_name *name,
-                                 const struct package_source *source, const struct stream *stream, struct error *error)
+                                 const struct package_source *source, const struct stream *stream, struct deadline end, struct error *error)
 {
+    const struct store_put put = {.end = end};
     struct patch patch = {0};
     struct store_object object;
     struct str key = patch_diff_key(io.arena, name->app, name->from, name->version);
     TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
     const int64_t span = deadline_left(io.deadline);
     TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
-               : store_compose(edge, io, key, source->pieces, source->piece_count, NULL, NULL, error));
+               : store_compose(edge, io, key, source->pieces, source->piece_count, &put, NULL, error));
     io = io_anew(io, span);
     TRY(store_head(edge, io, key, &object, error));
     ENSURE(object.size == patch.size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes, not %llu", STR_ARG(key),
@@ -124,15 +125,15 @@ static enum status uninstall(void *context, struct io io, struct store *edge, co
 }
 
 static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name,
-                           const struct package_source *source, const struct stream *stream, struct error *error)
+                           const struct package_source *source, const struct stream *stream, struct deadline end, struct error *error)
 {
     struct app *app = context;
     const struct package *package;
-    if (name->from.length > 0) return install_patch(app, io, edge, name, source, stream, error);
+    if (name->from.length > 0) return install_patch(app, io, edge, name, source, stream, end, error);
     TRY(app_package(app, io, name->app, name->version, &package, error));
     TRY(uninstall(context, io, edge, name, error)); /* what was there has rotted, or was published anew: it would pass for published */
     struct package copy = *package;
-    if (!stream) return package_compose(edge, io, source->pieces, source->piece_count, &copy, error);
+    if (!stream) return package_compose(edge, io, source->pieces, source->piece_count, end, &copy, error);
     return package_publish(edge, io, *stream, &copy, error);
 }
 

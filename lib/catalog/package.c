@@ -124,6 +124,7 @@ struct base {
     struct stream stream;
     const struct store_piece *pieces;
     size_t count;
+    struct deadline end; /* of the joining, as in store_put */
 };
 
 static enum status join_base(struct store *store, struct io io, const struct base *base, struct str key, const struct store_put *put,
@@ -132,7 +133,7 @@ static enum status join_base(struct store *store, struct io io, const struct bas
     struct store_object object;
     const int64_t span = deadline_left(io.deadline);
     const bool is_known = !str_empty(package->sha256);
-    const struct store_put join = {.condition = put->condition, .content_type = put->content_type, .resume = is_known};
+    const struct store_put join = {.condition = put->condition, .content_type = put->content_type, .resume = is_known, .end = base->end};
     TRY(store_compose(store, io, key, base->pieces, base->count, &join, NULL, error));
     if (is_known) return STATUS_OK;
     return digest_of_stored(store, io_anew(io, span), key, &package->sha256, &object, error);
@@ -208,10 +209,10 @@ enum status package_publish(struct store *store, struct io io, struct stream str
     return publish(store, io, &(struct base){.stream = stream}, package, error);
 }
 
-enum status package_compose(struct store *store, struct io io, const struct store_piece *pieces, size_t count, struct package *package,
-                            struct error *error)
+enum status package_compose(struct store *store, struct io io, const struct store_piece *pieces, size_t count, struct deadline end,
+                            struct package *package, struct error *error)
 {
-    struct base base = {.pieces = pieces, .count = count};
+    struct base base = {.pieces = pieces, .count = count, .end = end};
     uint64_t size;
     TRY(store_stream_pieces(store, io, pieces, count, &base.stream, &size, error));
     enum status status = publish(store, io, &base, package, error);

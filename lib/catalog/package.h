@@ -37,8 +37,10 @@ enum status package_load(struct store *, struct io, struct str app, struct str v
  * the version has ".." in it. Does not close the stream. io.deadline bounds each step and each part of the upload, not the whole. */
 enum status package_publish(struct store *, struct io, struct stream, struct package *, struct error *);
 /* The same of pieces of what is in this store already, such as an upload, or can be copied into it: they are joined there, and read once
- * for the digest, unless package->sha256 tells it: then nothing is read, and a copy that was cut off goes on (store_put.resume). */
-enum status package_compose(struct store *, struct io, const struct store_piece *, size_t count, struct package *, struct error *);
+ * for the digest, unless package->sha256 tells it: then nothing is read, and a copy that was cut off goes on (store_put.resume). `end`: as
+ * in store_put. */
+enum status package_compose(struct store *, struct io, const struct store_piece *, size_t count, struct deadline end, struct package *,
+                            struct error *);
 /* package.json goes first, so that no answer names a base that is half gone. STATUS_NOT_FOUND where there is nothing at all. */
 enum status package_unpublish(struct store *, struct io, struct str app, struct str version, struct error *);
 

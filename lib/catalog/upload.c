@@ -109,7 +109,7 @@ static enum status prepare(const struct upload *upload, struct publish_plan *pla
         pieces[i] = (struct store_piece){
             .key = upload->object.key, .offset = piece->offset, .length = piece->length, .if_match = upload->object.etag};
     }
-    return package_compose(upload->store, io_of_step(upload), pieces, (size_t)prepared->count, &plan->package, error);
+    return package_compose(upload->store, io_of_step(upload), pieces, (size_t)prepared->count, (struct deadline){0}, &plan->package, error);
 }
 
 /* The upload that failed may be another one by now. */

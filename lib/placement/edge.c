@@ -198,6 +198,11 @@ static void add_lans(struct buf *out, const struct edge *edge)
     buf_add(out, S("]"));
 }
 
+struct str location_format(struct arena *arena, const struct location *location)
+{
+    return arena_printf(arena, "[%.15g,%.15g]", location->latitude, location->longitude);
+}
+
 struct str edge_format(struct arena *arena, const struct edge *edge)
 {
     struct buf out = buf_in(arena, EDGE_TEXT_LIMIT);
@@ -206,7 +211,7 @@ struct str edge_format(struct arena *arena, const struct edge *edge)
     add_text(&out, "directory", edge->directory);
     add_lans(&out, edge);
     add_text(&out, "site", edge->site);
-    if (edge->location.known) buf_printf(&out, ",\"location\":[%.15g,%.15g]", edge->location.latitude, edge->location.longitude);
+    if (edge->location.known) buf_printf(&out, ",\"location\":" STR_FMT, STR_ARG(location_format(arena, &edge->location)));
     add_text(&out, "region", edge->region);
     add_networks(&out, "egress", edge->egress, edge->egress_count);
     if (edge->quota != UINT64_MAX) buf_printf(&out, ",\"quota\":%llu", (unsigned long long)edge->quota);

@@ -31,9 +31,9 @@ struct package_maker {
     /* STATUS_NOT_FOUND: it is not published any more. Generates a patch that does not exist (P6, P13). */
     enum status (*find)(void *context, struct io, const struct package_name *, struct package_source *, struct error *);
     /* What an edge that splices needs in its store to serve every channel of a base; `stream` yields the base. NULL: the edge's store
-     * copies the pieces by itself (store_copies_from). Repeatable. */
+     * copies the pieces by itself (store_copies_from), until `end` as store_put has it. Repeatable. */
     enum status (*install)(void *context, struct io, struct store *edge, const struct package_name *, const struct package_source *,
-                           const struct stream *, struct error *);
+                           const struct stream *, struct deadline end, struct error *);
     enum status (*uninstall)(void *context, struct io, struct store *edge, const struct package_name *, struct error *);
     /* What such an edge must know besides, and what changes: the app's channels. */
     enum status (*refresh)(void *context, struct io, struct store *edge, struct str app, struct error *);

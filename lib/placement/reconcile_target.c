@@ -83,7 +83,7 @@ static enum status upload(const struct target *target, struct io io, const struc
 {
     const struct package_maker *maker = target->how->maker;
     const struct store_put put = put_of(target, name);
-    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, &stream, error);
+    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, &stream, target->end, error);
     return store_upload(target->store, io, edge_key(io.arena, name), stream, source->size, &put, NULL, error);
 }
 
@@ -101,7 +101,7 @@ static enum status copy_within_service(const struct target *target, struct io io
     const int64_t span = deadline_left(io.deadline);
     struct str key = edge_key(io.arena, name);
     struct store_object object;
-    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, NULL, error);
+    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, NULL, target->end, error);
     TRY(store_compose(target->store, io, key, source->pieces, source->piece_count, &put, NULL, error));
     TRY(store_head(target->store, io_anew(io, span), key, &object, error));
     return check_size(object.size, source->size, error);
@@ -236,7 +236,7 @@ static enum status install_file(const struct target *target, struct io io, const
     FILE *file = fopen(path, "rbe");
     if (!file) return error_errno(error, errno, "%s", path);
     const struct stream stream = {.read = read_file, .context = file};
-    enum status status = maker->install(maker->context, io, target->store, name, source, &stream, error);
+    enum status status = maker->install(maker->context, io, target->store, name, source, &stream, target->end, error);
     fclose(file);
     if (status == STATUS_OK) unlink(path);
     return status;

@@ -117,6 +117,8 @@ struct place {
  * holes, an unknown code. */
 enum status registry_find(const struct registry *, struct arena *, const struct whereabouts *, struct place *, struct error *);
 
+/* `[31.2,121.5]`, of one that is known. */
+struct str location_format(struct arena *, const struct location *);
 /* Kilometres on a great circle. */
 double location_distance(const struct location *, const struct location *);
 /* The edges but the place's own, nearest first: by distance where both locations are known, then those of the same region; at most `most`.

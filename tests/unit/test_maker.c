@@ -48,16 +48,68 @@ static void a_patch_that_took_its_time_is_installed_whole(void **state)
     publish(f, app.store);
     serve(f, take, NULL);
     f->patience = 2 * CLOCK_SECOND;
-    assert_ok(maker.install(maker.context, io(f), f->store, &name, &source, &stream, &f->error), &f->error);
+    assert_ok(maker.install(maker.context, io(f), f->store, &name, &source, &stream, deadline_in(CLOCK_MINUTE), &f->error), &f->error);
     assert_int_equal(f->server->count, 3);
     assert_true(scripted_is(&f->server->requests[0], "PUT " DIFF " HTTP"));
     assert_true(scripted_is(&f->server->requests[2], "PUT " JSON " HTTP"));
+}
+
+/* A bucket with nothing in it but 24 MiB to copy. */
+static bool lend(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)server, (void)number;
+    if (scripted_is(request, "GET /bucket?list-type"))
+        return scripted_reply(fd, "200 OK", "", S("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"));
+    if (scripted_is(request, "GET ")) return scripted_error(fd, "404 Not Found", "NoSuchKey");
+    if (scripted_is(request, "POST /bucket/pre/"))
+        return scripted_reply(fd, "200 OK", "", S("<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"));
+    bool is_there = scripted_is(request, "HEAD /bucket/pre/from HTTP");
+    scripted_send(fd, is_there ? S("HTTP/1.1 200 OK\r\nContent-Length: 25165824\r\nETag: \"e\"\r\n\r\n")
+                               : S("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
+    return true;
+}
+
+static enum status install(struct fixture *f, struct app *app, struct package_name name, struct deadline end)
+{
+    const struct package_maker maker = maker_of(app);
+    const struct store_piece piece = {.store = f->store, .key = S("from")};
+    const struct package_source source = {.size = 24 << 20, .sha256 = S(HASH), .pieces = &piece, .piece_count = 1};
+    return maker.install(maker.context, io(f), f->store, &name, &source, NULL, end, &f->error);
+}
+
+static enum status load(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+{
+    struct package *package = arena_new_of(io.arena, struct package);
+    (void)context, (void)key, (void)previous, (void)error;
+    *package = (struct package){.app = S("APP"), .version = S("2.0"), .size = 24 << 20, .sha256 = S(HASH)};
+    return *value = package, STATUS_OK;
+}
+
+static void free_cache(void *cache)
+{
+    cache_free(cache);
+}
+
+static void copies_end_with_the_run(void **state)
+{
+    const struct package_name names[] = {{.app = S("APP"), .version = S("2.0")}, {.app = S("APP"), .version = S("2.0"), .from = S("1.0")}};
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture *f = *state;
+        struct app app = {.store = scratch_store(f->arena), .packages = cache_new(&(struct cache_options){.load = load, .bytes = 1 << 20})};
+        arena_defer(f->arena, free_cache, app.packages);
+        publish(f, app.store);
+        serve(f, lend, NULL);
+        assert_error(install(f, &app, names[i], deadline_in(0)), STATUS_TIMEOUT, &f->error, "no time to copy all of it");
+        for (int k = 0; k < f->server->count; k++) assert_null(scripted_header(&f->server->requests[k], "x-amz-copy-source").data);
+        start_anew(state);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_patch_that_took_its_time_is_installed_whole),
+        TEST(copies_end_with_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
