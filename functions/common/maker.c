@@ -22,32 +22,15 @@ static enum status open_made(void *context, struct io io, uint64_t offset, struc
     return STATUS_OK;
 }
 
-enum { PIECES = 3 };
-
-static struct store_piece piece_of(const struct made *made, uint64_t offset, uint64_t length)
-{
-    return (struct store_piece){.store = made->store, .key = made->key, .offset = offset, .length = length, .if_match = made->etag};
-}
-
-/* What stands before the region, the region, and what stands behind it. A region is never at the beginning. */
-static size_t pieces_of(const struct made *made, struct store_piece pieces[PIECES])
-{
-    const struct apk_region *region = &made->region;
-    pieces[0] = piece_of(made, 0, region->offset);
-    if (!made->filled) return 1;
-    pieces[1] = (struct store_piece){.bytes = str_make(made->filled, (size_t)region->length)};
-    pieces[2] = piece_of(made, region->offset + region->length, 0);
-    return PIECES;
-}
-
+/* What is an object of the origin as it is can be copied by the service; who makes a channel package knows its digest then. */
 static void source_of(struct arena *arena, const struct made *made, uint64_t size, struct str sha256, struct package_source *source)
 {
     struct made *kept = arena_new_of(arena, struct made);
-    struct store_piece *pieces = arena_array(arena, PIECES, sizeof *pieces);
+    struct store_piece *piece = arena_new_of(arena, struct store_piece);
     *kept = *made;
+    *piece = (struct store_piece){.store = made->store, .key = made->key, .if_match = made->etag};
     *source = (struct package_source){.size = size, .sha256 = sha256, .validator = sha256, .open = open_made, .context = kept};
-    source->pieces = pieces;
-    source->piece_count = pieces_of(made, pieces);
+    if (!made->filled) source->piece = piece;
 }
 
 static enum status find_patch(struct app *app, struct io io, const struct package_name *name, struct package_source *source,
@@ -102,7 +85,7 @@ static enum status install_patch(struct app *app, struct io io, struct store *ed
     TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
     const int64_t span = deadline_left(io.deadline);
     TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
-               : store_compose(edge, io, key, source->pieces, source->piece_count, &put, NULL, error));
+               : store_compose(edge, io, key, source->piece, 1, &put, NULL, error));
     io = io_anew(io, span);
     TRY(store_head(edge, io, key, &object, error));
     ENSURE(object.size == patch.size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes, not %llu", STR_ARG(key),
@@ -133,7 +116,7 @@ static enum status install(void *context, struct io io, struct store *edge, cons
     TRY(app_package(app, io, name->app, name->version, &package, error));
     TRY(uninstall(context, io, edge, name, error)); /* what was there has rotted, or was published anew: it would pass for published */
     struct package copy = *package;
-    if (!stream) return package_compose(edge, io, source->pieces, source->piece_count, end, &copy, error);
+    if (!stream) return package_compose(edge, io, source->piece, 1, end, &copy, error);
     return package_publish(edge, io, *stream, &copy, error);
 }
 

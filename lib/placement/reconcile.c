@@ -108,26 +108,24 @@ static bool facts_differ(struct str a, struct str b)
 }
 
 /* A channel package whose channel has changed since is another one. */
-static bool has_changed(const struct run *run, struct io io, const struct package_name *name, const struct held_package *held,
-                        struct package_source *source)
+static bool has_changed(const struct run *run, struct io io, const struct package_name *name, const struct held_package *held)
 {
     struct error ignored;
+    struct package_source source = {0};
     const struct package_maker *maker = run->how->maker;
-    if (name->channel.length == 0 || maker->find(maker->context, io, name, source, &ignored) != STATUS_OK) return false;
-    return !str_equal(source->validator, held->validator);
+    if (name->channel.length == 0 || maker->find(maker->context, io, name, &source, &ignored) != STATUS_OK) return false;
+    return !str_equal(source.validator, held->validator);
 }
 
-/* Whether what is there will do. *sha256: as target_check says. */
+/* Whether what is there will do. */
 static enum status look(struct run *run, struct io io, const struct package_name *name, const struct wanted_package *wanted, bool *there,
-                        struct str *sha256, struct error *error)
+                        struct error *error)
 {
-    struct package_source source = {0};
     const struct held_package *held = held_find_any(&run->held, wanted->package);
     *there = false;
-    *sha256 = (struct str){NULL, 0};
     if (!held || held->state == HELD_COPYING || facts_differ(held->sha256, wanted->sha256)) return STATUS_OK;
-    if (has_changed(run, io, name, held, &source)) return STATUS_OK;
-    enum status status = target_check(&run->target, io, name, held, &source, sha256, error);
+    if (has_changed(run, io, name, held)) return STATUS_OK;
+    enum status status = target_check(&run->target, io, name, held, error);
     if (status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT) return status;
     *there = status != STATUS_NOT_FOUND && status != STATUS_CORRUPT; /* where it can't be asked nothing says that it is not */
     if (!*there)
@@ -138,8 +136,8 @@ static enum status look(struct run *run, struct io io, const struct package_name
 
 static enum status say_held(struct run *run, struct io io, struct held_package *held, struct str sha256, struct error *error)
 {
-    if (held->state != HELD_HERE) held->since = run->how->now;
     held->state = HELD_HERE;
+    held->since = run->how->now;
     if (held->sha256.length == 0) held->sha256 = sha256;
     return held_set(run->how->origin, io, run->edge->id, held, error);
 }
@@ -195,16 +193,14 @@ static enum status bring(struct run *run, struct io io, const struct wanted_pack
 {
     const struct package_maker *maker = run->how->maker;
     struct package_name name;
-    struct str sha256;
     bool there;
     TRY(package_name_parse(wanted->package, &name, error));
     if (run->edge->splices) TRY(maker->refresh(maker->context, io, run->target.store, name.app, error));
-    TRY(look(run, io, &name, wanted, &there, &sha256, error));
+    TRY(look(run, io, &name, wanted, &there, error));
     if (!there) return copy(run, io, &name, wanted->package, error);
     struct held_package held = *held_find_any(&run->held, wanted->package);
-    bool is_news = held.sha256.length == 0 && sha256.length > 0; /* nobody had read it before */
-    if (held.state == HELD_HERE && !is_news) return STATUS_OK;
-    return say_held(run, io, &held, sha256, error); /* or it was about to go, and is wanted again */
+    if (held.state == HELD_HERE) return STATUS_OK;
+    return say_held(run, io, &held, held.sha256, error); /* it was about to go, and is wanted again */
 }
 
 static enum status bring_one(struct run *run, const struct wanted_package *wanted, struct error *error)

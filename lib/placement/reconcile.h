@@ -5,8 +5,8 @@
  *
  * Where an edge's store and the origin's are one service (store_copies_from), what is pushed is copied there and not read here: If-Match
  * pins the version that is copied, the copy's size is compared and, of a whole object, its ETag where that tells anything (store_compose);
- * the digest that is said to be held is the origin's word, and that of a channel package not known before `verify` has read it. All else
- * passes through, and is digested on the way; so is all of a run from the first copy on that the service refuses. */
+ * the digest that is said to be held is the origin's word. All else passes through, and is digested on the way: channel packages, whose
+ * digest nobody knows before, and all of a run from the first copy on that the service refuses. */
 #ifndef PLACEMENT_RECONCILE_H
 #define PLACEMENT_RECONCILE_H
 
@@ -22,8 +22,7 @@ struct package_source {
     /* From `offset` on. The stream must be closed. */
     enum status (*open)(void *context, struct io, uint64_t offset, struct stream *, struct error *);
     void *context;
-    const struct store_piece *pieces; /* the same bytes, of what is in the origin's store and of our own; NULL: only the stream has them */
-    size_t piece_count;
+    const struct store_piece *piece; /* the same bytes, as they stand in the origin's store; NULL: only the stream has them */
 };
 
 /* Handed in, since placement knows nothing of APKs. */
@@ -31,7 +30,7 @@ struct package_maker {
     /* STATUS_NOT_FOUND: it is not published any more. Generates a patch that does not exist (P6, P13). */
     enum status (*find)(void *context, struct io, const struct package_name *, struct package_source *, struct error *);
     /* What an edge that splices needs in its store to serve every channel of a base; `stream` yields the base. NULL: the edge's store
-     * copies the pieces by itself (store_copies_from), until `end` as store_put has it. Repeatable. */
+     * copies the piece by itself (store_copies_from), until `end` as store_put has it. Repeatable. */
     enum status (*install)(void *context, struct io, struct store *edge, const struct package_name *, const struct package_source *,
                            const struct stream *, struct deadline end, struct error *);
     enum status (*uninstall)(void *context, struct io, struct store *edge, const struct package_name *, struct error *);
@@ -53,7 +52,7 @@ struct reconciliation {
     const struct package_maker *maker;
     int64_t now;
     int64_t grace; /* ms between the last device that is sent there and deletion */
-    bool verify;   /* the copies there are read and digested, and the origin where no digest is known; else their sizes are looked at */
+    bool verify;   /* the copies that are there are read and digested; else their sizes are looked at */
     bool visible;  /* progress bars */
 };
 struct reconcile_result {

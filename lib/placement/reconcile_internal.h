@@ -16,14 +16,12 @@ struct target {
     bool copies;           /* the store copies from the origin's by itself, and has not refused to so far */
 };
 
-/* Copies and verifies: *sha256 is what came; empty where nobody read it and the origin does not know. */
+/* Copies and verifies: *sha256 is what came. */
 enum status target_put(struct target *, struct io, const struct package_name *, const struct package_source *, struct str *sha256,
                        struct error *);
 /* What is not there is removed already. */
 enum status target_remove(const struct target *, struct io, const struct package_name *, struct error *);
-/* STATUS_NOT_FOUND, STATUS_CORRUPT: what the row says is held is not there, or not as it was. Where the row knows no digest and `verify` is
- * set, `source` (its `open` NULL: not known) is read too. *sha256 is that of what was read; empty: nothing was. */
-enum status target_check(const struct target *, struct io, const struct package_name *, const struct held_package *,
-                         const struct package_source *source, struct str *sha256, struct error *);
+/* STATUS_NOT_FOUND, STATUS_CORRUPT: what the row says is held is not there, or not as it was. */
+enum status target_check(const struct target *, struct io, const struct package_name *, const struct held_package *, struct error *);
 
 #endif

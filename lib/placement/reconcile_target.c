@@ -102,7 +102,7 @@ static enum status copy_within_service(const struct target *target, struct io io
     struct str key = edge_key(io.arena, name);
     struct store_object object;
     if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, NULL, target->end, error);
-    TRY(store_compose(target->store, io, key, source->pieces, source->piece_count, &put, NULL, error));
+    TRY(store_compose(target->store, io, key, source->piece, 1, &put, NULL, error));
     TRY(store_head(target->store, io_anew(io, span), key, &object, error));
     return check_size(object.size, source->size, error);
 }
@@ -118,7 +118,7 @@ static bool copied_within_service(struct target *target, struct io io, const str
                                   enum status *status, struct error *error)
 {
     static const struct log nobody;
-    if (!target->copies || !source->pieces) return false;
+    if (!target->copies || !source->piece) return false;
     *status = copy_within_service(target, io, name, source, error);
     if (!is_refusal(*status)) return true;
     log_warn(nobody, "edge=" STR_FMT " its store did not copy from the origin, so this and all else passes through here: %s",
@@ -276,33 +276,17 @@ enum status target_remove(const struct target *target, struct io io, const struc
 
 /* --- what is there */
 
-static enum status digest_stream(struct io io, struct stream stream, struct str *sha256, struct error *error)
+static enum status digest_stored(struct store *store, struct io io, struct str key, struct str *sha256, struct error *error)
 {
+    struct stream stream;
+    struct store_object object;
+    TRY(store_stream(store, io, key, NULL, &stream, &object, error));
     struct watch *watch = watch_new(io.arena, stream, NULL);
     struct stream watched = watch_stream(watch);
     enum status status = stream_drain(watched, error);
     stream_close(&watched);
     *sha256 = watch_sha256(watch, io.arena);
     return status;
-}
-
-static enum status digest_stored(struct store *store, struct io io, struct str key, struct str *sha256, struct error *error)
-{
-    struct stream stream;
-    struct store_object object;
-    TRY(store_stream(store, io, key, NULL, &stream, &object, error));
-    return digest_stream(io, stream, sha256, error);
-}
-
-/* What the row says or, where nobody has read it yet, what the origin has. */
-static enum status digest_wanted(const struct target *target, struct io io, const struct held_package *held,
-                                 const struct package_source *source, struct str *sha256, struct error *error)
-{
-    struct stream stream;
-    *sha256 = held->sha256;
-    if (held->sha256.length > 0 || !source->open) return STATUS_OK;
-    TRY(open_bounded(target, source, io, 0, &stream, error));
-    return digest_stream(io, stream, sha256, error);
 }
 
 static struct str stored_key(const struct target *target, struct arena *arena, const struct package_name *name)
@@ -314,18 +298,16 @@ static struct str stored_key(const struct target *target, struct arena *arena, c
 }
 
 static enum status check_stored(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
-                                const struct package_source *source, struct str *sha256, struct error *error)
+                                struct error *error)
 {
-    struct str key = stored_key(target, io.arena, name), wanted;
+    struct str key = stored_key(target, io.arena, name), sha256;
     struct store_object object;
     const struct io brief = {.arena = io.arena, .deadline = deadline_within(io.deadline, EDGE_PATIENCE)};
     TRY(store_head(target->store, brief, key, &object, error));
     TRY(check_size(object.size, held->size, error));
     if (!target->how->verify) return STATUS_OK;
-    TRY(digest_wanted(target, io, held, source, &wanted, error));
-    if (wanted.length == 0) return STATUS_OK;
-    TRY(digest_stored(target->store, io, key, sha256, error));
-    return compare(*sha256, wanted, error);
+    TRY(digest_stored(target->store, io, key, &sha256, error));
+    return compare(sha256, held->sha256, error);
 }
 
 static enum status check_file(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
@@ -340,9 +322,7 @@ static enum status check_file(const struct target *target, struct io io, const s
 }
 
 enum status target_check(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
-                         const struct package_source *source, struct str *sha256, struct error *error)
+                         struct error *error)
 {
-    *sha256 = (struct str){NULL, 0};
-    if (target->store) return check_stored(target, io, name, held, source, sha256, error);
-    return check_file(target, io, name, held, error);
+    return target->store ? check_stored(target, io, name, held, error) : check_file(target, io, name, held, error);
 }

@@ -73,7 +73,7 @@ static enum status install(struct fixture *f, struct app *app, struct package_na
 {
     const struct package_maker maker = maker_of(app);
     const struct store_piece piece = {.store = f->store, .key = S("from")};
-    const struct package_source source = {.size = 24 << 20, .sha256 = S(HASH), .pieces = &piece, .piece_count = 1};
+    const struct package_source source = {.size = 24 << 20, .sha256 = S(HASH), .piece = &piece};
     return maker.install(maker.context, io(f), f->store, &name, &source, NULL, end, &f->error);
 }
 
