@@ -72,7 +72,7 @@ bool s3_pause(unsigned attempts, struct deadline);
 
 /* --- operations */
 
-/* Fills key, etag, size and time from an answer's headers. */
+/* Fills key, etag, size, time and `encrypted` from an answer's headers. */
 struct store_object s3_describe(struct io, struct str key, const struct wire_answer *);
 /* Without its quotes, which not every store writes everywhere (Ceph's CopyObjectResult has none). */
 struct str s3_bare_etag(struct str);
