@@ -328,7 +328,7 @@ class Servers:
         return self.nginx(substituted(template, {"LISTEN": "127.0.0.1:{{port}}", "DIRECTORY": directory, "FILES": str(files)}))
 
     def recorder(self, upstream: str, extra: str = "") -> Nginx:
-        """Passes everything on to `upstream` and records it; `extra` are nginx directives, such as "limit_rate 10k;"."""
+        """Passes everything on to `upstream` and records it; `extra` are nginx directives, such as "if (…) { return 503; }"."""
         return self.nginx(_RECORDER.format(upstream=upstream, extra=extra))
 
     def _spawn(self, name: str, command: Command, env: Mapping[str, str],
