@@ -18,13 +18,6 @@ from support.shop import Shop
 from support.stall import Stall
 
 
-@pytest.fixture(params=["file", "minio"])
-def store(request: pytest.FixtureRequest) -> Shop:
-    if request.param == "file":
-        return Shop(request.getfixturevalue("file_store"))
-    return shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
-
-
 def published(store: Shop, servers: Servers, app: str = "APP", version: str = "1.0") -> bytes | None:
     """The base as a client gets it; None where there is none."""
     url = f"{store.serve(servers)}/packages/{app}/{version}.apk"

@@ -5,19 +5,15 @@ from typing import Any
 
 import pytest
 
-from support import apks, shop
+from support import apks
 from support.shop import Shop
 
 
-@pytest.fixture(params=["file", "minio"])
-def store(request: pytest.FixtureRequest) -> Shop:
-    if request.param == "file":
-        made = Shop(request.getfixturevalue("file_store"))
-    else:
-        made = shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
+@pytest.fixture
+def store(store: Shop) -> Shop:
     for version in ("1.0", "2.0", "3.0"):
-        made.publish(apks.made("v2"), "APP", version)
-    return made
+        store.publish(apks.made("v2"), "APP", version)
+    return store
 
 
 def release(store: Shop, *arguments: str) -> dict[str, Any]:

@@ -20,15 +20,11 @@ INFO = json.dumps({"channel": "huawei"})
 OLD, NEW = "older-v2", "v2"
 
 
-@pytest.fixture(params=["file", "minio"])
-def store(request: pytest.FixtureRequest) -> Shop:
-    if request.param == "file":
-        made = Shop(request.getfixturevalue("file_store"))
-    else:
-        made = shop.minio_shop(request.getfixturevalue("minio"), request.getfixturevalue("bucket"))
-    made.publish(apks.made(OLD))
-    made.publish(apks.made(NEW), version="2.0")
-    return made
+@pytest.fixture
+def store(store: Shop) -> Shop:
+    store.publish(apks.made(OLD))
+    store.publish(apks.made(NEW), version="2.0")
+    return store
 
 
 @pytest.fixture
