@@ -233,7 +233,7 @@ static enum status run_lan_set(struct arena *arena, const struct str *words, int
     TRY(command_read(arena, words[0].data, ENTRY_LIMIT, &text, error));
     TRY(lan_entry_parse(arena, text, &entry, error));
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(registry_put_lan(store, (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)}, text, &entry, error));
+    TRY(registry_put_lan(store, registry_io(arena), text, &entry, error));
     fprintf(stderr, STR_FMT ": " STR_FMT "\n", STR_ARG(entry.code), STR_ARG(entry.lan));
     return STATUS_OK;
 }

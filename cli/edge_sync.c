@@ -12,7 +12,7 @@
 enum { RUN_TIME = 6 * CLOCK_HOUR };
 
 static struct str store_url, edge_id, directory;
-static int64_t grace = 10 * (int64_t)CLOCK_MINUTE, now = -1;
+static int64_t grace = RECONCILE_GRACE, now = -1;
 static bool verify, json;
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),

@@ -44,12 +44,6 @@ static struct str header(const struct task *task, struct str name)
     return lc_header_get(&task->request->headers, name);
 }
 
-static struct str setting(const char *name)
-{
-    const char *value = getenv(name);
-    return value && *value ? str_of(value) : (struct str){NULL, 0};
-}
-
 /* --- the question */
 
 /* The asker's address where the node has no name; an IPv6 address has colons, which no key of the store has. */
@@ -389,7 +383,7 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
 
 static enum status read_span(const char *name, int64_t *span, struct error *error)
 {
-    struct str value = setting(name);
+    struct str value = app_setting(name);
     if (!value.data) return STATUS_OK;
     ENSURE(clock_parse_span(value, span), error, STATUS_INVALID, "%s must be a duration such as 5s", name);
     return STATUS_OK;
@@ -398,7 +392,7 @@ static enum status read_span(const char *name, int64_t *span, struct error *erro
 static enum status read_entries(uint32_t *entries, struct error *error)
 {
     uint64_t count;
-    struct str value = setting("PAKHUS_TOKEN_ENTRIES");
+    struct str value = app_setting("PAKHUS_TOKEN_ENTRIES");
     if (!value.data) return STATUS_OK;
     ENSURE(str_to_u64(value, &count) && count >= HITS_LEAST && count <= HITS_MOST, error, STATUS_INVALID,
            "PAKHUS_TOKEN_ENTRIES must be a number from %d to %d", HITS_LEAST, HITS_MOST);
@@ -409,11 +403,11 @@ static enum status read_entries(uint32_t *entries, struct error *error)
 static enum status read_settings(struct verify *verify, struct nodes_options *options, struct error *error)
 {
     struct arena *arena = verify->app->arena;
-    if (keyring_parse(arena, setting("PAKHUS_TOKEN_KEYS"), TOKEN_SECRET_LENGTH, &verify->ring, error) != STATUS_OK)
+    if (keyring_parse(arena, app_setting("PAKHUS_TOKEN_KEYS"), TOKEN_SECRET_LENGTH, &verify->ring, error) != STATUS_OK)
         return error_context(error, "PAKHUS_TOKEN_KEYS");
-    verify->business = arena_copy(arena, setting("PAKHUS_TOKEN_BUSINESS"));
-    verify->node_secret = arena_copy(arena, setting("PAKHUS_NODE_SECRET"));
-    verify->parameter = arena_copy(arena, setting("PAKHUS_TOKEN_PARAM"));
+    verify->business = arena_copy(arena, app_setting("PAKHUS_TOKEN_BUSINESS"));
+    verify->node_secret = arena_copy(arena, app_setting("PAKHUS_NODE_SECRET"));
+    verify->parameter = arena_copy(arena, app_setting("PAKHUS_TOKEN_PARAM"));
     ENSURE(verify->parameter.length == 0 || token_is_parameter(verify->parameter), error, STATUS_INVALID,
            "PAKHUS_TOKEN_PARAM must be 1 to 32 letters, digits, '_' or '-'");
     TRY(app_flush_span(&options->flush, error));

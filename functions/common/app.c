@@ -21,7 +21,7 @@ struct app_refresh {
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct app *shared;
 
-static struct str setting(const char *name)
+struct str app_setting(const char *name)
 {
     const char *value = getenv(name);
     return value && *value ? str_of(value) : (struct str){NULL, 0};
@@ -29,7 +29,7 @@ static struct str setting(const char *name)
 
 enum status app_flush_span(int64_t *span, struct error *error)
 {
-    struct str text = setting("PAKHUS_FLUSH");
+    struct str text = app_setting("PAKHUS_FLUSH");
     if (!text.data) return STATUS_OK;
     if (str_equal(text, S("sync"))) return *span = 0, STATUS_OK;
     ENSURE(clock_parse_span(text, span) && *span > 0 && *span <= CLOCK_HOUR, error, STATUS_INVALID,
@@ -150,7 +150,7 @@ enum status app_channel(struct app *app, struct io io, struct str id, struct str
 
 static enum status read_redirect(struct app *app, struct error *error)
 {
-    struct str value = setting("PAKHUS_REDIRECT");
+    struct str value = app_setting("PAKHUS_REDIRECT");
     bool directory = app->directory;
     struct url url;
     app->redirect = directory ? APP_REDIRECT_NEVER : APP_REDIRECT_PRESIGNED;
@@ -197,15 +197,15 @@ static void open_caches(struct app *app)
 
 static enum status read_settings(struct app *app, struct error *error)
 {
-    struct str store_url = setting("PAKHUS_STORE");
+    struct str store_url = app_setting("PAKHUS_STORE");
     ENSURE(store_url.data, error, STATUS_INVALID,
            "PAKHUS_STORE is not set: say where the packages are, such as s3://bucket or file:///var/pakhus");
-    if (keyring_parse(app->arena, setting("PAKHUS_URL_KEYS"), 0, &app->url_keys, error) != STATUS_OK)
+    if (keyring_parse(app->arena, app_setting("PAKHUS_URL_KEYS"), 0, &app->url_keys, error) != STATUS_OK)
         return error_context(error, "PAKHUS_URL_KEYS");
     app->store_url = arena_cstr(app->arena, store_url);
     app->directory = str_starts(store_url, S("file://"));
     TRY(read_redirect(app, error));
-    app->origin_secret = arena_copy(app->arena, setting("PAKHUS_ORIGIN_SECRET"));
+    app->origin_secret = arena_copy(app->arena, app_setting("PAKHUS_ORIGIN_SECRET"));
     app->refresh = arena_new_of(app->arena, struct app_refresh);
     *app->refresh = (struct app_refresh){.tokens = REFRESH_BURST, .since = clock_monotonic()};
     pthread_mutex_init(&app->refresh->lock, NULL);

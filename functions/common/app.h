@@ -34,6 +34,8 @@ struct app {
  * `stop`, and on AWS no extension for the sake of it. Every setting that is wrong is an error that names it. */
 enum status app_open(struct app **, struct error *);
 
+/* From the environment; without data where it is empty or not set. */
+struct str app_setting(const char *name);
 /* PAKHUS_FLUSH: how long what is counted may stay unwritten, ms, at most an hour; 0: `sync`. Left alone where it is not set. */
 enum status app_flush_span(int64_t *span, struct error *);
 

@@ -5,13 +5,13 @@
 #include "functions/common/placement.h"
 #include "lib/placement/lan.h"
 
-enum { GRACE = 10 * CLOCK_MINUTE, LAST_WORDS = 2 * CLOCK_SECOND, RESULT_LIMIT = 1024 };
+enum { LAST_WORDS = 2 * CLOCK_SECOND, RESULT_LIMIT = 1024 };
 
 static const char *const kind_names[] = {"evaluate", "evict", "reconcile"};
 
 void cron_default(struct cron *cron, enum cron_kind kind)
 {
-    *cron = (struct cron){.kind = kind, .now = clock_now(), .present = clock_now(), .part = -1, .grace = GRACE};
+    *cron = (struct cron){.kind = kind, .now = clock_now(), .present = clock_now(), .part = -1, .grace = RECONCILE_GRACE};
 }
 
 enum status cron_parse(struct arena *arena, struct str event, struct cron *cron, struct error *error)

@@ -178,7 +178,7 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
     if (!is_counted(task) || !edge) return STATUS_OK;
     io.deadline = deadline_in(left > 2 * ANSWER_TIME ? left - ANSWER_TIME : left / 2);
-    TRY(query_trigger(task->query, io, &task->place, &chosen->wanted, size, placed, error));
+    TRY(query_trigger(task->query, io, task->policy, &task->place, &chosen->wanted, size, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
     TRY(find_held(task, edge, true, &held, error));

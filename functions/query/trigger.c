@@ -6,7 +6,7 @@
 #include "functions/common/maker.h"
 #include "functions/query/query.h"
 
-enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, TRIGGER_TIME = 3 * CLOCK_SECOND, GRACE = 10 * CLOCK_MINUTE };
+enum { TRIGGER_LIFE = 5 * CLOCK_SECOND, TRIGGERS_BYTES = 16 << 20, TRIGGER_TIME = 3 * CLOCK_SECOND };
 /* Sums are read anew when so many times what reading them took has passed. */
 enum {
     SUMS_LIFE = 2 * CLOCK_SECOND,
@@ -92,24 +92,28 @@ static enum status load_sums(void *context, struct io io, struct str key, const 
     return STATUS_NOT_MODIFIED;
 }
 
-static enum status sums_of(void *context, struct io io, unsigned part, const struct demand_sums **sums, struct error *error)
+static enum status sums_under(struct query *query, struct io io, const struct policy *policy, unsigned part,
+                              const struct demand_sums **sums, struct error *error)
 {
-    struct query *query = context;
-    const struct policy *policy;
     const void *value;
-    TRY(placement_app_policy(query->placement, io, &policy, error));
     struct str key = arena_printf(io.arena, "%u %llu", part, (unsigned long long)policy->generation);
     TRY(cache_get(query->sums, io, key, &value, error));
     *sums = &((const struct kept_sums *)value)->sums;
     return STATUS_OK;
 }
 
-/* --- looks, by "edge lan package" */
-
-/* What the last look at what passes came to. */
-struct looked {
-    struct triggered triggered;
+struct asking {
+    struct query *query;
+    const struct policy *policy;
 };
+
+static enum status sums_of(void *context, struct io io, unsigned part, const struct demand_sums **sums, struct error *error)
+{
+    const struct asking *asking = context;
+    return sums_under(asking->query, io, asking->policy, part, sums, error);
+}
+
+/* --- looks, by "edge lan package" → struct triggered: what the last look at what passes came to */
 
 struct trigger_key {
     struct str edge, lan, package;
@@ -129,7 +133,7 @@ static void copy_now(struct query *query, struct io io, const struct edge *edge,
 {
     struct app *app = query->placement->app;
     const struct package_maker maker = maker_of(app);
-    const struct reconciliation how = {.origin = app->store, .maker = &maker, .now = clock_now(), .grace = GRACE};
+    const struct reconciliation how = {.origin = app->store, .maker = &maker, .now = clock_now(), .grace = RECONCILE_GRACE};
     struct str package = package_name_format(io.arena, name);
     struct error error;
     if (reconcile_package(&how, io, edge, package, &error) == STATUS_OK) return;
@@ -171,13 +175,14 @@ static enum status ask_policy(struct query *query, struct io io, const struct po
                                    .context = placement,
                                    .now = clock_now(),
                                    .part = -1};
+    struct asking asking = {query, policy};
     struct triggering trigger = {.edge = edge,
                                  .lan = key->lan,
                                  .package = key->package,
                                  .mark_first = policy->trigger == TRIGGER_PENDING,
                                  .sums = sums_of,
-                                 .context = query};
-    TRY(sums_of(query, io, lan_part(key->lan), &sums, error));
+                                 .context = &asking};
+    TRY(sums_under(query, io, policy, lan_part(key->lan), &sums, error));
     trigger.missing = missing_of(query, policy, sums, key->lan, key->package);
     return placement_trigger(&how, io, &trigger, triggered, error);
 }
@@ -204,13 +209,13 @@ static enum status look(struct query *query, struct io io, const struct trigger_
 
 static enum status load_look(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
-    struct looked *looked = arena_new_of(io.arena, struct looked);
+    struct triggered *triggered = arena_new_of(io.arena, struct triggered);
     struct io own = {.arena = arena_new(), .deadline = io.deadline};
     struct trigger_key split = split_key(own.arena, key);
     (void)previous;
-    enum status status = look(context, own, &split, &looked->triggered, error);
+    enum status status = look(context, own, &split, triggered, error);
     arena_free(own.arena);
-    *value = looked;
+    *value = triggered;
     return status;
 }
 
@@ -218,14 +223,16 @@ static enum status load_look(void *context, struct io io, struct str key, const 
 
 struct miss {
     struct query *query;
+    const struct policy *policy;
     const struct place *place;
     const struct package_name *name;
     uint64_t size;
 };
 
 /* Most pass nothing, and the store is asked nothing for their sake. */
-static enum status passes(const struct miss *miss, struct io io, const struct policy *policy, bool *passing, struct error *error)
+static enum status passes(const struct miss *miss, struct io io, bool *passing, struct error *error)
 {
+    const struct policy *policy = miss->policy;
     const struct edge *edge = miss->place->edge;
     const struct demand_sums *sums;
     struct str lan = miss->place->lan;
@@ -233,7 +240,7 @@ static enum status passes(const struct miss *miss, struct io io, const struct po
     uint64_t misses[POLICY_WINDOWS_MAXIMUM + 1] = {0};
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
     unsigned count = policy_place_spans(policy, clock_now(), spans);
-    TRY(sums_of(miss->query, io, lan_part(lan), &sums, error));
+    TRY(sums_under(miss->query, io, policy, lan_part(lan), &sums, error));
     edge_package(edge, &there);
     if (count <= sums->span_count)
         demand_sums_misses(sums, io.arena, lan, package_name_format(io.arena, &there), edge->splices, misses, count);
@@ -243,7 +250,7 @@ static enum status passes(const struct miss *miss, struct io io, const struct po
 }
 
 /* What was only marked, or just did not pass, is looked at again with the next miss; but not where it passes as long as there is room. */
-static enum status look_again(const struct miss *miss, struct io io, const struct policy *policy, bool *placed, struct error *error)
+static enum status look_again(const struct miss *miss, struct io io, bool *placed, struct error *error)
 {
     const struct edge *edge = miss->place->edge;
     struct package_name there = *miss->name;
@@ -252,9 +259,9 @@ static enum status look_again(const struct miss *miss, struct io io, const struc
     struct str package = package_name_format(io.arena, miss->name);
     struct str key = arena_join(io.arena, edge->id, S(" "), miss->place->lan, S(" "), package);
     TRY(cache_get(miss->query->triggers, io, key, &value, error));
-    const struct triggered *triggered = &((const struct looked *)value)->triggered;
+    const struct triggered *triggered = value;
     bool marked = triggered->decision == DECISION_PLACE && !triggered->wanted;
-    if (marked || (triggered->decision == DECISION_NONE && !policy->place.has_room_t1)) cache_drop(miss->query->triggers, key);
+    if (marked || (triggered->decision == DECISION_NONE && !miss->policy->place.has_room_t1)) cache_drop(miss->query->triggers, key);
     if (!triggered->wanted) return STATUS_OK;
     TRY(placement_app_held(miss->query->placement, io, edge->id, &held, error));
     edge_package(edge, &there);
@@ -264,17 +271,15 @@ static enum status look_again(const struct miss *miss, struct io io, const struc
 
 static enum status set_going(const struct miss *miss, struct io io, bool *placed, struct error *error)
 {
-    const struct policy *policy;
     bool passing;
-    TRY(placement_app_policy(miss->query->placement, io, &policy, error));
-    TRY(passes(miss, io, policy, &passing, error));
-    return passing ? look_again(miss, io, policy, placed, error) : STATUS_OK;
+    TRY(passes(miss, io, &passing, error));
+    return passing ? look_again(miss, io, placed, error) : STATUS_OK;
 }
 
-enum status query_trigger(struct query *query, struct io io, const struct place *place, const struct package_name *name, uint64_t size,
-                          bool *placed, struct error *error)
+enum status query_trigger(struct query *query, struct io io, const struct policy *policy, const struct place *place,
+                          const struct package_name *name, uint64_t size, bool *placed, struct error *error)
 {
-    const struct miss miss = {query, place, name, size};
+    const struct miss miss = {query, policy, place, name, size};
     *placed = false;
     if (!place->edge || is_paused(&query->pauses->store)) return STATUS_OK;
     enum status status = set_going(&miss, io, placed, error);

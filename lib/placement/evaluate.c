@@ -156,8 +156,8 @@ static enum status read_parts(struct reading *reading, struct error *error)
 struct choice {
     struct job *job;
     const struct edge *edge;
-    struct cells
-        packages; /* as in site.demand, but misses of the LAN that asks most, the rest of all; then 1 + the number of that LAN's pair */
+    /* As in site.demand, but misses of the LAN that asks most, and the rest of all; then 1 + the number of that LAN's pair. */
+    struct cells packages;
     struct cells *demand;
     const struct held *held;
     struct wanted wanted;
@@ -323,24 +323,11 @@ static void note_triggered(const struct choice *choice)
     }
 }
 
-/* Whether any LAN's demand for what was missed passes at all: most does not, and nothing else has to be looked at. */
-static bool passes(const struct choice *choice)
-{
-    const struct job *job = choice->job;
-    for (size_t i = 0; i < choice->demand->count; i++) {
-        const struct cells_pair *pair = &choice->demand->pairs[i];
-        if (!str_equal(pair->package, job->trigger->package)) continue;
-        if (policy_places(&job->how->policy->place, 0, true, pair->counts) != RULE_NONE) return true;
-    }
-    return false;
-}
-
 static enum status decide_site(struct job *job, struct site *site, struct error *error)
 {
     struct choice choice = {.job = job, .edge = site->edge, .demand = &site->demand, .held = &site->held};
     choice.packages = (struct cells){.arena = job->io.arena, .width = job->counts + 1};
     add_missing(&choice);
-    if (job->trigger && !passes(&choice)) return STATUS_OK;
     TRY(wanted_load(job->how->store, job->io, site->edge->id, 0, &choice.wanted, error));
     if (job->trigger) job->marks = job->trigger->mark_first && !wanted_find(&choice.wanted, job->trigger->package);
     join_lans(&choice);

@@ -46,7 +46,8 @@ struct evaluation_result {
 enum status placement_evaluate(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 enum status placement_evict(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 
-/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. */
+/* One package on one edge, after a miss that passes a rule (P7): makes it wanted. Reads what is wanted there: who
+ * calls has seen that it passes. */
 struct triggering {
     const struct edge *edge;
     struct str lan, package;

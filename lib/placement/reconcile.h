@@ -47,6 +47,7 @@ struct str edge_path(struct arena *, const struct edge *, const struct package_n
 /* Its key in a plain edge's store (whose URL names the directory), or its file in the directory that `pakhus edge sync` fills. */
 struct str edge_key(struct arena *, const struct package_name *);
 
+enum { RECONCILE_GRACE = 10 * CLOCK_MINUTE }; /* unless another is said */
 struct reconciliation {
     struct store *origin;
     const struct package_maker *maker;

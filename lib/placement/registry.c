@@ -128,12 +128,6 @@ static void index_texts(struct arena *arena, struct registry *registry)
     if (registry->lan_count > 0) qsort(registry->lans_by_text, registry->lan_count, sizeof *registry->lans_by_text, by_text);
 }
 
-/* The registered LAN that an edge lists by its code; NULL: it is a network, or nobody registered it. */
-static const struct lan_entry *listed_lan(const struct registry *registry, struct str lan)
-{
-    return str_starts(lan, S("@")) ? registry_lan(registry, str_from(lan, 1)) : NULL;
-}
-
 static void index_lans(struct arena *arena, struct registry *registry)
 {
     size_t most = 0;
@@ -143,7 +137,7 @@ static void index_lans(struct arena *arena, struct registry *registry)
     for (size_t e = 0; e < registry->edge_count; e++) {
         const struct edge *edge = &registry->edges[e];
         for (size_t i = 0; i < edge->lan_count; i++) {
-            const struct lan_entry *entry = listed_lan(registry, edge->lans[i]);
+            const struct lan_entry *entry = registry_listed_lan(registry, edge->lans[i]);
             registry->served[registry->served_count++] = (struct registry_served){edge->lans[i], edge};
             if (entry && !str_equal(entry->lan, edge->lans[i]))
                 registry->served[registry->served_count++] = (struct registry_served){entry->lan, edge};
@@ -173,7 +167,7 @@ static void index_areas(struct arena *arena, struct registry *registry)
         struct str identity = edge_identity(arena, edge);
         for (size_t i = 0; i < edge->network_count; i++) note_area(arena, registry, edge, identity, &edge->networks[i], NULL);
         for (size_t i = 0; i < edge->lan_count; i++) {
-            const struct lan_entry *entry = listed_lan(registry, edge->lans[i]);
+            const struct lan_entry *entry = registry_listed_lan(registry, edge->lans[i]);
             if (entry && entry->has_network) note_area(arena, registry, edge, identity, &entry->network, entry);
         }
     }
@@ -407,4 +401,9 @@ const struct lan_entry *registry_lan(const struct registry *registry, struct str
 {
     const struct lan_entry sought = {.code = code};
     return registry->lan_count > 0 ? bsearch(&sought, registry->lans, registry->lan_count, sizeof sought, by_code) : NULL;
+}
+
+const struct lan_entry *registry_listed_lan(const struct registry *registry, struct str lan)
+{
+    return str_starts(lan, S("@")) ? registry_lan(registry, str_from(lan, 1)) : NULL;
 }

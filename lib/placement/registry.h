@@ -95,6 +95,8 @@ enum status registry_remove_lan(struct store *, struct io, struct str code, stru
 /* NULL: unknown. */
 const struct edge *registry_edge(const struct registry *, struct str id);
 const struct lan_entry *registry_lan(const struct registry *, struct str code);
+/* Of a text of edge.lans: the registered LAN that is listed there by its code; NULL: it is a network, or nobody registered it. */
+const struct lan_entry *registry_listed_lan(const struct registry *, struct str lan);
 const struct edge *registry_edge_of(const struct registry *, struct str lan);
 
 /* What a query says of where it comes from; each may be empty. */

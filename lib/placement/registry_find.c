@@ -70,7 +70,7 @@ static void place_at(const struct registry *registry, struct str lan, struct pla
 /* A LAN's text as it is counted: the registered one, where it is listed by its code. */
 static struct str canonical(const struct registry *registry, struct str lan)
 {
-    const struct lan_entry *entry = str_starts(lan, S("@")) ? registry_lan(registry, str_from(lan, 1)) : NULL;
+    const struct lan_entry *entry = registry_listed_lan(registry, lan);
     return entry ? entry->lan : lan;
 }
 
