@@ -7,6 +7,27 @@ struct str lc_header_get(const struct lc_headers *headers, struct str name)
     return (struct str){NULL, 0};
 }
 
+/* All at once, so that a thousand lines cost no more than their bytes. */
+struct str lc_header_list(struct arena *arena, const struct lc_headers *headers, struct str name)
+{
+    struct str first = lc_header_get(headers, name);
+    size_t count = 0, length = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!str_equal_nocase(headers->items[i].name, name)) continue;
+        count++;
+        length += headers->items[i].value.length + 2;
+    }
+    if (count < 2) return first;
+    struct buf all = buf_in(arena, length);
+    buf_room(&all, length);
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!str_equal_nocase(headers->items[i].name, name)) continue;
+        if (all.length > 0) buf_add(&all, S(", "));
+        buf_add(&all, headers->items[i].value);
+    }
+    return buf_str(&all);
+}
+
 /* RFC 9110 section 5.6.2: visible ASCII without delimiters. Bit c of the row c / 32. */
 static bool is_token(struct str s)
 {

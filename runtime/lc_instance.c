@@ -88,6 +88,17 @@ static void fail(struct lc_instance *instance, struct lc_call *call, struct lc_r
     lc_problem(call, response, 500, NULL);
 }
 
+/* True: the handler may be called. */
+static bool passes_guard(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
+{
+    size_t body_max = SIZE_MAX;
+    if (!instance->function->guard) return true;
+    if (!instance->function->guard(instance->state, call, request, response, &body_max)) return false;
+    if (request->body.length <= body_max) return true;
+    lc_problem(call, response, 413, "the request body is larger than this route takes");
+    return false;
+}
+
 enum status lc_instance_http(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request,
                              struct lc_response *response)
 {
@@ -96,6 +107,7 @@ enum status lc_instance_http(struct lc_instance *instance, struct lc_call *call,
         lc_problem(call, response, 501, "this function takes events, not HTTP requests");
         return STATUS_OK;
     }
+    if (!passes_guard(instance, call, request, response)) return STATUS_OK;
     enum status status = instance->function->http(instance->state, call, request, response);
     if (status == STATUS_WOULD_BLOCK && call->no_wait) return status;
     if (response->status == 0) response->status = 200;

@@ -24,6 +24,18 @@ static void an_absent_header_is_null_and_an_empty_one_is_not(void **state)
     assert_null(lc_header_get(&(struct lc_headers){0}, S("a")).data);
 }
 
+/* RFC 9110 section 5.3 */
+static void lines_of_one_name_are_one_list(void **state)
+{
+    struct lc_headers headers = headers_of(*state, S("Accept"), S("a/b"));
+    lc_header_add(*state, &headers, S("x"), S("other"));
+    assert_str(lc_header_list(*state, &headers, S("accept")), S("a/b"));
+    lc_header_add(*state, &headers, S("ACCEPT"), S("c/d, e/f"));
+    lc_header_add(*state, &headers, S("accept"), S("g/h"));
+    assert_str(lc_header_list(*state, &headers, S("accept")), S("a/b, c/d, e/f, g/h"));
+    assert_null(lc_header_list(*state, &headers, S("absent")).data);
+}
+
 static void line_breaks_and_nuls_are_dropped(void **state)
 {
     static const struct str bad[] = {{"a\rb", 3}, {"a\nb", 3}, {"a\0b", 3}, {"\r\n", 2}};
@@ -100,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         test_with_arena(names_compare_without_case_and_the_first_counts),
         test_with_arena(an_absent_header_is_null_and_an_empty_one_is_not),
+        test_with_arena(lines_of_one_name_are_one_list),
         test_with_arena(line_breaks_and_nuls_are_dropped),
         test_with_arena(names_are_tokens),
         test_with_arena(many_headers_are_kept_in_order),

@@ -27,6 +27,9 @@ struct lc_headers {
     size_t count, capacity;
 };
 struct str lc_header_get(const struct lc_headers *, struct str name); /* the first one; {NULL, 0} where there is none */
+/* All lines of that name as one list (RFC 9110 section 5.3), joined by ", "; {NULL, 0} where there is none. In the arena where there are
+ * several. For fields that are lists: X-Forwarded-For, If-Match, Accept, … */
+struct str lc_header_list(struct arena *, const struct lc_headers *, struct str name);
 void lc_header_add(struct arena *, struct lc_headers *, struct str name, struct str value);
 
 /* What Function Compute lends a function for one call (x-fc-access-key-*); empty on other hosts. */
@@ -82,9 +85,16 @@ struct lc_response {
  * `event` takes what is not HTTP: schedules, notifications, direct invokes. Bytes in, bytes out, both in the call's arena. */
 struct lc_function {
     const char *name;
+    const char *version; /* what /healthz and the metrics report; may be NULL */
     const char *prefix; /* of the settings: "PAKHUS" makes PAKHUS_THREADS, PAKHUS_LOG, PAKHUS_METRICS_SECRET; NULL: "LC" */
     enum status (*init)(void **state, struct error *);
     enum status (*http)(void *state, struct lc_call *, const struct lc_request *, struct lc_response *);
+    /* Decides about a request from its head alone, before the body is taken in and before `http` is called: route, method, secret. True:
+     * go on, with at most `*body_max` bytes of body (413 beyond; it comes in as the host's own limit). False: `response` is the answer.
+     * It neither waits nor asks others. NULL: every request may go on. */
+    bool (*guard)(void *state, struct lc_call *, const struct lc_request *, struct lc_response *, size_t *body_max);
+    /* Whether calls would succeed at present, for GET /healthz?ready; may wait until call->deadline. NULL: yes. */
+    enum status (*ready)(void *state, struct lc_call *, struct error *);
     enum status (*event)(void *state, struct lc_call *, struct str event, struct str *result, struct error *);
     void (*before_idle)(void *state);              /* AWS: before each /next, as timers are frozen from then on; may be NULL */
     void (*metrics)(void *state, struct buf *out); /* Prometheus lines of its own; may be NULL */
