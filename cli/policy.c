@@ -1,4 +1,4 @@
-#include "lib/placement/policy.h"
+#include "lib/placement/window_text.h"
 
 #include <stdio.h>
 
@@ -33,6 +33,11 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     TRY(stored_open(arena, store_url, &store, error));
     TRY(policy_publish(store, command_io(arena), text, &policy, error));
     fprintf(stderr, "generation %llu\n", (unsigned long long)policy.generation);
+    const struct policy_place *place = &policy.place;
+    bool is_moot = place->m == 1 && place->of == 1 && place->include_current && place->confidence == 0 && place->window.kind != WINDOW_DATE;
+    if (is_moot)
+        fprintf(stderr, "warning: with m 1 of 1, t2 (%llu) alone decides and t1 (%llu) has no effect; set 'of' to 2 or more\n",
+                (unsigned long long)place->t2, (unsigned long long)place->t1);
     return STATUS_OK;
 }
 
@@ -58,10 +63,12 @@ enum { LINES = 13 };
 
 static struct str window_text(struct arena *arena, const struct window *window)
 {
-    struct str from = clock_format_day_time(arena, window->from), to = clock_format_day_time(arena, window->to);
-    if (window->kind == WINDOW_SINCE) return arena_join(arena, S("since "), from);
-    if (window->kind == WINDOW_SLOT) return arena_join(arena, from, S(" to "), to, S(" each day"));
-    return arena_join(arena, S("the last "), clock_format_span(arena, window->last));
+    struct str text = {NULL, 0};
+    if (window->kind == WINDOW_LAST) return arena_join(arena, S("the last "), clock_format_span(arena, window->last));
+    if (window->kind != WINDOW_SLOT) return arena_join(arena, S("since "), window_since_text(arena, window));
+    for (unsigned i = 0; i < window->slots; i++)
+        text = arena_join(arena, text, i > 0 ? S(", ") : S(""), window_slot_text(arena, window, i));
+    return arena_join(arena, text, S(" each day"));
 }
 
 static struct str rule_text(struct arena *arena, unsigned least, unsigned of, double confidence, bool include_current)

@@ -47,10 +47,10 @@ static enum policy_rule evicts(const struct view *view, const struct candidate *
 {
     const struct policy_evict *rule = &view->how->policy->evict;
     uint64_t counts[POLICY_WINDOWS_MAXIMUM + 1];
-    if (!candidate->awaited) return policy_evicts(rule, candidate->hits, view->evict, candidate->there);
+    if (!candidate->awaited) return policy_evicts(rule, candidate->hits, view->evict, candidate->there, view->how->now);
     for (unsigned i = 0; i < view->evicts; i++)
         if (__builtin_add_overflow(candidate->hits[i], candidate->awaited[i], &counts[i])) counts[i] = UINT64_MAX;
-    return policy_evicts(rule, counts, view->evict, candidate->there);
+    return policy_evicts(rule, counts, view->evict, candidate->there, view->how->now);
 }
 
 static void ask_eviction(const struct view *view, struct candidate *candidate)

@@ -2,9 +2,9 @@
 
 #include "base/buf.h"
 #include "lib/config/config.h"
+#include "lib/placement/window_text.h"
 
 enum { POLICY_TEXT_LIMIT = 4096 };
-static const int64_t WINDOW_LONGEST = 31 * (int64_t)CLOCK_DAY;
 static const uint64_t COUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */
 
 static const char *const trigger_names[] = {"immediate", "background", "pending", NULL};
@@ -26,7 +26,8 @@ bool policy_rule_parse(struct str name, enum policy_rule *rule)
 void policy_default(struct policy *policy)
 {
     const struct window day = {.kind = WINDOW_LAST, .last = CLOCK_DAY};
-    const struct window slot = {.kind = WINDOW_SLOT, .from = 6 * (int64_t)CLOCK_HOUR, .to = CLOCK_DAY};
+    const struct window slot = {
+        .kind = WINDOW_SLOT, .begins = {6 * (int64_t)CLOCK_HOUR}, .slots = 1, .length = 18 * (int64_t)CLOCK_HOUR};
     *policy = (struct policy){
         .place = {.t1 = 5000, .t2 = 1000, .displace = 1, .m = 3, .of = 5, .include_current = true, .window = day},
         .evict = {.t3 = 300, .n = 3, .of = 5, .include_current = true, .window = slot, .grace = CLOCK_HOUR},
@@ -36,57 +37,6 @@ void policy_default(struct policy *policy)
 }
 
 /* --- reading */
-
-static enum status parse_last(struct config *config, struct window *window, struct error *error)
-{
-    TRY(config_span(config, "last", CONFIG_REQUIRED, &window->last, error));
-    if (window->last >= BUCKET && window->last <= WINDOW_LONGEST && window->last % BUCKET == 0) return STATUS_OK;
-    return config_refuse(config, "last", error, "must be from 5m to 31d, in whole steps of 5m");
-}
-
-static enum status check_step(struct config *config, const char *name, int64_t time, struct error *error)
-{
-    if (time % BUCKET == 0) return STATUS_OK;
-    return config_refuse(config, name, error, "must be in whole steps of five minutes");
-}
-
-static enum status parse_since(struct config *config, struct window *window, struct error *error)
-{
-    window->kind = WINDOW_SINCE;
-    TRY(config_day_time(config, "since", CONFIG_REQUIRED, &window->from, error));
-    if (window->from == CLOCK_DAY) return config_refuse(config, "since", error, "must be before 24:00");
-    return check_step(config, "since", window->from, error);
-}
-
-static enum status parse_slot(struct config *config, struct window *window, struct error *error)
-{
-    struct str text = {0};
-    window->kind = WINDOW_SLOT;
-    TRY(config_text(config, "slot", CONFIG_REQUIRED, &text, error));
-    struct str to = text, from = str_cut(&to, '-');
-    if (!clock_parse_day_time(from, &window->from) || !clock_parse_day_time(to, &window->to) || window->from == CLOCK_DAY ||
-        window->from == window->to)
-        return config_refuse(config, "slot", error, "must be two times of day that differ, such as 06:00-24:00");
-    TRY(check_step(config, "slot", window->from, error));
-    return check_step(config, "slot", window->to, error);
-}
-
-static enum status parse_window(struct config *config, struct window *window, struct error *error)
-{
-    struct config child;
-    TRY(config_object(config, "window", CONFIG_OPTIONAL, &child, error));
-    if (!child.object) return STATUS_OK;
-    struct window parsed = {.kind = WINDOW_LAST};
-    if (json_object_size(child.object) != 1) return config_refuse(config, "window", error, "must have one of last, since and slot");
-    if (json_object_get(child.object, "since"))
-        TRY(parse_since(&child, &parsed, error));
-    else if (json_object_get(child.object, "slot"))
-        TRY(parse_slot(&child, &parsed, error));
-    else if (json_object_get(child.object, "last"))
-        TRY(parse_last(&child, &parsed, error));
-    *window = parsed;
-    return config_end(&child, error);
-}
 
 /* `least` of `of` windows. */
 static enum status parse_share(struct config *config, const char *name, unsigned *least, unsigned *of, struct error *error)
@@ -146,8 +96,27 @@ static enum status parse_place(struct config *config, struct policy_place *place
     TRY(parse_share(&child, "m", &place->m, &place->of, error));
     TRY(parse_confidence(&child, &place->confidence, error));
     TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &place->include_current, error));
-    TRY(parse_window(&child, &place->window, error));
+    TRY(window_parse(&child, &place->window, error));
     return config_end(&child, error);
+}
+
+/* The current window may be one that is never over, such as the day until now: then it never counts as a slow one. */
+static bool may_count_current(const struct policy_evict *evict)
+{
+    const struct window *window = &evict->window;
+    bool tiles_the_day = window->kind == WINDOW_SLOT && window->slots * window->length == CLOCK_DAY;
+    return evict->include_current && window->kind != WINDOW_SINCE && !tiles_the_day;
+}
+
+/* Asked where a policy is set, not where it is read: one that was set before stays in force. */
+static enum status check_evict(const struct policy_evict *evict, struct error *error)
+{
+    unsigned over = evict->of - (evict->include_current && !may_count_current(evict));
+    bool reachable = evict->confidence > 0 ? policy_is_confident(over, evict->of, evict->confidence) : evict->n <= over;
+    ENSURE(reachable, error, STATUS_INVALID,
+           "policy.evict.%s: can't be reached: the current window is never over, so at most %u of %u windows count",
+           evict->confidence > 0 ? "confidence" : "n", over, evict->of);
+    return STATUS_OK;
 }
 
 static enum status parse_evict(struct config *config, struct policy_evict *evict, struct error *error)
@@ -160,7 +129,9 @@ static enum status parse_evict(struct config *config, struct policy_evict *evict
     TRY(parse_confidence(&child, &evict->confidence, error));
     TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &evict->include_current, error));
     TRY(config_span(&child, "grace", CONFIG_OPTIONAL, &evict->grace, error));
-    TRY(parse_window(&child, &evict->window, error));
+    TRY(window_parse(&child, &evict->window, error));
+    if (evict->window.kind == WINDOW_DATE)
+        return config_refuse(&child, "window", error, "is never over: a window since a date can't show that demand has faded");
     return config_end(&child, error);
 }
 
@@ -184,14 +155,6 @@ enum status policy_parse(struct arena *arena, struct str json, struct policy *ou
 }
 
 /* --- writing */
-
-static struct str window_format(struct arena *arena, const struct window *window)
-{
-    struct str from = clock_format_day_time(arena, window->from), to = clock_format_day_time(arena, window->to);
-    if (window->kind == WINDOW_SINCE) return arena_join(arena, S("{\"since\":\""), from, S("\"}"));
-    if (window->kind == WINDOW_SLOT) return arena_join(arena, S("{\"slot\":\""), from, S("-"), to, S("\"}"));
-    return arena_join(arena, S("{\"last\":\""), clock_format_span(arena, window->last), S("\"}"));
-}
 
 static void add_rest(struct buf *out, double confidence, bool include_current, const struct window *window)
 {
@@ -255,6 +218,7 @@ enum status policy_publish(struct store *store, struct io io, struct str json, s
 {
     struct generation row;
     TRY(policy_parse(io.arena, json, policy, error));
+    TRY(check_evict(&policy->evict, error));
     TRY(generation_update(store, io, S("policy/"), replace, policy, &row, error));
     policy->generation = row.number;
     return STATUS_OK;

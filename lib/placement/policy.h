@@ -18,11 +18,18 @@
 
 enum { POLICY_WINDOWS_MAXIMUM = 64 };
 
-enum window_kind { WINDOW_LAST, WINDOW_SINCE, WINDOW_SLOT };
+/* In JSON one of: {"last":"24h"}, {"since":"06:00"}, {"since":"2026-08-21T06:00"}, {"slot":"06:00-24:00"} (a second time before the first
+ * is the next day's), {"slots":["06:00-12:00","12:00-18:00","18:00-24:00"]}: successive windows of equal length. */
+enum window_kind { WINDOW_LAST, WINDOW_SINCE, WINDOW_DATE, WINDOW_SLOT };
+enum { WINDOW_SLOTS_MAX = 24 };
+static const int64_t WINDOW_LONGEST = 31 * (int64_t)CLOCK_DAY;
 struct window {
     enum window_kind kind;
-    int64_t last;     /* WINDOW_LAST: ms */
-    int64_t from, to; /* time of day in ms; WINDOW_SINCE: from; WINDOW_SLOT: both, `to` may be 24 h, or before `from`: over midnight */
+    int64_t last;                     /* WINDOW_LAST: ms */
+    int64_t from;                     /* WINDOW_SINCE: time of day, ms; WINDOW_DATE: the moment as the zone's clocks show it, ms */
+    int64_t begins[WINDOW_SLOTS_MAX]; /* WINDOW_SLOT: times of day, ms, rising */
+    unsigned slots;
+    int64_t length; /* WINDOW_SLOT: ms, of each */
 };
 
 struct policy_place {
@@ -65,12 +72,15 @@ enum status policy_publish(struct store *, struct io, struct str json, struct po
 enum { BUCKET = 5 * CLOCK_MINUTE };
 
 /* [from, to). The current window (index 0) ends with the bucket that `now` is in, so that what was just counted is in it; `last` 12 h at
- * 19:05 begins at 07:05. The index-th before it: the same length just before (last), or the same times of earlier days, `since` cut at the
- * same time of day (Readings). The current slot is the latest that has begun. */
+ * 19:05 begins at 07:05. Earlier ones are whole (Readings): the same length just before (last), whole days from the same time of day
+ * (since), the slots before. The current slot is the latest that has begun. A window since a date has no earlier ones, is empty before
+ * the date, and looks back at most WINDOW_LONGEST. */
 struct span {
     int64_t from, to;
 };
 struct span window_span(const struct window *, int64_t zone, int64_t now, unsigned index);
+/* A window that is not over may count as over a threshold, never as under it. The last so many hours are always over. */
+bool window_is_over(const struct window *, const struct span *, int64_t now);
 /* Of what spans a rule looks at: `of` windows, the current one first or left out; and the current one for P9. In spans[0] the current one
  * always; the others from spans[1] on. Returns how many in all. */
 unsigned policy_place_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);
@@ -89,7 +99,10 @@ bool policy_rule_parse(struct str, enum policy_rule *);
  * policy_place_spans orders them. RULE_NONE: not wanted.
  */
 enum policy_rule policy_places(const struct policy_place *, uint64_t size, bool room, const uint64_t *counts);
-/* P14, P15. Windows that began before the package was there say nothing about it: `since` ms, spans as policy_evict_spans gave them. */
-enum policy_rule policy_evicts(const struct policy_evict *, const uint64_t *counts, const struct span *spans, int64_t since);
+/* P14, P15. Windows that began before the package was there (`since`, ms), and those that are not over, say nothing about it. Spans as
+ * policy_evict_spans gave them. */
+enum policy_rule policy_evicts(const struct policy_evict *, const uint64_t *counts, const struct span *spans, int64_t since, int64_t now);
+/* (windows) / (of) ≥ confidence. */
+bool policy_is_confident(unsigned windows, unsigned of, double confidence);
 
 #endif

@@ -25,34 +25,51 @@ static struct span last_span(int64_t last, int64_t now, unsigned index)
     return (struct span){from - index * last, from - (index - 1) * last};
 }
 
-/* The latest time of day `from` at or before now, and how long the window has lasted, to the end of now's bucket. */
+/* From the latest time of day `from` until now, to the end of now's bucket; the earlier ones are whole days. */
 static struct span since_span(int64_t from, int64_t zone, int64_t now, unsigned index)
 {
     int64_t begin = midnight(now, zone) + from;
     if (begin > now) begin -= CLOCK_DAY;
     int64_t before = index * (int64_t)CLOCK_DAY;
-    return (struct span){begin - before, bucket_end(now) - before};
+    return (struct span){begin - before, index == 0 ? bucket_end(now) : begin - before + CLOCK_DAY};
 }
 
+/* Empty before the date. */
+static struct span date_span(int64_t date, int64_t zone, int64_t now)
+{
+    int64_t begin = date - zone, end = bucket_end(now);
+    if (end <= begin) return (struct span){begin, begin};
+    return (struct span){end - begin > WINDOW_LONGEST ? end - WINDOW_LONGEST : begin, end};
+}
+
+/* The slots of all days are one row: index 0 is the latest that has begun. */
 static struct span slot_span(const struct window *window, int64_t zone, int64_t now, unsigned index)
 {
-    int64_t length = window->to > window->from ? window->to - window->from : window->to + CLOCK_DAY - window->from;
-    int64_t begin = since_span(window->from, zone, now, index).from;
-    return (struct span){begin, begin + length};
+    int64_t day = midnight(now, zone), slots = (int64_t)window->slots, latest = slots - 1;
+    while (latest >= 0 && day + window->begins[latest] > now) latest--;
+    int64_t wanted = latest - (int64_t)index, days = floor_to(wanted, slots) / slots;
+    int64_t begin = day + days * CLOCK_DAY + window->begins[wanted - days * slots];
+    return (struct span){begin, begin + window->length};
 }
 
 struct span window_span(const struct window *window, int64_t zone, int64_t now, unsigned index)
 {
     switch (window->kind) {
     case WINDOW_SINCE: return since_span(window->from, zone, now, index);
+    case WINDOW_DATE: return date_span(window->from, zone, now);
     case WINDOW_SLOT: return slot_span(window, zone, now, index);
     default: return last_span(window->last, now, index);
     }
 }
 
+bool window_is_over(const struct window *window, const struct span *span, int64_t now)
+{
+    return window->kind == WINDOW_LAST || span->to <= now;
+}
+
 static unsigned spans_of(const struct window *window, unsigned of, bool include_current, int64_t zone, int64_t now, struct span *spans)
 {
-    unsigned count = of + (include_current ? 0 : 1);
+    unsigned count = window->kind == WINDOW_DATE ? 1 : of + (include_current ? 0 : 1);
     for (unsigned i = 0; i < count; i++) spans[i] = window_span(window, zone, now, i);
     return count;
 }
@@ -84,7 +101,7 @@ int64_t policy_horizon(const struct policy *policy, int64_t now)
 }
 
 /* (windows) / (of) ≥ confidence, as the worked tables have it; a share that is written with nine digits may fall just short. */
-static bool is_confident(unsigned windows, unsigned of, double confidence)
+bool policy_is_confident(unsigned windows, unsigned of, double confidence)
 {
     return windows / (double)of >= confidence - 1e-9;
 }
@@ -99,17 +116,21 @@ static uint64_t t1_of(const struct policy_place *place, uint64_t size, bool room
 enum policy_rule policy_places(const struct policy_place *place, uint64_t size, bool room, const uint64_t *counts)
 {
     if (counts[0] > t1_of(place, size, room)) return RULE_T1;
+    if (place->window.kind == WINDOW_DATE) return RULE_NONE;
     const uint64_t *windows = counts + (place->include_current ? 0 : 1);
     unsigned above = 0;
     for (unsigned i = 0; i < place->of; i++) above += windows[i] > place->t2;
-    if (place->confidence > 0) return is_confident(above, place->of, place->confidence) ? RULE_CONFIDENCE : RULE_NONE;
+    if (place->confidence > 0) return policy_is_confident(above, place->of, place->confidence) ? RULE_CONFIDENCE : RULE_NONE;
     return above >= place->m ? RULE_M_OF_M : RULE_NONE;
 }
 
-enum policy_rule policy_evicts(const struct policy_evict *evict, const uint64_t *counts, const struct span *spans, int64_t since)
+enum policy_rule policy_evicts(const struct policy_evict *evict, const uint64_t *counts, const struct span *spans, int64_t since, int64_t now)
 {
     unsigned first = evict->include_current ? 0 : 1, under = 0;
-    for (unsigned i = first; i < first + evict->of; i++) under += counts[i] < evict->t3 && spans[i].from >= since;
-    if (evict->confidence > 0) return is_confident(under, evict->of, evict->confidence) ? RULE_CONFIDENCE : RULE_NONE;
+    for (unsigned i = first; i < first + evict->of; i++) {
+        bool speaks = spans[i].from >= since && window_is_over(&evict->window, &spans[i], now);
+        under += speaks && counts[i] < evict->t3;
+    }
+    if (evict->confidence > 0) return policy_is_confident(under, evict->of, evict->confidence) ? RULE_CONFIDENCE : RULE_NONE;
     return under >= evict->n ? RULE_M_OF_M : RULE_NONE;
 }

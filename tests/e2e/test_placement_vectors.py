@@ -235,3 +235,45 @@ def test_an_event_does_what_the_command_does(event: dict[str, Any], file_store: 
     with urllib.request.urlopen(question) as answer:
         assert json.loads(answer.read())["placed"] == 1
     assert scene.wanted() == ["1.0"]
+
+
+def test_p8_earlier_days_are_whole_at_any_time_of_day(scene: Scene) -> None:
+    """3,000 hits at the same hour of every day: kept just after midnight as late in the evening."""
+    scene.publish("daily")
+    scene.policy(NEVER_PLACE, {"t3": 300, "n": 3, "of": 5, "window": {"since": "00:00"}})
+    scene.hold("daily")
+    for day in range(1, 6):
+        scene.count("daily", day, hits=3000)
+    for now in NOON.replace(hour=0, minute=3), NOON.replace(hour=23):
+        decided = scene.decide("evict", "--dry-run", now=now)
+        assert decided["daily"]["decision"] == "keep" and decided["daily"]["hits"] == [0, 3000, 3000, 3000, 3000]
+
+
+def test_p14_a_window_that_is_not_over_is_never_under(scene: Scene) -> None:
+    """Four whole days of 3000, 3000, 50, 50: kept before the fifth begins, and kept just after."""
+    scene.publish("slow")
+    scene.policy(NEVER_PLACE, {"t3": 300, "n": 3, "of": 5, "window": {"slot": "06:00-24:00"}})
+    scene.hold("slow")
+    for day, hits in enumerate([50, 50, 3000, 3000, 3000], start=1):
+        scene.count("slow", day, hits=hits)
+    for now in NOON.replace(hour=5, minute=55), NOON.replace(hour=6, minute=3):
+        assert scene.decide("evict", "--dry-run", now=now)["slow"]["decision"] == "keep"
+
+
+def test_p8_slots_of_a_day_are_windows_of_their_own(scene: Scene) -> None:
+    scene.publish("mornings")
+    scene.policy({"t1": 5000, "t2": 1000, "m": 2, "of": 4, "window": {"slots": ["06:00-12:00", "12:00-18:00"]}}, NEVER_EVICT)
+    for day in 0, 1:
+        scene.count("mornings", day, misses=1001)
+    decided = scene.decide("evaluate", "--dry-run", now=NOON.replace(hour=13))
+    assert decided["mornings"]["rule"] == "m-of-M" and decided["mornings"]["misses"] == [0, 1001, 0, 1001]
+
+
+def test_p9_since_a_date(scene: Scene) -> None:
+    scene.publish("launched")
+    scene.policy({"t1": 5000, "t2": 1000, "window": {"since": "2026-08-23T06:00"}}, NEVER_EVICT)
+    days(scene, "launched", [2000, 2000, 1000, 9000], "misses")
+    assert scene.decide("evaluate", "--dry-run") == {}
+    scene.count("launched", 1, misses=1)
+    decided = scene.decide("evaluate", "--dry-run")
+    assert decided["launched"]["rule"] == "t1" and decided["launched"]["misses"] == [5001]

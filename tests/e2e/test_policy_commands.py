@@ -42,8 +42,22 @@ def test_what_was_set_is_shown(store: Shop, tmp_path: Path) -> None:
     assert head == "generation 1; times are in +08:00"
     assert not [line for line in lines if line.endswith("(default)")]
     text = "\n".join(lines)
-    for word in "50", "0.8 of 7", "4 of 6", "since 00:00", "22:00 to 02:00", "up to 65536 bytes", "2h", "at the next query":
+    for word in "50", "0.8 of 7", "4 of 6", "since 00:00", "22:00-02:00 each day", "up to 65536 bytes", "2h", "at the next query":
         assert word in text
+
+
+@pytest.mark.parametrize("window, words", [
+    ({"since": "2026-08-21T06:00"}, "since 2026-08-21T06:00"),
+    ({"slots": ["06:00-12:00", "12:00-18:00", "18:00-24:00"]}, "06:00-12:00, 12:00-18:00, 18:00-24:00 each day")])
+def test_a_date_and_several_slots_a_day(window: dict[str, Any], words: str, directory: Shop, tmp_path: Path) -> None:
+    assert publish(directory, tmp_path, {"place": {"window": window}}).returncode == 0
+    assert shown(directory)["place"]["window"] == window
+    assert words in directory.run("policy", "show").stdout
+
+
+def test_a_rule_that_makes_t1_moot_is_warned_about(directory: Shop, tmp_path: Path) -> None:
+    done = publish(directory, tmp_path, {"place": {"t1": 50, "t2": 10, "m": 1, "of": 1}})
+    assert done.returncode == 0 and "warning: with m 1 of 1, t2 (10) alone decides" in done.stderr
 
 
 def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
@@ -62,6 +76,9 @@ def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
     ({"place": {"window": {"last": "7m"}}}, "place.window.last"), ({"place": {"window": {"last": "32d"}}}, "place.window.last"),
     ({"place": {"window": {"last": "24h", "since": "00:00"}}}, "place.window"), ({"place": {"small": {"size": 1}}}, "place.small.t1"),
     ({"evict": {"window": {"slot": "06:00-06:00"}}}, "evict.window.slot"), ({"evict": {"t3": 1.5}}, "evict.t3"), ({"evict": {"n": 0}}, "evict.n"),
+    ({"evict": {"window": {"since": "2026-08-21"}}}, "evict.window"), ({"evict": {"n": 5, "window": {"since": "00:00"}}}, "evict.n"),
+    ({"evict": {"n": 5, "window": {"slot": "00:00-24:00"}}}, "evict.n"), ({"evict": {"confidence": 0.9, "window": {"since": "00:00"}}}, "evict.confidence"),
+    ({"evict": {"window": {"slots": ["06:00-12:00", "12:00-17:00"]}}}, "evict.window.slots"),
     ({"evict": {"grace": "soon"}}, "evict.grace"), ({"trigger": "now"}, "trigger"), ({"missing_patch": True}, "missing_patch"),
     ({"timezone": "CET"}, "timezone"), ({"places": {}}, "places")])
 def test_the_field_that_is_wrong_is_named(policy: dict[str, Any], field: str, directory: Shop, tmp_path: Path) -> None:

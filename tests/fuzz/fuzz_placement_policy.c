@@ -10,7 +10,7 @@ static void check_spans(const struct span *spans, unsigned count, int64_t horizo
 {
     assert(count >= 1 && count <= COUNTS);
     for (unsigned i = 0; i < count; i++) {
-        assert(spans[i].from < spans[i].to && spans[i].from >= horizon);
+        assert(spans[i].from <= spans[i].to && spans[i].from >= horizon);
         assert(spans[i].to - spans[i].from <= 32 * (int64_t)CLOCK_DAY);
         if (i > 1) assert(spans[i].from < spans[i - 1].from && spans[i].to < spans[i - 1].to);
     }
@@ -29,9 +29,9 @@ static void decide(const struct policy *policy, int64_t now)
         assert(policy_places(&policy->place, 1 << 20, room, everybody) != RULE_NONE);
     }
     check_spans(spans, policy_evict_spans(policy, now, spans), horizon);
-    assert(policy_evicts(&policy->evict, everybody, spans, INT64_MIN) == RULE_NONE);
-    assert(policy->evict.t3 == 0 || policy_evicts(&policy->evict, nobody, spans, INT64_MIN) != RULE_NONE);
-    assert(policy_evicts(&policy->evict, nobody, spans, INT64_MAX) == RULE_NONE); /* what came just now */
+    assert(policy_evicts(&policy->evict, everybody, spans, INT64_MIN, INT64_MAX) == RULE_NONE);
+    assert(policy->evict.t3 == 0 || policy_evicts(&policy->evict, nobody, spans, INT64_MIN, INT64_MAX) != RULE_NONE); /* all are over */
+    assert(policy_evicts(&policy->evict, nobody, spans, INT64_MAX, now) == RULE_NONE); /* what came just now */
 }
 
 static void check(struct arena *arena, const struct policy *policy)

@@ -40,7 +40,7 @@ static void p8_since_a_fixed_moment(void **state)
     const struct window window = {.kind = WINDOW_SINCE, .from = 0};
     int64_t now = at("2026-08-25T12:00:00Z");
     assert_span(*state, window_span(&window, 0, now, 0), "2026-08-25T00:00:00Z", "2026-08-25T12:05:00Z");
-    assert_span(*state, window_span(&window, 0, now, 1), "2026-08-24T00:00:00Z", "2026-08-24T12:05:00Z");
+    assert_span(*state, window_span(&window, 0, now, 1), "2026-08-24T00:00:00Z", "2026-08-25T00:00:00Z");
     int64_t zone = 8 * (int64_t)CLOCK_HOUR;
     assert_span(*state, window_span(&window, zone, now, 0), "2026-08-24T16:00:00Z", "2026-08-25T12:05:00Z");
     const struct window evening = {.kind = WINDOW_SINCE, .from = 18 * (int64_t)CLOCK_HOUR};
@@ -49,13 +49,58 @@ static void p8_since_a_fixed_moment(void **state)
 
 static void p8_a_fixed_slot_each_day(void **state)
 {
-    const struct window window = {.kind = WINDOW_SLOT, .from = 6 * (int64_t)CLOCK_HOUR, .to = CLOCK_DAY};
+    const struct window window = {.kind = WINDOW_SLOT, .begins = {6 * (int64_t)CLOCK_HOUR}, .slots = 1, .length = 18 * (int64_t)CLOCK_HOUR};
     int64_t now = at("2026-08-25T12:00:00Z");
     assert_span(*state, window_span(&window, 0, now, 0), "2026-08-25T06:00:00Z", "2026-08-26T00:00:00Z");
     assert_span(*state, window_span(&window, 0, now, 1), "2026-08-24T06:00:00Z", "2026-08-25T00:00:00Z");
     assert_span(*state, window_span(&window, 0, at("2026-08-25T05:59:59Z"), 0), "2026-08-24T06:00:00Z", "2026-08-25T00:00:00Z");
-    const struct window night = {.kind = WINDOW_SLOT, .from = 22 * (int64_t)CLOCK_HOUR, .to = 6 * (int64_t)CLOCK_HOUR};
+    const struct window night = {.kind = WINDOW_SLOT, .begins = {22 * (int64_t)CLOCK_HOUR}, .slots = 1, .length = 8 * (int64_t)CLOCK_HOUR};
     assert_span(*state, window_span(&night, 0, now, 0), "2026-08-24T22:00:00Z", "2026-08-25T06:00:00Z");
+}
+
+/* The method's days 21 to 24: earlier windows are whole, whatever the time of day is now. */
+static void p8_earlier_days_are_whole(void **state)
+{
+    const struct window day = {.kind = WINDOW_SINCE, .from = 0};
+    for (int minute = 0; minute < 2; minute++) {
+        int64_t now = minute ? at("2026-08-25T23:00:00Z") : at("2026-08-25T00:03:00Z");
+        assert_span(*state, window_span(&day, 0, now, 1), "2026-08-24T00:00:00Z", "2026-08-25T00:00:00Z");
+        assert_span(*state, window_span(&day, 0, now, 4), "2026-08-21T00:00:00Z", "2026-08-22T00:00:00Z");
+    }
+}
+
+static struct window window_of(struct arena *arena, const char *json)
+{
+    return policy_of(arena, arena_printf(arena, "{\"place\":{\"window\":%s}}", json).data).place.window;
+}
+
+static void p8_slots_of_a_day_follow_one_another(void **state)
+{
+    const struct window thirds = window_of(*state, "{\"slots\":[\"06:00-12:00\",\"12:00-18:00\",\"18:00-24:00\"]}");
+    int64_t now = at("2026-08-25T13:00:00Z");
+    assert_span(*state, window_span(&thirds, 0, now, 0), "2026-08-25T12:00:00Z", "2026-08-25T18:00:00Z");
+    assert_span(*state, window_span(&thirds, 0, now, 1), "2026-08-25T06:00:00Z", "2026-08-25T12:00:00Z");
+    assert_span(*state, window_span(&thirds, 0, now, 2), "2026-08-24T18:00:00Z", "2026-08-25T00:00:00Z");
+    assert_span(*state, window_span(&thirds, 0, now, 5), "2026-08-23T18:00:00Z", "2026-08-24T00:00:00Z");
+    assert_span(*state, window_span(&thirds, 0, at("2026-08-25T05:59:59Z"), 0), "2026-08-24T18:00:00Z", "2026-08-25T00:00:00Z");
+    const struct window night = window_of(*state, "{\"slots\":[\"10:00-16:00\",\"22:00-04:00\"]}");
+    assert_span(*state, window_span(&night, 0, at("2026-08-25T02:00:00Z"), 0), "2026-08-24T22:00:00Z", "2026-08-25T04:00:00Z");
+    assert_span(*state, window_span(&night, 0, at("2026-08-25T02:00:00Z"), 1), "2026-08-24T10:00:00Z", "2026-08-24T16:00:00Z");
+}
+
+static void p8_since_a_date(void **state)
+{
+    const struct window launch = window_of(*state, "{\"since\":\"2026-08-21T06:00\"}");
+    const int64_t zone = 8 * (int64_t)CLOCK_HOUR;
+    assert_span(*state, window_span(&launch, 0, at("2026-08-25T12:00:00Z"), 0), "2026-08-21T06:00:00Z", "2026-08-25T12:05:00Z");
+    assert_span(*state, window_span(&launch, zone, at("2026-08-25T12:00:00Z"), 0), "2026-08-20T22:00:00Z", "2026-08-25T12:05:00Z");
+    assert_span(*state, window_span(&launch, 0, at("2026-08-01T12:00:00Z"), 0), "2026-08-21T06:00:00Z", "2026-08-21T06:00:00Z");
+    assert_span(*state, window_span(&launch, 0, at("2026-10-25T12:00:00Z"), 0), "2026-09-24T12:05:00Z", "2026-10-25T12:05:00Z");
+    struct policy policy = policy_of(*state, "{\"place\":{\"window\":{\"since\":\"2026-08-21\"}}}");
+    struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
+    assert_int_equal(policy_place_spans(&policy, at("2026-08-25T12:00:00Z"), spans), 1);
+    assert_int_equal(policy_places(&policy.place, 1000, false, (uint64_t[]){5001}), RULE_T1);
+    assert_int_equal(policy_places(&policy.place, 1000, false, (uint64_t[]){5000}), RULE_NONE);
 }
 
 /* P10: the windows include the current one (days 21–25) or end just before it (20–24). */
@@ -140,8 +185,9 @@ static enum policy_rule evicts(struct arena *arena, const char *rest, const uint
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
     struct str json = arena_printf(arena, "{\"evict\":{\"t3\":300,\"of\":5,\"window\":{\"slot\":\"06:00-24:00\"}%s}}", rest);
     struct policy policy = policy_of(arena, json.data);
-    policy_evict_spans(&policy, at("2026-08-25T23:00:00Z"), spans);
-    return policy_evicts(&policy.evict, counts, spans, at(since));
+    const int64_t now = at("2026-08-26T00:00:00Z"); /* the current slot has just ended */
+    policy_evict_spans(&policy, now, spans);
+    return policy_evicts(&policy.evict, counts, spans, at(since), now);
 }
 
 static void p14_three_of_five_days_under_t3(void **state)
@@ -160,6 +206,22 @@ static void p15_confidence(void **state)
         for (unsigned w = 0; w < 5; w++) counts[w] = w < under[i] ? 299 : 300;
         assert_int_equal(evicts(*state, ",\"confidence\":0.6", counts, "2026-08-01T00:00:00Z"), evicted[i] ? RULE_CONFIDENCE : RULE_NONE);
     }
+}
+
+/* Four whole days of 3000, 3000, 50, 50: the day that has just begun is not a slow one. */
+static void p14_a_window_that_is_not_over_is_never_under(void **state)
+{
+    struct policy policy = policy_of(*state, "{\"evict\":{\"t3\":300,\"n\":3,\"of\":5,\"window\":{\"slot\":\"06:00-24:00\"}}}");
+    struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
+    int64_t early = at("2026-08-25T06:03:00Z"), before = at("2026-08-25T05:55:00Z"), since = at("2026-08-01T00:00:00Z");
+    policy_evict_spans(&policy, before, spans);
+    assert_int_equal(policy_evicts(&policy.evict, (uint64_t[]){50, 50, 3000, 3000, 3000}, spans, since, before), RULE_NONE);
+    policy_evict_spans(&policy, early, spans);
+    assert_int_equal(policy_evicts(&policy.evict, (uint64_t[]){0, 50, 50, 3000, 3000}, spans, since, early), RULE_NONE);
+    assert_int_equal(policy_evicts(&policy.evict, (uint64_t[]){0, 50, 50, 50, 3000}, spans, since, early), RULE_M_OF_M);
+    struct policy last = policy_of(*state, "{\"evict\":{\"t3\":300,\"n\":3,\"of\":5,\"window\":{\"last\":\"24h\"}}}");
+    policy_evict_spans(&last, early, spans);
+    assert_int_equal(policy_evicts(&last.evict, (uint64_t[]){0, 50, 50, 3000, 3000}, spans, since, early), RULE_M_OF_M);
 }
 
 static void windows_before_a_package_was_there_say_nothing(void **state)
@@ -231,6 +293,15 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"window\":{\"last\":\"32d\"}}}", "policy.place.window.last"},
         {"{\"place\":{\"window\":{\"since\":\"24:00\"}}}", "policy.place.window.since"},
         {"{\"place\":{\"window\":{\"since\":\"7:30\"}}}", "policy.place.window.since"},
+        {"{\"place\":{\"window\":{\"since\":\"2026-02-30\"}}}", "policy.place.window.since"},
+        {"{\"place\":{\"window\":{\"since\":\"2026-08-21T06\"}}}", "policy.place.window.since"},
+        {"{\"place\":{\"window\":{\"since\":\"2026-08-21T06:01\"}}}", "policy.place.window.since"},
+        {"{\"evict\":{\"window\":{\"since\":\"2026-08-21\"}}}", "policy.evict.window"},
+        {"{\"evict\":{\"window\":{\"slots\":[]}}}", "policy.evict.window.slots"},
+        {"{\"evict\":{\"window\":{\"slots\":[\"06:00-12:00\",\"12:00-17:00\"]}}}", "equal length"},
+        {"{\"evict\":{\"window\":{\"slots\":[\"06:00-12:00\",\"11:00-17:00\"]}}}", "must not overlap"},
+        {"{\"evict\":{\"window\":{\"slots\":[\"06:00-12:00\",\"04:00-10:00\"]}}}", "must be in order"},
+        {"{\"evict\":{\"window\":{\"slots\":[\"02:00-10:00\",\"20:00-04:00\"]}}}", "must not overlap"},
         {"{\"evict\":{\"window\":{\"slot\":\"06:00\"}}}", "policy.evict.window.slot"},
         {"{\"evict\":{\"window\":{\"slot\":\"06:00-06:00\"}}}", "policy.evict.window.slot"},
         {"{\"evict\":{\"window\":{\"slot\":\"06:01-07:00\"}}}", "policy.evict.window.slot"},
@@ -254,6 +325,10 @@ int main(void)
         test_with_arena(p8_the_last_twelve_hours),
         test_with_arena(p8_since_a_fixed_moment),
         test_with_arena(p8_a_fixed_slot_each_day),
+        test_with_arena(p8_earlier_days_are_whole),
+        test_with_arena(p8_slots_of_a_day_follow_one_another),
+        test_with_arena(p8_since_a_date),
+        test_with_arena(p14_a_window_that_is_not_over_is_never_under),
         test_with_arena(p10_with_or_without_the_current_window),
         test_with_arena(p9_above_t1),
         test_with_arena(p10_three_of_five_days_above_t2),

@@ -69,7 +69,9 @@ class Rules:
         return "m-of-M" if sum(count > place["t2"] for count in misses) >= place["m"] else None
 
     def evicts(self, hits: Sequence[int], since: datetime, now: datetime) -> str | None:
-        """P14; windows that began before the package was there say nothing about it."""
+        """P14; windows that began before the package was there, and those that are not over, say nothing about it."""
         evict = self.policy["evict"]
-        under = [count < evict["t3"] for count, (begin, _) in zip(hits, self.windows("evict", now)) if begin >= since]
+        rolls = "last" in evict["window"]
+        under = [count < evict["t3"] for count, (begin, end) in zip(hits, self.windows("evict", now))
+                 if begin >= since and (rolls or end <= now)]
         return "m-of-M" if sum(under) >= evict["n"] else None
