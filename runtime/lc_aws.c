@@ -191,7 +191,7 @@ static void make_response(struct loop *loop, const struct lc_request *request, s
         while (lc_later_thread_wait(&loop->later));
         return;
     }
-    *response = (struct lc_response){.status = 200, .body = S("ok\n")};
+    *response = (struct lc_response){.status = 200, .body = lc_instance_health(loop->arena, loop->aws->instance.function)};
     lc_header_add(loop->arena, &response->headers, S("Content-Type"), S("text/plain"));
 }
 

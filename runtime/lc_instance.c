@@ -99,6 +99,11 @@ static bool passes_guard(struct lc_instance *instance, struct lc_call *call, con
     return false;
 }
 
+struct str lc_instance_health(struct arena *arena, const struct lc_function *function)
+{
+    return function->version ? arena_printf(arena, "ok %s\n", function->version) : S("ok\n");
+}
+
 enum status lc_instance_http(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request,
                              struct lc_response *response)
 {

@@ -35,6 +35,9 @@ uint64_t lc_instance_running(const struct lc_instance *);
  * it would have its state taken from under it. */
 bool lc_instance_stop(struct lc_instance *, int64_t grace);
 
+/* The body of GET /healthz: "ok", and the version where the function states one. */
+struct str lc_instance_health(struct arena *, const struct lc_function *);
+
 /* STATUS_OK with a response that can be sent, a problem where the handler failed; STATUS_WOULD_BLOCK only where call->no_wait. */
 enum status lc_instance_http(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *);
 enum status lc_instance_event(struct lc_instance *, struct lc_call *, struct str event, struct str *result, struct error *);

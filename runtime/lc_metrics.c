@@ -1,5 +1,7 @@
 #include "lc_metrics.h"
 
+#include <stdio.h>
+
 static const struct {
     int64_t microseconds;
     const char *seconds;
@@ -47,6 +49,16 @@ static void write_durations(struct buf *out, const struct lc_metrics_source *sou
     buf_printf(out, "lc_request_duration_seconds_sum{function=\"%s\"} %llu.%06llu\n", source->function,
                (unsigned long long)(microseconds / 1000000), (unsigned long long)(microseconds % 1000000));
     buf_printf(out, "lc_request_duration_seconds_count{function=\"%s\"} %llu\n", source->function, (unsigned long long)sum);
+}
+
+void lc_metrics_write_build(struct buf *out, const struct lc_function *function)
+{
+    char name[64];
+    if (!function->version) return;
+    snprintf(name, sizeof name, "%s", function->prefix ? function->prefix : "lc");
+    for (char *c = name; *c; c++) *c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+    buf_printf(out, "# HELP %s_build_info The release that runs; always 1.\n# TYPE %s_build_info gauge\n%s_build_info{version=\"%s\"} 1\n",
+               name, name, name, function->version);
 }
 
 void lc_metrics_write(struct buf *out, const struct lc_metrics_source *sources, size_t count)

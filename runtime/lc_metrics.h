@@ -24,4 +24,7 @@ struct lc_metrics_source {
 };
 void lc_metrics_write(struct buf *, const struct lc_metrics_source *, size_t count);
 
+/* pakhus_build_info{version="0.2.0"} 1, named after the prefix of the function's settings. Nothing where it states no version. */
+void lc_metrics_write_build(struct buf *, const struct lc_function *);
+
 #endif

@@ -27,6 +27,7 @@ static enum status write_metrics(struct lc_exchange *x)
         struct lc_instance *instance = &options->instances[i];
         sources[i] = (struct lc_metrics_source){instance->function->name, &instance->metrics, lc_instance_running(instance)};
     }
+    lc_metrics_write_build(&out, options->instances[0].function);
     lc_metrics_write(&out, sources, options->instance_count);
     for (size_t i = 0; i < options->instance_count; i++) {
         struct lc_instance *instance = &options->instances[i];
@@ -50,7 +51,7 @@ bool lc_server_route_own(struct lc_exchange *x)
     bool reads = str_equal(x->request.method, S("GET")) || str_equal(x->request.method, S("HEAD"));
     if (!reads) return false;
     if (str_equal(x->request.path, S("/healthz"))) {
-        answer_text(x, S("text/plain"), S("ok\n"));
+        answer_text(x, S("text/plain"), lc_instance_health(x->call.arena, x->server->options.instances[0].function));
         return true;
     }
     if (!str_equal(x->request.path, S("/metrics"))) return false;

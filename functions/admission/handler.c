@@ -1,6 +1,7 @@
 #include "functions/admission/handler.h"
 
 #include "base/url.h"
+#include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "lib/admission/answer.h"
@@ -134,6 +135,7 @@ static void metrics(void *state, struct buf *out)
 
 const struct lc_function admission = {
     .name = "admission",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .http = http,

@@ -6,6 +6,7 @@
 
 #include "base/encode.h"
 #include "base/url.h"
+#include "base/version.h"
 #include "functions/cache-token-verify/nodes.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
@@ -459,6 +460,7 @@ static void metrics(void *state, struct buf *out)
 
 const struct lc_function cache_token_verify = {
     .name = "cache-token-verify",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .http = http,

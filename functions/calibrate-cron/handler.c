@@ -1,5 +1,6 @@
 #include "functions/calibrate-cron/handler.h"
 
+#include "base/version.h"
 #include "functions/common/cron.h"
 #include "functions/common/event.h"
 #include "functions/common/placement.h"
@@ -224,6 +225,7 @@ static enum status init(void **state, struct error *error)
 
 const struct lc_function calibrate_cron_function = {
     .name = "calibrate-cron",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .event = event,

@@ -1,5 +1,6 @@
 #include "functions/channel-range-splice/handler.h"
 
+#include "base/version.h"
 #include "functions/channel-range-splice/slices.h"
 #include "functions/channel-range-splice/splice.h"
 #include "functions/common/respond.h"
@@ -42,6 +43,7 @@ static void metrics(void *state, struct buf *out)
 
 const struct lc_function channel_range_splice = {
     .name = "channel-range-splice",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .http = http,

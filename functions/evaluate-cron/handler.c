@@ -1,5 +1,6 @@
 #include "functions/evaluate-cron/handler.h"
 
+#include "base/version.h"
 #include "functions/common/cron.h"
 
 static enum status init(void **state, struct error *error)
@@ -17,6 +18,7 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
 
 const struct lc_function evaluate_cron_function = {
     .name = "evaluate-cron",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .event = event,

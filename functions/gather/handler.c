@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/url.h"
+#include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "lib/gather/allow.h"
@@ -291,6 +292,7 @@ static void metrics(void *state, struct buf *out)
 
 const struct lc_function gather = {
     .name = "gather",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .http = http,

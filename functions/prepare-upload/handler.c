@@ -1,5 +1,6 @@
 #include "functions/prepare-upload/handler.h"
 
+#include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/prepare-upload/notices.h"
 #include "lib/catalog/upload.h"
@@ -127,6 +128,7 @@ static void metrics(void *state, struct buf *out)
 
 const struct lc_function prepare_upload = {
     .name = "prepare-upload",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .event = event,

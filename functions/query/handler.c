@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/url.h"
+#include "base/version.h"
 #include "functions/common/respond.h"
 #include "functions/query/query.h"
 
@@ -331,6 +332,7 @@ static void metrics(void *state, struct buf *out)
 
 const struct lc_function query_function = {
     .name = "query",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .http = http,

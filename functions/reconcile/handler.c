@@ -1,5 +1,6 @@
 #include "functions/reconcile/handler.h"
 
+#include "base/version.h"
 #include "functions/common/cron.h"
 
 static enum status init(void **state, struct error *error)
@@ -17,6 +18,7 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
 
 const struct lc_function reconcile_function = {
     .name = "reconcile",
+    .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
     .event = event,

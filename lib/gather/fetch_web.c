@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "lib/gather/allow.h"
 #include "lib/http/ca_bundle.h"
 
@@ -146,7 +147,7 @@ static void set_options(struct fetch_web *web)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs is not waited for past the deadline */
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "pakhus");
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, PAKHUS_USER_AGENT);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, web->headers);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MOST / CLOCK_SECOND);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);

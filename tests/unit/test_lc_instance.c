@@ -271,6 +271,20 @@ static void metrics_are_what_prometheus_reads(void **state)
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) assert_true(str_find_str(text, str_of(lines[i])) < text.length);
 }
 
+static void the_version_is_reported_where_there_is_one(void **state)
+{
+    const struct lc_function plain = {.name = "f"}, old = {.name = "f", .version = "1.2"}, named = {.version = "1.2", .prefix = "SHOP_A"};
+    struct buf out = buf_in(*state, 4096);
+    assert_str(lc_instance_health(*state, &plain), S("ok\n"));
+    assert_str(lc_instance_health(*state, &old), S("ok 1.2\n"));
+    lc_metrics_write_build(&out, &plain);
+    assert_str(buf_str(&out), S(""));
+    lc_metrics_write_build(&out, &old);
+    assert_true(str_ends(buf_str(&out), S("\nlc_build_info{version=\"1.2\"} 1\n")));
+    lc_metrics_write_build(&out, &named);
+    assert_true(str_ends(buf_str(&out), S("\nshop_a_build_info{version=\"1.2\"} 1\n")));
+}
+
 #define INSTANCE_TEST(function) cmocka_unit_test_setup_teardown(function, reset, unit_arena_free)
 
 int main(void)
@@ -288,6 +302,7 @@ int main(void)
         INSTANCE_TEST(a_function_says_what_it_does_not_take),
         INSTANCE_TEST(events_and_their_errors),
         INSTANCE_TEST(error_types_are_what_the_platform_takes),
+        INSTANCE_TEST(the_version_is_reported_where_there_is_one),
         INSTANCE_TEST(metrics_are_what_prometheus_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
