@@ -179,6 +179,8 @@ check: nginx-module ## format, lint, static analysis
 format: ## clang-format over everything
 	clang-format -i $(C_FILES)
 
+include packaging/packaging.mk
+
 -include $(shell find $(BUILD)/o $(BUILD)/pic -name '*.d' 2>/dev/null)
 
 clean: ## removes build/ (the cache stays)

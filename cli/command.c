@@ -8,8 +8,23 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "cli/suggest.h"
 
 enum { PATIENCE = 20 * CLOCK_SECOND, UPLOAD_PATIENCE = 15 * CLOCK_MINUTE };
+
+static const struct command_visitor *visiting;
+
+const struct command_visitor *command_visiting(void)
+{
+    return visiting;
+}
+
+void commands_visit(const struct command_visitor *visitor)
+{
+    visiting = visitor;
+    commands_run(0, NULL);
+    visiting = NULL;
+}
 
 static int usage_error(const struct command *command, const char *text)
 {
@@ -140,6 +155,15 @@ static const char *expected(enum option_kind kind)
     }
 }
 
+static int unknown_option(const struct command *command, struct str word, struct str name)
+{
+    struct suggestion suggestion = {.word = name};
+    for (size_t i = 0; i < command->option_count; i++) suggest_consider(&suggestion, command->options[i].name);
+    suggest_consider(&suggestion, "help");
+    if (!suggestion.best) return command_usage(command, "there is no option " STR_FMT, STR_ARG(word));
+    return command_usage(command, "there is no option " STR_FMT "; did you mean --%s?", STR_ARG(word), suggestion.best);
+}
+
 /* `word` begins with '-'. Returns how many further arguments were used, or -1 after saying what is wrong. */
 static int take_option(const struct command *command, struct str word, const char *next, uint64_t *seen)
 {
@@ -148,15 +172,14 @@ static int take_option(const struct command *command, struct str word, const cha
     struct str name = is_long ? str_cut(&value, '=') : value;
     if (!is_long) value = (struct str){NULL, 0};
     const struct command_option *option = find_option(command, name);
-    if (!option || (is_long && name.length == 1) || (!is_long && name.length != 1))
-        return command_usage(command, "there is no option " STR_FMT, STR_ARG(word)), -1;
+    if (!option || (is_long && name.length == 1) || (!is_long && name.length != 1)) return unknown_option(command, word, name), -1;
     if (option->kind == OPTION_FLAG && value.data) return command_usage(command, "--%s takes no value", option->name), -1;
     int used = option->kind != OPTION_FLAG && !value.data;
     if (used && !next) return command_usage(command, "--%s wants %s", option->name, expected(option->kind)), -1;
     if (used) value = str_of(next);
     if (!set_option(option, value))
         return command_usage(command, "--%s wants %s, not '" STR_FMT "'", option->name, expected(option->kind), STR_ARG(value)), -1;
-    if (option->positive && is_nothing(option)) return command_usage(command, "--%s must be more than nothing", option->name), -1;
+    if (option->positive && is_nothing(option)) return command_usage(command, "--%s must be greater than 0", option->name), -1;
     *seen |= UINT64_C(1) << (option - command->options);
     return used;
 }
@@ -170,6 +193,7 @@ static int check_required(const struct command *command, uint64_t seen)
 
 int command_parse(const struct command *command, int argc, char **argv, struct str *words, int *word_count)
 {
+    if (visiting) return visiting->command(visiting->context, command), EXIT_DONE;
     int count = 0;
     uint64_t seen = 0;
     bool options_end = false;
@@ -211,18 +235,4 @@ int command_main(const struct command *command, int argc, char **argv, command_f
     if (exit_code < 0) exit_code = run_and_flush(run, arena, words, count, &error) == STATUS_OK ? EXIT_DONE : command_fail(command, &error);
     arena_free(arena);
     return exit_code;
-}
-
-int command_choose(const char *group, const struct command_entry *entries, size_t count, int argc, char **argv)
-{
-    struct str wanted = str_of(argc > 1 ? argv[1] : "--help");
-    for (size_t i = 0; i < count; i++)
-        if (str_equal(wanted, str_of(entries[i].name))) return entries[i].run(argc - 1, argv + 1);
-    bool help = str_equal(wanted, S("--help")) || str_equal(wanted, S("-h")) || str_equal(wanted, S("help"));
-    FILE *out = help && argc > 1 ? stdout : stderr;
-    if (!help) fprintf(out, "pakhus: there is no command '%s%s" STR_FMT "'\n", group, *group ? " " : "", STR_ARG(wanted));
-    fprintf(out, "usage: pakhus %s%sCOMMAND …, where COMMAND is one of\n", group, *group ? " " : "");
-    for (size_t i = 0; i < count; i++) fprintf(out, "  %-10s %s\n", entries[i].name, entries[i].summary);
-    fprintf(out, "pakhus %s%sCOMMAND --help tells more.\n", group, *group ? " " : "");
-    return help && argc > 1 ? EXIT_DONE : EXIT_USAGE;
 }

@@ -67,6 +67,19 @@ struct command_entry {
 };
 int command_choose(const char *group, const struct command_entry *, size_t count, int argc, char **argv);
 
+/* `pakhus …`: the whole program. */
+int commands_run(int argc, char **argv);
+
+/* Shows all commands, and runs none: for the man page and the completions. `group` comes before the group's own commands; the first one is
+ * "", the program itself. */
+struct command_visitor {
+    void (*group)(void *context, const char *name, const struct command_entry *, size_t count);
+    void (*command)(void *context, const struct command *);
+    void *context;
+};
+void commands_visit(const struct command_visitor *);
+const struct command_visitor *command_visiting(void); /* NULL: commands run */
+
 /* An io for commands: the arena, and as long as a person at a terminal waits for one answer of a store. */
 struct io command_io(struct arena *);
 /* For an upload: as long as a part of it may take on a slow line. */
@@ -98,5 +111,7 @@ int cmd_calibrate(int argc, char **argv);
 int cmd_policy(int argc, char **argv);
 int cmd_edge(int argc, char **argv);
 int cmd_token(int argc, char **argv);
+int cmd_version(int argc, char **argv);
+int print_version(void); /* pakhus --version */
 
 #endif

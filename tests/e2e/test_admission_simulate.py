@@ -55,7 +55,7 @@ def test_a_population_of_ones_own_and_the_same_seed(run_pakhus: RunPakhus, tmp_p
 @pytest.mark.parametrize("arguments, code, says", [
     ((), 2, "--profile is needed"),
     (("--profile", "missing.json"), 1, "missing.json: No such file"),
-    (("--profile", "p.json", "--size", "0"), 2, "--size must be more than nothing"),
+    (("--profile", "p.json", "--size", "0"), 2, "--size must be greater than 0"),
     (("--profile", "p.json", "--clients", "0"), 1, "--clients must be a number from 1"),
     (("--profile", "p.json", "--population", "p.json"), 1, "population.classes: is missing")])
 def test_what_is_wrong_is_said(arguments: tuple[str, ...], code: int, says: str, run_pakhus: RunPakhus, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from support.shop import Shop
 
 COMMANDS = [["serve"], ["prepare"], ["publish"], ["unpublish"], ["release"], ["channel", "set"], ["channel", "list"], ["channel", "remove"],
             ["channel", "config"], ["url", "sign"], ["url", "keygen"], ["splice"], ["diff"], ["patch"], ["inspect"], ["policy", "show"], ["policy", "set"], ["edge", "add"], ["edge", "list"],
-            ["edge", "show"], ["edge", "remove"], ["edge", "lan", "set"], ["edge", "lan", "list"], ["edge", "lan", "remove"], ["edge", "sync"]]
+            ["edge", "show"], ["edge", "remove"], ["edge", "lan", "set"], ["edge", "lan", "list"], ["edge", "lan", "remove"], ["edge", "sync"], ["version"]]
 ON_A_STORE = [["unpublish", "APP", "1.0"], ["release", "APP"], ["release", "APP", "1.0"], ["channel", "list", "APP"], ["channel", "set", "APP", "a"],
               ["channel", "remove", "APP", "a"], ["channel", "config", "APP"], ["channel", "config", "APP", "--url-info", "never"],
               ["diff", "--app", "APP", "--from", "1.0", "--to", "2.0"],

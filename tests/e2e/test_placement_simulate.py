@@ -92,4 +92,4 @@ def test_what_must_be_more_than_nothing_is(option: tuple[str, str], run_pakhus: 
     (tmp_path / "one.csv").write_text("1,a,1\n")
     done = run_pakhus("simulate", "placement", "one.csv", *option, check=False)
     assert done.returncode == 2
-    assert f"{option[0]} must be more than nothing" in done.stderr
+    assert f"{option[0]} must be greater than 0" in done.stderr

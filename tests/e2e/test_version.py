@@ -1,8 +1,12 @@
 """One version: where a person, a monitor and another server see it."""
 
+import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from conftest import RunPakhus
 from support import client, gathered
@@ -47,3 +51,36 @@ def test_gathering_names_the_version(subsystem: Subsystem, run_pakhus: RunPakhus
     server = servers.pakhus(file_store)
     assert client.request(f"{server.url}/gather?scene=home").header("pakhus-complete") == "1"
     assert agents(subsystem, "/ok/gathered") == {AGENT}
+
+
+# --- the command
+
+
+def commit() -> str | None:
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or None if (ROOT / ".git").exists() else None
+
+
+def test_the_command_names_version_and_commit(run_pakhus: RunPakhus) -> None:
+    made = json.loads(run_pakhus("version", "--json").stdout)
+    assert made["version"] == VERSION
+    assert made.get("commit") == commit()
+    assert "https" in made["features"] and {"static", "dynamic"} & set(made["features"])
+    assert {"libcurl", "openssl", "jansson", "libmicrohttpd", "zlib", "zstd"} <= set(made["libraries"])
+    assert all(re.match(r"\d+\.\d+", version) for version in made["libraries"].values())
+    line = f"pakhus {VERSION}" + (f" (commit {commit()})" if commit() else "")
+    assert run_pakhus("version").stdout.splitlines()[0] == line
+    assert run_pakhus("--version").stdout == run_pakhus("-V").stdout == f"{line}\n"
+
+
+@pytest.mark.parametrize("command", [["publish"], ["channel"], ["edge", "lan", "set"]], ids=" ".join)
+def test_help_of_a_command(command: list[str], run_pakhus: RunPakhus) -> None:
+    assert run_pakhus("help", *command).stdout == run_pakhus(*command, "--help").stdout
+
+
+def test_a_slip_is_answered_with_what_was_meant(run_pakhus: RunPakhus) -> None:
+    done = run_pakhus("pubilsh", "x.apk", check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pakhus: there is no command 'pubilsh'; did you mean 'pakhus publish'?\nTry: pakhus --help\n"
+    done = run_pakhus("publish", "x.apk", "--vesion", "1", check=False)
+    assert done.stderr.startswith("pakhus publish: there is no option --vesion; did you mean --version?\n")

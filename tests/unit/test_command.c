@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "cli/command.h"
+#include "cli/suggest.h"
 
 static bool flag;
 static struct str text;
@@ -141,9 +142,21 @@ static void refuses_unknown_options(void **state)
                                   "-output",   "--quie",      "--quiets", "--QUIET", "---quiet", "--=x", "-=",     "--help=yes", "-o=x"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char words[64];
-        snprintf(words, sizeof words, "there is no option %s\n", wrong[i]);
+        snprintf(words, sizeof words, "there is no option %s", wrong[i]);
         assert_usage(PARSE("a", wrong[i]), words);
     }
+}
+
+static void names_the_option_that_was_meant(void **state)
+{
+    (void)state;
+    assert_usage(PARSE("a", "--quie"), "there is no option --quie; did you mean --quiet?\n");
+    assert_usage(PARSE("a", "--outptu=x"), "there is no option --outptu=x; did you mean --output?\n");
+    assert_usage(PARSE("a", "-output"), "there is no option -output; did you mean --output?\n");
+    assert_usage(PARSE("a", "--reg"), "there is no option --reg; did you mean --region?\n");
+    assert_usage(PARSE("a", "--hlep"), "there is no option --hlep; did you mean --help?\n");
+    assert_usage(PARSE("a", "--nothing"), "there is no option --nothing\n");
+    assert_usage(PARSE("a", "-x"), "there is no option -x\n");
 }
 
 static void refuses_missing_and_needless_values(void **state)
@@ -198,8 +211,8 @@ static void refuses_nothing_where_there_must_be_more(void **state)
     (void)state;
     assert_true(PARSE("a", "--rate", "1", "--step", "1ms").code == -1 && size == 1 && span == 1);
     assert_true(PARSE("a", "--region", "0", "--every", "0s").code == -1 && size == 0 && span == 0);
-    assert_usage(PARSE("a", "--rate", "0K"), "--rate must be more than nothing");
-    assert_usage(PARSE("a", "--step=0s"), "--step must be more than nothing");
+    assert_usage(PARSE("a", "--rate", "0K"), "--rate must be greater than 0");
+    assert_usage(PARSE("a", "--step=0s"), "--step must be greater than 0");
 }
 
 static void counts_words(void **state)
@@ -314,9 +327,13 @@ static void chooses_one_of_several(void **state)
     assert_int_equal(choose("set", 3, out, err), 7);
     assert_int_equal(ran_argc, 2); /* argv has moved on */
     assert_string_equal(ran_first, "set");
-    assert_int_equal(choose("se", 3, out, err), EXIT_USAGE);
-    assert_non_null(strstr(err, "there is no command 'channel se'"));
+    assert_int_equal(choose("other", 3, out, err), EXIT_USAGE);
     assert_string_equal(out, "");
+    assert_non_null(strstr(err, "there is no command 'channel other'\nusage: pakhus channel COMMAND"));
+    assert_int_equal(choose("lits", 3, out, err), EXIT_USAGE);
+    assert_string_equal(out, "");
+    assert_string_equal(err,
+                        "pakhus: there is no command 'channel lits'; did you mean 'pakhus channel list'?\nTry: pakhus channel --help\n");
     assert_int_equal(choose(NULL, 1, out, err), EXIT_USAGE);
     assert_non_null(strstr(err, "usage: pakhus channel COMMAND"));
     assert_null(strstr(err, "there is no command"));
@@ -326,6 +343,89 @@ static void chooses_one_of_several(void **state)
         assert_non_null(strstr(out, "  set        sets\n"));
         assert_string_equal(err, "");
     }
+}
+
+static char *ran_last;
+
+static int keep_last(int argc, char **argv)
+{
+    ran_argc = argc;
+    ran_last = argv[argc - 1];
+    return argv[argc] ? -1 : 0;
+}
+
+static void help_is_a_command_too(void **state)
+{
+    (void)state;
+    static const struct command_entry entries[] = {{"set", keep_last, "sets"}};
+    static char name[] = "pakhus", help[] = "help", set[] = "set", sub[] = "sub", typo[] = "sett";
+    char path[32], text_err[4096];
+    int keep;
+    assert_int_equal(command_choose("", entries, 1, 4, (char *[]){name, help, set, sub, NULL}), 0);
+    assert_int_equal(ran_argc, 3); /* set sub --help */
+    assert_string_equal(ran_last, "--help");
+    divert(STDERR_FILENO, &keep, path);
+    assert_int_equal(command_choose("", entries, 1, 3, (char *[]){name, help, typo, NULL}), EXIT_USAGE);
+    take_back(STDERR_FILENO, keep, path, text_err, sizeof text_err);
+    assert_non_null(strstr(text_err, "there is no command 'sett'; did you mean 'pakhus set'?"));
+}
+
+static void nearest_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"serve", "splice", "simulate", "url", "publish", "unpublish"};
+    static const struct {
+        const char *word, *best;
+    } cases[] = {{"serv", "serve"},
+                 {"sevre", "serve"},
+                 {"spilce", "splice"},
+                 {"sim", "simulate"},
+                 {"urls", "url"},
+                 {"pubilsh", "publish"},
+                 {"unpublsh", "unpublish"},
+                 {"u", NULL},
+                 {"", NULL},
+                 {"xyz", NULL},
+                 {"serverless", NULL},
+                 {"Serve", "serve"},
+                 {"a-word-longer-than-any-name-of-a-command", NULL}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct suggestion suggestion = {.word = str_of(cases[i].word)};
+        for (size_t j = 0; j < sizeof names / sizeof *names; j++) suggest_consider(&suggestion, names[j]);
+        if (cases[i].best != suggestion.best && strcmp(cases[i].best ? cases[i].best : "", suggestion.best ? suggestion.best : "") != 0)
+            fail_msg("'%s' became '%s'", cases[i].word, suggestion.best ? suggestion.best : "nothing");
+    }
+}
+
+struct seen {
+    int groups, commands, channels, without_example;
+};
+
+static void see_group(void *context, const char *name, const struct command_entry *entries, size_t count)
+{
+    struct seen *seen = context;
+    assert_true(count > 0 && *entries->summary);
+    assert_true((seen->groups++ == 0) == (*name == 0)); /* the program first */
+}
+
+static void see_command(void *context, const struct command *shown)
+{
+    struct seen *seen = context;
+    seen->commands++;
+    seen->channels += str_starts(str_of(shown->name), S("channel "));
+    seen->without_example += !strstr(shown->example, "pakhus ");
+    assert_true(shown->option_count == 0 || shown->options);
+}
+
+static void all_commands_are_shown_and_none_runs(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    commands_visit(&(struct command_visitor){.group = see_group, .command = see_command, .context = &seen});
+    assert_true(seen.groups >= 8 && seen.commands >= 45);
+    assert_int_equal(seen.channels, 4);
+    assert_int_equal(seen.without_example, 0);
+    assert_null(command_visiting());
 }
 
 static void has_twenty_seconds(void **state)
@@ -342,6 +442,7 @@ int main(void)
         cmocka_unit_test(ends_options_at_two_dashes),
         cmocka_unit_test(takes_values_as_they_are),
         cmocka_unit_test(refuses_unknown_options),
+        cmocka_unit_test(names_the_option_that_was_meant),
         cmocka_unit_test(refuses_missing_and_needless_values),
         cmocka_unit_test(reads_sizes),
         cmocka_unit_test(reads_spans_and_times),
@@ -352,6 +453,9 @@ int main(void)
         cmocka_unit_test(lives_and_says_how_it_ended),
         cmocka_unit_test(fails_in_words),
         cmocka_unit_test(chooses_one_of_several),
+        cmocka_unit_test(help_is_a_command_too),
+        cmocka_unit_test(nearest_names),
+        cmocka_unit_test(all_commands_are_shown_and_none_runs),
         test_with_arena(has_twenty_seconds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
