@@ -92,6 +92,7 @@ static void fail(struct lc_instance *instance, struct lc_call *call, struct lc_r
 static bool passes_guard(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     size_t body_max = SIZE_MAX;
+    call->function = instance->function;
     if (!instance->function->guard) return true;
     if (!instance->function->guard(instance->state, call, request, response, &body_max)) return false;
     if (request->body.length <= body_max) return true;

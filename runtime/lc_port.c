@@ -135,8 +135,9 @@ static void add_mounts(struct port *port, struct arena *arena, const struct lc_m
     port->mounts = arena_array(arena, count, sizeof *port->mounts);
     for (size_t i = 0; i < count; i++) {
         struct str path = str_of(mounts[i].path);
+        struct lc_instance *instance = instance_of(port, mounts[i].function);
         while (str_ends(path, S("/"))) path.length--;
-        port->mounts[port->mount_count++] = (struct mount){path, instance_of(port, mounts[i].function)};
+        if (path.data) port->mounts[port->mount_count++] = (struct mount){path, instance};
     }
 }
 

@@ -4,6 +4,7 @@
 #include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
+#include "functions/common/routes.h"
 #include "lib/admission/answer.h"
 #include "lib/admission/published.h"
 
@@ -105,7 +106,6 @@ static enum status answer(struct admitting *admitting, struct lc_call *call, con
 static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     struct error error;
-    if (!respond_allows_reading(call, request, response)) return STATUS_OK;
     if (answer(state, call, request, response, &error) == STATUS_OK) return STATUS_OK;
     *response = (struct lc_response){0};
     return respond_error(call, response, &error);
@@ -138,6 +138,7 @@ const struct lc_function admission = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .guard = routes_guard,
     .http = http,
     .metrics = metrics,
     .quick = true,

@@ -10,15 +10,16 @@
 #include "functions/cache-token-verify/nodes.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
+#include "functions/common/routes.h"
 #include "lib/config/config.h"
 #include "lib/http/date.h"
 
-enum { ENTRIES = 8192, FLUSH = CLOCK_SECOND, FLUSH_TIME = 400, BODY_MOST = 65536 };
+enum { ENTRIES = 8192, FLUSH = CLOCK_SECOND, FLUSH_TIME = 400 };
 
 struct verify {
     struct app *app;
     struct keyring ring;
-    struct str business, node_secret, parameter;
+    struct str business, parameter;
     struct nodes *nodes;
     _Atomic uint64_t answers[TOKEN_REASONS];
 };
@@ -71,15 +72,6 @@ static enum status read_question(struct task *task, struct error *error)
     TRY(url_argument(task->io.arena, task->request->query, S("uri"), &question->uri, error));
     ENSURE(question->uri.data, error, STATUS_INVALID, "say which URL: the header X-Original-URI, or ?uri=");
     return STATUS_OK;
-}
-
-static bool is_allowed(struct task *task)
-{
-    struct str secret = task->verify->node_secret;
-    if (secret.length == 0 || str_equal_secret(header(task, S("pakhus-node-secret")), secret)) return true;
-    respond_problem(task->call, task->response, 403, "node-secret",
-                    "only our cache nodes may ask here: the header Pakhus-Node-Secret is missing or wrong");
-    return false;
 }
 
 /* --- the answer */
@@ -230,7 +222,6 @@ static enum status tell_node(struct task *task, bool succeeded, struct error *er
 static enum status take_result(struct task *task, struct error *error)
 {
     struct result result = {0};
-    if (!respond_allows_body(task->call, task->request, task->response, BODY_MOST)) return STATUS_OK;
     TRY(read_result(task, &result, error));
     enum token_reason reason = token_verify(&task->verify->ring, &task->question, &task->answer);
     if (reason != TOKEN_DUE) return respond(task, reason), STATUS_OK;
@@ -244,25 +235,13 @@ static enum status take_result(struct task *task, struct error *error)
     return STATUS_OK;
 }
 
-static enum status route(struct task *task, struct error *error)
-{
-    struct str method = task->request->method;
-    bool reading = str_equal(method, S("GET")) || str_equal(method, S("HEAD"));
-    if (str_equal(task->request->path, S("/token/verify"))) {
-        if (reading) return verify(task, error);
-        return respond_method(task->call, task->response, "GET, HEAD");
-    }
-    ENSURE(str_equal(task->request->path, S("/token/result")), error, STATUS_NOT_FOUND, "there is no such path here");
-    if (str_equal(method, S("POST"))) return take_result(task, error);
-    return respond_method(task->call, task->response, "POST");
-}
-
 static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     struct error error;
-    struct verify *verify = state;
-    struct task task = {.verify = verify, .call = call, .request = request, .response = response, .io = app_io(verify->app, call)};
-    if (!is_allowed(&task) || route(&task, &error) == STATUS_OK) return STATUS_OK;
+    struct verify *verifier = state;
+    struct task task = {.verify = verifier, .call = call, .request = request, .response = response, .io = app_io(verifier->app, call)};
+    bool is_result = str_equal(request->path, S("/token/result"));
+    if ((is_result ? take_result : verify)(&task, &error) == STATUS_OK) return STATUS_OK;
     *response = (struct lc_response){0};
     return respond_error(call, response, &error);
 }
@@ -407,7 +386,6 @@ static enum status read_settings(struct verify *verify, struct nodes_options *op
     if (keyring_parse(arena, app_setting("PAKHUS_TOKEN_KEYS"), TOKEN_SECRET_LENGTH, &verify->ring, error) != STATUS_OK)
         return error_context(error, "PAKHUS_TOKEN_KEYS");
     verify->business = arena_copy(arena, app_setting("PAKHUS_TOKEN_BUSINESS"));
-    verify->node_secret = arena_copy(arena, app_setting("PAKHUS_NODE_SECRET"));
     verify->parameter = arena_copy(arena, app_setting("PAKHUS_TOKEN_PARAM"));
     ENSURE(verify->parameter.length == 0 || token_is_parameter(verify->parameter), error, STATUS_INVALID,
            "PAKHUS_TOKEN_PARAM must be 1 to 32 letters, digits, '_' or '-'");
@@ -463,6 +441,7 @@ const struct lc_function cache_token_verify = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .guard = routes_guard,
     .http = http,
     .event = event,
     .before_idle = before_idle,

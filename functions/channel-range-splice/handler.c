@@ -4,6 +4,7 @@
 #include "functions/channel-range-splice/slices.h"
 #include "functions/channel-range-splice/splice.h"
 #include "functions/common/respond.h"
+#include "functions/common/routes.h"
 
 static enum status serve(struct task *task, struct error *error)
 {
@@ -16,8 +17,6 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     struct splice *splice = state;
     struct error error;
     struct task task = {.splice = splice, .call = call, .request = request, .response = response, .io = app_io(splice->app, call)};
-    if (!respond_allows_reading(call, request, response)) return STATUS_OK;
-    if (!respond_allows_origin(splice->app, call, request, response)) return STATUS_OK;
     if (serve(&task, &error) == STATUS_OK) return STATUS_OK;
     *response = (struct lc_response){0};
     return respond_error(call, response, &error);
@@ -46,6 +45,7 @@ const struct lc_function channel_range_splice = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .guard = routes_guard,
     .http = http,
     .metrics = metrics,
     .quick = true,

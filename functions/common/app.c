@@ -19,7 +19,7 @@ struct app_refresh {
 };
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct app *shared;
+static _Atomic(struct app *) shared;
 
 struct str app_setting(const char *name)
 {
@@ -206,6 +206,7 @@ static enum status read_settings(struct app *app, struct error *error)
     app->directory = str_starts(store_url, S("file://"));
     TRY(read_redirect(app, error));
     app->origin_secret = arena_copy(app->arena, app_setting("PAKHUS_ORIGIN_SECRET"));
+    app->node_secret = arena_copy(app->arena, app_setting("PAKHUS_NODE_SECRET"));
     app->refresh = arena_new_of(app->arena, struct app_refresh);
     *app->refresh = (struct app_refresh){.tokens = REFRESH_BURST, .since = clock_monotonic()};
     pthread_mutex_init(&app->refresh->lock, NULL);
@@ -233,6 +234,11 @@ enum status app_open(struct app **out, struct error *error)
     enum status status = open_locked(out, error);
     pthread_mutex_unlock(&shared_lock);
     return status;
+}
+
+const struct app *app_shared(void)
+{
+    return atomic_load_explicit(&shared, memory_order_acquire);
 }
 
 struct io app_io(struct app *app, const struct lc_call *call)

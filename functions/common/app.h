@@ -22,7 +22,8 @@ struct app {
     enum app_redirect redirect;
     struct str redirect_url;  /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
     struct keyring url_keys;  /* PAKHUS_URL_KEYS */
-    struct str origin_secret; /* empty: anyone may ask */
+    struct str origin_secret; /* PAKHUS_ORIGIN_SECRET; empty: anyone may ask */
+    struct str node_secret;   /* PAKHUS_NODE_SECRET; likewise */
     struct cache *packages;   /* "app/version" → struct package */
     struct cache *channels;   /* "app" → struct channels */
     struct cache *patches;    /* "app/from..to" → struct patch */
@@ -33,6 +34,8 @@ struct app {
 /* One per process, opened by the first caller, and there for as long as the process is: a function that has nothing to flush needs no
  * `stop`, and on AWS no extension for the sake of it. Every setting that is wrong is an error that names it. */
 enum status app_open(struct app **, struct error *);
+/* The one that app_open has opened; NULL before. */
+const struct app *app_shared(void);
 
 /* From the environment; without data where it is empty or not set. */
 struct str app_setting(const char *name);

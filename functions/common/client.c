@@ -24,17 +24,18 @@ static bool is_trusted(const struct client_proxies *proxies, struct str text)
     return false;
 }
 
-struct str client_address(const struct client_proxies *proxies, const struct lc_request *request)
+struct str client_address(const struct client_proxies *proxies, struct arena *arena, const struct lc_request *request)
 {
-    struct str address = request->client_address, forwarded = lc_header_get(&request->headers, S("x-forwarded-for"));
+    struct str address = request->client_address, forwarded = lc_header_list(arena, &request->headers, S("x-forwarded-for"));
     while (is_trusted(proxies, address) && forwarded.length > 0) {
         size_t comma = str_find_last(forwarded, ',');
         bool is_last = comma == forwarded.length;
         struct str item = str_trim(is_last ? forwarded : str_from(forwarded, comma + 1));
         struct address parsed;
+        forwarded = is_last ? (struct str){NULL, 0} : str_first(forwarded, comma);
+        if (item.length == 0) continue; /* an empty element means nothing (RFC 9110 section 5.6.1.2) */
         if (!address_parse(item, &parsed)) break;
         address = item;
-        forwarded = is_last ? (struct str){NULL, 0} : str_first(forwarded, comma);
     }
     return address;
 }

@@ -38,32 +38,3 @@ enum status respond_error(struct lc_call *call, struct lc_response *response, co
     default: return respond_problem(call, response, 500, "internal", "something went wrong here; the operator's log says more");
     }
 }
-
-bool respond_allows_origin(struct app *app, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
-{
-    if (app->origin_secret.length == 0) return true;
-    if (str_equal_secret(lc_header_get(&request->headers, S("pakhus-origin-secret")), app->origin_secret)) return true;
-    respond_problem(call, response, 403, "origin-secret", "only the CDN may ask here: the header Pakhus-Origin-Secret is missing or wrong");
-    return false;
-}
-
-enum status respond_method(struct lc_call *call, struct lc_response *response, const char *allowed)
-{
-    respond_problem(call, response, 405, "method", "answered here: %s", allowed);
-    lc_header_add(call->arena, &response->headers, S("Allow"), str_of(allowed));
-    return STATUS_OK;
-}
-
-bool respond_allows_body(struct lc_call *call, const struct lc_request *request, struct lc_response *response, size_t most)
-{
-    if (request->body.length <= most) return true;
-    respond_problem(call, response, 413, "too-large", "the body has over %zu bytes", most);
-    return false;
-}
-
-bool respond_allows_reading(struct lc_call *call, const struct lc_request *request, struct lc_response *response)
-{
-    if (str_equal(request->method, S("GET")) || str_equal(request->method, S("HEAD"))) return true;
-    respond_method(call, response, "GET, HEAD");
-    return false;
-}

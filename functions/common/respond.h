@@ -11,13 +11,4 @@ enum status respond_problem(struct lc_call *, struct lc_response *, int status, 
  * (they go to the log). STATUS_TOO_LARGE is of what the URL says: 414. STATUS_WOULD_BLOCK is handed on. */
 enum status respond_error(struct lc_call *, struct lc_response *, const struct error *);
 
-/* 403 unless the asker knows PAKHUS_ORIGIN_SECRET (header Pakhus-Origin-Secret), where one is set. True: go on. */
-bool respond_allows_origin(struct app *, struct lc_call *, const struct lc_request *, struct lc_response *);
-/* 405; `allowed`: "GET, HEAD". Always STATUS_OK. */
-enum status respond_method(struct lc_call *, struct lc_response *, const char *allowed);
-/* 413 where the body has over `most` bytes. True: go on. */
-bool respond_allows_body(struct lc_call *, const struct lc_request *, struct lc_response *, size_t most);
-/* 405 unless the method is GET or HEAD. True: go on. */
-bool respond_allows_reading(struct lc_call *, const struct lc_request *, struct lc_response *);
-
 #endif

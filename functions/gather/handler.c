@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
+#include "functions/common/routes.h"
 #include "lib/gather/allow.h"
 #include "lib/gather/answer.h"
 #include "lib/gather/pool.h"
@@ -14,7 +15,6 @@
 
 enum { SCENES_BYTES = 32 << 20, WORKERS = 64, WORKERS_MOST = 256, READY = 8, MEGABYTES_EACH = 8, ALLOW_LONGEST = 16 << 10 };
 enum {
-    QUESTION_LONGEST = 512 << 10,
     QUESTION_QUICK = 16 << 10,
     ANSWER_TIME = 100 /* ms before the platform's deadline that an answer takes on its way out */
 };
@@ -111,7 +111,6 @@ static enum status read_list(struct gatherer *gatherer, struct lc_call *call, co
                              struct error *error)
 {
     struct gather_question asked;
-    ENSURE(request->body.length <= QUESTION_LONGEST, error, STATUS_INVALID, "the request has over %d bytes", QUESTION_LONGEST);
     ENSURE(!call->no_wait || request->body.length <= QUESTION_QUICK, error, STATUS_WOULD_BLOCK, "the loop has other things to do");
     TRY(gather_question_parse(call->arena, request->body, &asked, error));
     question->list = asked.list;
@@ -165,16 +164,16 @@ static void submit(struct gatherer *gatherer, struct lc_call *call, struct quest
     gather_pool_submit(gatherer->pool, call->arena, request);
 }
 
-static bool wants_json(const struct lc_request *request)
+static bool wants_json(struct arena *arena, const struct lc_request *request)
 {
-    struct str accept = lc_header_get(&request->headers, S("accept"));
+    struct str accept = lc_header_list(arena, &request->headers, S("accept"));
     return http_accept(accept, S("application/json")) > http_accept(accept, S("multipart/mixed"));
 }
 
 static enum status ask(struct gatherer *gatherer, struct lc_call *call, const struct lc_request *request, struct error *error)
 {
     struct question *question = arena_new_of(call->arena, struct question);
-    question->json = wants_json(request);
+    question->json = wants_json(call->arena, request);
     bool listed = str_equal(request->method, S("POST"));
     TRY((listed ? read_list : read_scene)(gatherer, call, request, question, error));
     submit(gatherer, call, question);
@@ -223,8 +222,6 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
         return STATUS_OK;
     }
     bool listed = str_equal(request->method, S("POST"));
-    if (!listed && !str_equal(request->method, S("GET")) && !str_equal(request->method, S("HEAD")))
-        return respond_method(call, response, "GET, HEAD, POST");
     if (listed && gatherer->allow.length == 0)
         return respond_problem(call, response, 403, "lists-off", "a request names a scene here; lists of its own are switched off");
     if (gather_pool_is_full(gatherer->pool))
@@ -295,6 +292,7 @@ const struct lc_function gather = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .guard = routes_guard,
     .http = http,
     .metrics = metrics,
     .quick = true,

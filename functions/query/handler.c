@@ -6,6 +6,7 @@
 #include "base/url.h"
 #include "base/version.h"
 #include "functions/common/respond.h"
+#include "functions/common/routes.h"
 #include "functions/query/query.h"
 
 enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 32, ANSWER_LIMIT = 16384 };
@@ -65,7 +66,7 @@ static enum status read_question(struct task *task, struct error *error)
     TRY(argument(task, "ip", &where->ip, error));
     TRY(argument(task, "mask", &where->mask, error));
     ENSURE(wish->app.length > 0, error, STATUS_INVALID, "'app' is missing");
-    where->caller = client_address(&task->query->proxies, task->request);
+    where->caller = client_address(&task->query->proxies, task->io.arena, task->request);
     if (where->ip.length == 0 && where->mask.length > 0) where->ip = where->caller;
     ENSURE(where->ip.length == 0 || where->mask.length > 0, error, STATUS_INVALID, "'ip' needs 'mask', such as 255.255.255.0 or 24");
     return STATUS_OK;
@@ -272,8 +273,6 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     struct task task = {
         .query = query, .io = app_io(query->placement->app, call), .request = request, .expires = clock_now() + ANSWER_LIFE};
     if (str_equal(request->path, S("/query/result"))) return query_result(query, call, request, response);
-    if (!str_equal(request->path, S("/query"))) return respond_problem(call, response, 404, "not-found", "there is nothing here");
-    if (!respond_allows_reading(call, request, response)) return STATUS_OK;
     if (answer(&task, call, response, &error) == STATUS_OK) return STATUS_OK;
     *response = (struct lc_response){0};
     return respond_error(call, response, &error);
@@ -286,7 +285,6 @@ static enum status read_settings(struct query *query, struct error *error)
     struct arena *arena = query->placement->app->arena;
     struct url url;
     query->public_url = arena_copy(arena, str_of(getenv("PAKHUS_PUBLIC_URL")));
-    query->node_secret = arena_copy(arena, str_of(getenv("PAKHUS_NODE_SECRET")));
     while (str_ends(query->public_url, S("/"))) query->public_url.length--;
     if (query->public_url.length > 0 && url_parse(query->public_url, &url, error) != STATUS_OK)
         return error_context(error, "PAKHUS_PUBLIC_URL");
@@ -335,6 +333,7 @@ const struct lc_function query_function = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .guard = routes_guard,
     .http = http,
     .before_idle = before_idle,
     .metrics = metrics,

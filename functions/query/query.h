@@ -19,7 +19,6 @@ struct query {
     struct samples *samples; /* for calibrate */
     struct flusher *flusher;
     struct client_proxies proxies;
-    struct str node_secret; /* PAKHUS_NODE_SECRET */
     struct str public_url;  /* without a '/' at the end; empty: as the request has it */
 };
 

@@ -4,8 +4,6 @@
 #include "lib/config/config.h"
 #include "lib/placement/name.h"
 
-enum { BODY_MOST = 4096 };
-
 struct result {
     struct str query, package;
     int source;
@@ -30,22 +28,10 @@ static enum status read_result(struct arena *arena, struct str body, struct resu
     return STATUS_OK;
 }
 
-/* Devices have no secret; who sends one must have the right one. */
-static bool may_tell(const struct query *query, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
-{
-    struct str sent = lc_header_get(&request->headers, S("pakhus-node-secret"));
-    if (!sent.data || query->node_secret.length == 0 || str_equal_secret(sent, query->node_secret)) return true;
-    respond_problem(call, response, 403, "node-secret", "the header Pakhus-Node-Secret is wrong");
-    return false;
-}
-
 enum status query_result(struct query *query, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     struct result result;
     struct error error;
-    if (!str_equal(request->method, S("POST"))) return respond_method(call, response, "POST");
-    if (!may_tell(query, call, request, response)) return STATUS_OK;
-    if (!respond_allows_body(call, request, response, BODY_MOST)) return STATUS_OK;
     if (read_result(call->arena, request->body, &result, &error) != STATUS_OK) return respond_error(call, response, &error);
     samples_result(query->samples, result.query, clock_now(), (enum sample_source)result.source, result.package);
     response->status = 204;

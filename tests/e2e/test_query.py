@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import pytest
 
 from support import apks
+from support.client import raw
 from support.demand import cells
 from support.servers import Minio, Program, Servers
 from support.shop import Shop, minio_shop
@@ -115,6 +116,9 @@ def test_p1_lans_are_told_apart_by_site_code_and_egress(field: Field, servers: S
     assert ask(server, app="APP1", lan="ONE")[1]["address"].startswith("shop-1.lan")
     through = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9, 127.0.0.5"}
     assert ask(server, through, app="APP1", **HOME)[1]["address"].startswith("shop-2.lan")
+    lines = raw(server.url, b"GET /query?app=APP1&ip=192.168.0.7&mask=24 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                b"X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 192.0.2.77\r\n\r\n")  # the client's line, and the proxy's own
+    assert json.loads(lines.body)["source"] == "origin"
     untrusting = field.shop.program(servers)
     field.edge("shop-3", ["192.168.0.0/24"], egress=["198.51.100.0/24"])
     field.holds("shop-3", "APP1/2.0")

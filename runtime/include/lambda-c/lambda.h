@@ -40,6 +40,7 @@ struct lc_credentials {
 /* One invocation; all it allocates dies with it. */
 struct lc_call {
     struct arena *arena;
+    const struct lc_function *function; /* the one that is called */
     struct str request_id, trace_id;
     int64_t arrived;          /* when the request came, by clock_monotonic */
     struct deadline deadline; /* the platform's, or 60 s on a port */
@@ -111,7 +112,7 @@ int lc_run(const struct lc_function *);
 
 /* Several functions on one port. The longest `path` that is a prefix of the request's path, on a segment's border, wins. */
 struct lc_mount {
-    const char *path; /* "/packages" */
+    const char *path; /* "/packages"; NULL: no path, the function takes events only */
     const struct lc_function *function;
 };
 struct lc_port_options {

@@ -1,0 +1,169 @@
+/* The table of routes, what every function's guard makes of it, and docs/api.md, which repeats it. */
+#include "functions/common/app.h"
+#include "functions/common/client.h"
+#include "functions/common/routes.h"
+#include "tests/unit/unit.h"
+
+enum { DOCUMENT_MAX = 256 << 10 };
+
+struct asked {
+    struct lc_call call;
+    struct lc_request request;
+    struct lc_response response;
+    size_t body_max;
+};
+
+static int setup(void **state)
+{
+    struct app *app;
+    struct error error = {0};
+    *state = arena_new();
+    setenv("PAKHUS_STORE", "file:///tmp", 1);
+    setenv("PAKHUS_ORIGIN_SECRET", "of-the-cdn", 1);
+    setenv("PAKHUS_NODE_SECRET", "of-nodes", 1);
+    assert_ok(app_open(&app, &error), &error);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    arena_free(*state);
+    return 0;
+}
+
+static bool passes(struct arena *arena, struct asked *asked, const char *function, const char *method, const char *path)
+{
+    struct lc_function named = {.name = function};
+    asked->call = (struct lc_call){.arena = arena, .function = &named, .request_id = S("id")};
+    asked->request.method = str_of(method);
+    asked->request.path = str_of(path);
+    asked->response = (struct lc_response){0};
+    asked->body_max = SIZE_MAX;
+    return routes_guard(NULL, &asked->call, &asked->request, &asked->response, &asked->body_max);
+}
+
+static void test_each_route_has_its_guard(void **state)
+{
+    for (size_t i = 0; i < routes_count; i++) {
+        const struct route *route = &routes[i];
+        struct str methods = str_of(route->methods), method = str_cut(&methods, ',');
+        const char *name = route->guard == ROUTE_NODE ? "Pakhus-Node-Secret" : "Pakhus-Origin-Secret";
+        const char *right = route->guard == ROUTE_NODE ? "of-nodes" : "of-the-cdn";
+        const char *other = route->guard == ROUTE_NODE ? "of-the-cdn" : "of-nodes";
+        struct asked asked = {0};
+        assert_false(passes(*state, &asked, route->function, arena_cstr(*state, method), route->path));
+        assert_int_equal(asked.response.status, 403);
+        lc_header_add(*state, &asked.request.headers, str_of(name), str_of(other));
+        assert_false(passes(*state, &asked, route->function, arena_cstr(*state, method), route->path));
+        assert_int_equal(asked.response.status, 403);
+        asked.request.headers.items[0].value = str_of(right);
+        assert_true(passes(*state, &asked, route->function, arena_cstr(*state, method), route->path));
+        assert_int_equal(asked.body_max, route->body_max);
+        assert_int_equal(asked.response.status, 0);
+    }
+}
+
+static void test_a_path_of_another_function_is_none(void **state)
+{
+    struct asked asked = {0};
+    assert_false(passes(*state, &asked, "admission", "GET", "/query"));
+    assert_int_equal(asked.response.status, 404);
+    assert_false(passes(*state, &asked, "query", "GET", "/query/"));
+    assert_int_equal(asked.response.status, 404);
+    assert_false(passes(*state, &asked, "channel-range-splice", "GET", "/packages"));
+    assert_int_equal(asked.response.status, 404);
+}
+
+static void test_allow_has_all_methods_of_a_path(void **state)
+{
+    struct asked asked = {0};
+    assert_false(passes(*state, &asked, "gather", "DELETE", "/gather"));
+    assert_int_equal(asked.response.status, 405);
+    assert_str(lc_header_get(&asked.response.headers, S("allow")), S("GET, HEAD, POST"));
+    assert_false(passes(*state, &asked, "query", "OPTIONS", "/query/result"));
+    assert_str(lc_header_get(&asked.response.headers, S("allow")), S("POST"));
+    assert_false(passes(*state, &asked, "query", "get", "/query")); /* methods are case-sensitive (RFC 9110 section 9.1) */
+    assert_int_equal(asked.response.status, 405);
+}
+
+static void test_what_decides_is_given_once(void **state)
+{
+    static const char *const names[] = {"Pakhus-Origin-Secret", "Pakhus-Node", "X-Original-URI", "range", "IF-RANGE", "Host"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct asked asked = {0};
+        lc_header_add(*state, &asked.request.headers, S("pakhus-origin-secret"), S("of-the-cdn"));
+        if (i > 0) lc_header_add(*state, &asked.request.headers, str_of(names[i]), S("a"));
+        assert_true(passes(*state, &asked, "query", "GET", "/query"));
+        lc_header_add(*state, &asked.request.headers, str_of(names[i]), S("a"));
+        assert_false(passes(*state, &asked, "query", "GET", "/query"));
+        assert_int_equal(asked.response.status, 400);
+    }
+    struct asked asked = {0};
+    lc_header_add(*state, &asked.request.headers, S("pakhus-origin-secret"), S("of-the-cdn"));
+    for (int i = 0; i < 3; i++) lc_header_add(*state, &asked.request.headers, S("If-None-Match"), S("\"a\""));
+    assert_true(passes(*state, &asked, "query", "GET", "/query"));
+}
+
+/* --- docs/api.md */
+
+static struct str document(struct arena *arena)
+{
+    char *text = arena_buffer(arena, DOCUMENT_MAX);
+    FILE *file = fopen("docs/api.md", "r");
+    assert_non_null(file);
+    size_t length = fread(text, 1, DOCUMENT_MAX, file);
+    fclose(file);
+    assert_true(length < DOCUMENT_MAX);
+    return str_make(text, length);
+}
+
+static struct str row_of(struct arena *arena, const struct route *route)
+{
+    const char *below = str_ends(str_of(route->path), S("/")) ? "…" : "";
+    struct str body = route->body_max > 0 ? arena_printf(arena, "%zu KiB", route->body_max >> 10) : S("none");
+    return arena_printf(arena, "| `%s%s` | %s | %s | %s | " STR_FMT " |\n", route->path, below, route->methods, route->function,
+                        route_guard_name(route->guard), STR_ARG(body));
+}
+
+static void test_the_document_has_this_table(void **state)
+{
+    struct str text = document(*state),
+               head = S("| path | methods | function | who may ask | largest request body |\n| --- | --- | --- | --- | --- |\n");
+    size_t at = str_find_str(text, head);
+    assert_true(at < text.length);
+    text = str_from(text, at + head.length);
+    for (size_t i = 0; i < routes_count; i++) {
+        struct str row = row_of(*state, &routes[i]);
+        assert_str(str_first(text, row.length), row);
+        text = str_from(text, row.length);
+    }
+    assert_true(str_starts(text, S("\n"))); /* no row more */
+}
+
+/* --- who asks */
+
+static void test_lines_of_forwarded_for_are_one_list(void **state)
+{
+    struct client_proxies proxies;
+    struct error error = {0};
+    struct lc_request request = {.client_address = S("127.0.0.1")};
+    assert_ok(client_parse_proxies(*state, S("127.0.0.0/8"), &proxies, &error), &error);
+    lc_header_add(*state, &request.headers, S("X-Forwarded-For"), S("203.0.113.7"));
+    lc_header_add(*state, &request.headers, S("x-forwarded-for"), S("198.51.100.9, , 127.0.0.2,"));
+    assert_str(client_address(&proxies, *state, &request), S("198.51.100.9"));
+    request.client_address = S("192.0.2.1"); /* no proxy of ours */
+    assert_str(client_address(&proxies, *state, &request), S("192.0.2.1"));
+    request = (struct lc_request){.client_address = S("127.0.0.1")};
+    lc_header_add(*state, &request.headers, S("X-Forwarded-For"), S("203.0.113.7, unknown"));
+    assert_str(client_address(&proxies, *state, &request), S("127.0.0.1"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_route_has_its_guard),        cmocka_unit_test(test_a_path_of_another_function_is_none),
+        cmocka_unit_test(test_allow_has_all_methods_of_a_path), cmocka_unit_test(test_what_decides_is_given_once),
+        cmocka_unit_test(test_the_document_has_this_table),     cmocka_unit_test(test_lines_of_forwarded_for_are_one_list),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
