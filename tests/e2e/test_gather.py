@@ -248,7 +248,7 @@ def test_a_list_is_gathered(serve: Callable[..., Program], subsystem: Subsystem)
     ({"resources": [GOOD[0], {"id": "b"}]}, "request.resources[1].address: is missing"), (b"", "request: not JSON"),
     ({"resources": [GOOD[0], "b"]}, "request.resources[1]: must be an object"), ({"resources": GOOD, "allow": ["*"]}, "request.allow"),
     ({"resources": GOOD, "deadline": "soon"}, "request.deadline: must be a duration"), (b"\x00\xff" * 1000, "request: not JSON"),
-    (b'{"resources":' + b"[" * 100000, "request: not JSON"), (b" " * (1 << 20), "the request has over")])
+    (b'{"resources":' + b"[" * 100000, "request: not JSON")])
 def test_bad_lists(question: Any, says: str, serve: Callable[..., Program]) -> None:
     answer = gathered.post(serve("--gather-allow", "*").url, question)
     problem = json.loads(answer.body)
