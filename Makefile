@@ -150,11 +150,9 @@ e2e: deps-test all nginx-module
 	+@$(MAKE) -s package SANITIZE=
 	@scripts/run-e2e-tests $(BUILD)
 
-# One after the other: the end-to-end tests have clocks to keep.
-test: ## unit tests, the fuzzers' corpus, and everything end to end on real servers
-	+@$(MAKE) unit
-	+@$(MAKE) fuzz-corpus
-	+@$(MAKE) e2e
+# One part after the other, each on all processors; the next ones also run when one has failed.
+test: ## unit tests, the fuzzers' corpora, and everything end to end on real servers
+	+@MAKE='$(MAKE)' scripts/run-tests unit fuzz-corpus e2e
 
 fuzz-corpus: deps
 	@scripts/run-fuzz 0

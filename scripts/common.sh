@@ -101,3 +101,34 @@ kept() {
     fi
     printf '%s\n' "$final${3:+/$3}"
 }
+
+# test_workers: how many tests run at once. More than there are processors, since most tests wait: for servers, clocks and timeouts.
+test_workers() { printf '%s\n' "${PAKHUS_TEST_WORKERS:-$(($(nproc) * 2))}"; }
+
+# in_parallel COUNT FUNCTION ARGUMENT...: calls FUNCTION once for each ARGUMENT, in subshells, COUNT of them at once.
+# Fails if one of the calls failed; failed_calls is then how many.
+in_parallel() {
+    local at_once=$1 function=$2 running=0 argument
+    failed_calls=0
+    for argument in "${@:3}"; do
+        if [ "$running" = "$at_once" ]; then wait -n || failed_calls=$((failed_calls + 1)); else running=$((running + 1)); fi
+        "$function" "$argument" &
+    done
+    while [ "$running" -gt 0 ]; do
+        wait -n || failed_calls=$((failed_calls + 1))
+        running=$((running - 1))
+    done
+    [ "$failed_calls" = 0 ]
+}
+
+# closing_line PART PASSED FAILED SKIPPED: the line that CI reads. Under `make test`, which closes with the sum of all parts,
+# it goes to that sum instead (scripts/run-tests).
+closing_line() {
+    local line="$2 passed, $3 failed"
+    [ "$4" = 0 ] || line+=", $4 skipped"
+    if [ "${PAKHUS_TEST_RESULTS:-}" ]; then
+        printf '%s %s %s\n' "$2" "$3" "$4" >"$PAKHUS_TEST_RESULTS/$1"
+    else
+        printf '%s\n' "$line"
+    fi
+}

@@ -1,5 +1,6 @@
 """Fixtures: real servers, real APKs, and the programs under test (PAKHUS_BIN, PAKHUS_FUNCTIONS)."""
 
+import os
 import subprocess
 import uuid
 from collections.abc import Callable, Generator, Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import apks, shop
+from support import apks, schedule, shop
 from support import localstack as localstacks
 from support.deployed import Deployed, deploy
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
@@ -126,6 +127,19 @@ def run_pakhus(pakhus: Path, tmp_path: Path) -> RunPakhus:
         return done
 
     return run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    schedule.apply(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """For the sum of `make test`."""
+    folder = os.environ.get("PAKHUS_TEST_RESULTS")
+    if folder:
+        passed, failed, errors, skipped = (len(terminalreporter.stats.get(kind, [])) for kind in ("passed", "failed", "error", "skipped"))
+        (Path(folder) / "e2e").write_text(f"{passed} {failed + errors} {skipped}\n")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -25,6 +25,7 @@ import boto3
 import botocore.client
 
 from support.cache import ROOT, fetched
+from support.ports import free_port
 
 _libc = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
@@ -32,13 +33,6 @@ Kind = TypeVar("Kind", bound="Program")
 Command = Sequence[str | Path]
 REGION = "us-east-1"
 KMS_KEY = "test-key"  # that a Minio encrypts with where it is told to
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def port_of(url: str) -> int:
