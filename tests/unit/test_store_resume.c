@@ -119,14 +119,12 @@ static void breaks_without_a_byte_end_it(void **state)
 {
     struct fixture *f = *state;
     bool failed;
-    f->patience = 700;
     struct stream stream = open_stream(f, (struct breaking){.piece = 1000, .dries_up = true});
-    int64_t start = clock_monotonic();
     assert_int_equal(read_all(stream, 10000, &f->error, &failed), 1000);
     assert_true(failed);
     assert_says(&f->error, "pre/key");
     assert_says(&f->error, "1000");
-    assert_in_range(clock_monotonic() - start, 0, 1500);
+    assert_in_range(f->server->count, 3, 6);
     stream_close(&stream);
 }
 
@@ -134,20 +132,19 @@ static void silence_ends_a_read(void **state)
 {
     struct fixture *f = *state;
     f->patience = 500;
+    int64_t start = clock_monotonic();
     struct stream stream = open_stream(f, (struct breaking){.piece = 100000, .in_silence = true});
     bool failed;
-    int64_t start = clock_monotonic();
     assert_int_equal(read_all(stream, 10000, &f->error, &failed), 100000);
     assert_true(failed);
     assert_int_equal(f->error.status, STATUS_TIMEOUT);
-    assert_in_range(clock_monotonic() - start, 400, 2000);
+    assert_true(clock_monotonic() - start >= 400); /* and it ended, though the server would never have */
     stream_close(&stream);
 }
 
 static void a_slow_reader_is_no_fault(void **state)
 {
     struct fixture *f = *state;
-    f->patience = 2000;
     struct stream stream = open_stream(f, (struct breaking){.piece = SIZE});
     char buffer[SIZE / 4];
     for (size_t at = 0; at < SIZE;) {
