@@ -107,7 +107,7 @@ static enum status find_content(struct task *task, const struct link *link, cons
         TRY(app_channels(app, task->io, link->app, &channels, error));
     TRY(find_filled(task, link, package, channels, channel, &filled, error));
     task->content = (struct content){
-        .key = package_base_key(task->io.arena, package->app, package->version),
+        .key = package_base_key(task->io.arena, package),
         .etag = package->etag,
         .size = package->size,
         .region = package->region,

@@ -62,7 +62,7 @@ static enum status find(void *context, struct io io, const struct package_name *
     struct filled filled;
     if (name->from.length > 0) return find_patch(app, io, name, source, error);
     TRY(app_package(app, io, name->app, name->version, &package, error));
-    struct made made = {.store = app->store, .key = package_base_key(io.arena, name->app, name->version), .etag = package->etag};
+    struct made made = {.store = app->store, .key = package_base_key(io.arena, package), .etag = package->etag};
     if (name->channel.length > 0) {
         TRY(fill_channel(app, io, package, name, &filled, error));
         made.region = package->region;
@@ -120,6 +120,17 @@ static enum status install(void *context, struct io io, struct store *edge, cons
     return package_publish(edge, io, *stream, &copy, error);
 }
 
+static enum status locate(void *context, struct io io, struct store *edge, const struct package_name *name, struct str *key,
+                          struct error *error)
+{
+    struct package package;
+    (void)context;
+    if (name->from.length > 0) return *key = patch_diff_key(io.arena, name->app, name->from, name->version), STATUS_OK;
+    TRY(package_load(edge, io, name->app, name->version, &package, error));
+    *key = package_base_key(io.arena, &package);
+    return STATUS_OK;
+}
+
 /* What a row says, but for when it changed: every store keeps that for itself. */
 static struct str content_of(struct arena *arena, const struct channels *channels)
 {
@@ -156,5 +167,6 @@ static enum status refresh(void *context, struct io io, struct store *edge, stru
 
 struct package_maker maker_of(struct app *app)
 {
-    return (struct package_maker){.find = find, .install = install, .uninstall = uninstall, .refresh = refresh, .context = app};
+    return (struct package_maker){
+        .find = find, .install = install, .uninstall = uninstall, .locate = locate, .refresh = refresh, .context = app};
 }

@@ -144,6 +144,7 @@ static enum status choose_full(struct query *query, struct io io, const struct w
     if (wish->channel.length > 0) TRY(app_channel(app, io, wish->app, wish->channel, &channels, &channel, error));
     chosen->name.channel = wish->channel;
     chosen->size = package->size;
+    chosen->base = package_base_key(io.arena, package);
     chosen->sha256 = wish->channel.length > 0 ? (struct str){NULL, 0} : package->sha256;
     chosen->wanted = chosen->name;
     return STATUS_OK;

@@ -105,8 +105,7 @@ static enum status answer_origin(struct task *task, struct error *error)
     task->source = S("origin");
     task->sha256 = task->chosen.sha256;
     if (task->query->public_url.length == 0 && name->channel.length == 0 && !is_patch && app->redirect == APP_REDIRECT_PRESIGNED) {
-        TRY(store_presign(app->store, task->io, package_base_key(arena, name->app, name->version), PRESIGN_LIFE, &task->url, &task->expires,
-                          error));
+        TRY(store_presign(app->store, task->io, task->chosen.base, PRESIGN_LIFE, &task->url, &task->expires, error));
     } else {
         task->url = arena_join(arena, base, is_patch ? S("/patches/") : S("/packages/"), package_name_format(arena, name),
                                is_patch ? S(".diff") : S(".apk"));

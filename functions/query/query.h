@@ -32,6 +32,7 @@ struct chosen {
     struct package_name wanted; /* what is counted: a patch that does not exist may be wanted, while the full package is answered */
     uint64_t size;
     struct str sha256; /* empty: not known */
+    struct str base;   /* key of the base of a full package */
     bool is_current;   /* the device has it already, or a newer one */
 };
 struct cache *query_apps(struct app *);

@@ -59,9 +59,8 @@ static enum status fetch_base(struct production *production, const struct packag
     struct store_object object;
     struct arena *arena = production->arena;
     int fd;
-    struct str key = package_base_key(arena, package->app, package->version);
-    const struct store_get get = {.if_match = package->etag};
-    TRY(store_stream(production->store, step(production), key, &get, &stream, &object, error));
+    struct str key = package_base_key(arena, package);
+    TRY(store_stream(production->store, step(production), key, NULL, &stream, &object, error));
     struct stream watched = watch_stream(watch_new(arena, stream, production->progress));
     enum status status = spool_stream(arena, watched, &fd, error);
     stream_close(&watched);

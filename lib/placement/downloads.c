@@ -106,11 +106,17 @@ static const struct path_end *find_end(const struct downloads *downloads, struct
     return downloads->end_count > 0 ? bsearch(&wanted, downloads->ends, downloads->end_count, sizeof wanted, by_text) : NULL;
 }
 
-/* Behind a prefix of a CDN's or a bucket, each of which may be called anything. A store's key of a base is packages/APP1/2.0/base.apk. */
+/* A store's key of a base is packages/APP1/2.0/base-0123….apk, of version 0.1 packages/APP1/2.0/base.apk. */
+static bool is_base(struct str path)
+{
+    struct str file = str_from(path, str_find_last(path, '/') + 1);
+    return str_equal(file, S("base.apk")) || (str_starts(file, S("base-")) && str_ends(file, S(".apk")));
+}
+
+/* Behind a prefix of a CDN's or a bucket, each of which may be called anything. */
 static const struct path_end *find_published(struct downloads *downloads, struct str path, bool of_store)
 {
-    const struct str base = S("/base.apk");
-    if (of_store && str_ends(path, base)) path = arena_join(downloads->scratch, str_first(path, path.length - base.length), S(".apk"));
+    if (of_store && is_base(path)) path = arena_join(downloads->scratch, str_first(path, str_find_last(path, '/')), S(".apk"));
     for (size_t slash; (slash = str_find(path, '/')) < path.length; path = str_from(path, slash + 1)) {
         struct str end = str_from(path, slash);
         const struct path_end *found =

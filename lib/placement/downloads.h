@@ -2,7 +2,7 @@
  *
  * A line counts as a download when it is a GET that was answered 200 or 206 with at least one byte, of a path that a sampled package has:
  * /packages/{app}/{version}[/{channel}].apk and /patches/{app}/{from}..{to}.diff, behind whatever stands before them (at a CDN, on an edge
- * that splices), packages/{app}/{version}/base.apk in a store's log, or the package's file in the directory of an edge. A 206 of what the
+ * that splices), packages/{app}/{version}/base-….apk in a store's log, or the package's file in the directory of an edge. A 206 of what the
  * same client (its address, referer and agent) had a part of within ten minutes is another slice of the same download.
  *
  * Lines have no query's id. A download belongs to the query for that package before it (by up to `horizon`; by up to five minutes behind

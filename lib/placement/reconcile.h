@@ -34,6 +34,8 @@ struct package_maker {
     enum status (*install)(void *context, struct io, struct store *edge, const struct package_name *, const struct package_source *,
                            const struct stream *, struct deadline end, struct error *);
     enum status (*uninstall)(void *context, struct io, struct store *edge, const struct package_name *, struct error *);
+    /* The key that it has in the store of such an edge. STATUS_NOT_FOUND: it is not installed. */
+    enum status (*locate)(void *context, struct io, struct store *edge, const struct package_name *, struct str *key, struct error *);
     /* What such an edge must know besides, and what changes: the app's channels. */
     enum status (*refresh)(void *context, struct io, struct store *edge, struct str app, struct error *);
     void *context;

@@ -289,20 +289,22 @@ static enum status digest_stored(struct store *store, struct io io, struct str k
     return status;
 }
 
-static struct str stored_key(const struct target *target, struct arena *arena, const struct package_name *name)
+static enum status stored_key(const struct target *target, struct io io, const struct package_name *name, struct str *key,
+                              struct error *error)
 {
-    if (!target->edge->splices) return edge_key(arena, name);
-    struct str path = edge_path(arena, target->edge, name);
-    if (name->from.length > 0) return str_from(path, 1);
-    return arena_join(arena, S("packages/"), name->app, S("/"), name->version, S("/base.apk"));
+    const struct package_maker *maker = target->how->maker;
+    if (target->edge->splices) return maker->locate(maker->context, io, target->store, name, key, error);
+    *key = edge_key(io.arena, name);
+    return STATUS_OK;
 }
 
 static enum status check_stored(const struct target *target, struct io io, const struct package_name *name, const struct held_package *held,
                                 struct error *error)
 {
-    struct str key = stored_key(target, io.arena, name), sha256;
+    struct str key, sha256;
     struct store_object object;
     const struct io brief = {.arena = io.arena, .deadline = deadline_within(io.deadline, EDGE_PATIENCE)};
+    TRY(stored_key(target, brief, name, &key, error));
     TRY(store_head(target->store, brief, key, &object, error));
     TRY(check_size(object.size, held->size, error));
     if (!target->how->verify) return STATUS_OK;

@@ -87,7 +87,8 @@ def other_base(chain: Edge, minio: Minio, bucket: str) -> bytes:
     """Puts another object of the same size where the base was."""
     old = shop.base("v2").read_bytes()
     new = bytes(byte ^ 0xFF for byte in old)
-    minio.client().put_object(Bucket=bucket, Key="packages/APP/1.0/base.apk", Body=new)
+    [key] = [one["Key"] for one in minio.client().list_objects_v2(Bucket=bucket, Prefix="packages/APP/1.0/base-")["Contents"]]
+    minio.client().put_object(Bucket=bucket, Key=key, Body=new)
     return new
 
 

@@ -219,7 +219,7 @@ def test_one_that_fails_stops_nobody(local: Site) -> None:
 
 def test_a_digest_that_is_another_is_no_copy(local: Site) -> None:
     """What the origin has was spoilt: it is never held."""
-    base = Path(local.store.store.removeprefix("file://")) / "packages/APP/1.0/base.apk"
+    base = shop.base_file(Path(local.store.store.removeprefix("file://")))
     body = bytearray(base.read_bytes())
     stamp = base.stat()
     body[5000] ^= 0xFF
@@ -232,7 +232,7 @@ def test_a_digest_that_is_another_is_no_copy(local: Site) -> None:
 
 
 def base_bytes(seen: Nginx) -> int:
-    return sum(one.bytes_sent for one in seen.requests() if one.uri.split("?")[0].endswith("base.apk"))
+    return sum(one.bytes_sent for one in seen.requests() if shop.is_base(one.uri.split("?")[0]))
 
 
 def test_a_copy_that_was_killed_goes_on(remote: Site, servers: Servers, minio: Minio, bucket: str) -> None:
@@ -356,7 +356,7 @@ def test_a_relative_directory(local: Site, tmp_path: Path) -> None:
         done = subprocess.run([pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", local.store.store, "--dir", name], cwd=tmp_path,
                               capture_output=True, text=True, timeout=60, env=clean_environment())
         assert done.returncode == 0, done.stderr
-        file = tmp_path / name / ("packages/APP/1.0/base.apk" if splices else "APP_1.0.apk")
+        file = shop.base_file(tmp_path / name) if splices else tmp_path / name / "APP_1.0.apk"
         assert file.read_bytes() == stored_base("v2")
 
 
@@ -389,12 +389,12 @@ def test_verify_finds_what_rotted_where_it_splices(local: Site, tmp_path: Path) 
     placed.register(local.store, tmp_path, splices=True)
     local.want("APP/1.0")
     local.sync()
-    base = local.folder / "packages/APP/1.0/base.apk"
+    base = shop.base_file(local.folder)
     with open(base, "r+b") as file:
         file.seek(4321)
         file.write(b"\xff\x00\xff")
     assert local.sync("--verify")["copied"] == 1
-    assert base.read_bytes() == stored_base("v2")
+    assert shop.base_file(local.folder).read_bytes() == stored_base("v2")
 
 
 def test_a_version_that_was_published_anew_replaces_the_old_one_where_it_splices(local: Site, tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_a_version_that_was_published_anew_replaces_the_old_one_where_it_splices
     local.publish("v3")
     local.want("APP/1.0")
     assert local.sync()["copied"] == 1
-    assert (local.folder / "packages/APP/1.0/base.apk").read_bytes() == stored_base("v3")
+    assert shop.base_file(local.folder).read_bytes() == stored_base("v3")
 
 
 def test_a_full_disk_where_it_splices(remote: Site, servers: Servers, minio: Minio, bucket: str, tmp_path: Path) -> None:
@@ -422,7 +422,7 @@ def test_a_full_disk_where_it_splices(remote: Site, servers: Servers, minio: Min
         subprocess.run(["mount", "-o", f"remount,size={64 << 20}", disk], check=True)
         assert remote.sync(folder=disk, store=through)["copied"] == 1
         assert base_bytes(seen) == remote.packages["APP/2.0"]["size"]
-        assert (disk / "packages/APP/2.0/base.apk").read_bytes() == stored_base(BIG)
+        assert shop.base_file(disk, version="2.0").read_bytes() == stored_base(BIG)
         assert not list(disk.glob("*.apk*"))
 
 

@@ -125,7 +125,7 @@ def test_an_upload_is_prepared_over_tls(architecture: str, place: Place, authori
     place.put(apks.made("v1+v2+v3"), key)
     answer = invoke(servers, room, uploads.s3(uploads.s3_record(key)), PAKHUS_STORE=place.store, **place.env)
     assert [one["version"] for one in answer["prepared"]] == [architecture], answer
-    assert place.get(f"packages/GAME/{architecture}/base.apk") == shop.base("v1+v2+v3").read_bytes()
+    assert place.base(architecture) == shop.base("v1+v2+v3").read_bytes()
 
 
 # --- an older C library than ours

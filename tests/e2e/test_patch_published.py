@@ -137,7 +137,7 @@ def test_what_is_in_the_way_is_replaced(directory: Shop, tmp_path: Path) -> None
 
 
 def test_a_base_that_rotted(directory: Shop) -> None:
-    path = Path(directory.store.removeprefix("file://")) / "packages/APP/1.0/base.apk"
+    path = shop.base_file(Path(directory.store.removeprefix("file://")))
     before = path.stat()
     with path.open("r+b") as file:
         file.seek(5000)
@@ -145,7 +145,7 @@ def test_a_base_that_rotted(directory: Shop) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     done = diff(directory, check=False)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "pakhus diff: packages/APP/1.0/base.apk is not what was published: its SHA-256 differs\n"
+    assert done.stderr == f"pakhus diff: packages/APP/1.0/{path.name} is not what was published: its SHA-256 differs\n"
     assert not folder(directory).exists()
 
 

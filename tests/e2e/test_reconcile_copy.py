@@ -53,7 +53,7 @@ def test_packages_are_copied_by_the_service(service: Service, servers: Servers) 
     channel = shop.offline(BIG, INFO).read_bytes()
     assert 0 <= read(seen) - len(channel) < 65536  # of the channel package only: who makes it knows its digest
     copied = [one.copied for one in seen.requests() if one.copied]
-    assert copied.count(f"/{service.origin}/packages/APP/1.0/base.apk") == 3
+    assert copied.count(f"/{service.origin}/packages/APP/1.0/{service.packages['APP/1.0']['base']}") == 3
     held = service.held()
     assert held["APP/1.0"]["sha256"] == hashlib.sha256(base(BIG)).hexdigest()
     assert held["APP/1.0/huawei"]["sha256"] == hashlib.sha256(channel).hexdigest()
@@ -91,9 +91,9 @@ def test_an_edge_that_splices_gets_copies_too(service: Service, servers: Servers
     done, said = service.reconcile(seen.url)
     assert (done["copied"], done["failed"]) == (2, 0), said
     assert read(seen) == 0
-    assert service.body("packages/APP/1.0/base.apk") == base(BIG)
+    assert service.base("1.0") == base(BIG)
     package = json.loads(service.body("packages/APP/1.0/package.json"))
-    head = service.minio.client().head_object(Bucket=service.edge, Key="packages/APP/1.0/base.apk")
+    head = service.minio.client().head_object(Bucket=service.edge, Key=f"packages/APP/1.0/{package['base']}")
     assert (package["sha256"], package["etag"]) == (service.packages["APP/1.0"]["sha256"], head["ETag"])
     assert hashlib.sha256(service.body("patches/APP/1.9..2.0.diff")).hexdigest() == patch["sha256"]
     served = shop.minio_shop(service.minio, service.edge).serve(servers, "--redirect", "never")
@@ -111,8 +111,8 @@ def test_a_service_that_refuses_to_copy_is_asked_once(status: int, splices: bool
     assert (done["copied"], done["failed"]) == (2, 0), said
     assert said.count("passes through here") == 1 and f"status {status}" in said
     assert len([one for one in seen.requests() if one.copied]) <= 2  # the two parts that are on their way at a time
-    names = ["packages/APP/1.0/base.apk", "packages/APP/2.0/base.apk"] if splices else ["APP_1.0.apk", "APP_2.0.apk"]
-    assert [service.body(name) for name in names] == [base(BIG), base("v2")]
+    copies = [service.base(version) if splices else service.body(f"APP_{version}.apk") for version in ("1.0", "2.0")]
+    assert copies == [base(BIG), base("v2")]
     assert "Uploads" not in service.minio.client().list_multipart_uploads(Bucket=service.edge)
 
 
@@ -140,7 +140,7 @@ def test_what_is_encrypted_only_at_the_origin_is_copied(service: Service) -> Non
     client = service.minio.client()
     client.put_bucket_encryption(Bucket=service.origin, ServerSideEncryptionConfiguration={"Rules": [rule]})
     service.publish("v2", "3.0")
-    head = client.head_object(Bucket=service.origin, Key="packages/APP/3.0/base.apk")
+    head = client.head_object(Bucket=service.origin, Key=f"packages/APP/3.0/{service.packages['APP/3.0']['base']}")
     assert head["ServerSideEncryption"] == "aws:kms" and head["ETag"].strip('"') != hashlib.md5(base("v2")).hexdigest()
     service.register(service.minio.url)
     service.want("APP/3.0")

@@ -102,7 +102,7 @@ def test_past_two_gib(name: str, file_store: str, servers: Servers, tmp_path: Pa
         path = offline_v1(name, tmp_path)
     else:
         path = tmp_path / "channel.apk"
-        shop.run("splice", Path(file_store.removeprefix("file://")) / "packages/APP/1.0/base.apk", "--info", INFO, "-o", path)
+        shop.run("splice", shop.base_file(Path(file_store.removeprefix("file://"))), "--info", INFO, "-o", path)
     dice = random.Random(name)
     with open(path, "rb") as file:
         def check(first: int, last: int) -> None:

@@ -70,7 +70,8 @@ class OddStore(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Odd)
         self.odd: set[str] = set()
         self.objects = {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-        self.etags = {"packages/APP/1.0/base.apk": json.loads(self.objects["packages/APP/1.0/package.json"])["etag"]}
+        package = json.loads(self.objects["packages/APP/1.0/package.json"])
+        self.etags = {f"packages/APP/1.0/{package['base']}": package["etag"]}
 
 
 @dataclass

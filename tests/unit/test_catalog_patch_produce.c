@@ -229,8 +229,10 @@ static void a_base_that_rotted_makes_no_patch(void **state)
     struct patch patch;
     struct error error = {0};
     char path[128];
-    snprintf(path, sizeof path, "%s/packages/APP/1.0/base.apk", shop->folder);
+    struct package package;
     struct stat before;
+    assert_int_equal(package_load(shop->store, io_of(shop->arena), S("APP"), S("1.0"), &package, &error), STATUS_OK);
+    snprintf(path, sizeof path, "%s/" STR_FMT, shop->folder, STR_ARG(package_base_key(shop->arena, &package)));
     assert_int_equal(stat(path, &before), 0);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     assert_int_equal(pwrite(fd, "rot", 3, 5000), 3);
@@ -238,7 +240,7 @@ static void a_base_that_rotted_makes_no_patch(void **state)
     assert_int_equal(futimens(fd, times), 0);
     close(fd);
     assert_int_equal(try_produce(shop, S("1.0"), S("2.0"), &patch, &error), STATUS_CORRUPT);
-    if (!strstr(error.text, "packages/APP/1.0/base.apk is not what was published")) fail_msg("%s", error.text);
+    if (!strstr(error.text, "apk is not what was published: its SHA-256 differs")) fail_msg("%s", error.text);
     assert_int_equal(object_at(shop, DIFF).body.length + object_at(shop, JSON).body.length, 0);
 }
 

@@ -81,7 +81,7 @@ static enum status load(void *context, struct io io, struct str key, const void 
 {
     struct package *package = arena_new_of(io.arena, struct package);
     (void)context, (void)key, (void)previous, (void)error;
-    *package = (struct package){.app = S("APP"), .version = S("2.0"), .size = 24 << 20, .sha256 = S(HASH)};
+    *package = (struct package){.app = S("APP"), .version = S("2.0"), .base = S("base.apk"), .size = 24 << 20, .sha256 = S(HASH)};
     return *value = package, STATUS_OK;
 }
 

@@ -37,7 +37,7 @@ class Edge:
         return self.function.requests()
 
     def base_reads(self) -> list[Seen]:
-        return [one for one in self.storage.requests() if urlsplit(one.uri).path.endswith("/base.apk")]
+        return [one for one in self.storage.requests() if shop.is_base(urlsplit(one.uri).path)]
 
     def ask(self, target: str, method: str = "GET", range: str | None = None, **headers: str) -> Answer:
         return client.request(self.cdn.url + target, method, {name.replace("_", "-"): value for name, value in headers.items()}, range)

@@ -57,7 +57,7 @@ def fill(store: Shop, folder: Path) -> int:
     base = store.store.split("?")[0].rstrip("/") + "/packages/GAME/2.0/"
     scene = folder / "scene.json"
     scene.write_text(json.dumps({"scene": "front-page", "prefixes": [base], "resources": [
-        {"id": "facts", "address": base + "package.json"}, {"id": "package", "address": base + "base.apk"}]}))
+        {"id": "facts", "address": base + "package.json"}, {"id": "package", "address": base + package["base"]}]}))
     shop.run("scene", "set", "--store", store.store, scene, env=store.env)
     return int(package["size"])
 

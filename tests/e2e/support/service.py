@@ -49,6 +49,10 @@ class Service:
         body: bytes = self.minio.client().get_object(Bucket=self.edge, Key=key)["Body"].read()
         return body
 
+    def base(self, version: str) -> bytes:
+        """Of an edge that splices."""
+        return self.body(f"packages/APP/{version}/{json.loads(self.body(f'packages/APP/{version}/package.json'))['base']}")
+
     def held(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = placed.shown(self.store(self.minio.url))["held"]["packages"]
         return found

@@ -1,6 +1,7 @@
 """A store with packages in it, filled by the commands, and the same packages made offline to compare with."""
 
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -36,6 +37,17 @@ def base(name: str) -> Path:
     path = Path(_folder().name) / f"{name}-base.apk"
     run("prepare", apks.made(name), "-o", path)
     return path
+
+
+def is_base(path: str) -> bool:
+    """Of a URL's path or a key: a stored base, under its publisher's own name."""
+    return re.search(r"/base-[0-9a-f]{32}\.apk$", path) is not None
+
+
+def base_file(folder: Path, app: str = "APP", version: str = "1.0") -> Path:
+    """The base that package.json names, in a directory's store."""
+    package = folder / "packages" / app / version
+    return package / str(json.loads((package / "package.json").read_text())["base"])
 
 
 @cache

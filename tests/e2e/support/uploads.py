@@ -63,6 +63,17 @@ class Place:
         text = self.get("packages/GAME/2.0/package.json")
         return None if text is None else json.loads(text)
 
+    def base(self, version: str = "2.0") -> bytes | None:
+        """What package.json names."""
+        text = self.get(f"packages/GAME/{version}/package.json")
+        return None if text is None else self.get(f"packages/GAME/{version}/{json.loads(text)['base']}")
+
+    def keys(self, start: str) -> list[str]:
+        if self.folder:
+            return sorted(key for file in self.folder.rglob("*") if file.is_file() and (key := str(file.relative_to(self.folder))).startswith(start))
+        found = self._client().list_objects_v2(Bucket=self.bucket, Prefix=self.prefix + start).get("Contents", [])
+        return [one["Key"].removeprefix(self.prefix) for one in found]
+
     def _client(self) -> Any:
         assert self.minio
         return self.minio.client()

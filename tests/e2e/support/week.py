@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -373,7 +374,8 @@ class Week:
 
     def files(self) -> dict[str, list[str]]:
         pulled = [path.name for path in self.share.iterdir()] if self.share.exists() else []
-        return {"shop-1": self.keys("", "shop-1"), "shop-2": self.keys("", "shop-2"), "shop-3": pulled}
+        stored = [re.sub(r"/base-[0-9a-f]{32}\.apk$", "/base.apk", key) for key in self.keys("", "shop-2")]  # as name_of has it
+        return {"shop-1": self.keys("", "shop-1"), "shop-2": stored, "shop-3": pulled}
 
     @cached_property
     def decisions(self) -> list[dict[str, Any]]:
