@@ -126,9 +126,8 @@ $(NGINX_MODULE): $(wildcard cdn/nginx-token-module/*) $(BUILD)/libpakhus-token.a
 		--add-dynamic-module=$(CURDIR)/cdn/nginx-token-module --builddir=$(CURDIR)/$(@D) >$(CURDIR)/$(@D).log 2>&1 || { tail $(CURDIR)/$(@D).log; exit 1; }
 	$(Q)$(MAKE) -s -f $(CURDIR)/$(@D)/Makefile -C $(NGINX_SOURCE) modules
 
-run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080
-	@mkdir -p pakhus-data
-	PAKHUS_STORE=$${PAKHUS_STORE:-file://$(CURDIR)/pakhus-data} $(BUILD)/bin/pakhus serve --listen 127.0.0.1:8080
+run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080, at first with a demo in it; DEMO=0 without
+	@DEMO=$(DEMO) exec demo/run $(BUILD)/bin/pakhus 127.0.0.1:$(or $(PORT),8080)
 
 localstack: deps-test ## deploys template.yaml into a LocalStack and prints its URLs; STORE=minio keeps packages in a MinIO, DOCKER=1 uses containers
 	@STORE=$(STORE) DOCKER=$(DOCKER) exec "$$(scripts/fetch venv)/bin/python" localstack/run.py
@@ -172,7 +171,7 @@ check: nginx-module ## format, lint, static analysis
 	@scripts/install check
 	@clang-format --dry-run -Werror $(C_FILES)
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
-	shellcheck -x scripts/* .ci/run cdn/*/token-clean-up
+	shellcheck -x scripts/* demo/make demo/run .ci/run cdn/*/token-clean-up
 
 format: ## clang-format over everything
 	clang-format -i $(C_FILES)
