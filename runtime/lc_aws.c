@@ -187,6 +187,7 @@ static bool is_health_check(const struct lc_request *request)
 static void make_response(struct loop *loop, const struct lc_request *request, struct lc_response *response)
 {
     if (!is_health_check(request)) {
+        if (!lc_instance_admit(&loop->aws->instance, &loop->call, request, response)) return;
         do lc_instance_http(&loop->aws->instance, &loop->call, request, response);
         while (lc_later_thread_wait(&loop->later));
         return;

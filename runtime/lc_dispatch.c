@@ -76,16 +76,7 @@ enum MHD_Result lc_exchange_dispatch(struct lc_exchange *x)
 {
     x->dispatched = true;
     atomic_fetch_add(&x->server->answering, 1);
-    if (x->refusal == 503) return ask_to_come_back(x, "too many large requests at once");
-    if (x->refusal)
-        lc_problem(&x->call, &x->response, x->refusal, NULL);
-    else
-        x->server->options.route(x);
-    if (x->instance && !lc_instance_enter(x->instance)) {
-        x->instance = NULL;
-        x->work = NULL;
-        lc_problem(&x->call, &x->response, 503, "the function has been stopped");
-    }
+    lc_peer_work(&x->loop->peers, x->peer);
     if (x->work && !(x->quick && done_on_loop(x))) return hand_to_worker(x);
     return lc_later_is_promised(&x->later) ? let_wait(x) : lc_shared_send(x);
 }

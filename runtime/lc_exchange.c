@@ -8,9 +8,6 @@
 
 enum { CALL_TIME = 60 * 1000, CLIENT_CLOSED = 499 };
 
-/* Bodies of all requests together: what a crowd of large uploads can take of the memory. */
-static const uint64_t bodies_limit = UINT64_C(256) * 1024 * 1024;
-
 /* --- exchanges that are used again: the last one first, as its memory is still in the processor's cache */
 
 enum { MOST_SPARE = 64 };
@@ -100,11 +97,10 @@ static void split_target(struct lc_exchange *x, struct str target)
     target = without_origin(target);
     x->request.path = str_cut(&target, '?');
     x->request.query = target;
-    if (!str_starts(x->request.path, S("/"))) x->refusal = 400;
+    if (!str_starts(x->request.path, S("/"))) x->malformed = true;
 }
 
-struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connection *connection, const struct lc_peer *peer,
-                                      const char *target)
+struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connection *connection, struct lc_peer *peer, const char *target)
 {
     struct lc_exchange *x = take_spare();
     struct arena *arena = x->call.arena;
@@ -119,12 +115,12 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
         .server = loop->server,
         .loop = loop,
         .connection = connection,
-        .body = buf_in(arena, LC_REQUEST_BODY_LIMIT),
+        .peer = peer,
         .started = lc_microseconds(),
     };
     x->call.request_id = x->call.log.request_id = next_request_id(loop->server, arena);
-    memcpy(x->peer, peer->text, sizeof x->peer);
-    x->request.client_address = str_of(x->peer);
+    memcpy(x->address, peer->text, sizeof x->address);
+    x->request.client_address = str_of(x->address);
     split_target(x, arena_copy(arena, str_of(target)));
     return x;
 }
@@ -173,39 +169,13 @@ static bool is_ambiguous(const struct lc_headers *headers, bool *chunked, uint64
     return lengths + encodings > 1;
 }
 
-static bool charge(struct lc_exchange *x, uint64_t bytes)
+void lc_exchange_read_head(struct lc_exchange *x, const char *method)
 {
-    x->body_charged += bytes;
-    return atomic_fetch_add(&x->server->body_bytes, bytes) + bytes <= bodies_limit;
-}
-
-enum MHD_Result lc_exchange_read_head(struct lc_exchange *x, const char *method)
-{
-    bool chunked;
-    uint64_t length = 0;
     x->head_seen = true;
     x->request.method = arena_copy(x->call.arena, str_of(method));
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, add_header, x);
     lc_headers_join_cookies(x->call.arena, &x->request.headers);
-    if (is_ambiguous(&x->request.headers, &chunked, &length)) x->refusal = 400;
-    if (length > LC_REQUEST_BODY_LIMIT) x->refusal = 413;
-    if (!x->refusal && length > 0 && !charge(x, length)) x->refusal = 503;
-    if (!x->refusal && length > 0) buf_room(&x->body, length);
-    return MHD_YES;
-}
-
-/* Only chunks can exceed the limit here. They are read to the end for the answer to be heard, if the end is not too far. */
-enum MHD_Result lc_exchange_read_body(struct lc_exchange *x, const char *data, size_t *length)
-{
-    bool announced = lc_header_get(&x->request.headers, S("content-length")).data != NULL;
-    x->received += *length;
-    if (x->received > 2 * (uint64_t)LC_REQUEST_BODY_LIMIT) return MHD_NO;
-    if (!announced && !x->refusal && !charge(x, *length)) x->refusal = 503;
-    if (!x->refusal) buf_add(&x->body, str_make(data, *length));
-    if (x->body.overflow) x->refusal = 413;
-    x->request.body = buf_str(&x->body);
-    *length = 0;
-    return MHD_YES;
+    if (is_ambiguous(&x->request.headers, &x->chunked, &x->length)) x->malformed = true;
 }
 
 /* --- the answer */

@@ -121,6 +121,12 @@ static enum status invoke_http(struct lc_exchange *x)
     return STATUS_OK;
 }
 
+static void note_refusal(struct lc_exchange *x)
+{
+    write_start(x, "Invoke");
+    finish(x, "Invoke", x->response.status >= 500);
+}
+
 static enum status pre_stop(struct lc_exchange *x)
 {
     write_start(x, "PreStop");
@@ -160,6 +166,7 @@ static bool route_control(struct lc_exchange *x)
     for (size_t i = 0; i < sizeof controls / sizeof *controls; i++) {
         if (!str_equal(path, str_of(controls[i].path)) || !str_equal(x->request.method, str_of(controls[i].method))) continue;
         x->work = controls[i].work;
+        x->body_max = LC_REQUEST_BODY_LIMIT;
         if (controls[i].of_function) x->instance = &fc_of(x)->instance;
         return true;
     }
@@ -173,6 +180,8 @@ static void route(struct lc_exchange *x)
     if (route_control(x) || lc_server_route_own(x)) return;
     x->instance = &fc->instance;
     x->work = invoke_http;
+    x->unguarded = true;
+    x->body_max = LC_REQUEST_BODY_LIMIT;
     x->quick = fc->instance.function->quick;
 }
 
@@ -193,6 +202,7 @@ static enum status start(struct fc *fc, struct error *error)
         .idle_timeout = IDLE_TIMEOUT,
         .from_fc = true,
         .route = route,
+        .refused = note_refusal,
         .context = fc,
         .instances = &fc->instance,
         .instance_count = 1,

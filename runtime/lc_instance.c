@@ -88,15 +88,27 @@ static void fail(struct lc_instance *instance, struct lc_call *call, struct lc_r
     lc_problem(call, response, 500, NULL);
 }
 
-/* True: the handler may be called. */
-static bool passes_guard(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
+bool lc_instance_guard(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request, struct lc_response *response,
+                       size_t *body_max)
+{
+    const struct lc_function *function = instance->function;
+    call->function = function;
+    *response = (struct lc_response){0};
+    if (!function->http) {
+        lc_problem(call, response, 501, "this function takes events, not HTTP requests");
+        return false;
+    }
+    if (!function->guard || function->guard(instance->state, call, request, response, body_max)) return true;
+    if (response->status == 0) response->status = 403;
+    return false;
+}
+
+bool lc_instance_admit(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     size_t body_max = SIZE_MAX;
-    call->function = instance->function;
-    if (!instance->function->guard) return true;
-    if (!instance->function->guard(instance->state, call, request, response, &body_max)) return false;
+    if (!lc_instance_guard(instance, call, request, response, &body_max)) return false;
     if (request->body.length <= body_max) return true;
-    lc_problem(call, response, 413, "the request body is larger than this route takes");
+    lc_problem(call, response, 413, lc_body_too_large);
     return false;
 }
 
@@ -109,16 +121,11 @@ enum status lc_instance_http(struct lc_instance *instance, struct lc_call *call,
                              struct lc_response *response)
 {
     *response = (struct lc_response){0};
-    if (!instance->function->http) {
-        lc_problem(call, response, 501, "this function takes events, not HTTP requests");
-        return STATUS_OK;
-    }
-    if (!passes_guard(instance, call, request, response)) return STATUS_OK;
     enum status status = instance->function->http(instance->state, call, request, response);
     if (status == STATUS_WOULD_BLOCK && call->no_wait) return status;
     if (response->status == 0) response->status = 200;
     bool sane = response->status >= 200 && response->status <= 599;
-    if (status != STATUS_OK || !sane) fail(instance, call, response, status == STATUS_OK ? "its status code is none" : status_name(status));
+    if (status != STATUS_OK || !sane) fail(instance, call, response, status == STATUS_OK ? "the status code is not one from 200 to 599" : status_name(status));
     return STATUS_OK;
 }
 

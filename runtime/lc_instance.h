@@ -38,7 +38,14 @@ bool lc_instance_stop(struct lc_instance *, int64_t grace);
 /* The body of GET /healthz: "ok", and the version where the function states one. */
 struct str lc_instance_health(struct arena *, const struct lc_function *);
 
-/* STATUS_OK with a response that can be sent, a problem where the handler failed; STATUS_WOULD_BLOCK only where call->no_wait. */
+/* Whether the function takes a request, decided from its head alone: false where `response` is the answer already. `*body_max` is the most
+ * bytes of body that it takes; it comes in as the host's own limit. The caller is inside the instance (lc_instance_enter). */
+bool lc_instance_guard(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *, size_t *body_max);
+/* The same for a request whose body is there: one that is too large is answered 413. */
+bool lc_instance_admit(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *);
+
+/* For a request that passed the guard: STATUS_OK with a response that can be sent, a problem where the handler failed;
+ * STATUS_WOULD_BLOCK only where call->no_wait. */
 enum status lc_instance_http(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *);
 enum status lc_instance_event(struct lc_instance *, struct lc_call *, struct str event, struct str *result, struct error *);
 

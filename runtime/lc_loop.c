@@ -5,10 +5,8 @@
  * connection is something to do that its epoll descriptor need not show (it may have been read away in the round before): so whoever
  * resumes one also writes to `wake_fd`. */
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,24 +16,21 @@ enum { STACK = 1024 * 1024 };
 
 static const struct log no_request;
 
-static struct lc_peer *peer_of(struct MHD_Connection *connection)
+static struct lc_peer *open_peer(struct lc_loop *loop, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    struct lc_peer *peer = calloc(1, sizeof *peer);
-    if (!peer || !address || !address->client_addr) return peer;
-    lc_address_host(address->client_addr, peer->text);
-    peer->is_loopback = lc_address_is_loopback(address->client_addr);
-    return peer;
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return lc_peer_open(&loop->peers, fd ? fd->connect_fd : -1, address ? address->client_addr : NULL);
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **peer, enum MHD_ConnectionNotificationCode what)
 {
-    (void)context;
+    struct lc_loop *loop = context;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *peer = peer_of(connection);
+        *peer = open_peer(loop, connection);
         return;
     }
-    free(*peer);
+    lc_peer_close(&loop->peers, *peer);
     *peer = NULL;
 }
 
@@ -55,8 +50,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     struct lc_exchange *x = *exchange;
     if (!x) return MHD_NO;
     if (!x->head_seen) {
-        enum MHD_Result result = lc_exchange_read_head(x, method);
-        return x->refusal ? lc_exchange_dispatch(x) : result;
+        lc_exchange_read_head(x, method);
+        return lc_exchange_admit(x);
     }
     if (*length > 0) return lc_exchange_read_body(x, data, length);
     if (!x->worked) return lc_exchange_dispatch(x);
@@ -67,9 +62,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **exchange, enum MHD_RequestTerminationCode how)
 {
-    (void)context;
+    struct lc_loop *loop = context;
+    struct lc_exchange *x = *exchange;
     (void)connection;
-    if (*exchange) lc_exchange_end(*exchange, how != MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    if (!x) return;
+    lc_peer_wait(&loop->peers, x->peer);
+    lc_exchange_end(x, how != MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *exchange = NULL;
 }
 
@@ -100,20 +98,29 @@ static struct MHD_Daemon *start_daemon(struct lc_loop *loop, unsigned connection
                             MHD_OPTION_LISTEN_SOCKET, options->socket,                      /**/
                             MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop,             /**/
                             MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,              /**/
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL,                /**/
-                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,              /**/
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,                /**/
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, loop,              /**/
                             MHD_OPTION_CONNECTION_LIMIT, connection_limit,                  /**/
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout, /**/
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->head_memory,       /**/
                             MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }
 
-/* Milliseconds until a connection times out; -1: none will. */
-static int patience(struct MHD_Daemon *daemon)
+/* Milliseconds until there is something to do though nothing happens. */
+static int patience(const struct lc_loop *loop)
 {
-    MHD_UNSIGNED_LONG_LONG milliseconds;
-    if (MHD_get_timeout(daemon, &milliseconds) != MHD_YES) return -1;
-    return milliseconds < INT_MAX ? (int)milliseconds : INT_MAX;
+    MHD_UNSIGNED_LONG_LONG until_timeout;
+    int until_tended = lc_peers_patience(&loop->peers);
+    if (MHD_get_timeout(loop->daemon, &until_timeout) != MHD_YES) return until_tended;
+    return until_timeout < (unsigned)until_tended ? (int)until_timeout : until_tended;
+}
+
+/* At its limit libmicrohttpd accepts nobody until it is run again after a connection has ended. */
+static bool run_daemon(struct lc_loop *loop)
+{
+    bool full = loop->peers.count >= loop->peers.limit;
+    if (MHD_run(loop->daemon) != MHD_YES) return false;
+    return !full || loop->peers.count >= loop->peers.limit || MHD_run(loop->daemon) == MHD_YES;
 }
 
 /* False when the loop is to end. */
@@ -130,16 +137,29 @@ static bool read_news(struct lc_loop *loop)
     return !server->ending;
 }
 
+static void tend(struct lc_loop *loop, int64_t *tended)
+{
+    int64_t now = clock_monotonic();
+    if (now - *tended < lc_peers_patience(&loop->peers)) return;
+    *tended = now;
+    lc_peers_tend(&loop->peers, loop->quiesced ? -1 : loop->server->options.socket);
+}
+
 static void *run(void *context)
 {
     struct lc_loop *loop = context;
+    int64_t tended = 0;
     struct pollfd pollers[] = {{.fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN},
-                               {.fd = loop->wake_fd, .events = POLLIN}};
+                               {.fd = loop->wake_fd, .events = POLLIN},
+                               {.fd = loop->peers.linger_fd, .events = POLLIN}};
     do {
-        poll(pollers, 2, patience(loop->daemon));
+        poll(pollers, 3, patience(loop));
         if (pollers[1].revents && !read_news(loop)) break;
-    } while (MHD_run(loop->daemon) == MHD_YES);
+        if (pollers[2].revents) lc_peers_drain(&loop->peers);
+        tend(loop, &tended);
+    } while (run_daemon(loop));
     MHD_stop_daemon(loop->daemon);
+    lc_peers_close(&loop->peers);
     return NULL;
 }
 
@@ -148,6 +168,7 @@ enum status lc_loop_start(struct lc_loop *loop, struct lc_server *server, unsign
     pthread_attr_t attributes;
     *loop = (struct lc_loop){.server = server, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (loop->wake_fd < 0) return error_errno(error, errno, "eventfd");
+    TRY(lc_peers_open(&loop->peers, connection_limit, error));
     loop->daemon = start_daemon(loop, connection_limit);
     ENSURE(loop->daemon, error, STATUS_UNAVAILABLE, "the HTTP server could not be started");
     pthread_attr_init(&attributes);

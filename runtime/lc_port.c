@@ -82,6 +82,7 @@ static void route_event(struct lc_exchange *x, struct lc_instance *instance, lc_
     }
     x->instance = instance;
     x->work = work;
+    x->body_max = LC_REQUEST_BODY_LIMIT;
 }
 
 /* POST /2015-03-31/functions/<name>/invocations */
@@ -115,6 +116,8 @@ static void route(struct lc_exchange *x)
         return;
     }
     x->work = lc_server_http;
+    x->unguarded = true;
+    x->body_max = LC_REQUEST_BODY_LIMIT;
     x->quick = x->instance->function->quick;
 }
 

@@ -2,6 +2,8 @@
 
 #include <microhttpd.h>
 
+const char lc_body_too_large[] = "the request body is larger than is taken here";
+
 void lc_problem(const struct lc_call *call, struct lc_response *response, int status, const char *detail)
 {
     struct buf body = buf_in(call->arena, 4096);

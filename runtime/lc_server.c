@@ -1,3 +1,4 @@
+#include "lc_memory.h"
 #include "lc_server.h"
 
 #include <errno.h>
@@ -7,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Request bodies in memory, all together: a quarter of what this process may have, at most 256 MiB. */
+enum { BODIES_MAX = 256 * 1024 * 1024, MEMORY_SHARE = 4 };
 enum { MOST_LOOPS = 8, BACKLOG = 4096, MOST_DESCRIPTORS = 65536, KEPT_DESCRIPTORS = 128, ABORT_GRACE = 2000 };
 
 static const struct log no_request;
@@ -39,7 +42,7 @@ static unsigned connection_limit(void)
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
     }
     rlim_t usable = limit.rlim_cur < MOST_DESCRIPTORS ? limit.rlim_cur : MOST_DESCRIPTORS;
-    return usable / 2 > KEPT_DESCRIPTORS ? (unsigned)usable - KEPT_DESCRIPTORS : KEPT_DESCRIPTORS;
+    return (unsigned)(usable / 2 > KEPT_DESCRIPTORS ? usable - KEPT_DESCRIPTORS : usable / 2);
 }
 
 /* Half of the processors, so that the workers have the others. */
@@ -81,10 +84,16 @@ bool lc_server_stop(struct lc_server *server, int64_t grace)
     return true;
 }
 
+static uint64_t bodies_limit(void)
+{
+    uint64_t share = lc_memory_size() / MEMORY_SHARE;
+    return share < BODIES_MAX ? share : BODIES_MAX;
+}
+
 static enum status start_loops(struct lc_server *server, struct error *error)
 {
     int count = loops_wanted();
-    unsigned connections = connection_limit() / (unsigned)count;
+    unsigned limit = connection_limit(), connections = limit > (unsigned)count ? limit / (unsigned)count : 1;
     server->loops = arena_array(server->arena, (size_t)count, sizeof *server->loops);
     for (; server->loop_count < count; server->loop_count++)
         TRY(lc_loop_start(&server->loops[server->loop_count], server, connections, error));
@@ -93,7 +102,7 @@ static enum status start_loops(struct lc_server *server, struct error *error)
 
 enum status lc_server_start(struct lc_server *server, const struct lc_server_options *options, struct error *error)
 {
-    *server = (struct lc_server){.options = *options, .arena = arena_new()};
+    *server = (struct lc_server){.options = *options, .arena = arena_new(), .body_bytes_max = bodies_limit()};
     if (getrandom(&server->id_prefix, sizeof server->id_prefix, 0) < 0) server->id_prefix = (uint64_t)clock_now();
     enum status status = lc_workers_start(&server->workers, server->arena, options->threads, error);
     if (status == STATUS_OK) status = start_loops(server, error);

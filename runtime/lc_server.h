@@ -4,9 +4,10 @@
  * request. What may wait is worked on by a pool of threads, while its connection is suspended; a `quick` function is tried on the loop
  * first.
  *
- *   loop:    headers → body → route ─┬─ answered at once ──────────────────→ send
- *                                    └─ suspend → queue          resume ─→ send
- *   worker:                                        └→ work → reply ┘
+ *   loop:    head → route, guard ─┬→ body ─┬─ answered at once ──────────────────→ send
+ *                                 │        └─ suspend → queue          resume ─→ send
+ *   worker:                       │                       └→ work → reply ┘
+ *                                 └→ refused: a short body is read and dropped, before a longer one the connection ends
  *
  * A call that waits for others (lc_later) is with neither meanwhile; when it is resumed it is queued for a worker.
  */
@@ -19,6 +20,7 @@
 #include "lc_address.h"
 #include "lc_instance.h"
 #include "lc_later.h"
+#include "lc_peers.h"
 #include "lc_workers.h"
 
 struct lc_server;
@@ -36,6 +38,8 @@ struct lc_exchange {
     struct lc_response response;
     struct lc_instance *instance; /* set by `route` where a function answers: the exchange counts as one of its calls */
     lc_work *work;                /* set by `route`; NULL: the response is there already */
+    size_t body_max;              /* set by `route`, with `work`: bytes of body that are taken in; 0 as it comes */
+    bool unguarded;               /* set by `route` where a function's `http` answers: its guard has still to be asked */
     bool quick;                   /* `work` may be tried on the loop */
     bool local;                   /* sent from this machine, and not through a proxy or a browser's page */
     bool announced;               /* Function Compute: the start of this call has been logged */
@@ -45,17 +49,21 @@ struct lc_exchange {
     struct lc_loop *loop;
     struct lc_job job;
     struct lc_later later;
+    struct lc_peer *peer; /* while it is the loop's */
     struct MHD_Connection *connection;
     struct MHD_Response *reply;
     struct lc_flow *flow; /* of response.stream */
     struct buf body;
     uint64_t body_charged; /* to the server's body_bytes */
-    int refusal;           /* status for a request that is refused by its head; 0: none */
+    uint64_t length;       /* Content-Length; 0 where there is none */
     int64_t started;       /* microseconds */
     uint64_t received;     /* of the body */
     uint64_t sent;         /* of a stream */
+    bool chunked;          /* the body comes in chunks */
+    bool malformed;        /* nobody knows where the request ends */
+    bool drops;            /* the answer is decided, and the body is read to its end and dropped */
     bool head_seen, dispatched, worked, suspended, failed;
-    char peer[LC_ADDRESS_TEXT];
+    char address[LC_ADDRESS_TEXT];
     struct lc_exchange *next; /* among those that wait to be used again */
 };
 
@@ -66,7 +74,8 @@ struct lc_server_options {
     int idle_timeout;   /* seconds until a connection on which nothing happens is closed */
     bool quiet;         /* no access log */
     bool from_fc;       /* x-fc-* headers come from the platform */
-    void (*route)(struct lc_exchange *);
+    void (*route)(struct lc_exchange *);   /* from the head alone: no body is there yet */
+    void (*refused)(struct lc_exchange *); /* the function's guard has answered; may be NULL */
     void *context; /* the host's: server->options.context */
     struct lc_instance *instances;
     size_t instance_count;
@@ -80,6 +89,7 @@ struct lc_loop {
     pthread_t thread;
     int wake_fd; /* an eventfd: a connection was resumed, or there is news in `draining` or `ending` */
     bool quiesced;
+    struct lc_peers peers;
     struct lc_shared *shared[LC_SHARED_COUNT]; /* lc_shared.c */
 };
 
@@ -91,6 +101,7 @@ struct lc_server {
     struct arena *arena;
     uint64_t id_prefix;
     _Atomic uint64_t requests;
+    uint64_t body_bytes_max;     /* of all requests together */
     _Atomic uint64_t body_bytes; /* of requests, in memory now */
     _Atomic int answering;       /* requests that have come whole and are not answered whole */
     _Atomic int suspended;       /* connections that wait for a worker */
@@ -122,17 +133,15 @@ enum status lc_server_event(struct lc_exchange *, int error_status);
 
 enum { LC_REQUEST_BODY_LIMIT = 32 * 1024 * 1024 };
 
-/* What a connection keeps from one request to the next. */
-struct lc_peer {
-    char text[LC_ADDRESS_TEXT];
-    bool is_loopback;
-};
-
 /* lc_loop.c */
 enum status lc_loop_start(struct lc_loop *, struct lc_server *, unsigned connection_limit, struct error *);
 void lc_loop_wake(struct lc_loop *);
 void lc_loop_resume(struct lc_exchange *); /* from here on the exchange is the loop's again */
 void lc_loop_join(struct lc_loop *);
+
+/* lc_admit.c */
+enum MHD_Result lc_exchange_admit(struct lc_exchange *);                                     /* its head is there */
+enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, size_t *length); /* takes all of it */
 
 /* lc_dispatch.c */
 void lc_exchange_wake(struct lc_later *); /* of a call that waited: a worker goes on with it */
@@ -144,10 +153,9 @@ enum MHD_Result lc_shared_send(struct lc_exchange *);
 void lc_shared_free(struct lc_loop *);
 
 /* lc_exchange.c */
-struct lc_exchange *lc_exchange_begin(struct lc_loop *, struct MHD_Connection *, const struct lc_peer *, const char *target);
+struct lc_exchange *lc_exchange_begin(struct lc_loop *, struct MHD_Connection *, struct lc_peer *, const char *target);
 void lc_exchange_free(struct lc_exchange *);
-enum MHD_Result lc_exchange_read_head(struct lc_exchange *, const char *method);
-enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, size_t *length);
+void lc_exchange_read_head(struct lc_exchange *, const char *method);
 void lc_exchange_reply(struct lc_exchange *); /* makes `reply` out of `response` */
 /* The answer is complete, or its client gone. */
 void lc_exchange_end(struct lc_exchange *, bool aborted);

@@ -64,6 +64,7 @@ bool lc_server_route_own(struct lc_exchange *x)
 
 enum status lc_server_http(struct lc_exchange *x)
 {
+    if (x->unguarded && !lc_instance_admit(x->instance, &x->call, &x->request, &x->response)) return STATUS_OK;
     return lc_instance_http(x->instance, &x->call, &x->request, &x->response);
 }
 

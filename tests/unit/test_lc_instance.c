@@ -170,8 +170,10 @@ static struct lc_response ask(struct arena *arena, const struct lc_function *fun
     struct lc_instance instance;
     struct lc_call call = {.arena = arena, .request_id = S("id")};
     struct lc_response response;
+    const struct lc_request request = {.path = path, .query = query};
     lc_instance_make(&instance, function);
-    assert_int_equal(lc_instance_http(&instance, &call, &(struct lc_request){.path = path, .query = query}, &response), STATUS_OK);
+    if (lc_instance_admit(&instance, &call, &request, &response))
+        assert_int_equal(lc_instance_http(&instance, &call, &request, &response), STATUS_OK);
     return response;
 }
 
@@ -213,6 +215,34 @@ static void a_function_says_what_it_does_not_take(void **state)
     assert_int_equal(ask(*state, &(struct lc_function){.name = "events", .event = event}, S("/"), S("")).status, 501);
     lc_instance_make(&instance, &(struct lc_function){.name = "requests", .http = http});
     assert_error(lc_instance_event(&instance, &call, S("x"), &result, &error), STATUS_UNSUPPORTED, &error, "requests takes HTTP requests");
+}
+
+static bool guard(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response, size_t *body_max)
+{
+    (void)state;
+    (void)call;
+    *body_max = 3;
+    if (str_equal(request->path, S("/silent"))) return false;
+    if (str_equal(request->path, S("/shut"))) response->status = 418;
+    return response->status == 0;
+}
+
+static void a_guard_decides_before_the_handler(void **state)
+{
+    const struct lc_function guarded = {.name = "guarded", .http = http, .guard = guard};
+    struct lc_instance instance;
+    struct lc_call call = {.arena = *state};
+    struct lc_response response;
+    size_t body_max = 100;
+    lc_instance_make(&instance, &guarded);
+    assert_int_equal(ask(*state, &guarded, S("/"), S("201")).status, 201);
+    assert_int_equal(ask(*state, &guarded, S("/shut"), S("201")).status, 418);
+    assert_int_equal(ask(*state, &guarded, S("/silent"), S("201")).status, 403);
+    assert_true(lc_instance_guard(&instance, &call, &(struct lc_request){.path = S("/")}, &response, &body_max));
+    assert_int_equal(body_max, 3);
+    assert_true(lc_instance_admit(&instance, &call, &(struct lc_request){.path = S("/"), .body = S("abc")}, &response));
+    assert_false(lc_instance_admit(&instance, &call, &(struct lc_request){.path = S("/"), .body = S("abcd")}, &response));
+    assert_int_equal(response.status, 413);
 }
 
 static void events_and_their_errors(void **state)
@@ -300,6 +330,7 @@ int main(void)
         INSTANCE_TEST(a_handler_that_fails_is_a_problem_and_its_stream_is_closed),
         INSTANCE_TEST(would_block_is_a_fault_where_one_may_wait),
         INSTANCE_TEST(a_function_says_what_it_does_not_take),
+        INSTANCE_TEST(a_guard_decides_before_the_handler),
         INSTANCE_TEST(events_and_their_errors),
         INSTANCE_TEST(error_types_are_what_the_platform_takes),
         INSTANCE_TEST(the_version_is_reported_where_there_is_one),

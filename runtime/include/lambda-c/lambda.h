@@ -92,7 +92,7 @@ struct lc_function {
     enum status (*http)(void *state, struct lc_call *, const struct lc_request *, struct lc_response *);
     /* Decides about a request from its head alone, before the body is taken in and before `http` is called: route, method, secret. True:
      * go on, with at most `*body_max` bytes of body (413 beyond; it comes in as the host's own limit). False: `response` is the answer.
-     * It neither waits nor asks others. NULL: every request may go on. */
+     * It neither waits nor asks others: on a server it runs on the event loop. NULL: every request may go on. */
     bool (*guard)(void *state, struct lc_call *, const struct lc_request *, struct lc_response *, size_t *body_max);
     /* Whether calls would succeed at present, for GET /healthz?ready; may wait until call->deadline. NULL: yes. */
     enum status (*ready)(void *state, struct lc_call *, struct error *);

@@ -4,6 +4,8 @@
  *     /later/MS          waits without a thread; MS 0: it is resumed before the handler has returned
  *     /stream/N  /chunked/N  /short/N  /broken/N     streams: announced, not announced, shorter than announced, failing after N
  *     /header/N          a header of N bytes
+ *     /guarded/N/…       takes at most N bytes of body; the rest of the path is done
+ *     /shut              the guard answers 403 with a header, X-Guard
  * Where it is quick, only /echo and /later are done on the loop. */
 #include <lambda-c/lambda.h>
 #include <pthread.h>
@@ -175,9 +177,23 @@ static enum status wait_for_others(struct lc_call *call, struct lc_response *res
     return STATUS_OK;
 }
 
+static bool guard(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response, size_t *body_max)
+{
+    struct str rest = str_from(request->path, 1), what = str_cut(&rest, '/');
+    uint64_t number = 0;
+    tell(state && request->body.length == 0 ? "guard" : "guard with a body");
+    if (str_equal(what, S("guarded")) && str_to_u64(str_cut(&rest, '/'), &number)) *body_max = (size_t)number;
+    if (!str_equal(what, S("shut"))) return true;
+    response->status = 403;
+    response->body = S("shut\n");
+    lc_header_add(call->arena, &response->headers, S("X-Guard"), S("1"));
+    return false;
+}
+
 static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
 {
     struct str rest = str_from(request->path, 1), what = str_cut(&rest, '/');
+    if (str_equal(what, S("guarded"))) what = (str_cut(&rest, '/'), str_cut(&rest, '/'));
     uint64_t number = 0;
     str_to_u64(rest, &number);
     atomic_fetch_add(&calls, 1);
@@ -227,6 +243,7 @@ int main(void)
         .prefix = "WIRE",
         .init = init,
         .http = requests ? http : NULL,
+        .guard = guard,
         .event = events ? event : NULL,
         .before_idle = before_idle,
         .metrics = metrics,
