@@ -129,7 +129,9 @@ enum status url_argument(struct arena *arena, struct str query, struct str name,
     int count = 0;
     while (url_next_argument(&query, &argument)) {
         if (!str_equal_nocase(argument.name, name)) continue;
-        ENSURE(str_equal(argument.name, name), error, STATUS_INVALID, "the parameter '" STR_FMT "' must be written just so", STR_ARG(name));
+        ENSURE(str_equal(argument.name, name), error, STATUS_INVALID,
+               "the parameter '" STR_FMT "' must be written '" STR_FMT "': names are case-sensitive", STR_ARG(argument.name),
+               STR_ARG(name));
         ENSURE(count++ == 0, error, STATUS_INVALID, "the parameter '" STR_FMT "' is given twice", STR_ARG(name));
         ENSURE(percent_decode(arena, argument.value, &found), error, STATUS_INVALID,
                "the parameter '" STR_FMT "' has a '%%' without two hexadecimal digits", STR_ARG(name));

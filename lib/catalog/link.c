@@ -33,8 +33,37 @@ static enum status parse_info(struct arena *arena, struct str text, struct link 
 {
     if (!text.data) return STATUS_OK;
     ENSURE(text.length <= LINK_INFO_MAXIMUM * 4 / 3, error, STATUS_TOO_LARGE, "info has over %d bytes", LINK_INFO_MAXIMUM);
-    ENSURE(base64url_decode(arena, text, &link->info) && link->info.length > 0, error, STATUS_INVALID, "info must be JSON in base64url");
+    bool padded = str_find(text, '=') < text.length;
+    ENSURE(!padded && base64url_decode(arena, text, &link->info) && link->info.length > 0, error, STATUS_INVALID,
+           "info must be JSON in base64url without padding");
     ENSURE(link->channel.length > 0, error, STATUS_INVALID, "info needs a channel: the base package has none");
+    return STATUS_OK;
+}
+
+static struct str path_of(struct arena *arena, const struct link *link)
+{
+    bool has_channel = link->channel.length > 0;
+    return arena_join(arena, S("/packages/"), link->app, S("/"), link->version, has_channel ? S("/") : S(""), link->channel, S(".apk"));
+}
+
+static bool is_own(struct str name)
+{
+    return str_equal(name, S("info")) || str_equal(name, S("exp")) || str_equal(name, S("sig")) || str_equal(name, S("filename"));
+}
+
+/* Whoever has one signed URL must not be able to make many cache keys of it: of all percent-encodings of a value one is taken. */
+static enum status check_spelling(struct arena *arena, struct str path, struct str query, const struct link *link, struct error *error)
+{
+    struct url_argument argument;
+    struct str value;
+    ENSURE(str_equal(path, path_of(arena, link)), error, STATUS_INVALID, "the path of a signed URL must not be percent-encoded");
+    while (url_next_argument(&query, &argument)) {
+        if (!is_own(argument.name) || !percent_decode(arena, argument.value, &value)) continue;
+        struct str wanted = percent_encode(arena, value, false);
+        ENSURE(str_equal(argument.value, wanted), error, STATUS_INVALID,
+               "in a signed URL '" STR_FMT "' must be percent-encoded as " STR_FMT, STR_ARG(argument.name),
+               STR_ARG(str_first(wanted, 300)));
+    }
     return STATUS_OK;
 }
 
@@ -53,7 +82,9 @@ enum status link_parse(struct arena *arena, struct str path, struct str query, s
            "exp must be a time such as 2026-08-20T10:00:00Z");
     ENSURE(!link.signature.data || link.expires.data, error, STATUS_INVALID, "sig needs exp");
     ENSURE(!link.filename.data || http_is_filename(link.filename, S(".apk")), error, STATUS_INVALID,
-           "filename must end in .apk, be at most 180 bytes of UTF-8, and hold no control byte and none of / \\ : * ? \" < > | %% ;");
+           "filename must end in .apk, be at most 180 bytes of UTF-8, and hold no control, no invisible character and none of / \\ : * ? "
+           "\" < > | %% ;");
+    if (link.signature.data) TRY(check_spelling(arena, path, query, &link, error));
     *out = link;
     return STATUS_OK;
 }
@@ -83,9 +114,7 @@ struct str link_format(struct arena *arena, const struct link *link, const struc
 {
     struct buf out = buf_in(arena, 65536);
     char separator = '?';
-    buf_printf(&out, "/packages/" STR_FMT "/" STR_FMT, STR_ARG(link->app), STR_ARG(link->version));
-    if (link->channel.length > 0) buf_printf(&out, "/" STR_FMT, STR_ARG(link->channel));
-    buf_add(&out, S(".apk"));
+    buf_add(&out, path_of(arena, link));
     if (link->info.data) add_argument(arena, &out, &separator, "info", base64url_encode(arena, link->info));
     add_argument(arena, &out, &separator, "exp", link->expires);
     if (key) add_argument(arena, &out, &separator, "sig", keyring_sign(arena, key, message_of(arena, link)));

@@ -20,7 +20,9 @@ struct link {
 
 enum { LINK_INFO_MAXIMUM = 8192 }; /* bytes of JSON */
 
-/* STATUS_NOT_FOUND: no path of a package. STATUS_INVALID: bad percent-encoding, a name that is no id, a parameter that is malformed or
+/* A URL with a signature has one spelling of its path and of each of the four values: everything percent-encoded but what RFC 3986 calls
+ * unreserved, with upper-case digits. Another one is STATUS_INVALID.
+ * STATUS_NOT_FOUND: no path of a package. STATUS_INVALID: bad percent-encoding, a name that is no id, a parameter that is malformed or
  * given twice. STATUS_TOO_LARGE: info that no region takes. */
 enum status link_parse(struct arena *, struct str path, struct str query, struct link *, struct error *);
 

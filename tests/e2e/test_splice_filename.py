@@ -61,7 +61,8 @@ def test_names_from_the_url(name: str, header: str, place: Place) -> None:
 @pytest.mark.parametrize("raw", [
     "a.exe", "apk", ".apk", "", "%20a.apk", "..%2Fa.apk", "a%2Fb.apk", "a%5Cb.apk", "a%22.apk", "a%3B.apk", "a%3Cb%3E.apk", "a%7C.apk",
     "a%25.apk", "a%0D%0ASet-Cookie:x.apk", "a%0A.apk", "a%0D.apk", "a%00.apk", "a%7F.apk", "a%1B.apk", "%FF.apk", "%C0%AF.apk", "a.apk%00",
-    "a.apk%0D%0A", "a%.apk", "a%zz.apk", "a.apk%20", "x" * 177 + ".apk", "%ED%A0%80.apk"])
+    "a.apk%0D%0A", "a%.apk", "a%zz.apk", "a.apk%20", "x" * 177 + ".apk", "%ED%A0%80.apk",
+    "a%E2%80%AEgpj.apk", "a%E2%81%A6.apk", "a%E2%80%8B.apk", "%EF%BB%BFa.apk", "a%C2%85.apk", "a%E2%80%A8.apk"])
 def test_names_that_are_not_allowed(raw: str, place: Place) -> None:
     for range in ("bytes=0-9", f"bytes={place.region.start}-{place.region.end}"):
         answer = client.request(f"{place.url}/packages/GAME/2.0/huawei.apk?filename={raw}", range=range)
@@ -75,7 +76,8 @@ def test_longest_name(place: Place) -> None:
 
 @pytest.mark.parametrize("template, allowed", [
     ("{app}.apk", True), ("{app}_{version}_{channel}.apk", True), ("{app}", False), ("{other}.apk", False), ("a/{app}.apk", False),
-    ("{app}.apk\n", False), ("\u6e38\u620f {version}.apk", True), ('"{app}".apk', False), ("../{app}.apk", False), (".apk", False)])
+    ("{app}.apk\n", False), ("\u6e38\u620f {version}.apk", True), ('"{app}".apk', False), ("../{app}.apk", False), (".apk", False),
+    ("{app}\u202e.apk", False), ("\u200b{app}.apk", False)])
 def test_templates_are_checked_when_they_are_set(template: str, allowed: bool, file_store: str) -> None:
     done = Shop(file_store).run("channel", "config", "GAME", "--filename", template, check=False)
     assert done.returncode == (0 if allowed else 1), done.stderr

@@ -114,6 +114,29 @@ def test_tampered_links_are_forbidden(how: str, place: Place) -> None:
     assert refused(place.ask(bad), 403, "signature")
 
 
+RESPELT = {
+    "padded info": lambda target: re.sub("info=([^&]*)", r"info=\1=", target),
+    "info percent-encoded": lambda target: re.sub("info=e", "info=%65", target),
+    "sig percent-encoded": lambda target: target.replace("sig=k1.", "sig=k1%2E"),
+    "a raw colon": lambda target: target.replace("%3A", ":", 1),
+    "lower-case digits": lambda target: target.replace("%3A", "%3a", 1),
+    "a tilde percent-encoded": lambda target: target.replace("~", "%7E"),
+    "a plus for a space": lambda target: target.replace("%20", "+"),
+    "the name percent-encoded": lambda target: target.replace("filename=a", "filename=%61"),
+    "the path percent-encoded": lambda target: target.replace("/huawei.apk", "/%68uawei.apk"),
+    "twice": lambda target: target + "&" + re.findall("exp=[^&]*", target)[0],
+}
+
+
+@pytest.mark.parametrize("how", RESPELT)
+def test_a_signed_url_has_one_spelling(how: str, place: Place) -> None:
+    """Whoever has one must not be able to fill caches with it."""
+    good = links.signed(info={"click": "12"}, filename="a ~.apk")
+    assert place.ask(good).status == 206
+    assert RESPELT[how](good) != good
+    assert refused(place.ask(RESPELT[how](good)), 400, "bad-request")
+
+
 def test_expired_links_are_forbidden(place: Place) -> None:
     target = links.signed(info={"click": "1"}, seconds=2)
     assert place.ask(target).status == 206

@@ -4,8 +4,15 @@
 
 static void knows_file_names(void **state)
 {
-    static const char *const right[] = {"a.apk",  "APP1-2.0-huawei.apk",          "a b.apk", "a'b(1)&+,=@#$!~`^[]{}.apk",
-                                        "a..apk", "\xe4\xbd\xa0\xe5\xa5\xbd.apk", "-.apk",   "a.apk.apk"};
+    static const char *const right[] = {"a.apk",
+                                        "APP1-2.0-huawei.apk",
+                                        "a b.apk",
+                                        "a'b(1)&+,=@#$!~`^[]{}.apk",
+                                        "a..apk",
+                                        "\xe4\xbd\xa0\xe5\xa5\xbd.apk",
+                                        "-.apk",
+                                        "a.apk.apk",
+                                        "\xc2\xa0\xdf\xbf\xe2\x80\xaf\xef\xbf\xbd\xf0\x9f\x8e\xae.apk"};
     static const char *const wrong[] = {"",
                                         ".apk",
                                         "apk",
@@ -36,7 +43,17 @@ static void knows_file_names(void **state)
                                         "\xff.apk",
                                         "\xc3.apk",
                                         "\xed\xa0\x80.apk",
-                                        "\xc0\xaf.apk"};
+                                        "\xc0\xaf.apk",
+                                        "a\xe2\x80\xaegpj.apk",   /* U+202E: what follows is shown from right to left */
+                                        "a\xe2\x81\xa6.apk",      /* U+2066 */
+                                        "a\xd8\x9c.apk",          /* U+061C */
+                                        "a\xe2\x80\x8b.apk",      /* U+200B: no width */
+                                        "a\xe2\x80\xa8.apk",      /* U+2028: a new line */
+                                        "a\xef\xbb\xbf.apk",      /* U+FEFF */
+                                        "a\xc2\xad.apk",          /* U+00AD */
+                                        "a\xc2\x85.apk",          /* U+0085 */
+                                        "a\xe3\x85\xa4.apk",      /* U+3164 */
+                                        "a\xf3\xa0\x80\xa0.apk"}; /* U+E0020 */
     for (size_t i = 0; i < sizeof right / sizeof *right; i++)
         if (!http_is_filename(unit_guarded(*state, str_of(right[i])), S(".apk"))) fail_msg("'%s' was refused", right[i]);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)

@@ -56,7 +56,7 @@ static void refused_paths(void **state)
 static void arguments(void **state)
 {
     struct link link =
-        parse(*state, S("/packages/G/1/c.apk"), S("x=1&info=eyJhIjoiYiJ9&filename=My%20Game.apk&exp=2026-08-20T10:00:00Z&sig=k.m"));
+        parse(*state, S("/packages/G/1/c.apk"), S("x=1&info=eyJhIjoiYiJ9&filename=My%20Game.apk&exp=2026-08-20T10%3A00%3A00Z&sig=k.m"));
     assert_str(link.info, S("{\"a\":\"b\"}"));
     assert_str(link.filename, S("My Game.apk"));
     assert_str(link.expires, S("2026-08-20T10:00:00Z"));
@@ -74,6 +74,8 @@ static void refused_arguments(void **state)
         {"info=%zz", STATUS_INVALID, "hexadecimal"},
         {"info=!", STATUS_INVALID, "base64url"},
         {"info=", STATUS_INVALID, "base64url"},
+        {"info=eyJhIjoiYiJ9Cg==", STATUS_INVALID, "without padding"},
+        {"info=eyJhIjoiYiJ9Cg%3d%3D", STATUS_INVALID, "without padding"},
         {"exp=tomorrow", STATUS_INVALID, "exp"},
         {"sig=k.m", STATUS_INVALID, "sig needs exp"},
         {"filename=x.exe", STATUS_INVALID, "filename"},
@@ -87,6 +89,27 @@ static void refused_arguments(void **state)
         assert_error(link_parse(*state, S("/packages/G/1/c.apk"), str_of(cases[i].query), &link, &error), cases[i].status, &error,
                      cases[i].says);
     }
+}
+
+static void a_signed_url_has_one_spelling(void **state)
+{
+    static const struct str path = {"/packages/G/1/c.apk", 19};
+    static const char *const others[] = {
+        "info=eyJhIjoiYiJ%39&exp=2026-08-20T10%3A00%3A00Z&sig=k.m&filename=a%20~.apk",
+        "info=eyJhIjoiYiJ9&exp=2026-08-20T10:00:00Z&sig=k.m&filename=a%20~.apk",
+        "info=eyJhIjoiYiJ9&exp=2026-08-20T10%3a00%3A00Z&sig=k.m&filename=a%20~.apk",
+        "info=eyJhIjoiYiJ9&exp=2026-08-20T10%3A00%3A00Z&sig=k%2Em&filename=a%20~.apk",
+        "info=eyJhIjoiYiJ9&exp=2026-08-20T10%3A00%3A00Z&sig=k.m&filename=a%20%7E.apk",
+        "info=eyJhIjoiYiJ9&exp=2026-08-20T10%3A00%3A00Z&sig=k.m&filename=%61%20~.apk",
+        "info=eyJhIjoiYiJ9&exp=2026-08-20T10%3A00%3A00Z&sig=k.m&filename=a+~.apk",
+    };
+    struct link link;
+    struct error error;
+    struct str query = S("info=eyJhIjoiYiJ9&exp=2026-08-20T10%3A00%3A00Z&x=%7e&sig=k.m&filename=a%20~.apk");
+    assert_str(parse(*state, path, query).filename, S("a ~.apk"));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_error(link_parse(*state, path, str_of(others[i]), &link, &error), STATUS_INVALID, &error, "must be percent-encoded as ");
+    assert_error(link_parse(*state, S("/packages/G/1/%63.apk"), query, &link, &error), STATUS_INVALID, &error, "path of a signed URL");
 }
 
 static void info_needs_a_channel(void **state)
@@ -182,6 +205,7 @@ int main(void)
         test_with_arena(refused_paths),
         test_with_arena(arguments),
         test_with_arena(refused_arguments),
+        test_with_arena(a_signed_url_has_one_spelling),
         test_with_arena(info_needs_a_channel),
         test_with_arena(too_much_info),
         test_with_arena(signature_holds),
