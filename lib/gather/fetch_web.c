@@ -38,6 +38,7 @@ struct fetch_web {
     bool named, refused, cancelled;
     bool chunked, oversized, malformed;
     size_t head_length, ignored_length;
+    uint64_t announced; /* Content-Length; UINT64_MAX: none yet */
     char type[GATHER_TYPE_LONGEST], encoding[GATHER_TYPE_LONGEST];
     char reason[CURL_ERROR_SIZE];
 };
@@ -88,6 +89,18 @@ static void keep(char kept[GATHER_TYPE_LONGEST], struct str value)
     kept[fits ? value.length : 0] = 0;
 }
 
+/* One length, however often it is given; two that differ leave open where the body ends (RFC 9112 section 6.3). */
+static bool takes_length(struct fetch_web *web, struct str list)
+{
+    while (list.data) {
+        uint64_t length;
+        if (!str_to_u64(str_trim(str_cut(&list, ',')), &length)) return false;
+        if (web->announced != UINT64_MAX && web->announced != length) return false;
+        web->announced = length;
+    }
+    return true;
+}
+
 static size_t on_header(char *data, size_t one, size_t length, void *context)
 {
     struct fetch_web *web = context;
@@ -98,6 +111,7 @@ static size_t on_header(char *data, size_t one, size_t length, void *context)
     if (str_starts(value, S("HTTP/"))) {
         web->type[0] = web->encoding[0] = 0;
         web->chunked = false;
+        web->announced = UINT64_MAX;
         return length;
     }
     struct str name = str_cut(&value, ':');
@@ -106,7 +120,8 @@ static size_t on_header(char *data, size_t one, size_t length, void *context)
     if (str_equal_nocase(name, S("content-type"))) keep(web->type, value);
     if (str_equal_nocase(name, S("content-encoding")) && !str_equal_nocase(value, S("identity"))) keep(web->encoding, value);
     if (str_equal_nocase(name, S("transfer-encoding"))) web->chunked = true;
-    return length;
+    if (str_equal_nocase(name, S("content-length")) && !takes_length(web, value)) web->malformed = true;
+    return web->malformed ? 0 : length;
 }
 
 static long status_of(const struct fetch_web *web)

@@ -1,6 +1,7 @@
 """Traffic Server in front of nginx's three stages: right bytes, and nobody is asked twice."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,8 @@ from support import apks, ats, client, edge, shop
 from support.edge import Edge
 from support.servers import Minio, Program, Servers
 from support.shop import Region
+
+pytestmark = pytest.mark.skipif(shutil.which("traffic_server") is None, reason="Traffic Server is not installed; Debian 13 has no package of it")
 
 KIND = "v2+v3"
 PACKAGE = "/packages/APP/1.0/huawei.apk"
@@ -60,6 +63,36 @@ def test_any_range_is_cut_from_the_cached_slices(front: Program, chain: Edge, re
         assert (answer.status, answer.body) == (206, wanted[first : last + 1])
         assert answer.header("content-range") == f"bytes {first}-{last}/{region.size}"
     assert chain.cdn.requests() == []
+
+
+def test_a_condition_is_looked_at_though_slices_are_cached(front: Program, chain: Edge, region: Region) -> None:
+    """If-Range: a resumed download never gets the rest of another package. Whole where Traffic Server can't tell, as RFC 9110 allows."""
+    wanted = offline("huawei")
+    etag = str(client.get(front.url + PACKAGE).header("etag"))
+    for condition in ('"of-another-package"', etag, "Thu, 01 Jan 2026 00:00:00 GMT"):
+        answer = client.get(front.url + PACKAGE, "bytes=1000-1999", if_range=condition)
+        assert (answer.status, answer.body) == (200, wanted), condition
+    assert client.get(front.url + PACKAGE, "bytes=1000-1999").body == wanted[1000:2000]
+
+
+def test_several_ranges_are_the_whole(front: Program, chain: Edge, region: Region) -> None:
+    wanted = offline("huawei")
+    for _ in range(2):
+        answer = client.get(front.url + PACKAGE, "bytes=0-9,100-109")
+        assert (answer.status, answer.body) == (200, wanted)
+
+
+@pytest.mark.parametrize("path", ["/query?app=APP", "/admission?resource=none&client=c", "/gather?scene=none"])
+def test_what_devices_ask_besides_comes_through(path: str, minio: Minio, bucket: str, servers: Servers, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        chain = edge.edge(minio, bucket, servers, stack, secret="s3cret")
+        chain.store.publish(apks.made(KIND))
+        front = ats.start(servers, tmp_path / "ats", chain.cdn.url)
+        assert client.get(chain.direct + path).status == 403
+        for url in (chain.cdn.url, front.url):
+            answer = client.get(url + path)
+            assert answer.status == (200 if path.startswith("/query") else 404), answer.body
+            assert json.loads(answer.body).get("type", "not-found") == "not-found"
 
 
 def test_headers_are_the_channels_own(front: Program, chain: Edge, region: Region) -> None:

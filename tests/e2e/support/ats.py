@@ -33,6 +33,7 @@ def start(servers: Servers, folder: Path, upstream: str) -> Program:
     for name in ("remap.config", "records.config", "storage.config"):
         template = (ROOT / "cdn/ats" / f"{name}.template").read_text()
         (folder / "etc" / name).write_text(re.sub(r"\$\{PAKHUS_ATS_(\w+)\}", lambda found: values[found[1]], template))
+    shutil.copy(ROOT / "cdn/ats/range.config", folder / "etc")
     for name in ("ip_allow.yaml", "sni.yaml", "logging.yaml", "plugin.config", "ssl_multicert.config", "hosting.config"):
         shutil.copy(_SYSTEM / name, folder / "etc")
     # It would change to a user of its own, who may not write here; and log into a file.

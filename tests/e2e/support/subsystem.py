@@ -31,7 +31,7 @@ class Subsystem:
         /status/N  /to/URL  /loop  /round/N                                 statuses, redirects (/round/N: N of them, then "there")
         /long-announced  /short-announced  /no-length  /cut-chunks          lengths that are wrong, or absent
         /drip  /endless  /endless-head  /endless-chunks  /hang  /silent     that never come to an end
-        /garbage  /reset  /close  /bomb  /bad-chunks  /two-lengths          rubbish
+        /garbage  /reset  /close  /bomb  /bad-chunks  /lengths/N/M          rubbish
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -130,6 +130,8 @@ class Subsystem:
                 send(reply(b"no", "", f"{rest[0]} Told"))
             case "to":
                 send(reply(b"", f"Location: {unquote(urlsplit(target).path).removeprefix('/to/')}\r\n", "302 Found"))
+            case "lengths":
+                send(b"HTTP/1.1 200 OK\r\n" + b"".join(f"Content-Length: {length}\r\n".encode() for length in rest) + b"\r\nhello")
             case "loop":
                 send(reply(b"", "Location: /loop\r\n", "301 Moved"))
             case "round":
@@ -153,8 +155,6 @@ class Subsystem:
                 send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
             case "bad-chunks":
                 send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n")
-            case "two-lengths":
-                send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nhello")
             case "drip":
                 send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
                 self._forever(lambda: send(b"."), 0.02)
