@@ -28,7 +28,7 @@ static struct channel *find_item(struct channels *channels, struct str id)
 static const struct command_option set_options[] = {
     STORED_OPTION(&store_url),
     {"info", 'i', OPTION_TEXT, &info, "JSON", "an object of strings; without it {\"channel\":\"CHANNEL\"}"},
-    {"from", 'f', OPTION_TEXT, &from, "FILE.csv", "many at once: CHANNEL[,JSON] a line, or a header channel,KEY,KEY,…"},
+    {"from", 'f', OPTION_TEXT, &from, "FILE.csv", "many at once: CHANNEL[,JSON] or CHANNEL # remark a line, or a header channel,KEY,KEY,…"},
     {"formats", 0, OPTION_TEXT, &formats, "LIST", "of walle, vasdolly, packer-ng, raw; for all of the app's channels"},
 };
 static const struct command set = {
@@ -41,14 +41,14 @@ static const struct command set = {
     .most = 2,
 };
 
-/* A row under a header: each column that is not empty is a key; the column "info" is a whole object. */
+/* A row under a header: each column that is not empty is a key; the column "info" is a whole object. All of it is UTF-8. */
 static struct str row_as_json(struct arena *arena, const struct csv_row *header, const struct csv_row *row)
 {
     struct buf out = buf_in(arena, 1 << 20);
     const char *separator = "{";
     for (size_t i = 1; i < row->count && i < header->count; i++) {
         if (row->fields[i].length == 0) continue;
-        if (str_equal(header->fields[i], S("info"))) return row->fields[i];
+        if (str_equal_nocase(header->fields[i], S("info"))) return row->fields[i];
         buf_add(&out, str_of(separator));
         buf_add_json(&out, header->fields[i]);
         buf_add_byte(&out, ':');
@@ -75,20 +75,35 @@ static enum status set_row(struct arena *arena, const struct csv_row *header, co
     return error_context(error, "line %zu", row->line);
 }
 
-static enum status read_rows(struct arena *arena, struct str text, struct edit *edit, struct error *error)
+/* "Channel , Campaign": the names of columns are read without the blanks around them. */
+static bool take_header(const struct csv_row *row, struct csv_row *header)
+{
+    if (!str_equal_nocase(str_trim(row->fields[0]), S("channel"))) return false;
+    *header = *row;
+    for (size_t i = 0; i < header->count; i++) header->fields[i] = str_trim(header->fields[i]);
+    return true;
+}
+
+static size_t count_lines(struct str text)
 {
     size_t lines = 1;
-    for (size_t i = 0; i < text.length; i++) lines += text.data[i] == '\n';
+    for (size_t i = 0; i < text.length; i++) lines += text.data[i] == '\n' || text.data[i] == '\r';
+    return lines;
+}
+
+static enum status read_rows(struct arena *arena, struct str text, struct edit *edit, struct error *error)
+{
     struct csv csv = csv_of(text);
     struct csv_row header = {0}, row = {0};
-    enum status status;
-    edit->items = arena_array(arena, lines, sizeof(struct channel));
-    while ((status = csv_next(&csv, arena, &row, error)) == STATUS_OK) {
-        bool is_header = edit->count == 0 && header.count == 0 && str_equal(str_trim(row.fields[0]), S("channel"));
-        if (is_header)
-            header = row;
-        else
-            TRY(set_row(arena, &header, &row, &edit->items[edit->count++], error));
+    enum status status = csv_check_text(text, error);
+    edit->items = arena_array(arena, count_lines(text), sizeof(struct channel));
+    csv.remarks = CSV_REMARKS; /* as lists of channels for other tools have them: name # remark */
+    while (status == STATUS_OK && (status = csv_next(&csv, arena, &row, error)) == STATUS_OK) {
+        if (edit->count == 0 && header.count == 0 && take_header(&row, &header)) {
+            csv.remarks = CSV_REMARK_LINES;
+            continue;
+        }
+        TRY(set_row(arena, &header, &row, &edit->items[edit->count++], error));
     }
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }

@@ -36,6 +36,20 @@ enum status file_source(struct arena *arena, const char *path, struct apk_source
     return STATUS_OK;
 }
 
+static enum status read_watched(void *context, uint64_t offset, void *buffer, size_t length, struct error *error)
+{
+    struct file_reading *reading = context;
+    TRY(reading->inner.read(reading->inner.context, offset, buffer, length, error));
+    progress_add(&reading->progress, length);
+    return STATUS_OK;
+}
+
+struct apk_source file_reading_start(struct file_reading *reading, const char *label, const struct apk_source *source)
+{
+    *reading = (struct file_reading){.inner = *source, .progress = progress_start(label, source->size)};
+    return (struct apk_source){.read = read_watched, .context = reading, .size = source->size};
+}
+
 void file_warn_of_idsig(const char *path)
 {
     char beside[4096];

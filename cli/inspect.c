@@ -77,7 +77,10 @@ static void print_manifest(struct arena *arena, const struct findings *found)
     }
     printf("package     " STR_FMT, STR_ARG(shown(arena, manifest->package)));
     if (!str_empty(manifest->version_name)) printf(" " STR_FMT, STR_ARG(shown(arena, manifest->version_name)));
-    printf(", version code %llu\n", (number)manifest->version_code);
+    if (manifest->has_version_code)
+        printf(", version code %llu\n", (number)manifest->version_code);
+    else
+        printf(", no version code\n");
 }
 
 static void print_pairs(const struct apk *apk)
@@ -177,7 +180,7 @@ static json_t *json_manifest(const struct findings *found)
     const struct apk_manifest *manifest = &found->manifest;
     if (found->no_manifest.status != STATUS_OK) return json_null();
     return json_pack("{so so so}", "package", json_text(manifest->package), "version_name", json_text(manifest->version_name),
-                     "version_code", json_number(manifest->version_code));
+                     "version_code", manifest->has_version_code ? json_number(manifest->version_code) : json_null());
 }
 
 static json_t *json_object_text(struct str text)

@@ -2,13 +2,16 @@
 
 #include "cli/file.h"
 #include "cli/output.h"
+#include "lib/apk/check.h"
 
 static struct str output_path;
 static uint64_t region = APK_REGION_DEFAULT;
+static bool force;
 
 static const struct command_option options[] = {
     {"output", 'o', OPTION_TEXT, &output_path, "BASE.apk", "where the base package goes", .required = true},
-    {"region", 0, OPTION_SIZE, &region, "BYTES", "what to reserve: 4096 unless said; a multiple of 4096 for v2 and later"},
+    {"region", 0, OPTION_SIZE, &region, "BYTES", "bytes to reserve (default 4096); a multiple of 4096 for v2 and later"},
+    {"force", 0, OPTION_FLAG, &force, NULL, "prepare also a package that devices would refuse"},
 };
 static const struct command command = {
     .name = "prepare",
@@ -38,6 +41,27 @@ static enum status write_pieces(struct output *output, const struct apk_prepared
     return status;
 }
 
+static enum status check(struct arena *arena, const struct apk_source *source, struct error *error)
+{
+    struct apk apk;
+    struct apk_check found;
+    TRY(apk_examine(arena, source, &apk, error));
+    TRY(apk_check(arena, source, &apk, &found, error));
+    if (str_empty(found.problem)) return STATUS_OK;
+    ENSURE(force, error, STATUS_INVALID, STR_FMT " (--force prepares it all the same)", STR_ARG(found.problem));
+    fprintf(stderr, "warning: " STR_FMT "\n", STR_ARG(found.problem));
+    return STATUS_OK;
+}
+
+static enum status check_with_progress(struct arena *arena, const struct apk_source *source, struct error *error)
+{
+    struct file_reading reading;
+    struct apk_source watched = file_reading_start(&reading, "check", source);
+    enum status status = check(arena, &watched, error);
+    progress_end(&reading.progress);
+    return status;
+}
+
 static enum status run_prepare(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     (void)count;
@@ -46,6 +70,7 @@ static enum status run_prepare(struct arena *arena, const struct str *words, int
     struct apk_prepared prepared;
     struct output *output;
     TRY(file_source(arena, path, &source, error));
+    if (check_with_progress(arena, &source, error) != STATUS_OK) return error_context(error, "%s", path);
     if (apk_prepare(arena, &source, region, &prepared, error) != STATUS_OK) return error_context(error, "%s", path);
     file_warn_of_idsig(path);
     file_tell_notes(&prepared);

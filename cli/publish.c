@@ -8,7 +8,7 @@
 
 static struct str store_url, app, version;
 static uint64_t region = APK_REGION_DEFAULT;
-static bool json;
+static bool json, force;
 
 /* --- publish */
 
@@ -17,6 +17,7 @@ static const struct command_option publish_options[] = {
     {"app", 'a', OPTION_TEXT, &app, "APP", "the app's id", .required = true},
     {"version", 'v', OPTION_TEXT, &version, "VERSION", "the version's id; a published one never changes", .required = true},
     {"region", 0, OPTION_SIZE, &region, "BYTES", "what to reserve in a package that is not prepared; 4096 unless said"},
+    {"force", 0, OPTION_FLAG, &force, NULL, "publish also what devices would refuse, and another application than the version before"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print package.json"},
 };
 static const struct command publish = {
@@ -48,6 +49,38 @@ static ssize_t read_prepared(void *context, void *buffer, size_t capacity, struc
     return (ssize_t)length;
 }
 
+/* Reading the file, for what is checked of it, may take a while. */
+static enum status plan_file(struct arena *arena, const char *path, const struct apk_source *source, struct publish_plan *plan,
+                             struct error *error)
+{
+    struct file_reading reading;
+    struct apk_source watched = file_reading_start(&reading, "check", source);
+    enum status status = publish_plan(arena, &watched, app, version, region, force, plan, error);
+    progress_end(&reading.progress);
+    if (status != STATUS_OK) return error_context(error, "%s", path);
+    return STATUS_OK;
+}
+
+static enum status send(struct arena *arena, struct store *store, const struct apk_source *source, struct publish_plan *plan,
+                        struct error *error)
+{
+    struct upload upload = {.prepared = &plan->prepared, .source = source, .progress = progress_start("upload", plan->package.size)};
+    struct stream stream = {.read = read_prepared, .context = &upload};
+    enum status status = package_publish(store, command_upload_io(arena), stream, &plan->package, error);
+    progress_end(&upload.progress);
+    return status;
+}
+
+static void print_package(struct arena *arena, const struct package *package)
+{
+    if (json)
+        printf(STR_FMT, STR_ARG(package_format(arena, package)));
+    else
+        printf(STR_FMT "/" STR_FMT ": %llu bytes, scheme " STR_FMT ", region of %llu bytes at %llu, sha256 " STR_FMT "\n", STR_ARG(app),
+               STR_ARG(version), (unsigned long long)package->size, STR_ARG(apk_schemes_name(arena, package->schemes)),
+               (unsigned long long)package->region.length, (unsigned long long)package->region.offset, STR_ARG(package->sha256));
+}
+
 static enum status run_publish(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     (void)count;
@@ -58,22 +91,14 @@ static enum status run_publish(struct arena *arena, const struct str *words, int
     TRY(stored_check_id(app, "--app", error));
     TRY(stored_check_id(version, "--version", error));
     TRY(file_source(arena, path, &source, error));
-    if (publish_plan(arena, &source, app, version, region, &plan, error) != STATUS_OK) return error_context(error, "%s", path);
-    if (!str_empty(plan.warning)) fprintf(stderr, "warning: " STR_FMT "\n", STR_ARG(plan.warning));
+    TRY(plan_file(arena, path, &source, &plan, error));
     file_warn_of_idsig(path);
     file_tell_notes(&plan.prepared);
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(publish_check(store, command_io(arena), &plan.package, error));
-    const struct package *package = &plan.package;
-    struct upload upload = {.prepared = &plan.prepared, .source = &source, .progress = progress_start("upload", package->size)};
-    struct stream stream = {.read = read_prepared, .context = &upload};
-    enum status status = package_publish(store, command_upload_io(arena), stream, &plan.package, error);
-    progress_end(&upload.progress);
-    TRY(status);
-    if (json) return printf(STR_FMT, STR_ARG(package_format(arena, package))), STATUS_OK;
-    printf(STR_FMT "/" STR_FMT ": %llu bytes, scheme " STR_FMT ", region of %llu bytes at %llu, sha256 " STR_FMT "\n", STR_ARG(app),
-           STR_ARG(version), (unsigned long long)package->size, STR_ARG(apk_schemes_name(arena, package->schemes)),
-           (unsigned long long)package->region.length, (unsigned long long)package->region.offset, STR_ARG(package->sha256));
+    TRY(publish_check(store, command_io(arena), &plan, error));
+    for (size_t i = 0; i < plan.warning_count; i++) fprintf(stderr, "warning: " STR_FMT "\n", STR_ARG(plan.warnings[i]));
+    TRY(send(arena, store, &source, &plan, error));
+    print_package(arena, &plan.package);
     return STATUS_OK;
 }
 

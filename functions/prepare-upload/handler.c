@@ -49,7 +49,7 @@ static void tell_prepared(struct task *task, const struct publish_plan *plan)
     add_field(list, ",\"sha256\":", package->sha256);
     buf_add(list, S(",\"notes\":["));
     for (int i = 0; i < prepared->note_count; i++) add_field(list, i > 0 ? "," : "", prepared->notes[i]);
-    if (!str_empty(plan->warning)) add_field(list, prepared->note_count > 0 ? "," : "", plan->warning);
+    for (size_t i = 0; i < plan->warning_count; i++) add_field(list, prepared->note_count > 0 || i > 0 ? "," : "", plan->warnings[i]);
     buf_add(list, S("]}"));
 }
 

@@ -1,6 +1,7 @@
 #include "lib/apk/apk.h"
 
 #include "base/buf.h"
+#include "lib/apk/jar.h"
 #include "lib/apk/region.h"
 #include "lib/apk/signing_block.h"
 #include "lib/apk/zip.h"
@@ -71,10 +72,8 @@ struct jar_signature {
 static void look_for_signature(void *context, const struct apk_zip_entry *entry)
 {
     struct jar_signature *found = context;
-    struct str folder = S("META-INF/"), name = str_from(entry->name, folder.length);
-    if (!str_starts(entry->name, folder) || str_find(name, '/') < name.length) return;
-    if (str_ends(name, S(".SF"))) found->file = true;
-    if (str_ends(name, S(".RSA")) || str_ends(name, S(".DSA")) || str_ends(name, S(".EC"))) found->block = true;
+    if (apk_jar_is_file(entry->name)) found->file = true;
+    if (apk_jar_is_block(entry->name)) found->block = true;
 }
 
 static unsigned block_schemes(const struct apk *apk)

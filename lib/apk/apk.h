@@ -78,7 +78,12 @@ enum status apk_examine(struct arena *, const struct apk_source *, struct apk *,
  * can't be read. */
 struct apk_manifest {
     struct str package, version_name;
-    uint64_t version_code; /* versionCodeMajor << 32 | versionCode */
+    struct str split;      /* which part of an app it is; empty: the base */
+    bool split_required;   /* the base needs such parts beside it */
+    uint64_t version_code; /* versionCodeMajor << 32 | versionCode; 0 where there is neither */
+    bool has_version_code;
+    uint32_t min_sdk;    /* 0: not known */
+    uint32_t target_sdk; /* minSdkVersion where there is no targetSdkVersion; 0: not known */
 };
 enum status apk_manifest(struct arena *, const struct apk_source *, const struct apk *, struct apk_manifest *, struct error *);
 

@@ -16,6 +16,7 @@ enum {
     CHUNK_STRINGS = 0x0001,
     CHUNK_RESOURCES = 0x0180,
     CHUNK_ELEMENT = 0x0102,
+    CHUNK_ELEMENT_END = 0x0103,
     CHUNK_HEAD = 8,
     STRINGS_HEAD = 28,
     STRINGS_UTF8 = 0x100,
@@ -24,6 +25,11 @@ enum {
     TYPE_STRING = 3,
     TYPE_DECIMAL = 0x10,
     TYPE_HEXADECIMAL = 0x11,
+    TYPE_BOOLEAN = 0x12,
+    SDK_CODENAME = 10000, /* CUR_DEVELOPMENT: Android's number for a release that has none yet */
+    ID_SPLIT_REQUIRED = 0x01010591,
+    ID_MIN_SDK = 0x0101020c,
+    ID_TARGET_SDK = 0x01010270,
     ID_VERSION_CODE = 0x0101021b,
     ID_VERSION_NAME = 0x0101021c,
     ID_VERSION_CODE_MAJOR = 0x01010576,
@@ -150,36 +156,86 @@ static struct str text_of(const struct document *document, const struct attribut
     return string_at(document, attribute->raw);
 }
 
+static bool is_number(const struct attribute *attribute)
+{
+    return attribute->type == TYPE_DECIMAL || attribute->type == TYPE_HEXADECIMAL;
+}
+
 static uint64_t number_of(const struct attribute *attribute)
 {
-    return attribute->type == TYPE_DECIMAL || attribute->type == TYPE_HEXADECIMAL ? attribute->data : 0;
+    return is_number(attribute) ? attribute->data : 0;
 }
+
+typedef void attribute_visit(const struct document *, const struct attribute *, struct apk_manifest *);
 
 static void take_attribute(const struct document *document, const struct attribute *attribute, struct apk_manifest *manifest)
 {
+    bool code = is_named(document, attribute, ID_VERSION_CODE, S("versionCode"));
+    bool major = is_named(document, attribute, ID_VERSION_CODE_MAJOR, S("versionCodeMajor"));
     if (is_named(document, attribute, 0, S("package"))) manifest->package = text_of(document, attribute);
+    if (is_named(document, attribute, 0, S("split"))) manifest->split = text_of(document, attribute);
+    if (is_named(document, attribute, ID_SPLIT_REQUIRED, S("isSplitRequired")))
+        manifest->split_required = attribute->type == TYPE_BOOLEAN && attribute->data != 0;
     if (is_named(document, attribute, ID_VERSION_NAME, S("versionName"))) manifest->version_name = text_of(document, attribute);
-    if (is_named(document, attribute, ID_VERSION_CODE, S("versionCode"))) manifest->version_code |= number_of(attribute);
-    if (is_named(document, attribute, ID_VERSION_CODE_MAJOR, S("versionCodeMajor"))) manifest->version_code |= number_of(attribute) << 32;
+    if (code) manifest->version_code |= number_of(attribute);
+    if (major) manifest->version_code |= number_of(attribute) << 32;
+    manifest->has_version_code = manifest->has_version_code || ((code || major) && is_number(attribute));
 }
 
-static enum status take_element(const struct document *document, struct str element, struct apk_manifest *manifest, struct error *error)
+static enum status each_attribute(const struct document *document, struct str element, attribute_visit *visit,
+                                  struct apk_manifest *manifest, struct error *error)
 {
-    ENSURE(element.length >= ELEMENT_HEAD, error, STATUS_CORRUPT, "AndroidManifest.xml's first element is cut short");
     size_t start = 16 + (size_t)bytes_get16(element.data + 24), size = bytes_get16(element.data + 26),
            count = bytes_get16(element.data + 28);
-    ENSURE(str_equal(string_at(document, bytes_get32(element.data + 20)), S("manifest")), error, STATUS_CORRUPT,
-           "AndroidManifest.xml does not begin with a manifest element");
     ENSURE(size >= ATTRIBUTE_SIZE && start + count * size <= element.length, error, STATUS_CORRUPT,
            "AndroidManifest.xml's attributes overrun their element");
     for (size_t i = 0; i < count; i++) {
         const char *at = element.data + start + i * size;
         const struct attribute attribute = {
             .name = bytes_get32(at + 4), .raw = bytes_get32(at + 8), .type = (uint8_t)at[15], .data = bytes_get32(at + 16)};
-        take_attribute(document, &attribute, manifest);
+        visit(document, &attribute, manifest);
     }
+    return STATUS_OK;
+}
+
+static enum status take_element(const struct document *document, struct str element, struct apk_manifest *manifest, struct error *error)
+{
+    ENSURE(element.length >= ELEMENT_HEAD, error, STATUS_CORRUPT, "AndroidManifest.xml's first element is cut short");
+    ENSURE(str_equal(string_at(document, bytes_get32(element.data + 20)), S("manifest")), error, STATUS_CORRUPT,
+           "AndroidManifest.xml does not begin with a manifest element");
+    TRY(each_attribute(document, element, take_attribute, manifest, error));
     ENSURE(!str_empty(manifest->package), error, STATUS_CORRUPT, "AndroidManifest.xml names no package");
     return STATUS_OK;
+}
+
+/* --- the uses-sdk elements */
+
+static uint32_t sdk_of(const struct document *document, const struct attribute *attribute)
+{
+    uint64_t number;
+    struct str text = attribute->type == TYPE_STRING ? string_at(document, attribute->data) : (struct str){NULL, 0};
+    if (str_empty(text)) return (uint32_t)number_of(attribute);
+    return str_to_u64(text, &number) && number < SDK_CODENAME ? (uint32_t)number : SDK_CODENAME;
+}
+
+static void take_sdk(const struct document *document, const struct attribute *attribute, struct apk_manifest *manifest)
+{
+    if (is_named(document, attribute, ID_MIN_SDK, S("minSdkVersion"))) manifest->min_sdk = sdk_of(document, attribute);
+    if (is_named(document, attribute, ID_TARGET_SDK, S("targetSdkVersion"))) manifest->target_sdk = sdk_of(document, attribute);
+}
+
+/* The rest of the manifest may be damaged: the versions are then not known. */
+static void look_for_sdk(const struct document *document, struct str rest, struct apk_manifest *manifest)
+{
+    struct chunk chunk;
+    struct error ignored;
+    for (int depth = 1; depth > 0 && next_chunk(&rest, &chunk, &ignored) == STATUS_OK;) {
+        depth += (chunk.type == CHUNK_ELEMENT) - (chunk.type == CHUNK_ELEMENT_END);
+        if (chunk.type != CHUNK_ELEMENT || depth != 2 || chunk.bytes.length < ELEMENT_HEAD) continue;
+        if (str_equal(string_at(document, bytes_get32(chunk.bytes.data + 20)), S("uses-sdk")))
+            (void)each_attribute(document, chunk.bytes, take_sdk, manifest, &ignored);
+    }
+    if (manifest->target_sdk == 0) manifest->target_sdk = manifest->min_sdk;
 }
 
 static enum status parse(struct arena *arena, struct str xml, struct apk_manifest *manifest, struct error *error)
@@ -191,7 +247,9 @@ static enum status parse(struct arena *arena, struct str xml, struct apk_manifes
         TRY(next_chunk(&rest, &chunk, error));
         if (chunk.type == CHUNK_STRINGS) document.strings = chunk.bytes;
         if (chunk.type == CHUNK_RESOURCES) document.resources = chunk.bytes;
-        if (chunk.type == CHUNK_ELEMENT) return take_element(&document, chunk.bytes, manifest, error);
+        if (chunk.type != CHUNK_ELEMENT) continue;
+        TRY(take_element(&document, chunk.bytes, manifest, error));
+        return look_for_sdk(&document, rest, manifest), STATUS_OK;
     }
 }
 

@@ -97,7 +97,7 @@ static void note_region(struct arena *arena, const struct apk *apk, struct apk_p
 {
     uint64_t had = apk->region.length, has = prepared->region.length;
     if (had > 0 && had != has) note(prepared, arena_printf(arena, "its region of %" PRIu64 " bytes gave way to one of %" PRIu64, had, has));
-    if (had == 0 && !str_empty(apk->comment))
+    if (had == 0 && apk_v1_only(apk->schemes) && !str_empty(apk->comment))
         note(prepared, arena_printf(arena, "its ZIP comment of %zu bytes was dropped", apk->comment.length));
 }
 
@@ -190,22 +190,20 @@ static enum status prepare_block(struct arena *arena, const struct apk_source *s
     ENSURE(region > 0 && region % APK_BLOCK_ALIGNMENT == 0 && region <= APK_REGION_MAXIMUM, error, STATUS_INVALID,
            "the region of a v2 or later package is a multiple of %d bytes, up to %d, not %" PRIu64, APK_BLOCK_ALIGNMENT, APK_REGION_MAXIMUM,
            region);
-    ENSURE(str_empty(apk->comment), error, STATUS_INVALID,
-           "the package has a v2 or later signature and a ZIP comment of %zu bytes: a comment breaks the signature's digest",
-           apk->comment.length);
     struct str block = make_block(arena, apk, (size_t)region);
     uint64_t directory = apk->block + block.length;
-    TRY(check_size(apk, directory, directory + apk->directory_size + APK_ZIP_END_SIZE, error));
+    uint64_t end_size = APK_ZIP_END_SIZE + apk->comment.length; /* the signature covers the comment: it stays */
+    TRY(check_size(apk, directory, directory + apk->directory_size + end_size, error));
     prepared->region = (struct apk_region){directory - APK_BLOCK_FOOT - region, region};
     TRY(same_block(arena, source, apk, block, &same, error));
     if (same) return add_source(prepared, 0, apk->size), STATUS_OK;
-    char *end = arena_buffer(arena, APK_ZIP_END_SIZE);
-    TRY(apk_source_read(source, apk->end, end, APK_ZIP_END_SIZE, error));
+    char *end = arena_buffer(arena, (size_t)end_size);
+    TRY(apk_source_read(source, apk->end, end, (size_t)end_size, error));
     bytes_put32(end + 16, (uint32_t)directory);
     add_source(prepared, 0, apk->block);
     add_piece(prepared, 0, block.length, block.data);
     add_source(prepared, apk->directory, apk->end);
-    add_piece(prepared, 0, APK_ZIP_END_SIZE, end);
+    add_piece(prepared, 0, end_size, end);
     return STATUS_OK;
 }
 

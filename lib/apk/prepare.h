@@ -25,7 +25,8 @@ struct apk_prepared {
 
 /* `region`: bytes to reserve; v2 and later: a multiple of 4096; v1: at most 65535; else STATUS_INVALID. An APK that has a region of this
  * size already keeps its bytes (one piece where nothing changes), the region blanked to the unfilled form where it was filled.
- * STATUS_INVALID also for an unsigned APK and a comment on a v2 or later one; STATUS_TOO_LARGE where the result would pass 4 GiB - 1. */
+ * A ZIP comment is the region of a v1 package; on a v2 or later one, whose signature covers it, it stays. STATUS_INVALID also for an
+ * unsigned APK; STATUS_TOO_LARGE where the result would pass 4 GiB - 1. Does not look whether the signatures verify: apk_check does. */
 enum status apk_prepare(struct arena *, const struct apk_source *, uint64_t region, struct apk_prepared *, struct error *);
 
 /* Reads bytes of the result; within its size. */

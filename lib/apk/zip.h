@@ -28,5 +28,8 @@ enum status apk_zip_walk(struct arena *, const struct apk_source *, const struct
 /* The bytes of one entry, stored or deflated, at most `limit` of them. */
 enum status apk_zip_extract(struct arena *, const struct apk_source *, const struct apk *, const struct apk_zip_entry *, size_t limit,
                             struct str *out, struct error *);
+/* The first `length` bytes of one entry, or all where it has fewer; of a damaged one, the bytes before the damage. */
+enum status apk_zip_extract_head(struct arena *, const struct apk_source *, const struct apk *, const struct apk_zip_entry *, size_t length,
+                                 struct str *out, struct error *);
 
 #endif

@@ -1,6 +1,7 @@
 #include "lib/catalog/stored_apk.h"
 
-enum { WINDOW = 1 << 20 }; /* what is read at once, since the next read is likely to be near */
+/* What is read at once, since the next read is likely to be near: twice as much each time that one begins where the last one ended. */
+enum { WINDOW_MINIMUM = 1 << 20, WINDOW_MAXIMUM = 8 << 20 };
 
 struct stored_apk {
     struct store *store;
@@ -9,6 +10,7 @@ struct stored_apk {
     int64_t span;
     struct arena *arena; /* of the window only */
     uint64_t offset;
+    size_t length; /* to be read at once */
     struct str window;
 };
 
@@ -20,12 +22,16 @@ static void free_window(void *context)
 static enum status load_window(struct stored_apk *apk, uint64_t offset, struct error *error)
 {
     struct store_object object;
+    bool goes_on = apk->window.length > 0 && offset == apk->offset + apk->window.length;
+    apk->length = !goes_on ? WINDOW_MINIMUM : apk->length < WINDOW_MAXIMUM ? apk->length * 2 : WINDOW_MAXIMUM;
     arena_reset(apk->arena);
     apk->window = (struct str){0};
-    uint64_t last = apk->size > WINDOW ? apk->size - WINDOW : 0; /* the last window is a whole one: what is read first is the end */
+    /* The last window is a whole one: what is read first is the end. */
+    uint64_t last = apk->size > apk->length ? apk->size - apk->length : 0;
     apk->offset = offset < last ? offset : last;
-    const struct store_get get = {
-        .offset = apk->offset, .length = apk->size - apk->offset < WINDOW ? apk->size - apk->offset : WINDOW, .if_match = apk->etag};
+    const struct store_get get = {.offset = apk->offset,
+                                  .length = apk->size - apk->offset < apk->length ? apk->size - apk->offset : apk->length,
+                                  .if_match = apk->etag};
     const struct io io = {.arena = apk->arena, .deadline = deadline_in(apk->span)};
     TRY(store_get(apk->store, io, apk->key, &get, &object, error));
     apk->window = object.body;

@@ -1,4 +1,4 @@
-/* An APK that is read where it is stored: its ends and directory by few large ranges, never the whole. */
+/* An APK that is read where it is stored, by few large ranges. */
 #ifndef CATALOG_STORED_APK_H
 #define CATALOG_STORED_APK_H
 

@@ -100,8 +100,8 @@ static enum status prepare(const struct upload *upload, struct publish_plan *pla
     const struct apk_source source = stored_apk(upload->store, io_of_step(upload), &upload->object);
     const struct apk_prepared *prepared = &plan->prepared;
     struct store_piece pieces[PIECES];
-    TRY(publish_plan(upload->io.arena, &source, upload->app, upload->version, APK_REGION_DEFAULT, plan, error));
-    TRY(publish_check(upload->store, io_of_step(upload), &plan->package, error));
+    TRY(publish_plan(upload->io.arena, &source, upload->app, upload->version, APK_REGION_DEFAULT, false, plan, error));
+    TRY(publish_check(upload->store, io_of_step(upload), plan, error));
     for (int i = 0; i < prepared->count; i++) {
         const struct apk_piece *piece = &prepared->pieces[i];
         pieces[i] = (struct store_piece){.bytes = str_make(piece->bytes, (size_t)piece->length)};

@@ -120,12 +120,6 @@ def test_unsigned(apk: Apk, unpreparable: Callable[..., None]) -> None:
     unpreparable(apk("unsigned"), "the package is not signed (neither v1, v2 nor v3): sign it first, then prepare it")
 
 
-def test_a_comment_on_a_v2_package(apk: Apk, unpreparable: Callable[..., None], tmp_path: Path) -> None:
-    path = tmp_path / "in.apk"
-    path.write_bytes(apk("v1+v2").read_bytes()[:-2] + b"\7\0comment")
-    unpreparable(path, "the package has a v2 or later signature and a ZIP comment of 7 bytes: a comment breaks the signature's digest")
-
-
 @pytest.mark.parametrize("region", ["0", "1", "4097", "2M"])
 def test_regions_that_no_block_can_have(region: str, apk: Apk, unpreparable: Callable[..., None]) -> None:
     number = 2 << 20 if region == "2M" else int(region)

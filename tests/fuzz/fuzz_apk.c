@@ -7,27 +7,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/buf.h"
-#include "base/bytes.h"
 #include "lib/apk/channel.h"
+#include "lib/apk/check.h"
 #include "lib/apk/packer_ng.h"
 #include "lib/apk/prepare.h"
+#include "tests/unit/apk_package.h"
 
-enum { LIMIT = 1 << 20 };
-
-static enum status read_bytes(void *context, uint64_t offset, void *buffer, size_t length, struct error *error)
-{
-    const struct str *bytes = context;
-    (void)error;
-    assert(offset <= bytes->length && length <= bytes->length - offset);
-    if (length > 0) memcpy(buffer, bytes->data + offset, length);
-    return STATUS_OK;
-}
-
-static struct apk_source source_of(struct str *bytes)
-{
-    return (struct apk_source){read_bytes, bytes, bytes->length};
-}
+enum { LIMIT = PACKAGE_LIMIT };
 
 /* --- what holds of any package */
 
@@ -66,6 +52,19 @@ static void check_readers(struct arena *arena, const struct apk_source *source, 
     assert(str_is_utf8(manifest.package) && str_is_utf8(manifest.version_name));
 }
 
+static void check_verdict(struct arena *arena, const struct apk_source *source, const struct apk *apk)
+{
+    struct apk_check check;
+    struct apk_certificates certificates;
+    struct error error = {0};
+    if (apk_check(arena, source, apk, &check, &error) != STATUS_OK) assert(error.text[0]);
+    error.text[0] = 0;
+    if (apk_certificates(arena, source, apk, &certificates, &error) != STATUS_OK)
+        assert(error.text[0]);
+    else
+        for (size_t i = 0; i < certificates.count; i++) assert(certificates.sha256[i].length == 64);
+}
+
 /* --- what holds of a base package */
 
 static struct str result_of(struct arena *arena, const struct apk_prepared *prepared, const struct apk_source *source)
@@ -88,7 +87,7 @@ static void check_same_pairs(const struct apk *before, const struct apk *after)
 
 static void check_is_its_own_base(struct arena *arena, struct str bytes, uint64_t region)
 {
-    struct apk_source source = source_of(&bytes);
+    struct apk_source source = package_source(&bytes);
     struct apk_prepared again;
     struct error error;
     assert(apk_prepare(arena, &source, region, &again, &error) == STATUS_OK);
@@ -100,7 +99,7 @@ static void check_filled(struct arena *arena, struct str base, const struct apk_
 {
     struct str filled = arena_copy(arena, base);
     char *region = (char *)(uintptr_t)filled.data + prepared->region.offset;
-    struct apk_source source = source_of(&filled);
+    struct apk_source source = package_source(&filled);
     struct apk apk;
     struct apk_channels channels;
     struct apk_prepared blanked;
@@ -140,7 +139,7 @@ static void check_base(struct arena *arena, const struct apk_source *source, con
     struct error error;
     if (apk_prepare(arena, source, region, &prepared, &error) != STATUS_OK) return;
     struct str bytes = result_of(arena, &prepared, source);
-    struct apk_source result = source_of(&bytes);
+    struct apk_source result = package_source(&bytes);
     assert(apk_examine(arena, &result, &base, &error) == STATUS_OK);
     check_structure(&base);
     assert(base.schemes == apk->schemes && base.schemes == prepared.schemes && base.block == apk->block);
@@ -155,7 +154,7 @@ static void check_base(struct arena *arena, const struct apk_source *source, con
 
 static void check_file(struct arena *arena, struct str bytes, uint64_t region, size_t left)
 {
-    struct apk_source source = source_of(&bytes);
+    struct apk_source source = package_source(&bytes);
     struct apk apk;
     struct error error = {0};
     if (apk_examine(arena, &source, &apk, &error) != STATUS_OK) {
@@ -164,70 +163,16 @@ static void check_file(struct arena *arena, struct str bytes, uint64_t region, s
     }
     check_structure(&apk);
     check_readers(arena, &source, &apk);
+    check_verdict(arena, &source, &apk);
     check_base(arena, &source, &apk, apk_v1_only(apk.schemes) ? region % 65535 + 1 : region % 5 * 4096, left);
 }
 
 /* --- a package that is built here: entries, block, directory, end */
 
-static void add_zeros(struct buf *out, size_t count)
-{
-    char *room = buf_room(out, count);
-    if (!room) return;
-    memset(room, 0, count);
-    out->length += count;
-}
-
-static void add_number(struct buf *out, uint64_t value, size_t bytes)
-{
-    char little[8];
-    bytes_put64(little, value);
-    buf_add(out, str_make(little, bytes));
-}
-
-static void add_entry(struct buf *entries, struct buf *directory, struct str name, struct str data)
-{
-    size_t header = entries->length, at = directory->length;
-    add_zeros(entries, 30);
-    add_zeros(directory, 46);
-    bytes_put32(entries->data + header, 0x04034b50);
-    bytes_put16(entries->data + header + 26, (uint16_t)name.length);
-    bytes_put32(directory->data + at, 0x02014b50);
-    bytes_put32(directory->data + at + 20, (uint32_t)data.length);
-    bytes_put32(directory->data + at + 24, (uint32_t)data.length);
-    bytes_put16(directory->data + at + 28, (uint16_t)name.length);
-    bytes_put32(directory->data + at + 42, (uint32_t)header);
-    buf_add(directory, name);
-    buf_add(entries, name);
-    buf_add(entries, data);
-}
-
-static void add_block(struct buf *out, struct str pairs)
-{
-    if (str_empty(pairs)) return;
-    add_number(out, pairs.length + 24, 8);
-    buf_add(out, pairs);
-    add_number(out, pairs.length + 24, 8);
-    buf_add(out, S("APK Sig Block 42"));
-}
-
 static struct str package(struct arena *arena, struct str manifest, struct str pairs, struct str comment)
 {
-    struct buf out = buf_in(arena, LIMIT), directory = buf_in(arena, LIMIT);
-    add_entry(&out, &directory, S("META-INF/A.SF"), S(""));
-    add_entry(&out, &directory, S("META-INF/A.RSA"), S(""));
-    add_entry(&out, &directory, S("AndroidManifest.xml"), manifest);
-    add_block(&out, pairs);
-    size_t start = out.length;
-    buf_add(&out, buf_str(&directory));
-    add_number(&out, 0x06054b50, 8);
-    add_number(&out, 3, 2);
-    add_number(&out, 3, 2);
-    add_number(&out, directory.length, 4);
-    add_number(&out, start, 4);
-    add_number(&out, comment.length, 2);
-    buf_add(&out, comment);
-    assert(!out.overflow && !directory.overflow);
-    return buf_str(&out);
+    const struct package_entry entries[] = {{"META-INF/A.SF", S("")}, {"META-INF/A.RSA", S("")}, {"AndroidManifest.xml", manifest}};
+    return package_of(arena, entries, sizeof entries / sizeof *entries, pairs, comment);
 }
 
 /* Each pair is an id by its number, a length in two bytes, and as many of the bytes behind as there are. */
@@ -241,10 +186,10 @@ static struct str make_pairs(struct arena *arena, struct str *rest, size_t count
         size_t length = bytes_get16(rest->data + 1) % 9000;
         struct str value = str_first(str_from(*rest, 3), length);
         *rest = str_from(*rest, 3 + value.length);
-        add_number(&pairs, 4 + length, 8);
-        add_number(&pairs, id, 4);
+        package_number(&pairs, 4 + length, 8);
+        package_number(&pairs, id, 4);
         buf_add(&pairs, value);
-        add_zeros(&pairs, length - value.length);
+        package_zeros(&pairs, length - value.length);
     }
     return buf_str(&pairs);
 }

@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "base/buf.h"
+#include "lib/apk/check.h"
 
 /* --- a manifest, chunk by chunk */
 
@@ -30,8 +31,29 @@ static void add_chunk(struct buf *out, unsigned type, unsigned head, const struc
 
 static const char *const strings[] = {"versionCode",     "versionName", "versionCodeMajor",
                                       "package",         "manifest",    "1.2-\xc3\xa9\xf0\x9f\x93\xa6",
-                                      "org.example.app", "platform",    "7"};
-enum { VERSION_CODE, VERSION_NAME, VERSION_CODE_MAJOR, PACKAGE, MANIFEST, NAME, APP, OTHER, SEVEN, STRING_COUNT };
+                                      "org.example.app", "platform",    "7",
+                                      "uses-sdk",        "split",       "config.arm64",
+                                      "Tiramisu",        "application", "minSdkVersion",
+                                      "targetSdkVersion"};
+enum {
+    VERSION_CODE,
+    VERSION_NAME,
+    VERSION_CODE_MAJOR,
+    PACKAGE,
+    MANIFEST,
+    NAME,
+    APP,
+    OTHER,
+    SEVEN,
+    USES_SDK,
+    SPLIT,
+    CONFIG,
+    TIRAMISU,
+    APPLICATION,
+    MIN_SDK,
+    TARGET_SDK,
+    STRING_COUNT
+};
 
 /* Only what the strings above hold: one character outside ASCII each of two and four bytes. */
 static size_t add_utf16(struct buf *out, const char *text)
@@ -98,7 +120,13 @@ static void add_attribute(struct buf *out, uint32_t name, uint32_t raw, unsigned
     add32(out, data);
 }
 
-static void add_element(struct arena *arena, struct buf *out, uint32_t name)
+struct value {
+    uint32_t name; /* 0: no attribute, where it is not VERSION_CODE */
+    unsigned type;
+    uint32_t data;
+};
+
+static void add_tag(struct arena *arena, struct buf *out, uint32_t name, const struct value *values, size_t count)
 {
     struct buf rest = buf_in(arena, 1000);
     add32(&rest, 1);
@@ -107,20 +135,41 @@ static void add_element(struct arena *arena, struct buf *out, uint32_t name)
     add32(&rest, name);
     add16(&rest, 20);
     add16(&rest, 20);
-    add16(&rest, 5);
+    add16(&rest, (unsigned)count);
     for (int i = 0; i < 3; i++) add16(&rest, 0);
-    add_attribute(&rest, VERSION_CODE, UINT32_MAX, 0x10, 20260);
-    add_attribute(&rest, VERSION_NAME, NAME, 3, NAME);
-    add_attribute(&rest, VERSION_CODE_MAJOR, UINT32_MAX, 0x11, 2);
-    add_attribute(&rest, PACKAGE, APP, 3, APP);
-    add_attribute(&rest, OTHER, UINT32_MAX, 0x10, 1);
+    for (size_t i = 0; i < count; i++)
+        add_attribute(&rest, values[i].name, values[i].type == 3 ? values[i].data : UINT32_MAX, values[i].type, values[i].data);
     add_chunk(out, 0x102, 16, &rest);
 }
 
+static void add_end(struct arena *arena, struct buf *out)
+{
+    struct buf rest = buf_in(arena, 100);
+    for (int i = 0; i < 4; i++) add32(&rest, 0);
+    add_chunk(out, 0x103, 16, &rest);
+}
+
+enum { VALUES = 5 };
+static const struct value usual[VALUES] = {
+    {VERSION_CODE, 0x10, 20260}, {VERSION_NAME, 3, NAME}, {VERSION_CODE_MAJOR, 0x11, 2}, {PACKAGE, 3, APP}, {OTHER, 0x10, 1}};
+
 struct parts {
-    bool utf16, no_resources, no_element;
+    bool utf16, no_resources, no_element, nested;
     uint32_t element;
+    const struct value *values; /* of the manifest; NULL: the usual ones */
+    const struct value *sdk;    /* two; NULL: no uses-sdk element */
 };
+
+static void add_sdk(struct arena *arena, struct buf *out, const struct parts *parts)
+{
+    if (!parts->sdk) return;
+    if (!parts->nested) add_tag(arena, out, OTHER, NULL, 0), add_end(arena, out);
+    if (parts->nested) add_tag(arena, out, APPLICATION, NULL, 0);
+    add_tag(arena, out, USES_SDK, parts->sdk, 2);
+    add_end(arena, out);
+    if (parts->nested) add_end(arena, out);
+    add_end(arena, out);
+}
 
 static struct str manifest_of(struct arena *arena, struct parts parts)
 {
@@ -132,7 +181,8 @@ static struct str manifest_of(struct arena *arena, struct parts parts)
     if (!parts.no_resources) add_chunk(&rest, 0x180, 8, &resources);
     for (int i = 0; i < 4; i++) add32(&space, 0);
     add_chunk(&rest, 0x100, 16, &space);
-    if (!parts.no_element) add_element(arena, &rest, parts.element ? parts.element : MANIFEST);
+    if (!parts.no_element) add_tag(arena, &rest, parts.element ? parts.element : MANIFEST, parts.values ? parts.values : usual, VALUES);
+    add_sdk(arena, &rest, &parts);
     add_chunk(&xml, 3, 8, &rest);
     return buf_str(&xml);
 }
@@ -233,6 +283,89 @@ static void a_version_name_that_is_a_reference_is_left_empty(void **state)
     assert_str(manifest.package, S("org.example.app"));
 }
 
+static struct apk_manifest manifest_with(struct arena *arena, struct parts parts)
+{
+    struct apk_manifest manifest;
+    struct error error;
+    struct str xml = manifest_of(arena, parts);
+    if (manifest_in(arena, package_with(arena, xml, xml.length, 0), &manifest, &error) != STATUS_OK) fail_msg("%s", error.text);
+    return manifest;
+}
+
+static void versions_of_android(void **state)
+{
+    const struct {
+        struct value sdk[2];
+        bool nested;
+        uint32_t least, target;
+    } cases[] = {
+        {{{MIN_SDK, 0x10, 21}, {TARGET_SDK, 0x10, 34}}, false, 21, 34},   {{{TARGET_SDK, 0x11, 29}, {MIN_SDK, 0x10, 30}}, false, 30, 29},
+        {{{MIN_SDK, 0x10, 24}, {OTHER, 0x10, 99}}, false, 24, 24}, /* the target is the minimum where none is named */
+        {{{TARGET_SDK, 3, TIRAMISU}, {OTHER, 0x10, 1}}, false, 0, 10000}, {{{TARGET_SDK, 3, SEVEN}, {OTHER, 0x10, 1}}, false, 0, 7},
+        {{{TARGET_SDK, 1, 0x7f010000}, {OTHER, 0x10, 1}}, false, 0, 0}, /* a reference to a resource */
+        {{{MIN_SDK, 0x10, 21}, {TARGET_SDK, 0x10, 34}}, true, 0, 0},    /* not where Android looks */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct apk_manifest manifest = manifest_with(*state, (struct parts){.sdk = cases[i].sdk, .nested = cases[i].nested});
+        assert_int_equal(manifest.min_sdk, cases[i].least);
+        assert_int_equal(manifest.target_sdk, cases[i].target);
+    }
+    assert_int_equal(manifest_with(*state, (struct parts){0}).target_sdk, 0);
+}
+
+static void damage_behind_the_manifest_element(void **state)
+{
+    const struct value sdk[2] = {{MIN_SDK, 0x10, 21}, {TARGET_SDK, 0x10, 34}};
+    struct str whole = manifest_of(*state, (struct parts){.sdk = sdk}), element = manifest_of(*state, (struct parts){0});
+    for (size_t length = element.length; length < whole.length; length++) {
+        struct arena *arena = arena_new();
+        struct apk_manifest manifest;
+        struct error error;
+        assert_int_equal(manifest_in(arena, package_with(arena, str_first(whole, length), length, 0), &manifest, &error), STATUS_OK);
+        assert_str(manifest.package, S("org.example.app"));
+        assert_true(manifest.target_sdk == 0 || manifest.target_sdk == 34);
+        arena_free(arena);
+    }
+}
+
+static void version_codes_that_are_missing(void **state)
+{
+    const struct value none[VALUES] = {{OTHER, 0x10, 1}, {OTHER, 0x10, 1}, {OTHER, 0x10, 1}, {PACKAGE, 3, APP}, {OTHER, 0x10, 1}};
+    const struct value zero[VALUES] = {{VERSION_CODE, 0x10, 0}, {OTHER, 0x10, 1}, {OTHER, 0x10, 1}, {PACKAGE, 3, APP}, {OTHER, 0x10, 1}};
+    const struct value reference[VALUES] = {{VERSION_CODE, 1, 7}, {OTHER, 0x10, 1}, {OTHER, 0x10, 1}, {PACKAGE, 3, APP}, {OTHER, 0x10, 1}};
+    assert_true(manifest_with(*state, (struct parts){0}).has_version_code);
+    assert_false(manifest_with(*state, (struct parts){.values = none}).has_version_code);
+    assert_true(manifest_with(*state, (struct parts){.values = zero}).has_version_code);
+    assert_false(manifest_with(*state, (struct parts){.values = reference}).has_version_code);
+}
+
+static struct str problem_with(struct arena *arena, struct parts parts)
+{
+    struct str xml = manifest_of(arena, parts);
+    struct sample *sample = package_with(arena, xml, xml.length, 0);
+    struct apk apk = sample_examine(arena, &sample->source);
+    struct apk_check check;
+    struct error error;
+    apk.schemes = APK_V1;
+    assert_int_equal(apk_check(arena, &sample->source, &apk, &check, &error), STATUS_OK);
+    return check.problem;
+}
+
+static void packages_that_are_a_part_or_too_old(void **state)
+{
+    const struct value split[VALUES] = {{SPLIT, 3, CONFIG}, {OTHER, 0x10, 1}, {OTHER, 0x10, 1}, {PACKAGE, 3, APP}, {OTHER, 0x10, 1}};
+    const struct value old[2] = {{MIN_SDK, 0x10, 21}, {TARGET_SDK, 0x10, 29}}, new[2] = {{MIN_SDK, 0x10, 21}, {TARGET_SDK, 0x10, 30}};
+    assert_str(problem_with(*state, (struct parts){0}), S(""));
+    assert_str(problem_with(*state, (struct parts){.sdk = old}), S(""));
+    assert_str(
+        problem_with(*state, (struct parts){.sdk = new}),
+        S("it is signed with v1 alone and its targetSdkVersion is 30: devices with Android 11 and later refuse that from 30 on; sign it "
+          "with v2 too"));
+    assert_str(problem_with(*state, (struct parts){.values = split}),
+               S("the package is one part of an app, the split config.arm64: make one APK of the app with `bundletool build-apks "
+                 "--mode=universal`"));
+}
+
 static void no_manifest(void **state)
 {
     assert_refused(*state, sample_new(*state, (struct sample_options){0}), STATUS_NOT_FOUND, "there is no AndroidManifest.xml");
@@ -321,6 +454,10 @@ int main(void)
         SAMPLE_TEST(deflated_entries_are_read),
         SAMPLE_TEST(names_serve_where_resource_ids_are_missing),
         SAMPLE_TEST(a_version_name_that_is_a_reference_is_left_empty),
+        SAMPLE_TEST(versions_of_android),
+        SAMPLE_TEST(damage_behind_the_manifest_element),
+        SAMPLE_TEST(version_codes_that_are_missing),
+        SAMPLE_TEST(packages_that_are_a_part_or_too_old),
         SAMPLE_TEST(no_manifest),
         SAMPLE_TEST(text_is_not_binary_xml),
         SAMPLE_TEST(another_element_first),

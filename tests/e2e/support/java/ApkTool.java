@@ -19,6 +19,7 @@ public class ApkTool {
             case "packer-ng" -> System.out.print(PackerCommon.readChannel(new File(arguments[1])));
             case "verify" -> verify(new File(arguments[1]));
             case "sign-v31" -> signRotated(arguments);
+            case "sign-aligned" -> signAligned(arguments);
             default -> throw new IllegalArgumentException(arguments[0]);
         }
     }
@@ -36,11 +37,7 @@ public class ApkTool {
 
     /** sign-v31 IN OUT KEYSTORE PASSWORD ORIGINAL ROTATED: v3 for the original key, v3.1 for the rotated one. */
     static void signRotated(String[] arguments) throws Exception {
-        password = arguments[4].toCharArray();
-        keys = KeyStore.getInstance("PKCS12");
-        try (FileInputStream file = new FileInputStream(arguments[3])) {
-            keys.load(file, password);
-        }
+        openKeys(arguments[3], arguments[4]);
         String original = arguments[5], rotated = arguments[6];
         SigningCertificateLineage lineage =
             new SigningCertificateLineage.Builder(ancestor(original), ancestor(rotated)).build();
@@ -53,6 +50,27 @@ public class ApkTool {
             .setSigningCertificateLineage(lineage)
             .build()
             .sign();
+    }
+
+    /** sign-aligned IN OUT KEYSTORE PASSWORD ALIAS: v2 and v3, the file's size brought to whole pages by a ZIP comment. */
+    static void signAligned(String[] arguments) throws Exception {
+        openKeys(arguments[3], arguments[4]);
+        new ApkSigner.Builder(List.of(signer(arguments[5])))
+            .setInputApk(new File(arguments[1]))
+            .setOutputApk(new File(arguments[2]))
+            .setV1SigningEnabled(false)
+            .setV4SigningEnabled(false)
+            .setAlignFileSize(true)
+            .build()
+            .sign();
+    }
+
+    static void openKeys(String path, String word) throws Exception {
+        password = word.toCharArray();
+        keys = KeyStore.getInstance("PKCS12");
+        try (FileInputStream file = new FileInputStream(path)) {
+            keys.load(file, password);
+        }
     }
 
     static PrivateKey key(String alias) throws Exception {
