@@ -92,7 +92,7 @@ static enum status read_certificates(struct store *store, struct io io, struct s
 static enum status certificates_of(struct store *store, struct io io, const struct package *package, struct apk_certificates *certificates,
                                    struct error *error)
 {
-    struct str base = package_base_key(io.arena, package->app, package->version);
+    struct str base = package_base_key(io.arena, package);
     enum status status = read_certificates(store, io, base, certificates, error);
     bool is_damaged = status == STATUS_NOT_FOUND || status == STATUS_CORRUPT || status == STATUS_UNSUPPORTED;
     if (is_damaged || status == STATUS_PRECONDITION) return certificates->count = 0, STATUS_OK;

@@ -38,7 +38,7 @@ class Site:
         placed.register(self.store, self.folder.parent)
 
     def publish(self, name: str, version: str = "1.0", app: str = "APP") -> None:
-        self.packages[f"{app}/{version}"] = self.store.publish(apks.made(name), app, version)
+        self.packages[f"{app}/{version}"] = self.store.publish(apks.made(name), app, version, "--force")  # two applications under one name
 
     def want(self, *names: str) -> None:
         """From now on these and no others."""

@@ -31,7 +31,7 @@ def stocked(minio: Minio) -> str:
     bucket = minio.bucket("failures")
     store = shop.minio_shop(minio, bucket)
     store.publish(apks.made("v2"))
-    store.publish(apks.made(LARGE), version="2.0")
+    store.publish(apks.made(LARGE), "APP", "2.0", "--force")
     store.channel("APP", "huawei")
     return bucket
 

@@ -1,11 +1,12 @@
 """What the Android tools say of an APK's signatures."""
 
+import hashlib
 import re
 import subprocess
 import zipfile
 from pathlib import Path
 
-from support.cache import fetched
+from support.cache import fetched, kept
 
 _TOOL = Path(__file__).parent / "java/ApkTool.java"
 
@@ -39,5 +40,13 @@ def verify_newest(apk: Path) -> dict[str, bool]:
 
 
 def apk_tool(*arguments: str | Path) -> str:
-    command = ["java", "-cp", f"{fetched('jars')}/*", _TOOL, *arguments]
+    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{_compiled()}:{fetched('jars')}/*", "ApkTool", *arguments]
     return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
+def _compiled() -> Path:
+    """Compiled once, since compiling takes longer than what is done with it."""
+    def make(target: Path) -> None:
+        subprocess.run(["javac", "-cp", f"{fetched('jars')}/*", "-d", target, _TOOL], check=True, capture_output=True)
+
+    return kept(f"apk-tool/{hashlib.sha256(_TOOL.read_bytes()).hexdigest()[:12]}", make)

@@ -26,7 +26,7 @@ class Service:
         return shop.minio_shop(self.minio, self.origin, endpoint=endpoint)
 
     def publish(self, name: str, version: str, app: str = "APP") -> None:
-        self.packages[f"{app}/{version}"] = self.store(self.minio.url).publish(apks.made(name), app, version)
+        self.packages[f"{app}/{version}"] = self.store(self.minio.url).publish(apks.made(name), app, version, "--force")
 
     def register(self, endpoint: str, **fields: Any) -> None:
         """shop-1, whose bucket is reached there."""
