@@ -28,22 +28,15 @@ def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return {"PAKHUS_STORE": store, **samples.TOKENS}
 
 
-def built(function: str) -> Path:
-    if not bootstrap(function).exists():
-        pytest.skip(f"{function} is not built")
-    return bootstrap(function)
-
-
 @pytest.mark.parametrize("sample", samples.all(), ids=lambda path: path.stem)
 def test_a_sample_is_answered(sample: Path, env: dict[str, str], servers: Servers) -> None:
     function, platform = samples.parts(sample)
     if platform in ("fc-timer", "oss"):
-        built(function)
         with FunctionCompute(servers.function(function, env, host="fc").url) as platform_side:
             answer = platform_side.invoke(sample.read_bytes())
         assert answer.header("x-fc-status") == "200", answer.body
         return
-    with FunctionUrl(servers.emulator(built(function), env).url) as front:
+    with FunctionUrl(servers.emulator(bootstrap(function), env).url) as front:
         told: Any = front.invoke(json.loads(sample.read_text()))
     if platform in ("schedule", "s3"):
         assert not (isinstance(told, dict) and "errorType" in told), told

@@ -102,18 +102,12 @@ def test_a_functions_trigger_is_the_platforms(function: str, resources: dict[str
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_functions_settings_are_read_by_it(function: str, resources: dict[str, Any]) -> None:
-    program = built(function).read_bytes()
+    program = bootstrap(function).read_bytes()
     for name in props(resources, function)["environmentVariables"]:
         assert name.encode() in program or name == "PAKHUS_LOG" or name.startswith("EDGES_"), name  # these are put together
 
 
 # --- the functions, run so
-
-def built(function: str) -> Path:
-    if not bootstrap(function).exists():
-        pytest.skip(f"{function} is not built")
-    return bootstrap(function)
-
 
 class Cloud:
     """OSS with what the samples are about, and functions as s.yaml has them."""
@@ -149,7 +143,6 @@ def check_log(program: Program) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_lives_as_the_platform_has_it(function: str, cloud: Cloud, servers: Servers) -> None:
     """Probes, initialize, its trigger, freeze and stop."""
-    built(function)
     program, platform = cloud.start(servers, function)
     platform.probe()
     assert platform.initialize().status == 200
@@ -168,7 +161,6 @@ def test_a_function_lives_as_the_platform_has_it(function: str, cloud: Cloud, se
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_an_event_of_another_kind_is_a_handled_error(function: str, cloud: Cloud, servers: Servers) -> None:
-    built(function)
     program, platform = cloud.start(servers, function)
     answer = platform.invoke(b'{"pakhus":"no-such-job"}', "id-1")
     assert answer.header("x-fc-status") == "404"
@@ -187,7 +179,7 @@ def ask(url: str, function: str) -> None:
 def test_one_domain_leads_to_all(cloud: Cloud, servers: Servers) -> None:
     listed = cloud.resources["domain"]["props"]["routeConfig"]["routes"]
     routes = {route["path"]: route["functionName"].removeprefix("pakhus-") for route in listed}
-    running = {function: cloud.start(servers, function)[1] for function in set(routes.values()) if bootstrap(function).exists()}
+    running = {function: cloud.start(servers, function)[1] for function in set(routes.values())}
     with CustomDomain({path: running[function] for path, function in routes.items() if function in running}) as domain:
         for function in running:
             ask(domain.url, function)

@@ -1,5 +1,5 @@
 """template.yaml in a real LocalStack, as `sam deploy` brings it there: every function by URL, by direct invoke, by schedule and by the
-storage's notifications, with packages in LocalStack's S3 and in a MinIO. What is not built yet is skipped, by name."""
+storage's notifications, with packages in LocalStack's S3 and in a MinIO."""
 
 import hashlib
 import json
@@ -35,7 +35,6 @@ def ask(deployed: Deployed, target: str, range: str | None = None, **headers: st
 
 
 def test_a_channel_package_is_downloaded(deployed: Deployed) -> None:
-    deployed.needs("channel-range-splice")
     got, statuses = [], []
     for one in client.slices(deployed.size, shop.SLICE):
         answer = ask(deployed, "/packages/GAME/2.0/huawei.apk", one)
@@ -49,21 +48,18 @@ def test_a_channel_package_is_downloaded(deployed: Deployed) -> None:
 
 
 def test_the_function_is_the_cdns_alone(deployed: Deployed) -> None:
-    deployed.needs("channel-range-splice")
     answer = deployed.stack.http("channel-range-splice", "/packages/GAME/2.0/huawei.apk", range="bytes=0-0")
     assert answer.status == 403
 
 
 @pytest.mark.parametrize("function", ["query", "admission", "cache-token-verify", "gather"])
 def test_a_function_answers_by_its_url(function: str, deployed: Deployed) -> None:
-    deployed.needs(function)
     method, target, headers = samples.http(function)
     samples.check(function, deployed.stack.http(function, target, method, {**dict(headers), "Pakhus-Origin-Secret": ORIGIN_SECRET}))
 
 
 def test_hit_tables_outlive_the_instance(deployed: Deployed) -> None:
     """What a node reported at the function's URL is in the store."""
-    deployed.needs("cache-token-verify")
     method, target, headers = samples.http("cache-token-verify")
     deployed.stack.http("cache-token-verify", target, method, dict(headers))
     reported = deployed.stack.http("cache-token-verify", "/token/result", "POST", {**dict(headers), "Pakhus-Outcome": "succeeded"})
@@ -74,13 +70,11 @@ def test_hit_tables_outlive_the_instance(deployed: Deployed) -> None:
 
 @pytest.mark.parametrize("function", ["evaluate-cron", *SCHEDULED])
 def test_a_direct_invoke_does_the_job(function: str, deployed: Deployed) -> None:
-    deployed.needs(function)
     deployed.invoke(function, "schedule")
 
 
 def test_demand_brings_packages_to_an_edge(deployed: Deployed) -> None:
     """As they are, and filled for a channel; whoever came first, the clock or we."""
-    deployed.needs("evaluate-cron", "reconcile")
     deployed.invoke("evaluate-cron", "schedule")
     deployed.invoke("reconcile", "schedule")
     held = deployed.newest("held/shop-1")["packages"]
@@ -94,7 +88,6 @@ def test_demand_brings_packages_to_an_edge(deployed: Deployed) -> None:
 
 def test_an_upload_becomes_a_package(deployed: Deployed) -> None:
     """By the bucket's own notification; a MinIO does not know Lambda, so there its event is sent."""
-    deployed.needs("prepare-upload", "channel-range-splice")
     deployed.objects.put_object(Bucket=deployed.bucket, Key="uploads/GAME/2.1.apk", Body=apks.made("v1+v2").read_bytes())
     if deployed.kind == "minio":
         deployed.invoke("prepare-upload", "s3")
@@ -102,7 +95,6 @@ def test_an_upload_becomes_a_package(deployed: Deployed) -> None:
 
 
 def test_evaluation_is_a_map_over_parts(deployed: Deployed) -> None:
-    deployed.needs("evaluate-cron", "reconcile")
     machine = deployed.stack.outputs["EvaluateStateMachine"]
     states = deployed.client("stepfunctions")
     run = states.start_execution(stateMachineArn=machine)["executionArn"]
@@ -114,12 +106,10 @@ def test_evaluation_is_a_map_over_parts(deployed: Deployed) -> None:
 
 
 def test_what_a_function_does_not_take_is_an_error(deployed: Deployed) -> None:
-    deployed.needs("admission")
     assert deployed.stack.invoke("admission", {"pakhus": "evaluate"})["errorType"] == "Function.Unsupported"
 
 
 @pytest.mark.parametrize("function", SCHEDULED)
 def test_the_clock_calls(function: str, deployed: Deployed) -> None:
     """Every full minute; last of all, when most of one is over."""
-    deployed.needs(function)
     until(lambda: deployed.events(function) > deployed.calls[function], 100, f"{function}'s schedule")

@@ -92,8 +92,6 @@ def policy(deployed: Deployed, function: str) -> str:
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_the_policy_is_enough(function: str, enforced: Enforced, servers: Servers) -> None:
-    if not bootstrap(function).exists():
-        pytest.skip(f"{function} is not built")
     edges = {"EDGES_ACCESS_KEY_ID": enforced.minio.access_key, "EDGES_SECRET_ACCESS_KEY": enforced.minio.secret_key}
     env = {"PAKHUS_STORE": enforced.store.store, "PAKHUS_FLUSH": "sync", **edges, **samples.TOKENS, **enforced.credentials(function)}
     platform = next(one for one in ("url", "schedule", "s3") if samples.path(function, one).exists())

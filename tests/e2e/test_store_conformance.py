@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from support.building import make
 from support.cache import ROOT
 from support.localstack import CREDENTIALS, LocalStack
 from support.servers import REGION, Minio, Servers, clean_environment, pakhus_binary
@@ -19,7 +20,7 @@ def driver(name: str) -> Path:
     """A unit test's program: built by `make unit`, and here where that was not run."""
     program = pakhus_binary().parents[1] / "tests" / name
     if not program.exists():
-        subprocess.run(["make", "-s", str(program.relative_to(ROOT))], cwd=ROOT, check=True)
+        make(program.relative_to(ROOT))
     return program
 
 
@@ -28,7 +29,7 @@ def run_suite(name: str, store: str, credentials: dict[str, str], beside: str = 
     done = subprocess.run([driver(name)], env={**clean_environment(), **credentials, **stores},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280)
     assert done.returncode == 0, done.stdout[-4000:]
-    passed = re.search(r"\[  PASSED  \] (\d+) test\(s\)", done.stdout)
+    passed = re.search(r"\[  PASSED  \] (?:.*: )?(\d+) test\(s\)", done.stdout)
     assert passed and int(passed[1]) >= 8, done.stdout[-4000:]
 
 

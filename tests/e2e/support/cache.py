@@ -4,7 +4,8 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -25,14 +26,21 @@ def fetched(what: str) -> Path:
     return Path(done.stdout.strip())
 
 
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """One process at a time; `file` is made, and left."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with open(file, "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def kept(name: str, make: Callable[[Path], None]) -> Path:
     """The folder or file `name` of the cache; `make` is given the path to make it at when there is none."""
     final = cache_folder() / name
     if final.exists():
         return final
-    final.parent.mkdir(parents=True, exist_ok=True)
-    with open(final.parent / f".lock-{final.name}", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(final.parent / f".lock-{final.name}"):
         if not final.exists():
             _make_whole(final, make)
     return final

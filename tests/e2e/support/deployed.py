@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pytest
-
 from support import localstack, samples
 from support.localstack import LocalStack, Stack
 from support.servers import Minio
@@ -31,12 +29,6 @@ class Deployed:
     def bucket(self) -> str:
         """Of the store."""
         return urlsplit(self.store.store).netloc
-
-    def needs(self, *functions: str) -> None:
-        """Skips the test where one of them is not built."""
-        missing = [function for function in functions if not self.stack.built(function)]
-        if missing:
-            pytest.skip(f"not built: {', '.join(missing)}")
 
     def invoke(self, function: str, platform: str) -> Any:
         """Directly, with a sample; an error is a failure."""

@@ -5,7 +5,6 @@ import platform
 import re
 import shutil
 import subprocess
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import botocore.client
 from support.cache import ROOT, fetched
 from support.client import request
 from support.gateway import Answer
-from support.packages import FUNCTIONS, packages
+from support.packages import packages
 from support.servers import REGION, Minio, Servers, answers, clean_environment, free_port
 
 SERVICES = "s3,lambda,events,cloudformation,iam,sts,logs,stepfunctions,sqs"
@@ -111,10 +110,6 @@ class Stack:
     name: str
     outputs: Mapping[str, str]
     functions: Mapping[str, str]  # "query" → the function's name
-    skipped: frozenset[str]  # functions that are in the template, and were not built
-
-    def built(self, function: str) -> bool:
-        return function in self.functions and function not in self.skipped
 
     def url(self, function: str) -> str:
         """Of a Function URL; its name leads to LocalStack, see `http`."""
@@ -131,22 +126,16 @@ class Stack:
         return json.loads(answer["Payload"].read())
 
 
-def package(into: Path) -> frozenset[str]:
-    """The zips of `make package` for this machine. Returns the functions that the template has and the checkout has not: their zips only
-    say so."""
-    names = set(_PACKAGE.findall((ROOT / "template.yaml").read_text()))
-    for name in names & set(FUNCTIONS):
+def package(into: Path) -> None:
+    """The zips of `make package` for this machine."""
+    for name in set(_PACKAGE.findall((ROOT / "template.yaml").read_text())):
         shutil.copy(packages(ARCHITECTURE) / f"{name}.zip", into)
-    for name in names - set(FUNCTIONS):
-        with zipfile.ZipFile(into / f"{name}.zip", "w") as archive:
-            archive.writestr("bootstrap", "#!/bin/sh\necho not built >&2\nexit 1\n")
-    return frozenset(names - set(FUNCTIONS))
 
 
 def deploy(localstack: LocalStack, folder: Path, name: str, parameters: Mapping[str, str]) -> Stack:
     """`folder` is for what is uploaded. Parameters that a machine needs are set: buffered answers, since LocalStack can't stream bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    skipped = package(folder)
+    package(folder)
     template = folder / "template.yaml"
     template.write_text(_PACKAGE.sub(r"\1.zip", (ROOT / "template.yaml").read_text()))
     localstack.client("s3").create_bucket(Bucket=ARTIFACTS)
@@ -158,17 +147,17 @@ def deploy(localstack: LocalStack, folder: Path, name: str, parameters: Mapping[
            "SAM_CLI_POLL_DELAY": "1", "HOME": str(folder)}
     done = subprocess.run(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, f"sam deploy: exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-    return described(localstack, name, skipped)
+    return described(localstack, name)
 
 
-def described(localstack: LocalStack, name: str, skipped: frozenset[str]) -> Stack:
+def described(localstack: LocalStack, name: str) -> Stack:
     cloudformation = localstack.client("cloudformation")
     outputs = cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
     resources = [item for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
                  for item in page["StackResourceSummaries"]]
     functions = {_dashed(item["LogicalResourceId"]): item["PhysicalResourceId"] for item in resources
                  if item["ResourceType"] == "AWS::Lambda::Function"}
-    return Stack(localstack, name, {one["OutputKey"]: one["OutputValue"] for one in outputs}, functions, skipped)
+    return Stack(localstack, name, {one["OutputKey"]: one["OutputValue"] for one in outputs}, functions)
 
 
 def _dashed(logical: str) -> str:

@@ -3,11 +3,11 @@
 import os
 import platform
 import shutil
-import subprocess
 import zipfile
 from functools import cache
 from pathlib import Path
 
+from support import building
 from support.cache import ROOT
 
 ARCHITECTURES = ["x86_64", "arm64"]
@@ -20,10 +20,7 @@ def native(architecture: str) -> bool:
 
 def make(architecture: str, folder: Path = ROOT, **env: str) -> Path:
     """Runs `make package` in a checkout; where its zip files are."""
-    outer = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "SANITIZE")}
-    done = subprocess.run(["make", "-s", "package", f"ARCH={architecture}"], cwd=folder, env={**outer, **env}, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert done.returncode == 0, done.stdout[-3000:]
+    building.make("package", f"ARCH={architecture}", folder=folder, without=("SANITIZE",), **env)
     return folder / "build/package" / architecture
 
 

@@ -378,4 +378,6 @@ def pakhus_binary() -> Path:
 
 
 def bootstrap(function: str) -> Path:
-    return Path(os.environ.get("PAKHUS_FUNCTIONS", "build/functions")).absolute() / function / "bootstrap"
+    program = Path(os.environ.get("PAKHUS_FUNCTIONS", "build/functions")).absolute() / function / "bootstrap"
+    assert program.exists(), f"{program} is not built: make, or set PAKHUS_FUNCTIONS"
+    return program
