@@ -54,7 +54,7 @@ static enum status ask(struct arena *arena, void *state, struct lc_response *res
 {
     struct lc_call call = {.arena = arena, .deadline = deadline_in(CLOCK_MINUTE), .body_limit = UINT64_MAX};
     struct lc_request request = {.method = S("GET"), .path = S("/query"), .query = make_query(arena)};
-    lc_header_add(arena, &request.headers, S("Host"), S("127.0.0.1:9000")); /* where `pakhus serve` listens unless told otherwise */
+    lc_header_add(arena, &request.headers, S("Host"), S(LC_LISTEN_DEFAULT)); /* where `pakhus serve` listens by default */
     enum status status = query_function.http(state, &call, &request, response);
     query_function.stop(state);
     return status == STATUS_OK ? status : error_set(error, status, "the question can't be answered: %s", status_name(status));

@@ -42,16 +42,16 @@ static struct setting {
 };
 enum { SETTING_COUNT = sizeof settings / sizeof *settings };
 
-static struct str listen = {"127.0.0.1:9000", 14};
+static struct str listen = {LC_LISTEN_DEFAULT, sizeof LC_LISTEN_DEFAULT - 1};
 static struct command_option options[SETTING_COUNT + 1] = {
-    {"listen", 'l', OPTION_TEXT, &listen, "HOST:PORT", "where to listen; 127.0.0.1:9000 unless said"},
+    {"listen", 'l', OPTION_TEXT, &listen, "HOST:PORT", "where to listen (default " LC_LISTEN_DEFAULT ")"},
 };
 
 static const struct command command = {
     .name = "serve",
     .arguments = "",
     .summary = "Serves every function on one port. Each setting but --listen is also an environment variable: --store is PAKHUS_STORE.",
-    .example = "pakhus serve --store file:///var/pakhus --listen 127.0.0.1:8080",
+    .example = "pakhus serve --store file:///var/pakhus --listen 127.0.0.1:8090",
     COMMAND_OPTIONS(options),
 };
 

@@ -60,7 +60,7 @@ enum status lc_settings_read(const char *prefix, struct lc_settings *settings, s
 {
     const char *listen = setting(prefix, "LISTEN");
     *settings = (struct lc_settings){
-        .listen = listen ? listen : "127.0.0.1:9000",
+        .listen = listen ? listen : LC_LISTEN_DEFAULT,
         .metrics_secret = str_of(setting(prefix, "METRICS_SECRET")),
     };
     TRY(read_log_level(prefix, error));

@@ -7,7 +7,7 @@
 
 struct lc_settings {
     int threads;               /* THREADS: workers of a server, 1 to 1024; 16 unless set */
-    const char *listen;        /* LISTEN: where a port is opened; 127.0.0.1:9000 unless set */
+    const char *listen;        /* LISTEN: where a port is opened; LC_LISTEN_DEFAULT unless set */
     struct str metrics_secret; /* METRICS_SECRET: opens /metrics to those who are not on this machine; empty: to nobody */
     bool streaming;            /* RESPONSE_MODE=streaming: how AWS wants its answers; `buffered` unless set */
 };

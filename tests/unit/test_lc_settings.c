@@ -31,7 +31,7 @@ static void what_holds_unless_set(void **state)
     (void)state;
     struct lc_settings settings = read_settings("OWN");
     assert_int_equal(settings.threads, 16);
-    assert_string_equal(settings.listen, "127.0.0.1:9000");
+    assert_string_equal(settings.listen, "127.0.0.1:8080");
     assert_int_equal(settings.metrics_secret.length, 0);
     assert_false(settings.streaming);
 }

@@ -103,10 +103,13 @@ struct lc_function {
     bool quick; /* `http` honours call->no_wait: it is tried on the event loop first, and again on a worker if it would block */
 };
 
+/* Where a port is opened by default. 9000 is left to MinIO, and to Function Compute, which wants it. */
+#define LC_LISTEN_DEFAULT "127.0.0.1:8080"
+
 /* Picks the host from the environment, and serves until it is told to stop. Returns the exit code of the process.
  *   AWS_LAMBDA_RUNTIME_API            → AWS Lambda
  *   FC_SERVER_PORT or FC_FUNCTION_NAME → Alibaba Function Compute
- *   otherwise                         → a port: LC_LISTEN, or 127.0.0.1:9000
+ *   otherwise                         → a port: LC_LISTEN, or LC_LISTEN_DEFAULT
  * A setting that is not there under the function's prefix is looked for under LC_. */
 int lc_run(const struct lc_function *);
 
@@ -116,7 +119,7 @@ struct lc_mount {
     const struct lc_function *function;
 };
 struct lc_port_options {
-    const char *listen; /* "127.0.0.1:9000", "[::]:80", ":0" */
+    const char *listen; /* "127.0.0.1:8080", "[::]:80", ":0" */
     const char *prefix; /* of the settings, as above */
     int threads;        /* workers; 0: the setting THREADS, or 16 */
     bool quiet;         /* no access log */
