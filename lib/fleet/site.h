@@ -13,7 +13,8 @@ struct site_change {
     uint32_t version; /* that it makes; a resource begins with 0 */
     uint32_t next;    /* the same resource's next change, or SITE_NONE */
 };
-enum { SITE_NONE = UINT32_MAX, SITE_REFERENCES = 12 };
+enum { SITE_NONE = UINT32_MAX };
+enum { SITE_REFERENCES = 12 };
 
 struct site {
     uint32_t resources, pages, things;

@@ -255,13 +255,26 @@ static enum gather_reason reason_of(struct fetch_web *web, CURLcode code, long s
     return GATHER_COMPLETE;
 }
 
-static enum gather_reason fetch_hop(struct fetch_web *web, const char *url)
+/* libcurl 8.14 drops the '?' of an empty query, and "/a?" is another URL than "/a" (RFC 3986 section 6.2.3). Then libcurl gets the request
+ * target as it is written. */
+static void set_url(struct fetch_web *web, struct str text)
+{
+    struct url url;
+    struct error error;
+    const char *target = NULL;
+    bool empty_query = url_parse(text, &url, &error) == STATUS_OK && url.has_query && url.query.length == 0;
+    if (empty_query) target = arena_cstr(web->arena, arena_printf(web->arena, STR_FMT "?", STR_ARG(url.path.length > 0 ? url.path : S("/"))));
+    curl_easy_setopt(web->easy, CURLOPT_URL, arena_cstr(web->arena, text));
+    curl_easy_setopt(web->easy, CURLOPT_REQUEST_TARGET, target);
+}
+
+static enum gather_reason fetch_hop(struct fetch_web *web, struct str url)
 {
     int64_t left = deadline_left(web->order->deadline);
     web->refused = web->chunked = web->oversized = web->malformed = false;
     web->head_length = web->ignored_length = 0;
     web->type[0] = web->encoding[0] = web->reason[0] = 0;
-    curl_easy_setopt(web->easy, CURLOPT_URL, url);
+    set_url(web, url);
     curl_easy_setopt(web->easy, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left < INT32_MAX ? left : INT32_MAX : 1));
     CURLcode code = perform(web);
     long status = status_of(web);
@@ -301,7 +314,7 @@ static enum gather_reason follow(struct fetch_web *web)
     struct str url = web->order->address;
     for (int hop = 0; hop <= REDIRECTS; hop++) {
         enum gather_reason reason = check_url(web, url, hop);
-        if (reason == GATHER_COMPLETE) reason = fetch_hop(web, arena_cstr(web->arena, url));
+        if (reason == GATHER_COMPLETE) reason = fetch_hop(web, url);
         if (reason != GATHER_STATUS) return reason;
         url = next_url(web);
         if (url.length == 0) return reason;

@@ -9,7 +9,8 @@
 #include "lib/placement/lan.h"
 #include "lib/store/common.h"
 
-enum { TABLES = 4, NONE = UINT32_MAX, TEXT_LIMIT = 64 << 20, KNOWN_USUAL = 200000, OTHERS_USUAL = 4096 };
+enum { NONE = UINT32_MAX };
+enum { TABLES = 4, TEXT_LIMIT = 64 << 20, KNOWN_USUAL = 200000, OTHERS_USUAL = 4096 };
 static const int64_t LATEST = CLOCK_HOUR; /* after its end an hour's object is written no more */
 
 struct pair {

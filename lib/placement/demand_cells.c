@@ -4,7 +4,8 @@
 
 #include "base/hash.h"
 
-enum { FIRST = 1024, NONE = UINT32_MAX };
+enum { FIRST = 1024 };
+enum { NONE = UINT32_MAX };
 
 static size_t hash_of(struct str lan, struct str package)
 {

@@ -5,7 +5,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 
-enum { NONE = UINT32_MAX, UPDATES = 4 };
+enum { NONE = UINT32_MAX };
+enum { UPDATES = 4 };
 enum kind { FREE, RESOURCE, PROCESSING, SUCCEEDED, FAILED };
 
 struct entry {
