@@ -1,5 +1,6 @@
 # Pakhus. `make help` lists what there is to make.
 #
+# WERROR=1 makes warnings errors: `make check` and CI do so, and another compiler's new warning stops nobody's build.
 # SANITIZE=address,undefined builds apart, into build/address-undefined; so does ARCH=arm64 on another machine, into build/arm64.
 
 SHELL := /bin/bash
@@ -22,7 +23,7 @@ LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd zlib
 
 CFLAGS ?= -O2 -g
 # Fields that an initialiser does not name are zero: that is how optional ones are written here.
-PROJECT_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Iruntime/include $(if $(FOREIGN),-I$(STATIC)/include) -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers -Werror \
+PROJECT_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Iruntime/include $(if $(FOREIGN),-I$(STATIC)/include) -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers $(if $(WERROR),-Werror) \
 	-fstack-protector-strong -ffunction-sections -fdata-sections -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
 LINK := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now
 LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm
@@ -43,7 +44,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run localstack invoke test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-package deps-test static-libs
+.PHONY: all package nginx-module run localstack invoke test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -53,17 +54,31 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 	@echo 'SANITIZE=address,undefined before a target builds and runs it with sanitizers.'
 
+# Each file that needs packages to be made comes after their installation, whatever -j is: the deps-* below are its prerequisites.
+# When a script fails, make stops at once, and the script's reason is the last line of the output. Nothing is installed by make -n, -q and -t.
+ONLY_LOOKS = $(findstring n,$(FLAGS))$(findstring q,$(FLAGS))$(findstring t,$(FLAGS))
+FLAGS = $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+must = $(if $(ONLY_LOOKS),,$(eval SCRIPT_OUTPUT := $$(shell PAKHUS_REASON=1 $(1)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error $(SCRIPT_OUTPUT))))
+
 deps:
-	@scripts/install build
+	$(call must,scripts/install build)
+deps-run:
+	$(call must,scripts/install build run)
+deps-unit:
+	$(call must,scripts/install build unit)
+deps-nginx:
+	$(call must,scripts/install build nginx)
 deps-package:
-	@scripts/install build package
+	$(call must,scripts/install build package $(if $(SAID),static-$(MACHINE),static-x86_64 static-aarch64))
 deps-test:
-	@scripts/install build test
+	$(call must,scripts/install build package unit nginx test static-x86_64 static-aarch64)
+deps-check:
+	$(call must,scripts/install build nginx check)
 
 # The bootstraps are single static files: their libraries are built once, into the cache. Where they are is known when they are there.
 STATIC = $(eval STATIC := $(shell scripts/static-libs --where $(MACHINE)))$(STATIC)
 static-libs:
-	@$(if $(SANITIZE),:,scripts/static-libs $(MACHINE) >/dev/null)
+	$(if $(SANITIZE),,$(call must,scripts/install build static-$(MACHINE) && scripts/static-libs $(MACHINE)))
 
 $(BUILD)/o/%.o: %.c | deps $(if $(FOREIGN),static-libs)
 	@mkdir -p $(@D)
@@ -106,7 +121,7 @@ build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap scripts/package | de
 NGINX_MODULE := $(BUILD)/nginx/ngx_http_pakhus_token_module.so
 NGINX_SOURCE := /usr/share/nginx/src
 TOKEN_ROOMS := $(patsubst %.c,$(BUILD)/pic/%.o,$(wildcard lib/token/*.c lib/keyring/*.c base/*.c))
-nginx-module: deps-test $(NGINX_MODULE) ## build/nginx/ngx_http_pakhus_token_module.so, for Debian's nginx
+nginx-module: $(NGINX_MODULE) ## build/nginx/ngx_http_pakhus_token_module.so, for Debian's nginx
 
 $(BUILD)/pic/%.o: %.c | deps
 	@mkdir -p $(@D)
@@ -118,15 +133,11 @@ $(BUILD)/libpakhus-token.a: $(TOKEN_ROOMS)
 	$(call say,ar $@)
 	$(Q)$(AR) rcs $@ $^
 
-$(NGINX_MODULE): $(wildcard cdn/nginx-token-module/*) $(BUILD)/libpakhus-token.a
+$(NGINX_MODULE): $(wildcard cdn/nginx-token-module/*) $(BUILD)/libpakhus-token.a scripts/nginx-module | deps-nginx
 	$(call say,nginx module $@)
-	@mkdir -p $(@D)
-	$(Q)cd $(NGINX_SOURCE) && . ./conf_flags && PAKHUS_TOKEN_LIBRARY=$(CURDIR)/$(BUILD)/libpakhus-token.a ./configure "$${NGX_CONF_FLAGS[@]}" \
-		--with-cc=$(CC) --with-cc-opt='-O2 -g -std=gnu17 -fPIC -Wno-missing-field-initializers -D_FILE_OFFSET_BITS=64' --with-ld-opt='-Wl,-z,relro -Wl,-z,now -fPIC' \
-		--add-dynamic-module=$(CURDIR)/cdn/nginx-token-module --builddir=$(CURDIR)/$(@D) >$(CURDIR)/$(@D).log 2>&1 || { tail $(CURDIR)/$(@D).log; exit 1; }
-	$(Q)$(MAKE) -s -f $(CURDIR)/$(@D)/Makefile -C $(NGINX_SOURCE) modules
+	$(Q)scripts/nginx-module $(BUILD) $(CC)
 
-run: deps $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080, at first with a demo in it; DEMO=0 without
+run: deps-run $(BUILD)/bin/pakhus ## serves ./pakhus-data on http://127.0.0.1:8080, at first with a demo in it; DEMO=0 without
 	@DEMO=$(DEMO) exec demo/run $(BUILD)/bin/pakhus 127.0.0.1:$(or $(PORT),8080)
 
 localstack: deps-test ## deploys template.yaml into a LocalStack and prints its URLs; STORE=minio keeps packages in a MinIO, DOCKER=1 uses containers
@@ -142,7 +153,9 @@ $(BUILD)/tests/%: $(BUILD)/o/tests/unit/%.o $(COMMANDS) $(ARCHIVE)
 	$(call say,link $@)
 	$(Q)$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS) -lcmocka
 
-unit: deps-test $(UNIT_TESTS)
+$(UNIT_TESTS:$(BUILD)/tests/%=$(BUILD)/o/tests/unit/%.o): | deps-unit
+
+unit: $(UNIT_TESTS)
 	@scripts/run-unit-tests $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
@@ -150,13 +163,12 @@ e2e: deps-test all nginx-module
 	@scripts/run-e2e-tests $(BUILD)
 
 # One part after the other, each on all processors; the next ones also run when one has failed.
-test: ## unit tests, the fuzzers' corpora, and everything end to end on real servers
+test: deps-test ## unit tests, the fuzzers' corpora, and everything end to end on real servers
 	+@MAKE='$(MAKE)' scripts/run-tests unit fuzz-corpus e2e
 
 fuzz-corpus: deps
 	@scripts/run-fuzz 0
-fuzz: ## fuzzes every parser for FUZZ_SECONDS each (60)
-	@scripts/install build check
+fuzz: deps-check ## fuzzes every parser for FUZZ_SECONDS each (60)
 	@scripts/run-fuzz $(or $(FUZZ_SECONDS),60)
 
 bench: deps-test all nginx-module ## measures side by side, prints ratios
@@ -167,14 +179,14 @@ bench: deps-test all nginx-module ## measures side by side, prints ratios
 NGINX_INCLUDES = $(addprefix -isystem$(NGINX_SOURCE)/src/,core event event/modules os/unix http http/modules http/v2) -isystem$(BUILD)/nginx
 TIDY_FLAGS = $(filter -std% -D% -I%,$(PROJECT_CFLAGS)) $(NGINX_INCLUDES)
 C_FILES = $(shell git ls-files '*.c' '*.h')
-check: nginx-module ## format, lint, static analysis
-	@scripts/install check
+check: deps-check nginx-module ## format, warnings, lint, static analysis
+	+@$(MAKE) -s WERROR=1 BUILD=build/check build/check/bin/pakhus $(UNIT_TESTS:$(BUILD)/%=build/check/%)
 	@clang-format --dry-run -Werror $(C_FILES)
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
 	shellcheck -x scripts/* demo/make demo/run .ci/run cdn/*/token-clean-up
 
-format: ## clang-format over everything
-	clang-format -i $(C_FILES)
+format: deps-check ## clang-format over everything
+	@clang-format -i $(C_FILES)
 
 include packaging/packaging.mk
 

@@ -8,7 +8,11 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${PAKHUS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pakhus}
 
 say() { printf '%s\n' "$*" >&2; }
-die() { say "$*"; exit 1; }
+# With PAKHUS_REASON=1 the reason of a failure goes to standard output: make shows it as its own last line.
+die() {
+    if [ "${PAKHUS_REASON:-}" ]; then printf '%s\n' "$*"; else say "$*"; fi
+    exit 1
+}
 
 WHERE_ONLY='' # set: kept says where an entry would be, and makes nothing
 
@@ -24,6 +28,12 @@ missing_packages() {
     done
 }
 
+# offered_packages PACKAGE...: those which apt's lists offer
+offered_packages() {
+    [ $# = 0 ] || LC_ALL=C apt-cache policy "$@" 2>/dev/null |
+        awk '/^[^ ].*:$/ { name = substr($1, 1, length($1) - 1) } /^  Candidate: [^(]/ { print name }'
+}
+
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
@@ -34,37 +44,22 @@ can_be_root() {
     sudo -n true 2>/dev/null || [ -t 0 ]
 }
 
-# A package such as nginx starts its service when it is installed, and has it started at every boot. The tests
-# run their own, so both are prevented; a service that was there before is left as it is.
-apt_install() (
-    policy=/usr/sbin/policy-rc.d
-    apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0)
-    if [ ! -e "$policy" ]; then
-        trap 'as_root rm -f "$policy"' EXIT
-        printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
-        as_root chmod 755 "$policy"
-    fi
-    # the package lists may be absent or old: then once more with new ones
-    as_root "${apt[@]}" install --no-install-recommends "$@" >&2 && exit
-    as_root "${apt[@]}" update >&2
-    as_root "${apt[@]}" install --no-install-recommends "$@" >&2
-)
-
-# need_packages PACKAGE...: installs what is missing, or says in one line what is
+# need_packages PACKAGE... [-- OPTIONAL...]: installs the missing ones. Optional packages are never a reason to fail, and only
+# those that apt's lists offer are tried.
 need_packages() {
-    local missing new_nginx=''
-    [ "${PAKHUS_SKIP_INSTALL:-}$WHERE_ONLY" ] && return
-    mapfile -t missing < <(missing_packages "$@")
-    [ ${#missing[@]} = 0 ] && return
-    if ! command -v apt-get >/dev/null || ! can_be_root; then
-        die "missing: ${missing[*]} (Debian names). Install with: apt-get install ${missing[*]}; or set PAKHUS_SKIP_INSTALL=1 if they are there under other names"
+    local required=() optional=() reason
+    [ -z "${PAKHUS_SKIP_INSTALL:-}$WHERE_ONLY" ] || return 0
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do required+=("$1"); shift; done
+    [ $# = 0 ] || shift
+    mapfile -t required < <(missing_packages "${required[@]}")
+    mapfile -t optional < <(missing_packages "$@")
+    if [ ${#required[@]} = 0 ]; then
+        mapfile -t optional < <(offered_packages "${optional[@]}")
+        { [ ${#optional[@]} != 0 ] && can_be_root; } || return 0
+    elif ! command -v apt-get >/dev/null || ! can_be_root; then
+        die "cannot install ${required[*]}: that takes apt-get, and root or sudo. If they are there under other names, set PAKHUS_SKIP_INSTALL=1"
     fi
-    say "installing ${missing[*]}"
-    command -v nginx >/dev/null || new_nginx=yes
-    apt_install "${missing[@]}" || die "apt-get could not install: ${missing[*]}"
-    if [ "$new_nginx" ] && command -v nginx >/dev/null && [ -d /run/systemd/system ]; then
-        as_root systemctl disable --quiet nginx || true
-    fi
+    reason=$(as_root "$ROOT/scripts/apt-install" "${required[@]}" -- "${optional[@]}") || die "${reason:-scripts/apt-install failed}"
 }
 
 debian_codename() { (. /etc/os-release && printf '%s' "$VERSION_CODENAME"); }
@@ -72,6 +67,13 @@ debian_codename() { (. /etc/os-release && printf '%s' "$VERSION_CODENAME"); }
 # need_command COMMAND PACKAGE: any installation of the command will do, Debian's is the fallback
 need_command() {
     command -v "$1" >/dev/null || need_packages "$2"
+}
+
+# failure_in LOG: apt-get's first error in it, else its last line
+failure_in() {
+    local text
+    text=$(sed -n 's/^E: //p' "$1" | head -n 1)
+    printf '%s' "${text:-$(tail -n 1 "$1")}"
 }
 
 # kept NAME BUILDER [FILE]: prints $CACHE/NAME[/FILE], first made by "BUILDER WORK", which leaves its result in WORK/out.
@@ -92,7 +94,11 @@ kept() {
             (set -e; "$2" "$work") >"$log" 2>&1 9>&-
             local status=$?
             set -e
-            if [ $status != 0 ]; then tail -n 20 "$log" >&2; rm -rf "$work"; die "$1: failed, see $log"; fi
+            if [ $status != 0 ]; then
+                tail -n 20 "$log" >&2
+                rm -rf "$work"
+                die "$1 could not be made: $(failure_in "$log") (log: $log)"
+            fi
             mv -T "$work/out" "$final"
             rm -rf "$work"
             say "$1: done in $SECONDS s"

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# The Debian packages that Pakhus needs: one table for every script. Names are those of Debian 12 and 13 and of Ubuntu 24.04.
+# In scripts/install an entry "command:package" is needed only where no such command is installed, by whatever means.
+
+# shellcheck disable=SC2034  # read by the scripts that source this file
+BUILD=(gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssl-dev libmicrohttpd-dev libzstd-dev zlib1g-dev)
+RUN=(curl)
+PACKAGE=(zip)
+UNIT=(libcmocka-dev)
+NGINX=(nginx-dev)
+TEST=(nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd
+    npm:npm mvn:maven javac:default-jdk-headless)
+CHECK=(clang clang-format clang-tidy shellcheck git)
+
+# Installed where the distribution has them. Their tests are skipped, with the reason, where it does not.
+TEST_OPTIONAL=(trafficserver trafficserver-experimental-plugins)
+CHECK_OPTIONAL=(libclang-rt-dev)
+
+# For scripts/static-libs: its tools, and the -dev packages whose .a files go into the static programs.
+STATIC_TOOLS=(gcc make dpkg-dev patch xz-utils libcurl4-openssl-dev libmicrohttpd-dev)
+STATIC_LIBRARIES=(libssl-dev libc-ares-dev libjansson-dev libzstd-dev zlib1g-dev)
+
+# static_packages x86_64|aarch64: the packages to install for that architecture's static libraries. The -dev packages of
+# another architecture are unpacked, not installed.
+static_packages() {
+    case $1 in
+    "$(uname -m)") printf '%s\n' "${STATIC_TOOLS[@]}" "${STATIC_LIBRARIES[@]}" ;;
+    x86_64) printf '%s\n' "${STATIC_TOOLS[@]}" gcc-x86-64-linux-gnu libc6-dev-amd64-cross ;;
+    aarch64) printf '%s\n' "${STATIC_TOOLS[@]}" gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
+    esac
+}
