@@ -110,7 +110,7 @@ $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts
 
 # One zip a function, for Lambda and for Function Compute: the same bytes from the same sources, wherever and whenever it is made.
 PACKAGES := $(FUNCTIONS:%=build/package/$(ARCH)/%.zip)
-package: $(if $(SAID),deps-package $(PACKAGES)) ## build/package/*/*.zip: a static bootstrap each, for x86_64 and arm64, or ARCH=… alone
+package: deps-package $(if $(SAID),$(PACKAGES)) ## build/package/*/*.zip: a static bootstrap each, for x86_64 and arm64, or ARCH=… alone
 	$(if $(SAID),@:,+@$(MAKE) package ARCH=x86_64 && $(MAKE) package ARCH=arm64)
 
 build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap scripts/package | deps-package
@@ -144,7 +144,7 @@ localstack: deps-test ## deploys template.yaml into a LocalStack and prints its 
 	@STORE=$(STORE) DOCKER=$(DOCKER) exec "$$(scripts/fetch venv)/bin/python" localstack/run.py
 
 invoke: deps-test all ## FUNCTION=name EVENT=events/….json: sends one event to one function, under Lambda's runtime emulator
-	@PAKHUS_FUNCTIONS=$(CURDIR)/$(BUILD)/functions "$$(scripts/fetch venv)/bin/python" events/invoke.py $(FUNCTION) $(EVENT)
+	@PAKHUS_FUNCTIONS="$(CURDIR)/$(BUILD)/functions" "$$(scripts/fetch venv)/bin/python" events/invoke.py $(FUNCTION) $(EVENT)
 
 # --- tests
 
