@@ -1,0 +1,68 @@
+# shellcheck shell=bash
+# For tests/fresh/run: minimal Debian roots, and commands in them. Nothing is mounted outside the namespaces of the commands.
+
+# Read by the clients of package registries, where this machine has them.
+CLIENT_FILES=(/etc/pip.conf /etc/npmrc /etc/maven/settings.xml)
+CLIENT_VARIABLES='^(PIP_|NPM_CONFIG_|GOPROXY|GOSUMDB|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NODE_EXTRA_CA_CERTS|https?_proxy|HTTPS?_PROXY)'
+
+# mirrors: the machine's own, of its own release
+mirrors() {
+    # shellcheck disable=SC2016  # apt's variables, not the shell's
+    apt-get indextargets --no-release-info --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+        sed -n "s/^$(debian_codename) //p" | sort -u
+}
+
+# make_root SUITE ROOT: what an installer leaves, and git, make and sudo. There are no package lists, as in an image.
+make_root() {
+    local suite=$1 root=$2 mirror
+    while read -r mirror; do
+        debootstrap --variant=minbase "$suite" "$root" "$mirror" && break
+        rm -rf "$root"
+    done < <(mirrors)
+    [ -e "$root/etc/debian_version" ] || return
+    copy_apt "$suite" "$root"
+    in_root "$root" root / apt-get -qq update
+    in_root "$root" root / env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends git make sudo
+    rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/archives/*.deb
+}
+
+# copy_apt SUITE ROOT: this machine's apt set-up, of another release
+copy_apt() {
+    local suite=$1 root=$2 file
+    rm -f "$root/etc/apt/sources.list"
+    for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
+        [ ! -e "$file" ] || sed "s/\b$(debian_codename)\b/$suite/g" "$file" >"$root/etc/apt/sources.list.d/${file##*/}"
+    done
+    grep -lE '^ *Acquire' /etc/apt/apt.conf.d/* /etc/apt/apt.conf 2>/dev/null | grep -v docker |
+        xargs -r -I{} cp {} "$root/etc/apt/apt.conf.d/"
+    cp -r /etc/apt/auth.conf.d "$root/etc/apt/" 2>/dev/null || true
+    cp -rn /etc/apt/keyrings /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
+    cp -n /usr/share/keyrings/debian-archive-* "$root/usr/share/keyrings/"
+    cp /etc/resolv.conf "$root/etc/"
+    for file in "${CLIENT_FILES[@]}" "${SSL_CERT_FILE:-/none}" "${PIP_CERT:-/none}"; do
+        [ ! -f "$file" ] || install -D -m 644 "$file" "$root$file"
+    done
+}
+
+# in_root ROOT PERSON FOLDER COMMAND...: with processes and mounts of its own, which end with it; OFFLINE=1: and no network
+in_root() {
+    local root=$1 person=$2 folder=$3 home variables
+    shift 3
+    home=$(chroot "$root" getent passwd "$person" | cut -d: -f6)
+    mapfile -t variables < <(env | grep -E "$CLIENT_VARIABLES")
+    # shellcheck disable=SC2016  # for the inner shell
+    unshare --mount --pid --fork --kill-child ${OFFLINE:+--net} bash -c '
+        root=$1 person=$2 folder=$3
+        shift 3
+        mount --make-rprivate / && mount -t proc proc "$root/proc" && mount --bind /sys "$root/sys" && mount --rbind /dev "$root/dev" || exit
+        exec chroot "$root" /usr/sbin/runuser -u "$person" -- env -C "$folder" "$@"' in_root \
+        "$root" "$person" "$folder" env -i HOME="$home" USER="$person" TERM=dumb LANG=C.UTF-8 \
+        PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${variables[@]}" "$@"
+}
+
+# shellcheck disable=SC2153  # common.sh's ROOT
+# add_checkout ROOT PERSON FOLDER: a clone of HEAD
+add_checkout() {
+    git clone -q --no-local "$ROOT" "$1$3"
+    chroot "$1" chown -R "$2:" "$3"
+}
