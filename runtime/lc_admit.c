@@ -10,6 +10,8 @@
 #include "lc_problem.h"
 #include "lc_server.h"
 
+static const char bodies_too_many[] = "too many large requests at once";
+
 enum { DROPPED_MAX = 64 * 1024, HEAD_MAX = 16 * 1024 };
 
 static bool has_body(const struct lc_exchange *x)
@@ -71,7 +73,7 @@ static bool make_room(struct lc_exchange *x)
     if (x->length > x->body_max) {
         refuse(x, 413, lc_body_too_large);
     } else if (!charge(x, x->length)) {
-        refuse(x, 503, "too many large requests at once");
+        refuse(x, 503, bodies_too_many);
         lc_header_add(x->call.arena, &x->response.headers, S("Retry-After"), S("1"));
     } else {
         x->body = buf_in(x->call.arena, x->body_max);
@@ -116,31 +118,30 @@ static struct str head_of(const struct lc_exchange *x)
     return buf_str(&head);
 }
 
-/* The answer is written past libmicrohttpd, which has sent nothing of its own for this request, and the connection ends. */
-static enum MHD_Result break_off(struct lc_exchange *x)
+static void send_past_library(struct lc_exchange *x)
 {
     struct str body = x->response.body, head = head_of(x);
     struct iovec parts[] = {{(void *)(uintptr_t)head.data, head.length}, {(void *)(uintptr_t)body.data, body.length}};
     sendmsg(x->peer->fd, &(struct msghdr){.msg_iov = parts, .msg_iovlen = 2}, MSG_NOSIGNAL | MSG_DONTWAIT);
     x->peer->lingers = true;
-    return MHD_NO;
 }
 
-static enum MHD_Result refuse_rest(struct lc_exchange *x, int status, const char *why)
+void lc_exchange_break_off(struct lc_exchange *x, int status, const char *why)
 {
     refuse(x, status, why);
-    return break_off(x);
+    send_past_library(x);
 }
 
-/* Only chunks can exceed what the head announced. */
-static enum MHD_Result take(struct lc_exchange *x, struct str data)
+/* Only chunks can exceed what the head announced. False: the answer has been sent. */
+static bool take(struct lc_exchange *x, struct str data)
 {
-    if (x->drops) return x->received <= DROPPED_MAX ? MHD_YES : break_off(x);
-    if (x->received > x->body_max) return refuse_rest(x, 413, lc_body_too_large);
-    if (x->chunked && !charge(x, 2 * data.length)) return refuse_rest(x, 503, "too many large requests at once"); /* a buffer doubles */
+    if (x->drops && x->received > DROPPED_MAX) return send_past_library(x), false;
+    if (x->drops) return true;
+    if (x->received > x->body_max) return lc_exchange_break_off(x, 413, lc_body_too_large), false;
+    if (x->chunked && !charge(x, 2 * data.length)) return lc_exchange_break_off(x, 503, bodies_too_many), false; /* a buffer doubles */
     buf_add(&x->body, data);
     x->request.body = buf_str(&x->body);
-    return MHD_YES;
+    return true;
 }
 
 enum MHD_Result lc_exchange_read_body(struct lc_exchange *x, const char *data, size_t *length)
@@ -149,5 +150,5 @@ enum MHD_Result lc_exchange_read_body(struct lc_exchange *x, const char *data, s
     x->received += *length;
     *length = 0;
     lc_peer_wait(&x->loop->peers, x->peer);
-    return take(x, piece);
+    return take(x, piece) ? MHD_YES : MHD_NO;
 }

@@ -125,17 +125,19 @@ static struct str query_of(struct arena *arena, const json_t *event, enum lc_aws
 struct header_target {
     struct arena *arena;
     struct lc_headers *headers;
+    bool sound;
 };
 
 static void add_to_headers(void *context, struct str name, struct str value)
 {
     struct header_target *target = context;
-    lc_header_receive(target->arena, target->headers, name, value, false);
+    if (!lc_header_receive(target->arena, target->headers, name, value, false)) target->sound = false;
 }
 
-static void read_headers(struct arena *arena, const json_t *event, struct lc_headers *headers)
+/* False: a name or a value is none. */
+static bool read_headers(struct arena *arena, const json_t *event, struct lc_headers *headers)
 {
-    struct header_target target = {arena, headers};
+    struct header_target target = {arena, headers, true};
     const json_t *several = at(event, "multiValueHeaders");
     each(json_is_object(several) ? several : at(event, "headers"), add_to_headers, &target);
 
@@ -147,6 +149,7 @@ static void read_headers(struct arena *arena, const json_t *event, struct lc_hea
         if (json_is_string(cookie) && !has_cookies) add_to_headers(&target, S("cookie"), text_of(cookie));
     }
     lc_headers_join_cookies(arena, headers);
+    return target.sound;
 }
 
 /* --- the event */
@@ -216,12 +219,13 @@ enum status lc_aws_event_parse(struct arena *arena, struct str text, enum lc_aws
     *form = form_of(event);
     if (*form == LC_AWS_EVENT) return STATUS_OK;
 
-    read_headers(arena, event, &request->headers);
+    bool sound = read_headers(arena, event, &request->headers);
     if (*form == LC_AWS_V2)
         read_v2(arena, event, request);
     else
         read_v1(arena, event, *form, request);
     if (*form == LC_AWS_ALB || *form == LC_AWS_ALB_MULTI) request->client_address = last_forwarded(arena, &request->headers);
+    ENSURE(sound, error, STATUS_INVALID, "a header's name is no token, or its value has a CR, LF or NUL");
     ENSURE(is_method(request->method), error, STATUS_INVALID, "the event's HTTP method is missing or malformed");
     return read_body(arena, event, request, error);
 }

@@ -94,6 +94,7 @@ static struct str without_origin(struct str target)
 
 static void split_target(struct lc_exchange *x, struct str target)
 {
+    if (!lc_target_is_sound(target)) x->malformed = true;
     target = without_origin(target);
     x->request.path = str_cut(&target, '?');
     x->request.query = target;
@@ -121,7 +122,8 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
     x->call.request_id = x->call.log.request_id = next_request_id(loop->server, arena);
     memcpy(x->address, peer->text, sizeof x->address);
     x->request.client_address = str_of(x->address);
-    split_target(x, arena_copy(arena, str_of(target)));
+    x->target = str_of(target);
+    split_target(x, arena_copy(arena, x->target));
     return x;
 }
 
@@ -134,48 +136,48 @@ static bool speaks_for_another(struct str name)
     return false;
 }
 
+/* RFC 9110 section 5.5: those behind a value are no part of it. A CR would be. */
+static struct str without_blanks(struct str value)
+{
+    while (value.length > 0 && (value.data[value.length - 1] == ' ' || value.data[value.length - 1] == '\t')) value.length--;
+    return value;
+}
+
 /* Headers are copied, as a stream may outlive the connection they came on. */
 static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t name_length, const char *value,
                                   size_t value_length)
 {
     (void)kind;
     struct lc_exchange *x = context;
+    if (x->head.start) lc_head_field(&x->head, str_make(name, name_length), str_make(value, value_length));
     char *copy = arena_buffer(x->call.arena, name_length + value_length);
     memcpy(copy, name, name_length);
     if (value_length > 0) memcpy(copy + name_length, value, value_length);
     struct str copied = str_make(copy, name_length);
     if (x->local && speaks_for_another(copied)) x->local = false;
-    lc_header_receive(x->call.arena, &x->request.headers, copied, str_make(copy + name_length, value_length), x->server->options.from_fc);
+    struct str trimmed = without_blanks(str_make(copy + name_length, value_length));
+    if (!lc_header_receive(x->call.arena, &x->request.headers, copied, trimmed, x->server->options.from_fc)) x->malformed = true;
     return MHD_YES;
 }
 
-/* Two lengths, or a length beside chunks: where two readers could disagree on where a request ends, it is refused
- * (RFC 9112 section 6.3). */
-static bool is_ambiguous(const struct lc_headers *headers, bool *chunked, uint64_t *length)
+static size_t head_length(struct lc_exchange *x)
 {
-    int lengths = 0, encodings = 0;
-    for (size_t i = 0; i < headers->count; i++) {
-        struct lc_header header = headers->items[i];
-        if (str_equal_nocase(header.name, S("content-length"))) {
-            lengths++;
-            if (!str_to_u64(header.value, length)) return true;
-        }
-        if (str_equal_nocase(header.name, S("transfer-encoding"))) {
-            encodings++;
-            if (!str_equal_nocase(header.value, S("chunked"))) return true;
-        }
-    }
-    *chunked = encodings > 0;
-    return lengths + encodings > 1;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(x->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    return info ? info->header_size : 0;
 }
 
-void lc_exchange_read_head(struct lc_exchange *x, const char *method)
+void lc_exchange_read_head(struct lc_exchange *x, const char *method, const char *version)
 {
+    struct lc_framing framing;
     x->head_seen = true;
     x->request.method = arena_copy(x->call.arena, str_of(method));
+    if (!lc_loop_library_is_strict()) lc_head_begin(&x->head, method, x->target.data, x->target.length, version);
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, add_header, x);
     lc_headers_join_cookies(x->call.arena, &x->request.headers);
-    if (is_ambiguous(&x->request.headers, &x->chunked, &x->length)) x->malformed = true;
+    if (x->head.start && !lc_head_ends_at(&x->head, head_length(x))) x->malformed = true;
+    if (!lc_framing_read(&x->request.headers, str_of(version), &framing)) x->malformed = true;
+    x->chunked = framing.chunked;
+    x->length = framing.length;
 }
 
 /* --- the answer */

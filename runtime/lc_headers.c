@@ -66,10 +66,11 @@ void lc_header_add(struct arena *arena, struct lc_headers *headers, struct str n
     append(arena, headers, (struct lc_header){name, value});
 }
 
-void lc_header_receive(struct arena *arena, struct lc_headers *headers, struct str name, struct str value, bool from_fc)
+bool lc_header_receive(struct arena *arena, struct lc_headers *headers, struct str name, struct str value, bool from_fc)
 {
-    if (!from_fc && str_equal_nocase(str_first(name, 5), S("x-fc-"))) return;
-    lc_header_add(arena, headers, name, value);
+    if (!is_token(name) || !is_value(value)) return false;
+    if (from_fc || !str_equal_nocase(str_first(name, 5), S("x-fc-"))) append(arena, headers, (struct lc_header){name, value});
+    return true;
 }
 
 static bool is_cookie(const struct lc_header *header)

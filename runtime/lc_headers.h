@@ -4,8 +4,9 @@
 
 #include "lambda-c/lambda.h"
 
-/* What lc_header_add does, but `x-fc-*`, which only Function Compute may say, is left out unless `from_fc`. */
-void lc_header_receive(struct arena *, struct lc_headers *, struct str name, struct str value, bool from_fc);
+/* Adds a header of a request. False, and not added, where its name is no token or its value has a CR, LF or NUL: the request is to be
+ * refused. `x-fc-*`, which only Function Compute may say, is left out unless `from_fc`. */
+bool lc_header_receive(struct arena *, struct lc_headers *, struct str name, struct str value, bool from_fc);
 
 /* Several `cookie` headers become one, where the first one stood. */
 void lc_headers_join_cookies(struct arena *, struct lc_headers *);

@@ -10,17 +10,20 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lc_problem.h"
 #include "lc_server.h"
 
 enum { STACK = 1024 * 1024 };
 
 static const struct log no_request;
 
+/* libmicrohttpd 1.0 answers each question in the same place. */
 static struct lc_peer *open_peer(struct lc_loop *loop, struct MHD_Connection *connection)
 {
-    const union MHD_ConnectionInfo *address = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    return lc_peer_open(&loop->peers, fd ? fd->connect_fd : -1, address ? address->client_addr : NULL);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    const struct sockaddr *address = info ? info->client_addr : NULL;
+    info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return lc_peer_open(&loop->peers, info ? info->connect_fd : -1, address);
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **peer, enum MHD_ConnectionNotificationCode what)
@@ -37,7 +40,9 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 static void *on_request_line(void *context, const char *target, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info && info->socket_context ? lc_exchange_begin(context, connection, info->socket_context, target) : NULL;
+    struct lc_peer *peer = info ? info->socket_context : NULL;
+    if (!peer || !target) return NULL;
+    return peer->exchange = lc_exchange_begin(context, connection, peer, target);
 }
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
@@ -46,11 +51,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     (void)context;
     (void)connection;
     (void)url;
-    (void)version;
     struct lc_exchange *x = *exchange;
     if (!x) return MHD_NO;
     if (!x->head_seen) {
-        lc_exchange_read_head(x, method);
+        lc_exchange_read_head(x, method, version);
         return lc_exchange_admit(x);
     }
     if (*length > 0) return lc_exchange_read_body(x, data, length);
@@ -60,12 +64,20 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
     return lc_exchange_send(x);
 }
 
+/* Of an answer that libmicrohttpd made by itself; 0: there was none. */
+static int status_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+    return info ? (int)info->http_status : 0;
+}
+
 static void on_completed(void *context, struct MHD_Connection *connection, void **exchange, enum MHD_RequestTerminationCode how)
 {
     struct lc_loop *loop = context;
     struct lc_exchange *x = *exchange;
-    (void)connection;
     if (!x) return;
+    if (x->response.status == 0) x->response.status = status_of(connection);
+    x->peer->exchange = NULL;
     lc_peer_wait(&loop->peers, x->peer);
     lc_exchange_end(x, how != MHD_REQUEST_TERMINATED_COMPLETED_OK);
     *exchange = NULL;
@@ -79,10 +91,34 @@ static size_t leave_encoded(void *context, struct MHD_Connection *connection, ch
     return strlen(text);
 }
 
+bool lc_loop_library_is_strict(void)
+{
+    return MHD_get_version()[0] != '0';
+}
+
+static bool has_whole_head(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL;
+}
+
+/* libmicrohttpd 0.9 answers a wrong Content-Length by itself, and sends the head of that answer twice. This is its log's line about it,
+ * from just before: the request is the only one whose head is there and not yet read by us. We answer first, and nothing can follow. */
+static void answer_wrong_length(struct lc_loop *loop, bool too_large)
+{
+    for (struct lc_peer *peer = loop->peers.newest; peer; peer = peer->older) {
+        struct lc_exchange *x = peer->exchange;
+        if (!x || x->head_seen || !has_whole_head(x->connection)) continue;
+        lc_exchange_break_off(x, too_large ? 413 : 400, too_large ? lc_body_too_large : "the Content-Length is not a number");
+        shutdown(peer->fd, SHUT_WR);
+        return;
+    }
+}
+
 static void on_message(void *context, const char *format, va_list arguments)
 {
-    (void)context;
     char text[512];
+    if (!lc_loop_library_is_strict() && strstr(format, "Content-Length' header"))
+        answer_wrong_length(context, strstr(format, "Too large") != NULL);
     if (!log_enabled(LOG_DEBUG)) return;
     int length = vsnprintf(text, sizeof text, format, arguments);
     log_debug(no_request, "libmicrohttpd: " STR_FMT, STR_ARG(str_trim(str_make(text, length < 0 ? 0 : strlen(text)))));
@@ -90,11 +126,12 @@ static void on_message(void *context, const char *format, va_list arguments)
 
 /* --- the thread */
 
+/* Where 0.9 is strict it refuses what we refuse better: with an answer, and one only. */
 static struct MHD_Daemon *start_daemon(struct lc_loop *loop, unsigned connection_limit)
 {
     const struct lc_server_options *options = &loop->server->options;
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, NULL,
-                            MHD_OPTION_EXTERNAL_LOGGER, on_message, NULL,                   /* first, for what the others say */
+                            MHD_OPTION_EXTERNAL_LOGGER, on_message, loop,                   /* first, for what the others say */
                             MHD_OPTION_LISTEN_SOCKET, options->socket,                      /**/
                             MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop,             /**/
                             MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,              /**/
@@ -103,7 +140,7 @@ static struct MHD_Daemon *start_daemon(struct lc_loop *loop, unsigned connection
                             MHD_OPTION_CONNECTION_LIMIT, connection_limit,                  /**/
                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_timeout, /**/
                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->head_memory,       /**/
-                            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+                            MHD_OPTION_STRICT_FOR_CLIENT, lc_loop_library_is_strict() ? 1 : 0, MHD_OPTION_END);
 }
 
 /* Milliseconds until there is something to do though nothing happens. */

@@ -20,6 +20,7 @@ struct lc_peer {
     bool lingers; /* it was answered before its request had come whole */
     bool waits;   /* for its client: in the list */
     int fd;
+    struct lc_exchange *exchange; /* the server's: the request that it is at; NULL: none */
     int64_t since; /* it waits: when it began to, or when its client last sent something; clock_monotonic */
     struct lc_peer *older, *newer;
 };

@@ -2,7 +2,7 @@
 
 #include <microhttpd.h>
 
-const char lc_body_too_large[] = "the request body is larger than is taken here";
+const char lc_body_too_large[] = "the request body is larger than this route takes";
 
 void lc_problem(const struct lc_call *call, struct lc_response *response, int status, const char *detail)
 {

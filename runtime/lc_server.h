@@ -18,6 +18,7 @@
 
 #include "lambda-c/lambda.h"
 #include "lc_address.h"
+#include "lc_framing.h"
 #include "lc_instance.h"
 #include "lc_later.h"
 #include "lc_peers.h"
@@ -55,12 +56,14 @@ struct lc_exchange {
     struct lc_flow *flow; /* of response.stream */
     struct buf body;
     uint64_t body_charged; /* to the server's body_bytes */
+    struct str target;     /* in libmicrohttpd's memory, until the head has been read */
+    struct lc_head head;
     uint64_t length;       /* Content-Length; 0 where there is none */
     int64_t started;       /* microseconds */
     uint64_t received;     /* of the body */
     uint64_t sent;         /* of a stream */
     bool chunked;          /* the body comes in chunks */
-    bool malformed;        /* nobody knows where the request ends */
+    bool malformed;        /* to be refused, as readers could disagree on it */
     bool drops;            /* the answer is decided, and the body is read to its end and dropped */
     bool head_seen, dispatched, worked, suspended, failed;
     char address[LC_ADDRESS_TEXT];
@@ -138,10 +141,13 @@ enum status lc_loop_start(struct lc_loop *, struct lc_server *, unsigned connect
 void lc_loop_wake(struct lc_loop *);
 void lc_loop_resume(struct lc_exchange *); /* from here on the exchange is the loop's again */
 void lc_loop_join(struct lc_loop *);
+bool lc_loop_library_is_strict(void); /* libmicrohttpd checks the bytes of a head itself: 1.0 and later */
 
 /* lc_admit.c */
 enum MHD_Result lc_exchange_admit(struct lc_exchange *);                                     /* its head is there */
 enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, size_t *length); /* takes all of it */
+/* Answers past libmicrohttpd, which has sent nothing of its own for this request; then the connection can only end. */
+void lc_exchange_break_off(struct lc_exchange *, int status, const char *why);
 
 /* lc_dispatch.c */
 void lc_exchange_wake(struct lc_later *); /* of a call that waited: a worker goes on with it */
@@ -155,7 +161,7 @@ void lc_shared_free(struct lc_loop *);
 /* lc_exchange.c */
 struct lc_exchange *lc_exchange_begin(struct lc_loop *, struct MHD_Connection *, struct lc_peer *, const char *target);
 void lc_exchange_free(struct lc_exchange *);
-void lc_exchange_read_head(struct lc_exchange *, const char *method);
+void lc_exchange_read_head(struct lc_exchange *, const char *method, const char *version);
 void lc_exchange_reply(struct lc_exchange *); /* makes `reply` out of `response` */
 /* The answer is complete, or its client gone. */
 void lc_exchange_end(struct lc_exchange *, bool aborted);
