@@ -2,10 +2,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void close_store(void *context)
 {
     store_close(context);
+}
+
+static void tell_wait(const char *line)
+{
+    bool is_terminal = isatty(STDERR_FILENO) == 1; /* where a progress bar may stand */
+    fprintf(stderr, "%spakhus: %s\n", is_terminal ? "\r\033[K" : "", line);
 }
 
 enum status stored_open(struct arena *arena, struct str url, struct store **store, struct error *error)
@@ -15,6 +22,7 @@ enum status stored_open(struct arena *arena, struct str url, struct store **stor
            "say which store: --store URL, or PAKHUS_STORE (s3://bucket?endpoint=… or file:///directory)");
     if (store_open(place, store, error) != STATUS_OK) return error_context(error, url.data ? "--store" : "PAKHUS_STORE");
     arena_defer(arena, close_store, *store);
+    store_tell_waits(tell_wait);
     return STATUS_OK;
 }
 
@@ -33,6 +41,7 @@ enum status stored_app(struct str url, struct app **app, struct error *error)
 {
     if (url.data) setenv("PAKHUS_STORE", url.data, 1);
     ENSURE(getenv("PAKHUS_STORE"), error, STATUS_INVALID, "say where the packages are: --store URL, or PAKHUS_STORE");
+    store_tell_waits(tell_wait);
     return app_open(app, error);
 }
 

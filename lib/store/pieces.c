@@ -64,6 +64,22 @@ enum status pieces_resolve(struct store *store, struct io io, const struct store
     return STATUS_OK;
 }
 
+enum status pieces_recheck(struct io io, const struct store_pieces *pieces, struct error *error)
+{
+    struct store_object object;
+    const struct store_piece *last = NULL;
+    for (size_t i = 0; i < pieces->count; i++) {
+        const struct store_piece *piece = &pieces->items[i];
+        if (str_empty(piece->key)) continue;
+        if (last && last->store == piece->store && str_equal(last->key, piece->key)) continue;
+        last = piece;
+        TRY(piece->store->backend->head(piece->store, io, piece->key, &object, error));
+        ENSURE(str_equal(object.etag, piece->if_match), error, STATUS_CORRUPT, "'" STR_FMT "' changed while it was copied",
+               STR_ARG(piece->key));
+    }
+    return STATUS_OK;
+}
+
 struct store_pieces pieces_part(struct arena *arena, const struct store_pieces *all, uint64_t offset, uint64_t length)
 {
     struct store_pieces part = {.items = arena_array(arena, all->count, sizeof *all->items)};

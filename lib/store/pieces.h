@@ -16,6 +16,9 @@ struct store_pieces {
 
 /* Asks their stores for each object that is named, for an object of `store`. In io.arena, which holds no copy of keys and bytes. */
 enum status pieces_resolve(struct store *, struct io, const struct store_piece *, size_t count, struct store_pieces *, struct error *);
+/* Asks again, once all was copied: STATUS_CORRUPT where an object is another version by now. Servers exist that ignore
+ * x-amz-copy-source-if-match. */
+enum status pieces_recheck(struct io, const struct store_pieces *, struct error *);
 /* Their bytes from `offset` on, `length` of them or as many as there are. */
 struct store_pieces pieces_part(struct arena *, const struct store_pieces *, uint64_t offset, uint64_t length);
 /* As a stream, of which each opening and each read may take as long as is left for this call. */

@@ -68,7 +68,7 @@ enum status s3_call(struct s3 *, struct io, const struct s3_request *, struct s3
 enum status s3_begin(struct s3 *, struct io, const struct s3_request *, struct s3_answer *, struct wire_call **, struct error *);
 
 /* Waits before trying again, the longer the more attempts there were; false where the deadline is nearer. */
-bool s3_pause(unsigned attempts, struct deadline);
+bool s3_pause(unsigned attempts, struct deadline, struct store_wait *);
 
 /* --- operations */
 
@@ -81,6 +81,10 @@ struct s3_request s3_get_request(struct s3 *, struct arena *, struct str key, co
 /* Whether an answer of 2xx is what was asked for, as far as its headers tell: how many bytes it has, and of how many. */
 enum status s3_check_headers(const struct store_get *, const struct wire_answer *, uint64_t *length, uint64_t *whole, struct error *);
 
+/* Random, kept with an object as x-amz-meta-upload: tells ours from another's when an answer was lost. */
+struct str s3_new_mark(struct arena *);
+/* S3Mock refuses a conditional write by 304. */
+enum status s3_lost_race(enum status, struct error *);
 enum status s3_put(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
                    struct error *);
 enum status s3_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,

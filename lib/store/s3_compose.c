@@ -40,12 +40,6 @@ static enum status next_of_pieces(struct s3_upload *upload, struct s3_lane *lane
     return status;
 }
 
-static enum status check_object(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
-{
-    (void)request;
-    return s3_check_result(answer, S("CopyObjectResult"), error);
-}
-
 /* The MD5 that an ETag is: not where it has "-N" behind it, as that of N parts, whose MD5s it stands for. */
 static bool is_md5(struct str etag)
 {
@@ -66,17 +60,24 @@ static enum status check_copied(const struct store_pieces *whole, const struct s
 static enum status copy_object(struct s3 *s3, struct io io, struct str key, const struct store_pieces *whole, const struct store_put *put,
                                struct store_object *object, struct error *error)
 {
-    struct s3_request request = {.method = "PUT", .key = key, .limit = ANSWER_LIMIT, .check = check_object};
+    struct s3_request request = {.method = "PUT", .key = key, .limit = ANSWER_LIMIT, .check = s3_check_result};
     struct s3_answer answer;
     s3_add_copy_source(&request, io.arena, &whole->items[0]);
     s3_add_header(&request, S("x-amz-metadata-directive"), S("REPLACE"));
     s3_add_header(&request, S("content-type"), str_of(put->content_type ? put->content_type : "application/octet-stream"));
     TRY(pieces_fault(s3_call(s3, io, &request, &answer, error), error));
     *object = s3_describe(io, key, &answer.wire);
-    object->etag = s3_etag_of_result(io.arena, &answer, S("CopyObjectResult"));
+    object->etag = s3_etag_of_result(io.arena, &answer);
     object->size = whole->size;
     http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
-    return check_copied(whole, object, error);
+    TRY(check_copied(whole, object, error));
+    return pieces_recheck(io, whole, error);
+}
+
+static enum status recheck(struct s3_upload *upload, struct error *error)
+{
+    const struct io io = {.arena = upload->io.arena, .deadline = deadline_in(upload->span)};
+    return pieces_recheck(io, upload->context, error);
 }
 
 bool s3_copies_from(struct store *store, struct io io, struct store *from)
@@ -95,6 +96,8 @@ enum status s3_compose(struct store *store, struct io io, struct str key, const 
     struct s3_upload *upload = arena_new_of(io.arena, struct s3_upload);
     upload->s3 = (struct s3 *)store;
     upload->next = next_of_pieces;
+    upload->before_end = recheck;
+    upload->rereadable = true;
     upload->context = &whole;
     upload->changed = whole.changed;
     return s3_upload_parts(upload, io, key, whole.size, put, object, error);

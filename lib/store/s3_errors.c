@@ -2,7 +2,8 @@
 
 #include "lib/store/s3_xml.h"
 
-enum { AGAIN = 1, CREDENTIALS = 2 };
+enum { AGAIN = 1, CREDENTIALS = 2, FEW_TIMES = 4 };
+enum { FEW = 6 };
 
 static const char keys_advice[] = "the store refuses our credentials: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 static const char expired_advice[] = "the credentials have expired: set new ones, AWS_SESSION_TOKEN included";
@@ -11,6 +12,7 @@ static const char policy_advice[] = "the credentials are known but not allowed t
 static const char region_advice[] = "the bucket is in another region: name it with region= in the store's URL";
 static const char clock_advice[] = "the store finds our clock wrong: set this machine's time";
 static const char bucket_advice[] = "there is no such bucket: create it, or correct the store's URL";
+static const char name_advice[] = "the store takes no bucket of this name: correct the store's URL";
 static const char busy_advice[] = "the store asks to slow down";
 static const char quota_advice[] = "the store's quota is used up";
 
@@ -39,7 +41,7 @@ static const struct {
     {"IncompleteBody", STATUS_CORRUPT, AGAIN, NULL},
     {"InternalError", STATUS_UNAVAILABLE, AGAIN, NULL},
     {"InvalidAccessKeyId", STATUS_DENIED, CREDENTIALS, keys_advice},
-    {"InvalidBucketName", STATUS_INVALID, 0, bucket_advice},
+    {"InvalidBucketName", STATUS_INVALID, 0, name_advice},
     {"InvalidDigest", STATUS_CORRUPT, AGAIN, NULL},
     {"InvalidObjectState", STATUS_UNSUPPORTED, 0, "the object is archived: restore it first"},
     {"InvalidPart", STATUS_CORRUPT, 0, NULL},
@@ -75,6 +77,7 @@ static const struct {
     {"ThrottlingException", STATUS_THROTTLED, AGAIN, busy_advice},
     {"TokenRefreshRequired", STATUS_DENIED, CREDENTIALS, expired_advice},
     {"TooManyRequests", STATUS_THROTTLED, AGAIN, busy_advice},
+    {"XAdminUserNotFound", STATUS_DENIED, CREDENTIALS, keys_advice}, /* versitygw: an unknown access key */
     {"XAmzContentSHA256Mismatch", STATUS_CORRUPT, AGAIN, NULL},
     {"XMinioAdminBucketQuotaExceeded", STATUS_UNAVAILABLE, 0, quota_advice},
     {"XMinioStorageFull", STATUS_UNAVAILABLE, 0, "the store's disks are full"},
@@ -105,10 +108,11 @@ static const struct {
 
 static struct s3_failure failure_of(enum status status, int flags)
 {
-    return (struct s3_failure){status, flags & AGAIN, flags & CREDENTIALS};
+    return (struct s3_failure){status, flags & AGAIN, flags & CREDENTIALS, flags & FEW_TIMES ? FEW : 0};
 }
 
-/* A code that is not in the table means what its HTTP status does. */
+/* A code that is not in the table means what its HTTP status does; but a 404 with such a code does not say that the key is absent. Servers
+ * that answer 500 without a word do so for requests that they cannot carry out at all. */
 static struct s3_failure look_up(struct str code, int http, const char **advice)
 {
     *advice = NULL;
@@ -117,6 +121,8 @@ static struct s3_failure look_up(struct str code, int http, const char **advice)
         *advice = known[i].advice;
         return failure_of(known[i].status, known[i].flags);
     }
+    if (http == 404 && !str_empty(code)) return failure_of(STATUS_INVALID, 0);
+    if (http == 500 && str_empty(code)) return failure_of(STATUS_UNAVAILABLE, AGAIN | FEW_TIMES);
     for (size_t i = 0; i < sizeof by_http / sizeof *by_http; i++) {
         if (by_http[i].http != http) continue;
         *advice = by_http[i].advice;

@@ -9,6 +9,7 @@ struct s3_failure {
     enum status status;
     bool again;       /* the same request may succeed later */
     bool credentials; /* other credentials may help */
+    unsigned tries;   /* so many in all make sense; 0: any number */
 };
 
 /* Reads an answer of 300 and above and the XML that may be its body, and fills *error. */

@@ -4,7 +4,6 @@
 
 #include "base/encode.h"
 #include "lib/http/date.h"
-#include "lib/store/common.h"
 #include "lib/store/pieces.h"
 #include "lib/store/s3_checksum.h"
 #include "lib/store/s3_errors.h"
@@ -40,20 +39,15 @@ void s3_lane_clear(struct s3_lane *lane, size_t size)
 }
 
 /* Status 200 may have been sent before parts were joined or copied. */
-enum status s3_check_result(const struct s3_answer *answer, struct str root, struct error *error)
+enum status s3_check_result(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
 {
+    (void)request;
     char etag[ID_LIMIT];
     struct str text, body = buf_str(&answer->body);
     struct s3_xml_error xml = {0};
-    if (s3_xml_result(body, root, S("ETag"), etag, sizeof etag, &text)) return STATUS_OK;
-    ENSURE(s3_xml_error(body, &xml), error, STATUS_CORRUPT, "its answer cannot be read as a " STR_FMT, STR_ARG(root));
+    if (s3_xml_result(body, S("ETag"), etag, sizeof etag, &text)) return STATUS_OK;
+    ENSURE(s3_xml_error(body, &xml), error, STATUS_CORRUPT, "its answer cannot be read: there is no ETag in it");
     return s3_failure_named(xml.code, xml.message, answer->wire.status, xml.region, error).status;
-}
-
-static enum status check_copy(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
-{
-    (void)request;
-    return s3_check_result(answer, S("CopyPartResult"), error);
 }
 
 void s3_add_copy_source(struct s3_request *request, struct arena *arena, const struct store_piece *piece)
@@ -71,21 +65,22 @@ static void ask_for_copy(struct s3_lane *lane, struct s3_request *request)
     s3_add_copy_source(request, lane->arena, piece);
     s3_add_header(request, S("x-amz-copy-source-range"), arena_printf(lane->arena, "bytes=%llu-%llu", first, last));
     request->limit = ANSWER_LIMIT;
-    request->check = check_copy;
+    request->check = s3_check_result;
 }
 
 static void ask_to_take(struct s3_lane *lane, struct s3_request *request)
 {
     request->body = str_make(lane->buffer, lane->length);
+    s3_add_header(request, S("content-type"), S("application/octet-stream"));
     struct str md5 = s3_content_md5(lane->arena, request->body);
     if (!str_empty(md5)) s3_add_header(request, S("content-md5"), md5);
 }
 
-struct str s3_etag_of_result(struct arena *arena, const struct s3_answer *answer, struct str root)
+struct str s3_etag_of_result(struct arena *arena, const struct s3_answer *answer)
 {
     char *buffer = arena_buffer(arena, ID_LIMIT);
     struct str etag = {0};
-    s3_xml_result(buf_str(&answer->body), root, S("ETag"), buffer, ID_LIMIT, &etag);
+    s3_xml_result(buf_str(&answer->body), S("ETag"), buffer, ID_LIMIT, &etag);
     return etag;
 }
 
@@ -103,7 +98,7 @@ static void *send_part(void *context)
     lane->status = s3_call(upload->s3, io_of_request(upload, lane->arena), &request, &answer, &lane->error);
     if (lane->is_copy) lane->status = pieces_fault(lane->status, &lane->error);
     if (lane->status != STATUS_OK) return NULL;
-    lane->etag = lane->is_copy ? s3_etag_of_result(lane->arena, &answer, S("CopyPartResult")) : wire_header(&answer.wire, S("etag"));
+    lane->etag = lane->is_copy ? s3_etag_of_result(lane->arena, &answer) : wire_header(&answer.wire, S("etag"));
     return NULL;
 }
 
@@ -140,13 +135,13 @@ static enum status begin_upload(struct s3_upload *upload, struct error *error)
     char id[ID_LIMIT];
     struct s3_request request = {.method = "POST", .key = upload->key, .limit = ANSWER_LIMIT};
     struct s3_answer answer;
-    upload->mark = arena_printf(upload->io.arena, "%016llx%016llx", (unsigned long long)store_random(), (unsigned long long)store_random());
+    upload->mark = s3_new_mark(upload->io.arena);
     const char *type = upload->put->content_type ? upload->put->content_type : "application/octet-stream";
     s3_add_header(&request, S("content-type"), str_of(type));
     s3_add_header(&request, S("x-amz-meta-upload"), upload->mark);
     s3_add_argument(&request, S("uploads"), S(""));
     TRY(s3_call(upload->s3, io_of_request(upload, upload->io.arena), &request, &answer, error));
-    bool understood = s3_xml_result(buf_str(&answer.body), S("InitiateMultipartUploadResult"), S("UploadId"), id, sizeof id, &upload->id);
+    bool understood = s3_xml_result(buf_str(&answer.body), S("UploadId"), id, sizeof id, &upload->id);
     ENSURE(understood && !str_empty(upload->id), error, STATUS_CORRUPT, STR_FMT ": its answer to a new upload cannot be read",
            STR_ARG(upload->s3->store.name));
     upload->id = arena_copy(upload->io.arena, upload->id);
@@ -190,12 +185,6 @@ static enum status send_parts(struct s3_upload *upload, struct error *error)
     return STATUS_OK;
 }
 
-static enum status check_completion(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
-{
-    (void)request;
-    return s3_check_result(answer, S("CompleteMultipartUploadResult"), error);
-}
-
 static struct str completion_of(const struct s3_upload *upload)
 {
     struct buf out = buf_in(upload->io.arena, (size_t)S3_PARTS * PART_XML);
@@ -223,17 +212,17 @@ static enum status complete_upload(struct s3_upload *upload, struct store_object
     struct s3 *s3 = upload->s3;
     struct s3_request request = {.method = "POST", .key = upload->key, .body = completion_of(upload), .limit = ANSWER_LIMIT};
     struct s3_answer answer;
-    request.check = check_completion;
+    request.check = s3_check_result;
     s3_add_header(&request, S("content-type"), S("application/xml"));
     if (upload->put->condition == STORE_IF_ABSENT) s3_add_header(&request, s3->if_absent.name, s3->if_absent.value);
     s3_add_argument(&request, S("uploadId"), upload->id);
     struct io io = io_of_request(upload, upload->io.arena);
-    enum status status = s3_call(s3, io, &request, &answer, error);
+    enum status status = s3_lost_race(s3_call(s3, io, &request, &answer, error), error);
     if (status != STATUS_OK) return answer.ambiguous && completed_before(upload, object) ? STATUS_OK : status;
-    struct str etag = s3_etag_of_result(io.arena, &answer, S("CompleteMultipartUploadResult"));
+    struct str etag = s3_etag_of_result(io.arena, &answer);
     *object = (struct store_object){.key = arena_copy(io.arena, upload->key), .etag = etag, .size = upload->sent};
     http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
-    return STATUS_OK;
+    return str_empty(etag) ? s3_head(&s3->store, io_of_request(upload, io.arena), upload->key, object, error) : STATUS_OK; /* Ceph 16 */
 }
 
 /* Told before anything is sent, where it can be: the condition itself is on the completion. */
@@ -253,14 +242,39 @@ static bool may_pass(enum status failure)
     return failure == STATUS_TIMEOUT || failure == STATUS_UNAVAILABLE || failure == STATUS_THROTTLED;
 }
 
-static enum status in_parts(struct s3_upload *upload, struct store_object *object, struct error *error)
+static enum status send_to_end(struct s3_upload *upload, struct error *error)
 {
     struct error ignored;
-    TRY(check_absent(upload, error));
-    if (upload->put->resume) s3_resume(upload, io_of_request(upload, upload->io.arena));
-    if (str_empty(upload->id)) TRY(begin_upload(upload, error));
     enum status status = send_parts(upload, error);
     for (size_t i = 0; i < S3_LANES; i++) finish_part(upload, &upload->lanes[i], &ignored);
+    return status == STATUS_OK && upload->before_end ? upload->before_end(upload, error) : status;
+}
+
+/* What the store does not know any more, or cannot go on with (rclone). */
+static bool is_refusal(enum status status)
+{
+    return status == STATUS_NOT_FOUND || status == STATUS_UNSUPPORTED || status == STATUS_INVALID;
+}
+
+/* The parts are there to be read again. */
+static enum status begin_again(struct s3_upload *upload, struct error *error)
+{
+    abort_upload(upload);
+    upload->known = NULL;
+    upload->sent = 0;
+    TRY(begin_upload(upload, error));
+    TRY(prepare_part(upload, &upload->lanes[0], 1, error));
+    return send_to_end(upload, error);
+}
+
+static enum status in_parts(struct s3_upload *upload, struct store_object *object, struct error *error)
+{
+    TRY(check_absent(upload, error));
+    if (upload->put->resume) s3_resume(upload, io_of_request(upload, upload->io.arena));
+    bool is_resumed = !str_empty(upload->id);
+    if (!is_resumed) TRY(begin_upload(upload, error));
+    enum status status = send_to_end(upload, error);
+    if (is_resumed && upload->rereadable && is_refusal(status)) status = begin_again(upload, error);
     bool may_go_on = upload->put->resume && may_pass(status); /* what can't be completed now can't be later */
     if (status == STATUS_OK) status = complete_upload(upload, object, error);
     if (status != STATUS_OK && !may_go_on) abort_upload(upload);

@@ -44,7 +44,9 @@ struct s3_upload {
     unsigned parts;
     /* Makes part `number` (1 is the first) ready in the lane, s3_part_size of it but for the last; length 0: there is none any more. */
     enum status (*next)(struct s3_upload *, struct s3_lane *, unsigned number, struct error *);
+    enum status (*before_end)(struct s3_upload *, struct error *); /* once all parts are there; NULL: nothing is to be done */
     void *context;
+    bool rereadable; /* next() may begin with part 1 again */
     int64_t changed; /* what parts are copied from, as in store_pieces */
 };
 
@@ -56,10 +58,9 @@ void s3_lane_clear(struct s3_lane *, size_t size);
 
 /* What a copy is made of, on a request: "x-amz-copy-source: /bucket/prefix/key" and the version that it must be. */
 void s3_add_copy_source(struct s3_request *, struct arena *, const struct store_piece *);
-/* Whether the answer is a <root>, and not an <Error>, which may come with status 200. */
-enum status s3_check_result(const struct s3_answer *, struct str root, struct error *);
-/* The ETag that it tells. */
-struct str s3_etag_of_result(struct arena *, const struct s3_answer *, struct str root);
+/* Whether the answer tells an ETag, be it an empty one, and is no <Error>, which may come with status 200. */
+enum status s3_check_result(const struct s3_request *, const struct s3_answer *, struct error *);
+struct str s3_etag_of_result(struct arena *, const struct s3_answer *);
 
 /* All parts from next(); one that is the only one and short of s3_part_size goes by a plain PUT, and must not be a copy. `size` as
  * above. */

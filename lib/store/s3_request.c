@@ -2,11 +2,13 @@
 #include "lib/store/common.h"
 #include "lib/store/s3.h"
 #include "lib/store/s3_errors.h"
+#include "lib/store/wait.h"
 
 enum {
     CREDENTIALS_LIFE = CLOCK_SECOND,
     FIRST_PAUSE = 50,
     LONGEST_PAUSE = 5 * CLOCK_SECOND,
+    LONGEST_SLEEP = CLOCK_SECOND / 2,
     DAMAGED_TRIES = 3, /* bytes that are wrong three times were not damaged on the way */
     ERROR_BODY = 16 * 1024
 };
@@ -41,6 +43,8 @@ struct sigv4_signer s3_signer(struct s3 *s3, const struct credentials *credentia
 struct attempt {
     struct wire_call *call; /* open where the answer is 2xx and its body was left */
     bool again, credentials, ambiguous;
+    unsigned tries; /* that make sense in all; 0: any number */
+    struct store_wait *wait;
     uint64_t serial; /* of the credentials it was signed with */
 };
 
@@ -104,9 +108,11 @@ static enum status send(struct s3 *s3, struct io io, const struct s3_request *re
     attempt->serial = credentials.serial;
     scratch.arena = arena_new();
     struct wire_request signed_request = sign(s3, scratch.arena, request, &credentials, headers);
+    signed_request.wait = attempt->wait;
     status = wire_begin(s3->wire, io, &signed_request, &answer->wire, &attempt->call, error);
     arena_free(scratch.arena);
-    attempt->again = status != STATUS_OK && !answer->wire.hopeless;
+    attempt->again = status != STATUS_OK;
+    attempt->tries = answer->wire.tries;
     attempt->ambiguous = status != STATUS_OK && answer->wire.sent;
     return status;
 }
@@ -122,6 +128,7 @@ static enum status refused(struct io io, const struct s3_answer *answer, struct 
     struct s3_failure failure = s3_failure_of(&answer->wire, buf_str(&body), error);
     attempt->again = failure.again;
     attempt->credentials = failure.credentials;
+    attempt->tries = failure.tries;
     attempt->ambiguous = answer->wire.status >= 500 || answer->wire.sent;
     return error->status;
 }
@@ -155,20 +162,23 @@ static enum status read_body(struct io io, const struct s3_request *request, str
 static enum status try_once(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, bool whole,
                             struct attempt *attempt, struct error *error)
 {
-    *attempt = (struct attempt){0};
+    *attempt = (struct attempt){.wait = attempt->wait};
     TRY(send(s3, io, request, answer, attempt, error));
     if (answer->wire.status >= 300) return refused(io, answer, attempt, error);
     return whole ? read_body(io, request, answer, attempt, error) : STATUS_OK;
 }
 
 /* Exponential, with full jitter: a random moment within the pause, so that clients that failed together do not return together. */
-bool s3_pause(unsigned attempts, struct deadline deadline)
+bool s3_pause(unsigned attempts, struct deadline deadline, struct store_wait *wait)
 {
     int64_t longest = attempts < 7 ? (int64_t)FIRST_PAUSE << attempts : LONGEST_PAUSE;
     if (longest > LONGEST_PAUSE) longest = LONGEST_PAUSE;
     int64_t pause = 1 + (int64_t)(store_random() % (uint64_t)longest);
     if (pause >= deadline_left(deadline)) return false;
-    store_sleep(pause * 1000);
+    for (; pause > 0; pause -= LONGEST_SLEEP) {
+        store_sleep((pause < LONGEST_SLEEP ? pause : LONGEST_SLEEP) * 1000);
+        wait_tick(wait);
+    }
     return true;
 }
 
@@ -182,7 +192,8 @@ static enum status name_failure(struct s3 *s3, const struct s3_request *request,
 static enum status call(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, bool whole,
                         struct wire_call **open, struct error *error)
 {
-    struct attempt attempt;
+    struct store_wait wait = wait_begin(s3->store.name);
+    struct attempt attempt = {.wait = &wait};
     bool rejected = false;
     unsigned damaged = 0;
     *answer = (struct s3_answer){.body = buf_in(io.arena, request->limit ? request->limit : ERROR_BODY)};
@@ -195,7 +206,9 @@ static enum status call(struct s3 *s3, struct io io, const struct s3_request *re
         answer->ambiguous = answer->ambiguous || attempt.ambiguous;
         if (status == STATUS_CORRUPT && ++damaged == DAMAGED_TRIES) attempt.again = false;
         if (attempt.credentials && !rejected) attempt.again = rejected = credentials_reject(s3->credentials, attempt.serial);
-        if (!attempt.again || !s3_pause(attempts, io.deadline)) return name_failure(s3, request, attempts, error);
+        if (attempt.tries > 0 && attempts >= attempt.tries) attempt.again = false;
+        wait_failed(&wait, error);
+        if (!attempt.again || !s3_pause(attempts, io.deadline, &wait)) return name_failure(s3, request, attempts, error);
         store_count(&s3->store.counters.retries, 1);
     }
 }

@@ -17,7 +17,7 @@ bool s3_resume_read(struct str document, const struct s3_resume_names *names, s3
 {
     struct s3_xml xml = s3_xml_of(document);
     struct str texts[S3_RESUME_LEAVES] = {0};
-    if (s3_xml_next(&xml) != S3_XML_OPEN || !str_equal(xml.name, names->root)) return false;
+    if (!s3_xml_enter(&xml)) return false;
     for (;;) {
         enum s3_xml_event event = s3_xml_next(&xml);
         if (event == S3_XML_BAD) return false;
@@ -50,7 +50,7 @@ static void note_upload(void *context, const struct str texts[S3_RESUME_LEAVES])
 static void find_upload(struct s3_upload *upload, struct io io)
 {
     static const struct s3_resume_names names = {
-        {"ListMultipartUploadsResult", 26}, {"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
+        {"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
     struct s3 *s3 = upload->s3;
     struct search search = {.arena = io.arena, .key = arena_join(io.arena, s3->store.prefix, upload->key)};
     struct s3_request request = {.method = "GET", .limit = S3_XML_LIMIT};
@@ -79,7 +79,7 @@ static void note_part(void *context, const struct str texts[S3_RESUME_LEAVES])
 /* A page of a thousand parts; false where it was the last. */
 static bool read_parts(struct s3_upload *upload, struct io io)
 {
-    static const struct s3_resume_names names = {{"ListPartsResult", 15}, {"Part", 4}, {{"PartNumber", 10}, {"ETag", 4}, {"Size", 4}}};
+    static const struct s3_resume_names names = {{"Part", 4}, {{"PartNumber", 10}, {"ETag", 4}, {"Size", 4}}};
     char buffer[8];
     struct s3_request request = {.method = "GET", .key = upload->key, .limit = S3_XML_LIMIT};
     struct s3_answer answer;
@@ -92,7 +92,7 @@ static bool read_parts(struct s3_upload *upload, struct io io)
     struct str body = buf_str(&answer.body);
     s3_resume_read(body, &names, note_part, upload);
     bool truncated =
-        s3_xml_result(body, S("ListPartsResult"), S("IsTruncated"), buffer, sizeof buffer, &more) && str_equal(more, S("true"));
+        s3_xml_result(body, S("IsTruncated"), buffer, sizeof buffer, &more) && str_equal(more, S("true"));
     return truncated && upload->last_known > before;
 }
 

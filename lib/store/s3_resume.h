@@ -21,7 +21,7 @@ bool s3_resume_has(struct s3_lane *);
 enum { S3_RESUME_LEAVES = 3 };
 typedef void s3_resume_each_fn(void *context, const struct str texts[S3_RESUME_LEAVES]);
 struct s3_resume_names {
-    struct str root, element, leaves[S3_RESUME_LEAVES];
+    struct str element, leaves[S3_RESUME_LEAVES];
 };
 bool s3_resume_read(struct str document, const struct s3_resume_names *, s3_resume_each_fn *, void *context);
 

@@ -1,4 +1,5 @@
 #include "lib/store/s3.h"
+#include "lib/store/wait.h"
 
 enum { FRUITLESS_TRIES = 5 };
 
@@ -37,6 +38,7 @@ static ssize_t stream_next(void *context, void *buffer, size_t capacity, struct 
 {
     struct s3_stream *stream = context;
     struct deadline deadline = deadline_in(stream->span);
+    struct store_wait wait = wait_begin(stream->s3->store.name);
     if (stream->left == 0) return 0;
     if (capacity > stream->left) capacity = (size_t)stream->left;
     for (unsigned tries = 1;; tries++) {
@@ -49,7 +51,8 @@ static ssize_t stream_next(void *context, void *buffer, size_t capacity, struct 
         }
         if (count == 0) error_set(error, STATUS_CORRUPT, "ended %llu bytes early", (unsigned long long)stream->left);
         hang_up(stream);
-        if (str_empty(stream->etag) || tries == FRUITLESS_TRIES || !s3_pause(tries, deadline)) break;
+        wait_failed(&wait, error);
+        if (str_empty(stream->etag) || tries == FRUITLESS_TRIES || !s3_pause(tries, deadline, &wait)) break;
     }
     error_context(error, STR_FMT ": " STR_FMT STR_FMT ": broke off at byte %llu", STR_ARG(stream->s3->store.name),
                   STR_ARG(stream->s3->store.prefix), STR_ARG(stream->key), (unsigned long long)stream->offset);

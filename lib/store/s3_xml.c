@@ -175,6 +175,11 @@ bool s3_xml_decode(struct str text, char *buffer, size_t capacity, struct str *d
     return true;
 }
 
+bool s3_xml_enter(struct s3_xml *xml)
+{
+    return s3_xml_next(xml) == S3_XML_OPEN && !str_equal(xml->name, S("Error"));
+}
+
 bool s3_xml_error(struct str document, struct s3_xml_error *out)
 {
     struct s3_xml xml = s3_xml_of(document);
@@ -243,7 +248,7 @@ static bool read_page(struct str document, struct s3_xml_page *page, bool *is_en
     bool known = false;
     *page = (struct s3_xml_page){0};
     *is_encoded = false;
-    if (s3_xml_next(&xml) != S3_XML_OPEN || !str_equal(xml.name, S("ListBucketResult"))) return false;
+    if (!s3_xml_enter(&xml)) return false;
     for (;;) {
         enum s3_xml_event event = s3_xml_next(&xml);
         if (event == S3_XML_BAD) return false;
@@ -277,11 +282,11 @@ bool s3_xml_list(struct str document, bool (*each)(void *context, const struct s
     }
 }
 
-bool s3_xml_result(struct str document, struct str root, struct str name, char *buffer, size_t capacity, struct str *text)
+bool s3_xml_result(struct str document, struct str name, char *buffer, size_t capacity, struct str *text)
 {
     struct s3_xml xml = s3_xml_of(document);
     bool found = false;
-    if (s3_xml_next(&xml) != S3_XML_OPEN || !str_equal(xml.name, root)) return false;
+    if (!s3_xml_enter(&xml)) return false;
     for (;;) {
         enum s3_xml_event event = s3_xml_next(&xml);
         if (event == S3_XML_BAD) return false;

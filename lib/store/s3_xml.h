@@ -30,7 +30,10 @@ enum s3_xml_event s3_xml_next(struct s3_xml *);
 /* Replaces &amp; and its kin and &#…;: false where one is unknown, or where `capacity` does not suffice. */
 bool s3_xml_decode(struct str text, char *buffer, size_t capacity, struct str *decoded);
 
-/* --- the answers; false where the document is not one */
+/* --- the answers; false where the document is not one. Servers differ in the names of their roots: what is in them tells what they are. */
+
+/* The root of an answer that is no <Error>, and holds elements. */
+bool s3_xml_enter(struct s3_xml *);
 
 /* <Error>. Texts are cut off at S3_XML_TEXT and live in the struct. */
 struct s3_xml_error {
@@ -52,7 +55,7 @@ struct s3_xml_page {
 };
 bool s3_xml_list(struct str document, bool (*each)(void *context, const struct s3_xml_entry *), void *context, struct s3_xml_page *);
 
-/* The text of the leaf `name` right below a root called `root`, decoded into `buffer`. */
-bool s3_xml_result(struct str document, struct str root, struct str name, char *buffer, size_t capacity, struct str *text);
+/* The text of the leaf `name` right below the root, decoded into `buffer`. */
+bool s3_xml_result(struct str document, struct str name, char *buffer, size_t capacity, struct str *text);
 
 #endif

@@ -1,5 +1,7 @@
 #include "lib/store/store.h"
 
+#include <pthread.h>
+
 #include "lib/store/common.h"
 #include "lib/store/pieces.h"
 #include "lib/store/store_internal.h"
@@ -167,6 +169,8 @@ bool store_clamps_ranges(const struct store *store)
     return !store->spoils_ranges;
 }
 
+enum { PROBE_RACERS = 8 };
+
 /* A store that has no put-if-absent, or not the one that it was asked for. */
 static enum status unconditional(const struct store *store, const char *how, struct error *error)
 {
@@ -176,21 +180,78 @@ static enum status unconditional(const struct store *store, const char *how, str
                      STR_ARG(store->name), how);
 }
 
+/* One of those that put the same key at once. */
+struct racer {
+    pthread_t thread;
+    bool is_running;
+    struct store *store;
+    struct str key;
+    struct deadline deadline;
+    enum status status;
+    struct error error;
+};
+
+static void *race(void *context)
+{
+    struct racer *racer = context;
+    const struct store_put if_absent = {.condition = STORE_IF_ABSENT, .content_type = "text/plain"};
+    struct io io = {.arena = arena_new(), .deadline = racer->deadline};
+    char digits[U64_DIGITS];
+    struct str body = str_of_u64(digits, store_random()); /* each one's own */
+    racer->status = store_put(racer->store, io, racer->key, body, &if_absent, NULL, &racer->error);
+    arena_free(io.arena);
+    return NULL;
+}
+
+/* How many of PROBE_RACERS won. */
+static enum status run_race(struct store *store, struct io io, struct str key, unsigned *winners, struct error *error)
+{
+    struct racer racers[PROBE_RACERS];
+    enum status status = STATUS_OK;
+    *winners = 0;
+    for (size_t i = 0; i < PROBE_RACERS; i++) {
+        racers[i] = (struct racer){.store = store, .key = key, .deadline = io.deadline};
+        racers[i].is_running = pthread_create(&racers[i].thread, NULL, race, &racers[i]) == 0;
+    }
+    for (size_t i = 0; i < PROBE_RACERS; i++) {
+        if (!racers[i].is_running) continue;
+        pthread_join(racers[i].thread, NULL);
+        if (racers[i].status == STATUS_OK) ++*winners;
+        bool failed = racers[i].status != STATUS_OK && racers[i].status != STATUS_PRECONDITION;
+        if (failed) *error = racers[i].error, status = racers[i].status;
+    }
+    return status;
+}
+
+/* Servers exist that look whether the key is there, and then write: of two writers at once both win. */
 static enum status probe_key(struct store *store, struct io io, struct str key, struct error *error)
 {
     const struct store_put if_absent = {.condition = STORE_IF_ABSENT, .content_type = "text/plain"};
-    enum status status = store_put(store, io, key, S("first"), &if_absent, NULL, error);
+    unsigned winners;
+    enum status status = run_race(store, io, key, &winners, error);
     if (status == STATUS_UNSUPPORTED) return unconditional(store, "refuses", error);
     if (status != STATUS_OK) return error_context(error, "probing for put-if-absent");
     status = store_put(store, io, key, S("second"), &if_absent, NULL, error);
     if (status == STATUS_OK) return unconditional(store, "ignores", error);
-    return status == STATUS_PRECONDITION ? STATUS_OK : error_context(error, "probing for put-if-absent");
+    if (status != STATUS_PRECONDITION) return error_context(error, "probing for put-if-absent");
+    ENSURE(winners <= 1, error, STATUS_UNSUPPORTED,
+           STR_FMT " lets %u of %d writers win that put one key if absent at the same time, so updates would be lost: use another store "
+                   "(docs/stores.md says which were tried)",
+           STR_ARG(store->name), winners, PROBE_RACERS);
+    return STATUS_OK;
+}
+
+static bool none(void *context, const struct store_object *object)
+{
+    (void)context, (void)object;
+    return false;
 }
 
 enum status store_probe(struct store *store, struct io io, struct error *error)
 {
     if (atomic_load(&store->probed)) return STATUS_OK;
     struct str key = arena_printf(io.arena, "probe/%016llx", (unsigned long long)store_random());
+    TRY(store_list(store, io, S("probe/"), 1, none, NULL, error)); /* SeaweedFS makes the bucket that a PUT names */
     enum status status = probe_key(store, io, key, error);
     struct error ignored;
     if (status != STATUS_WOULD_BLOCK) store_remove(store, io, key, &ignored);

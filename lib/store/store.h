@@ -124,9 +124,15 @@ enum status store_presign(struct store *, struct io, struct str key, int64_t lif
  * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
 bool store_clamps_ranges(const struct store *);
 
-/* Verifies once per store that put-if-absent is honoured (writes and removes a key under `probe/`); STATUS_UNSUPPORTED with
- * what to do where it is not. */
+/* Verifies once per store that it is there, and that put-if-absent is honoured by PutObject, also by writers at the same time (writes and
+ * removes a key under `probe/`); STATUS_UNSUPPORTED with what to do where it is not. A race that was won once proves nothing: a server that
+ * lets several win now and then may pass. */
 enum status store_probe(struct store *, struct io, struct error *);
+
+/* For commands: `tell` is given a line once an operation of any store has waited for two seconds without progress, and every five seconds
+ * from then on, by the thread that waits. NULL: nobody is told. */
+typedef void store_wait_fn(const char *line);
+void store_tell_waits(store_wait_fn *tell);
 
 /* Counters for /metrics; each only grows. */
 struct store_counts {

@@ -7,6 +7,7 @@
 
 #include "base/version.h"
 #include "lib/http/ca_bundle.h"
+#include "lib/store/wait.h"
 
 enum {
     IDLE_CALLS = 64,
@@ -33,9 +34,11 @@ struct wire_call {
     struct curl_slist *headers;
     struct buf header_bytes;
     long status;
-    bool warm; /* has a connection from an exchange before */
+    unsigned copies; /* of the request, that libcurl has begun to send */
     bool headers_done, done, paused;
-    CURLcode result; /* once done */
+    bool direct;         /* to this machine */
+    curl_off_t uploaded; /* bytes of the request's body, when it was last looked at */
+    CURLcode result;     /* once done */
     char *target;    /* where wire_pull wants bytes; NULL between its calls */
     size_t target_size, target_used;
     size_t carry_at, carry_length; /* bytes that came and were not asked for yet */
@@ -107,7 +110,6 @@ void wire_end(struct wire_call *call)
     curl_multi_remove_handle(call->multi, call->easy); /* closes the connection where the exchange is not over */
     curl_slist_free_all(call->headers);
     call->headers = NULL;
-    call->warm = call->done && call->result == CURLE_OK;
     pthread_mutex_lock(&wire->lock);
     bool keep = wire->idle_count < IDLE_CALLS;
     if (keep) {
@@ -159,14 +161,27 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
     return length;
 }
 
+/* A connection that was kept may break before its answer begins: then libcurl repeats the request on a new one and says nothing. */
+static int on_request(void *context, char *ip, char *local_ip, int port, int local_port)
+{
+    struct wire_call *call = context;
+    (void)ip, (void)local_ip, (void)port, (void)local_port;
+    call->copies++;
+    return CURL_PREREQFUNC_OK;
+}
+
 static void set_headers(struct wire_call *call, const struct wire_request *request, struct arena *arena)
 {
+    bool is_typed = false;
     call->headers = curl_slist_append(NULL, "Expect:"); /* "100-continue" costs a round trip and saves none here */
     for (size_t i = 0; i < request->header_count; i++) {
         if (str_equal(request->headers[i].name, S("host"))) continue;
+        is_typed = is_typed || str_equal(request->headers[i].name, S("content-type"));
         struct str line = arena_printf(arena, STR_FMT ": " STR_FMT, STR_ARG(request->headers[i].name), STR_ARG(request->headers[i].value));
         call->headers = curl_slist_append(call->headers, line.data);
     }
+    /* Else libcurl calls every body a form, and servers that read forms find no bytes left. */
+    if (!is_typed) call->headers = curl_slist_append(call->headers, "Content-Type:");
     if (!call->headers) abort();
 }
 
@@ -202,6 +217,8 @@ static void set_options(struct wire_call *call, const struct wire_request *reque
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
     if (call->wire->ca_bundle) curl_easy_setopt(easy, CURLOPT_CAINFO, call->wire->ca_bundle);
     if (request->direct) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
@@ -222,44 +239,75 @@ static void turn(struct wire_call *call, int64_t milliseconds)
     if (waits) curl_multi_poll(call->multi, NULL, 0, (int)(milliseconds < CLOCK_SECOND ? milliseconds : CLOCK_SECOND), NULL);
 }
 
+/* Sent in the clear to a port that speaks TLS, or the other way round. */
+static bool speaks_no_tls(const char *reason)
+{
+    static const char *const signs[] = {"wrong version number", "packet length too long", "record overflow", "http request"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (strstr(reason, signs[i])) return true;
+    return false;
+}
+
+/* How many tries make sense; 0: as many as there is time for. A name may be unknown for a moment, and a server on this machine starts within
+ * one. */
+static unsigned tries_worth(const struct wire_call *call, const char *reason)
+{
+    enum { FEW = 3 };
+    switch (call->result) {
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return 1;
+    case CURLE_SSL_CONNECT_ERROR: return speaks_no_tls(reason) ? 1 : 0;
+    case CURLE_COULDNT_RESOLVE_HOST: return FEW;
+    case CURLE_COULDNT_CONNECT: return call->direct ? FEW : 0;
+    default: return 0;
+    }
+}
+
 static enum status describe_failure(struct wire_call *call, struct wire_answer *answer, struct error *error)
 {
     const char *reason = call->reason[0] ? call->reason : curl_easy_strerror(call->result);
     curl_off_t spent = 0;
     curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &spent);
     answer->sent = spent > 0;
+    answer->tries = tries_worth(call, reason);
     switch (call->result) {
     case CURLE_OPERATION_TIMEDOUT: return error_set(error, STATUS_TIMEOUT, "%s", reason);
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-        answer->hopeless = true;
         return error_set(error, STATUS_UNAVAILABLE,
                          "its certificate cannot be verified (%s): name the authority's with PAKHUS_CA_BUNDLE=FILE", reason);
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: answer->hopeless = true; return error_set(error, STATUS_UNAVAILABLE, "%s", reason);
+    case CURLE_SSL_CONNECT_ERROR:
+        if (!speaks_no_tls(reason)) return error_set(error, STATUS_UNAVAILABLE, "%s", reason);
+        return error_set(error, STATUS_UNAVAILABLE, "the port does not speak TLS (%s): write endpoint=http://… if it is meant to be so", reason);
     default: return error_set(error, STATUS_UNAVAILABLE, "%s", reason);
     }
 }
 
-/* A connection that was kept may break before its answer begins: then libcurl repeats the request on a new one and says nothing. What the
- * first copy did is not known. */
-static bool may_have_been_repeated(const struct wire_call *call)
+/* A body that is on its way is progress. */
+static void note_wait(struct wire_call *call, const struct wire_request *request)
 {
-    long connects = 0;
-    curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
-    return call->warm && connects > 0;
+    curl_off_t sent = 0;
+    if (!request->wait) return;
+    curl_easy_getinfo(call->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    if (sent > call->uploaded) wait_progress(request->wait);
+    call->uploaded = sent;
+    wait_tick(request->wait);
 }
 
-static enum status wait_for_headers(struct wire_call *call, struct deadline deadline, struct wire_answer *answer, struct error *error)
+static enum status wait_for_headers(struct wire_call *call, const struct wire_request *request, struct deadline deadline,
+                                    struct wire_answer *answer, struct error *error)
 {
     while (!call->headers_done && !call->done) {
         int64_t left = deadline_left(deadline);
         answer->sent = true;
         ENSURE(left > 0, error, STATUS_TIMEOUT, "no answer in time");
         turn(call, left);
+        note_wait(call, request);
     }
     if (!call->headers_done) return describe_failure(call, answer, error); /* behind the headers, wire_pull tells */
-    answer->sent = may_have_been_repeated(call);
+    answer->sent = call->copies > 1; /* what the first copy did is not known */
     answer->status = (int)call->status;
     answer->headers = buf_str(&call->header_bytes);
     if (!str_to_u64(wire_header(answer, S("content-length")), &answer->length)) answer->length = UINT64_MAX;
@@ -274,6 +322,9 @@ enum status wire_begin(struct wire *wire, struct io io, const struct wire_reques
     struct wire_call *call = take_call(wire);
     call->header_bytes = buf_in(io.arena, HEADERS_LIMIT);
     call->headers_done = call->done = call->paused = false;
+    call->direct = request->direct;
+    call->copies = 0;
+    call->uploaded = 0;
     call->target = NULL;
     call->target_used = call->carry_length = 0;
     call->reason[0] = 0;
@@ -283,7 +334,7 @@ enum status wire_begin(struct wire *wire, struct io io, const struct wire_reques
     curl_multi_add_handle(call->multi, call->easy);
     store_count(&wire->counters->requests, 1);
     store_count(&wire->counters->bytes_out, request->body.length);
-    enum status status = wait_for_headers(call, io.deadline, answer, error);
+    enum status status = wait_for_headers(call, request, io.deadline, answer, error);
     if (status != STATUS_OK) {
         wire_end(call);
         return status;

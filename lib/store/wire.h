@@ -9,6 +9,7 @@
 #include "lib/store/store_internal.h"
 
 struct wire;
+struct store_wait; /* wait.h */
 
 /* No I/O, no TLS set-up: those wait for the first call. `counters` outlive it. */
 struct wire *wire_new(struct store_counters *counters);
@@ -20,7 +21,8 @@ struct wire_request {
     const struct sigv4_pair *headers; /* "host" among them is left to libcurl */
     size_t header_count;
     struct str body; /* stays valid until the answer has begun */
-    bool direct;     /* never through a proxy */
+    bool direct;     /* never through a proxy: the endpoint is on this machine */
+    struct store_wait *wait; /* NULL: nobody is told of it */
 };
 
 struct wire_answer {
@@ -28,11 +30,11 @@ struct wire_answer {
     struct str headers; /* "Name: value\n" each, in the arena of wire_begin's io */
     uint64_t length;    /* of Content-Length; UINT64_MAX where it is not given */
     bool sent;          /* failed, but the request may have been carried out; or answered, but perhaps not for the first time */
-    bool hopeless;      /* failed, and will fail again */
+    unsigned tries;     /* failed: so many tries in all make sense; 0: any number */
 };
 
 /* Sends the request and waits for the headers of the answer. The call must be ended. On failure there is none to end, and
- * answer->sent and ->hopeless tell more than the status: STATUS_TIMEOUT or STATUS_UNAVAILABLE. */
+ * answer->sent and ->tries tell more than the status: STATUS_TIMEOUT or STATUS_UNAVAILABLE. */
 struct wire_call;
 enum status wire_begin(struct wire *, struct io, const struct wire_request *, struct wire_answer *, struct wire_call **, struct error *);
 /* The next bytes of the body: 1 to capacity, 0 at its end, -1 with *error. */

@@ -84,7 +84,9 @@ static void final_failures_are_not_tried_again(void **state)
         {{"400 Bad Request", "AuthorizationHeaderMalformed"}, STATUS_INVALID, "region"},
         {{"400 Bad Request", "Unheard"}, STATUS_INVALID, "told to (Unheard, status 400)"},
         {{"403 Forbidden", "Unheard"}, STATUS_DENIED, "Unheard"},
-        {{"404 Not Found", "Unheard"}, STATUS_NOT_FOUND, "Unheard"},
+        {{"404 Not Found", "Unheard"}, STATUS_INVALID, "Unheard"},
+        {{"404 Not Found", "XAdminUserNotFound"}, STATUS_DENIED, "check AWS_ACCESS_KEY_ID"},
+        {{"400 Bad Request", "InvalidBucketName"}, STATUS_INVALID, "takes no bucket of this name: correct"},
         {{"412 Precondition Failed", "PreconditionFailed"}, STATUS_PRECONDITION, "key"},
         {{"416 Range Not Satisfiable", "InvalidRange"}, STATUS_INVALID, "key"},
         {{"501 Not Implemented", "NotImplemented"}, STATUS_UNSUPPORTED, "key"},
@@ -140,6 +142,47 @@ static void a_store_that_is_down_is_said_to_be(void **state)
     assert_says(&f->error, "onnect");
     assert_true(port > 0);
     assert_int_equal(store_counts(f->store).failures, 1);
+    assert_in_range(store_counts(f->store).requests, 1, 3); /* it is on this machine: it will not come back by itself */
+}
+
+static bool fail_without_words(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)server, (void)number, (void)request;
+    return scripted_reply(fd, "500 Internal Server Error", "", S(""));
+}
+
+static void failures_without_words_are_tried_again_a_few_times(void **state)
+{
+    struct fixture *f = *state;
+    serve(f, fail_without_words, NULL);
+    assert_error(get(f), STATUS_UNAVAILABLE, &f->error, "after 6 tries");
+    assert_int_equal(f->server->count, 6);
+}
+
+static char waited[512];
+
+static void note_wait(const char *line)
+{
+    snprintf(waited, sizeof waited, "%s", line);
+}
+
+static bool slow_hello(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)number, (void)request;
+    for (int i = 0; i < 300 && !waited[0] && !server->stopping; i++) scripted_sleep(20);
+    return hello(fd);
+}
+
+static void waiting_is_said(void **state)
+{
+    struct fixture *f = *state;
+    serve(f, slow_hello, NULL);
+    waited[0] = 0;
+    store_tell_waits(note_wait);
+    enum status status = get(f);
+    store_tell_waits(NULL);
+    assert_ok(status, &f->error);
+    if (!strstr(waited, "waiting for s3://bucket at 127.0.0.1:") || !strstr(waited, ": no answer yet")) fail_msg("%s", waited);
 }
 
 /* --- broken and slow connections */
@@ -417,6 +460,7 @@ static void requests_are_signed_and_addressed(void **state)
 
 struct put_case {
     const char *standing; /* what a GET finds; NULL: nothing */
+    const char *mark;     /* the header that it has */
     bool lose_answer;     /* of the first PUT */
 };
 
@@ -426,7 +470,7 @@ static bool answer_put(struct scripted_server *server, int number, const struct 
     if (scripted_is(request, "PUT") && number == 0 && c->lose_answer) return false;
     if (scripted_is(request, "PUT")) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
     if (!c->standing) return scripted_error(fd, "404 Not Found", "NoSuchKey");
-    return scripted_reply(fd, "200 OK", "ETag: \"standing\"\r\n", str_of(c->standing));
+    return scripted_reply(fd, "200 OK", c->mark ? c->mark : "ETag: \"standing\"\r\n", str_of(c->standing));
 }
 
 static enum status put_if_absent(struct fixture *f, const struct put_case *c)
@@ -439,7 +483,7 @@ static enum status put_if_absent(struct fixture *f, const struct put_case *c)
 static void a_put_whose_answer_was_lost_was_won_if_our_bytes_stand(void **state)
 {
     struct fixture *f = *state;
-    assert_ok(put_if_absent(f, &(struct put_case){"ours", true}), &f->error);
+    assert_ok(put_if_absent(f, &(struct put_case){"ours", NULL, true}), &f->error);
     assert_str(f->object.etag, S("\"standing\""));
     assert_int_equal(f->object.size, 4);
 }
@@ -469,19 +513,56 @@ static void an_answer_lost_on_a_kept_connection_is_noticed(void **state)
 static void a_put_whose_answer_was_lost_was_lost_if_other_bytes_stand(void **state)
 {
     struct fixture *f = *state;
-    assert_error(put_if_absent(f, &(struct put_case){"others, and longer", true}), STATUS_PRECONDITION, &f->error, "");
+    assert_error(put_if_absent(f, &(struct put_case){"others, and longer", NULL, true}), STATUS_PRECONDITION, &f->error, "");
     start_anew(state);
     f = *state;
-    assert_error(put_if_absent(f, &(struct put_case){"thei", true}), STATUS_PRECONDITION, &f->error, "");
+    assert_error(put_if_absent(f, &(struct put_case){"thei", NULL, true}), STATUS_PRECONDITION, &f->error, "");
     start_anew(state);
     f = *state;
-    assert_error(put_if_absent(f, &(struct put_case){NULL, true}), STATUS_PRECONDITION, &f->error, "");
+    assert_error(put_if_absent(f, &(struct put_case){NULL, NULL, true}), STATUS_PRECONDITION, &f->error, "");
+    start_anew(state);
+    f = *state; /* the same bytes, written by another */
+    assert_error(put_if_absent(f, &(struct put_case){"ours", "x-amz-meta-upload: another\r\n", true}), STATUS_PRECONDITION, &f->error, "");
+}
+
+static bool close_behind_each(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)server, (void)number;
+    if (scripted_is(request, "PUT")) scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
+    if (!scripted_is(request, "PUT")) scripted_reply(fd, "200 OK", "ETag: \"standing\"\r\n", S("ours"));
+    return false;
+}
+
+/* A new connection is no repetition: versitygw and moto close each. */
+static void a_refusal_on_a_new_connection_is_one(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_put put = {.condition = STORE_IF_ABSENT};
+    serve(f, close_behind_each, NULL);
+    assert_ok(get(f), &f->error);
+    scripted_sleep(50); /* until the close has come */
+    assert_error(store_put(f->store, io(f), S("key"), S("ours"), &put, &f->object, &f->error), STATUS_PRECONDITION, &f->error, "");
+    assert_int_equal(f->server->count, 2);
+}
+
+static bool not_modified(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)server, (void)number, (void)request;
+    return scripted_reply(fd, "304 Not Modified", "", S(""));
+}
+
+static void a_refusal_by_304_is_one(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_put put = {.condition = STORE_IF_ABSENT};
+    serve(f, not_modified, NULL);
+    assert_error(store_put(f->store, io(f), S("key"), S("ours"), &put, &f->object, &f->error), STATUS_PRECONDITION, &f->error, "");
 }
 
 static void a_put_that_was_refused_at_once_was_lost_whatever_stands(void **state)
 {
     struct fixture *f = *state;
-    assert_error(put_if_absent(f, &(struct put_case){"ours", false}), STATUS_PRECONDITION, &f->error, "");
+    assert_error(put_if_absent(f, &(struct put_case){"ours", NULL, false}), STATUS_PRECONDITION, &f->error, "");
     assert_int_equal(f->server->count, 1);
     struct scripted_request *request = &f->server->requests[0];
     assert_str(scripted_header(request, "if-none-match"), S("*"));
@@ -528,19 +609,51 @@ static void other_dialects_say_it_their_way(void **state)
     }
 }
 
-static bool ignore_condition(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+/* A store that has a bucket, and lets so many conditional writes through. */
+static bool let_through(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
 {
-    (void)server, (void)number;
+    _Atomic int *left = server->context;
+    (void)number;
+    if (scripted_is(request, "GET /bucket?"))
+        return scripted_reply(fd, "200 OK", "", S("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"));
+    if (scripted_is(request, "PUT") && (*left)-- <= 0) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
     return scripted_reply(fd, scripted_is(request, "DELETE") ? "204 No Content" : "200 OK", "ETag: \"x\"\r\n", S(""));
 }
 
-static void a_store_that_ignores_the_condition_is_found_out(void **state)
+static void the_probe_finds_what_the_condition_is_worth(void **state)
+{
+    const struct {
+        int winners;
+        enum status status;
+        const char *words;
+    } cases[] = {{1, STATUS_OK, ""}, {100, STATUS_UNSUPPORTED, "ignores put-if-absent"}, {3, STATUS_UNSUPPORTED, "lets 3 of 8 writers win"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture *f = *state;
+        _Atomic int left = cases[i].winners;
+        serve(f, let_through, &left);
+        enum status status = store_probe(f->store, io(f), &f->error);
+        assert_int_equal(status, cases[i].status);
+        if (status != STATUS_OK) assert_says(&f->error, cases[i].words);
+        assert_true(scripted_is(&f->server->requests[0], "GET /bucket?"));
+        assert_true(scripted_is(&f->server->requests[1], "PUT /bucket/pre/probe/"));
+        assert_true(scripted_is(&f->server->requests[f->server->count - 1], "DELETE /bucket/pre/probe/"));
+        start_anew(state);
+    }
+}
+
+static bool no_bucket(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    (void)server, (void)number;
+    if (scripted_is(request, "GET")) return scripted_error(fd, "404 Not Found", "NoSuchBucket");
+    return scripted_reply(fd, "200 OK", "ETag: \"x\"\r\n", S("")); /* as SeaweedFS, which makes it */
+}
+
+static void a_bucket_that_a_put_would_make_is_not_made(void **state)
 {
     struct fixture *f = *state;
-    serve(f, ignore_condition, NULL);
-    assert_error(store_probe(f->store, io(f), &f->error), STATUS_UNSUPPORTED, &f->error, "ignores put-if-absent");
-    assert_true(scripted_is(&f->server->requests[0], "PUT /bucket/pre/probe/"));
-    assert_true(scripted_is(&f->server->requests[2], "DELETE /bucket/pre/probe/"));
+    serve(f, no_bucket, NULL);
+    assert_error(store_probe(f->store, io(f), &f->error), STATUS_INVALID, &f->error, "there is no such bucket");
+    assert_int_equal(f->server->count, 1);
 }
 
 int main(void)
@@ -552,6 +665,8 @@ int main(void)
         TEST(the_right_region_is_named),
         TEST(a_proxys_error_page_is_no_riddle),
         TEST(a_store_that_is_down_is_said_to_be),
+        TEST(failures_without_words_are_tried_again_a_few_times),
+        TEST(waiting_is_said),
         TEST(an_answer_cut_off_is_asked_for_again),
         TEST(silence_ends_with_the_deadline),
         TEST(a_slow_drip_ends_with_the_deadline),
@@ -568,10 +683,13 @@ int main(void)
         TEST(a_put_whose_answer_was_lost_was_won_if_our_bytes_stand),
         TEST(an_answer_lost_on_a_kept_connection_is_noticed),
         TEST(a_put_whose_answer_was_lost_was_lost_if_other_bytes_stand),
+        TEST(a_refusal_on_a_new_connection_is_one),
+        TEST(a_refusal_by_304_is_one),
         TEST(a_put_that_was_refused_at_once_was_lost_whatever_stands),
         TEST(a_conflict_is_tried_again),
         TEST(other_dialects_say_it_their_way),
-        TEST(a_store_that_ignores_the_condition_is_found_out),
+        TEST(the_probe_finds_what_the_condition_is_worth),
+        TEST(a_bucket_that_a_put_would_make_is_not_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,7 +26,11 @@ enum fault {
     COPY_OF_PARTS,          /* the same, and what is copied was made of two parts, of whatever size */
     COPY_UNQUOTED,          /* the copy has the same ETag, written without quotes */
     CUT_OFF,                /* an upload that was cut off has its first two parts; it began after the object that is copied changed */
-    CUT_OFF_BEFORE          /* the same, but before that */
+    CUT_OFF_BEFORE,         /* the same, but before that */
+    CUT_OFF_REFUSED,        /* the same as CUT_OFF, but nothing can be added to that upload any more */
+    COPY_REPLACED,          /* the condition on what is copied is ignored, and that is another object by the end */
+    ODD_ROOTS,              /* answers whose roots have other names */
+    COMPLETE_WITHOUT_ETAG   /* 200 with an empty ETag */
 };
 
 struct bucket {
@@ -43,6 +47,10 @@ static bool initiate(struct bucket *bucket, const struct scripted_request *reque
     if (bucket->fault == INITIATE_FAILS) return scripted_error(fd, "403 Forbidden", "AccessDenied");
     if (bucket->fault == INITIATE_GARBLED) return scripted_reply(fd, "200 OK", "", S("<html></html>"));
     bucket->initiated++;
+    if (bucket->fault == CUT_OFF_REFUSED)
+        return scripted_reply(fd, "200 OK", "", S("<InitiateMultipartUploadResult><UploadId>2</UploadId></InitiateMultipartUploadResult>"));
+    if (bucket->fault == ODD_ROOTS)
+        return scripted_reply(fd, "200 OK", "", S("<InitiateMultipartUpload><UploadId>up&amp;load/1</UploadId></InitiateMultipartUpload>"));
     return scripted_reply(fd, "200 OK", "",
                           S("<InitiateMultipartUploadResult><UploadId>up&amp;load/1</UploadId></InitiateMultipartUploadResult>"));
 }
@@ -83,7 +91,8 @@ static bool tell_of_source(const struct bucket *bucket, const struct scripted_re
 {
     char head[256];
     bool small = scripted_is(request, "HEAD /bucket/pre/small");
-    const char *etag = bucket->fault == COPY_OF_PARTS ? "from-2" : small ? "small" : "from";
+    bool replaced = bucket->fault == COPY_REPLACED && bucket->copies > 0;
+    const char *etag = replaced ? "new" : bucket->fault == COPY_OF_PARTS ? "from-2" : small ? "small" : "from";
     snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nLast-Modified: %s\r\nETag: \"%s\"\r\n%s\r\n",
              small ? 1000 : 25165824, "Sun, 22 Nov 2026 10:00:00 GMT", etag, bucket->fault == COPY_OF_ENCRYPTED ? ENCRYPTED : "");
     scripted_send(fd, str_of(head));
@@ -93,8 +102,9 @@ static bool tell_of_source(const struct bucket *bucket, const struct scripted_re
 static bool list_uploads(const struct bucket *bucket, int fd)
 {
     char body[512];
-    const char *began = bucket->fault == CUT_OFF ? "2026-11-22T10:00:03.000Z" : "2026-11-22T10:00:02.000Z";
-    if (bucket->fault != CUT_OFF && bucket->fault != CUT_OFF_BEFORE) return scripted_error(fd, "501 Not Implemented", "NotImplemented");
+    bool is_cut_off = bucket->fault == CUT_OFF || bucket->fault == CUT_OFF_BEFORE || bucket->fault == CUT_OFF_REFUSED;
+    const char *began = bucket->fault == CUT_OFF_BEFORE ? "2026-11-22T10:00:02.000Z" : "2026-11-22T10:00:03.000Z";
+    if (!is_cut_off) return scripted_error(fd, "501 Not Implemented", "NotImplemented");
     int length =
         snprintf(body, sizeof body,
                  "<ListMultipartUploadsResult><Upload><Key>pre/key</Key><UploadId>up&amp;load/1</UploadId><Initiated>%s</Initiated>"
@@ -111,10 +121,13 @@ static bool list_parts(int fd)
                             "<Part><PartNumber>2</PartNumber><ETag>&quot;short&quot;</ETag><Size>8388607</Size></Part></ListPartsResult>"));
 }
 
-static bool copy_part(struct bucket *bucket, int fd)
+static bool copy_part(struct bucket *bucket, const struct scripted_request *request, int fd)
 {
+    bool is_old = str_find_str(request->head, S("uploadId=up")) < request->head.length;
+    if (bucket->fault == CUT_OFF_REFUSED && is_old) return scripted_error(fd, "501 Not Implemented", "NotImplemented");
     if (++bucket->copies == 1 && bucket->fault == COPY_ERROR_ONCE) return scripted_error(fd, "200 OK", "InternalError");
     if (bucket->fault == COPY_GARBLED) return scripted_reply(fd, "200 OK", "ETag: \"not-this\"\r\n", S(""));
+    if (bucket->fault == ODD_ROOTS) return scripted_reply(fd, "200 OK", "", S("<CopyObjectResult><ETag>\"copied\"</ETag></CopyObjectResult>"));
     if (bucket->fault == COPY_CHANGED) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
     return scripted_reply(fd, "200 OK", "",
                           S("<CopyPartResult><LastModified>x</LastModified><ETag>&quot;copied&quot;</ETag></CopyPartResult>"));
@@ -134,6 +147,8 @@ static bool complete(struct bucket *bucket, int fd)
     if (lost) return false;
     if (bucket->fault == COMPLETE_ERROR_ONCE && tries == 1) return in_body_error(fd, "InternalError");
     if (bucket->fault == COMPLETE_ERROR) return in_body_error(fd, "InvalidPart");
+    if (bucket->fault == COMPLETE_WITHOUT_ETAG) return scripted_reply(fd, "200 OK", "", S("<R><ETag></ETag></R>"));
+    if (bucket->fault == ODD_ROOTS) return scripted_reply(fd, "200 OK", "", S("<Completed><ETag>\"whole-2\"</ETag></Completed>"));
     if (bucket->fault == COMPLETE_PRECONDITION) return in_body_error(fd, "PreconditionFailed");
     return scripted_reply(
         fd, "200 OK", "",
@@ -147,7 +162,7 @@ static bool answer(struct scripted_server *server, int number, const struct scri
     if (scripted_is(request, "POST /bucket/pre/key?uploads=")) return initiate(bucket, request, fd);
     if (scripted_is(request, "PUT /bucket/pre/key HTTP") && scripted_header(request, "x-amz-copy-source").data)
         return copy_object(bucket, fd);
-    if (scripted_header(request, "x-amz-copy-source").data) return copy_part(bucket, fd);
+    if (scripted_header(request, "x-amz-copy-source").data) return copy_part(bucket, request, fd);
     if (scripted_is(request, "HEAD /bucket/pre/fr%2Bom") || scripted_is(request, "HEAD /bucket/pre/small"))
         return tell_of_source(bucket, request, fd);
     if (scripted_is(request, "GET /bucket?prefix=")) return list_uploads(bucket, fd);
@@ -158,7 +173,8 @@ static bool answer(struct scripted_server *server, int number, const struct scri
         bucket->aborted++;
         return scripted_reply(fd, "204 No Content", "", S(""));
     }
-    bool stands = bucket->completions > 0 && bucket->fault >= COMPLETE_LOST && bucket->fault <= COMPLETE_GARBLED;
+    bool was_lost = bucket->fault >= COMPLETE_LOST && bucket->fault <= COMPLETE_GARBLED;
+    bool stands = bucket->completions > 0 && (was_lost || bucket->fault == COMPLETE_WITHOUT_ETAG);
     if (!stands) {
         scripted_send(fd, S("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
         return true;
@@ -229,6 +245,7 @@ static void parts_are_joined(void **state)
     assert_str(scripted_header(begin, "content-type"), S("application/vnd.android.package-archive"));
     const struct scripted_request *part = find(f, "PUT /bucket/pre/key?partNumber=1&uploadId=up%26load%2F1 HTTP");
     assert_int_equal(scripted_header(part, "content-md5").length, 24);
+    assert_str(scripted_header(part, "content-type"), S("application/octet-stream")); /* a form's is read by some servers, to the end */
     const struct scripted_request *end = find(f, "POST /bucket/pre/key?uploadId=up%26load%2F1 HTTP");
     assert_str(scripted_header(end, "if-none-match"), S("*"));
     assert_true(str_find_str(end->body, S("<Part><PartNumber>5</PartNumber><ETag>\"part-5\"</ETag></Part></CompleteMultipartUpload>")) <
@@ -324,6 +341,14 @@ static void a_completion_whose_answer_was_lost_is_recognised(void **state)
     }
 }
 
+static void an_empty_etag_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    start(f, COMPLETE_WITHOUT_ETAG);
+    assert_ok(upload(f, 2 * PART + 1048576, STORE_ANY), &f->error);
+    assert_str(f->object.etag, S("\"stands\""));
+}
+
 static void a_source_that_breaks_ends_the_upload(void **state)
 {
     struct fixture *f = *state;
@@ -362,6 +387,24 @@ static void parts_are_copied_by_the_store(void **state)
     assert_str(scripted_header(end, "if-none-match"), S("*"));
     assert_true(str_find_str(end->body, S("<PartNumber>1</PartNumber><ETag>\"copied\"</ETag>")) < end->body.length);
     assert_true(str_find_str(end->body, S("<PartNumber>4</PartNumber><ETag>\"part-4\"</ETag>")) < end->body.length);
+}
+
+static void answers_are_known_by_what_is_in_them(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, ODD_ROOTS);
+    assert_ok(compose(f, S("the end")), &f->error);
+    assert_int_equal(bucket->copies, 3);
+    assert_str(f->object.etag, S("\"whole-2\""));
+}
+
+static void a_source_that_is_replaced_meanwhile_is_noticed(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, COPY_REPLACED);
+    assert_error(compose(f, S("the end")), STATUS_CORRUPT, &f->error, "changed while it was copied");
+    assert_int_equal(bucket->completions, 0);
+    assert_int_equal(bucket->aborted, 1);
 }
 
 static void a_copy_that_failed_within_200_is_asked_for_again(void **state)
@@ -405,7 +448,7 @@ static void a_small_object_is_copied_in_one_request(void **state)
     assert_str(scripted_header(request, "x-amz-copy-source-if-match"), S("\"small\""));
     assert_str(scripted_header(request, "x-amz-metadata-directive"), S("REPLACE"));
     assert_str(scripted_header(request, "content-type"), S("application/x-test"));
-    assert_int_equal(f->server->count, 2);
+    assert_int_equal(f->server->count, 3); /* what was copied is looked at before and after */
 }
 
 static void a_copy_with_another_etag_is_none(void **state)
@@ -445,6 +488,16 @@ static void copies_that_were_cut_off_go_on(void **state)
     assert_int_equal(bucket->copies, 3);
 }
 
+static void an_upload_that_cannot_go_on_is_begun_again(void **state)
+{
+    struct fixture *f = *state;
+    struct bucket *bucket = start(f, CUT_OFF_REFUSED);
+    assert_ok(copy_whole(f, "fr+om", true), &f->error);
+    assert_int_equal(bucket->initiated, 1);
+    assert_int_equal(bucket->aborted, 1);
+    find(f, "POST /bucket/pre/key?uploadId=2 HTTP");
+}
+
 static void copies_end_with_their_time(void **state)
 {
     struct fixture *f = *state;
@@ -477,14 +530,18 @@ int main(void)
         TEST(what_was_never_begun_is_not_aborted),
         TEST(an_error_within_200_is_an_error),
         TEST(a_completion_whose_answer_was_lost_is_recognised),
+        TEST(an_empty_etag_is_asked_for),
         TEST(a_source_that_breaks_ends_the_upload),
         TEST(parts_are_copied_by_the_store),
+        TEST(answers_are_known_by_what_is_in_them),
+        TEST(a_source_that_is_replaced_meanwhile_is_noticed),
         TEST(a_copy_that_failed_within_200_is_asked_for_again),
         TEST(copies_that_fail_leave_no_parts),
         TEST(a_small_object_is_copied_in_one_request),
         TEST(a_copy_with_another_etag_is_none),
         TEST(etags_that_are_no_digests_are_not_compared),
         TEST(copies_that_were_cut_off_go_on),
+        TEST(an_upload_that_cannot_go_on_is_begun_again),
         TEST(copies_end_with_their_time),
         TEST(what_does_not_fit_is_refused_at_once),
     };
