@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/url.h"
+#include "lib/catalog/record.h"
 
 /* How long a fact is good before the store is asked whether it still is; on a directory, no time at all. */
 enum { PUBLISHED_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
@@ -44,13 +45,28 @@ static struct str package_key(struct arena *arena, struct str id, struct str ver
     return arena_join(arena, id, S("/"), version);
 }
 
+/* Asking a directory costs little; elsewhere who publishes again corrects the record. */
+static enum status identify(struct app *app, struct io io, struct str key, const struct record_object *known, struct record_object *object,
+                            struct error *error)
+{
+    return app->directory ? app_store_fault(record_identify(app->store, io, key, known, object, error), error) : STATUS_OK;
+}
+
+static struct record_object base_of(const struct package *package)
+{
+    return (struct record_object){package->size, package->sha256, package->etag, package->seen};
+}
+
 static enum status load_package(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
     struct app *app = context;
     struct package *package = arena_new_of(io.arena, struct package);
     struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
-    (void)previous;
     TRY(app_store_fault(package_load(app->store, io, id, version, package, error), error));
+    struct record_object known = previous ? base_of(previous) : (struct record_object){0}, base = base_of(package);
+    TRY(identify(app, io, package_base_key(io.arena, package), &known, &base, error));
+    package->etag = base.etag;
+    package->seen = base.seen;
     *value = package;
     return STATUS_OK;
 }
@@ -60,14 +76,22 @@ static struct str patch_key(struct arena *arena, struct str id, struct str from,
     return arena_join(arena, id, S("/"), from, S(".."), to);
 }
 
+static struct record_object diff_of(const struct patch *patch)
+{
+    return (struct record_object){patch->size, patch->sha256, patch->etag, patch->seen};
+}
+
 static enum status load_patch(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
     struct app *app = context;
     struct patch *patch = arena_new_of(io.arena, struct patch);
     struct str name = arena_copy(io.arena, key), id = str_cut(&name, '/'), from, to;
-    (void)previous;
     ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
     TRY(app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error));
+    struct record_object known = previous ? diff_of(previous) : (struct record_object){0}, diff = diff_of(patch);
+    TRY(identify(app, io, patch_diff_key(io.arena, id, from, to), &known, &diff, error));
+    patch->etag = diff.etag;
+    patch->seen = diff.seen;
     *value = patch;
     return STATUS_OK;
 }
@@ -93,7 +117,7 @@ enum status app_package(struct app *app, struct io io, struct str id, struct str
 
 void app_forget_package(struct app *app, struct io io, const struct package *package)
 {
-    cache_drop(app->packages, package_key(io.arena, package->app, package->version));
+    if (!app->directory) cache_drop(app->packages, package_key(io.arena, package->app, package->version)); /* there it is asked anyway */
 }
 
 enum status app_patch(struct app *app, struct io io, struct str id, struct str from, struct str to, const struct patch **patch,
@@ -107,7 +131,7 @@ enum status app_patch(struct app *app, struct io io, struct str id, struct str f
 
 void app_forget_patch(struct app *app, struct io io, const struct patch *patch)
 {
-    cache_drop(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
+    if (!app->directory) cache_drop(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
 }
 
 enum status app_channels(struct app *app, struct io io, struct str id, const struct channels **channels, struct error *error)

@@ -17,6 +17,7 @@ struct package {
     struct str name;       /* of the Android package; empty where the manifest could not be read */
     uint64_t version_code; /* likewise 0 */
     struct str etag;       /* the base's own, as the store says it */
+    struct str seen;       /* in memory only: as in record_object */
     int64_t modified;      /* likewise */
     int64_t published;
 };

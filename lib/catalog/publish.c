@@ -132,11 +132,22 @@ static enum status check_application(struct store *store, struct io io, struct p
                   error);
 }
 
+enum { SWEEP_TIME = 10 * CLOCK_SECOND };
+
+/* Not every store can, and not everyone may. */
+static void sweep(struct store *store, struct io io)
+{
+    struct error ignored;
+    io.deadline = deadline_within(io.deadline, SWEEP_TIME);
+    store_sweep(store, io, S("packages/"), &ignored);
+}
+
 enum status publish_check(struct store *store, struct io io, struct publish_plan *plan, struct error *error)
 {
     struct channels channels;
     const struct package *package = &plan->package;
     TRY(store_probe(store, io, error));
+    sweep(store, io);
     TRY(channels_load(store, io, package->app, 0, &channels, error));
     TRY(channels_check_package(&channels, package->app, package->schemes, error));
     return check_application(store, io, plan, error);

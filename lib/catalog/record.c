@@ -1,5 +1,7 @@
 #include "lib/catalog/record.h"
 
+#include "lib/transfer/watch.h"
+
 enum { RECORD_MAXIMUM = 65536 };
 
 enum status record_read(struct store *store, struct io io, struct str key, struct str *text, struct error *error)
@@ -10,5 +12,36 @@ enum status record_read(struct store *store, struct io io, struct str key, struc
     if (status == STATUS_TOO_LARGE) return error->status = STATUS_CORRUPT;
     TRY(status);
     *text = object.body;
+    return STATUS_OK;
+}
+
+static enum status digest(struct store *store, struct io io, struct str key, struct str etag, struct str *sha256, struct error *error)
+{
+    struct stream stream;
+    struct store_object object;
+    const struct store_get get = {.if_match = etag};
+    TRY(store_stream(store, io, key, &get, &stream, &object, error));
+    struct watch *watch = watch_new(io.arena, stream, NULL);
+    struct stream watched = watch_stream(watch);
+    enum status status = stream_drain(watched, error);
+    stream_close(&watched);
+    *sha256 = watch_sha256(watch, io.arena);
+    return status;
+}
+
+enum status record_identify(struct store *store, struct io io, struct str key, const struct record_object *known,
+                            struct record_object *object, struct error *error)
+{
+    struct store_object there;
+    struct str sha256;
+    enum status status = store_head(store, io, key, &there, error);
+    if (status == STATUS_NOT_FOUND) return STATUS_OK; /* as its readers will find */
+    TRY(status);
+    if (str_equal(there.etag, object->etag) || there.size != object->size) return STATUS_OK;
+    bool was_read = known && str_equal(known->seen, there.etag) && str_equal(known->sha256, object->sha256);
+    if (!was_read) TRY(digest(store, io, key, there.etag, &sha256, error));
+    bool is_it = was_read ? str_equal(known->etag, known->seen) : str_equal(sha256, object->sha256);
+    object->seen = there.etag;
+    if (is_it) object->etag = there.etag;
     return STATUS_OK;
 }

@@ -14,7 +14,7 @@
 struct file_store {
     struct store store;
     const char *root;
-    atomic_bool swept; /* what crashed writers left was looked for */
+    atomic_bool swept; /* drafts of writers that are gone were removed */
 };
 
 /* Directories are walked segment by segment and no link is followed, so that no key leads out of the root.

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +28,18 @@ static void draft_discard(struct draft *draft)
     close(draft->directory);
 }
 
-/* What writers left that were killed: nobody writes for a day without a byte. */
+/* A writer locks its draft for as long as it lives, so that whoever can lock it knows that the writer is gone. On a file system without locks
+ * age tells: nobody writes for a day without a byte. */
+static bool is_abandoned(int directory, const char *name, const struct stat *st)
+{
+    int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    int number = fd < 0 ? errno : flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    if (fd >= 0) close(fd);
+    if (number == 0) return true;
+    return number != EWOULDBLOCK && clock_real() - (int64_t)st->st_mtim.tv_sec * CLOCK_SECOND > ABANDONED_AFTER;
+}
+
+/* Removes what writers left that were killed. */
 static void sweep(int directory)
 {
     int fd = dup(directory);
@@ -40,20 +52,36 @@ static void sweep(int directory)
     struct stat st;
     while ((entry = readdir(listing))) {
         if (fstatat(directory, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) continue;
-        if (clock_real() - (int64_t)st.st_mtim.tv_sec * CLOCK_SECOND > ABANDONED_AFTER) unlinkat(directory, entry->d_name, 0);
+        if (is_abandoned(directory, entry->d_name, &st)) unlinkat(directory, entry->d_name, 0);
     }
     closedir(listing);
+}
+
+/* Another process may sweep between the two steps: then the file is gone, and another one is made. */
+static int make_locked(struct draft *draft)
+{
+    struct stat st = {0};
+    for (int attempt = 0; attempt < 100; attempt++) {
+        snprintf(draft->name, sizeof draft->name, "%ld-%016llx", (long)getpid(), (unsigned long long)store_random());
+        int fd = openat(draft->directory, draft->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd < 0) return -1;
+        bool is_taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        if (!is_taken && fstat(fd, &st) == 0 && st.st_nlink > 0) return fd;
+        unlinkat(draft->directory, draft->name, 0);
+        close(fd);
+    }
+    errno = EAGAIN;
+    return -1;
 }
 
 static enum status draft_start(struct file_store *file, struct draft *draft, struct error *error)
 {
     char name[STORE_KEY_LENGTH + 1];
     draft->length = 0;
-    snprintf(draft->name, sizeof draft->name, "%ld-%016llx", (long)getpid(), (unsigned long long)store_random());
     draft->directory = file_open_parent(file, S("~new/x"), true, name);
     if (draft->directory < 0) return error_errno(error, errno, STR_FMT "/%s", STR_ARG(file->store.name), new_directory);
     if (!atomic_exchange(&file->swept, true)) sweep(draft->directory);
-    draft->fd = openat(draft->directory, draft->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    draft->fd = make_locked(draft);
     if (draft->fd >= 0) return STATUS_OK;
     int number = errno;
     close(draft->directory);

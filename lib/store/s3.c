@@ -195,6 +195,7 @@ static const struct store_backend backend = {
     .compose = s3_compose,
     .copies_from = s3_copies_from,
     .remove = s3_remove,
+    .sweep = s3_sweep,
     .list = s3_list,
     .presign = s3_presign,
     .offer_credentials = s3_offer_credentials,

@@ -91,6 +91,7 @@ enum status s3_upload(struct store *, struct io, struct str key, struct stream, 
                       struct store_object *, struct error *);
 enum status s3_compose(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
                        struct store_object *, struct error *);
+enum status s3_sweep(struct store *, struct io, struct str prefix, struct error *);
 bool s3_copies_from(struct store *, struct io, struct store *from);
 enum status s3_stream(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
                       struct error *);

@@ -147,6 +147,13 @@ enum status store_remove(struct store *store, struct io io, struct str key, stru
     return counted(store, store->backend->remove(store, io, key, error));
 }
 
+enum status store_sweep(struct store *store, struct io io, struct str prefix, struct error *error)
+{
+    ENSURE(store_is_prefix(prefix), error, STATUS_INVALID, "'" STR_FMT "' is not the start of a key", STR_ARG(str_first(prefix, 128)));
+    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "sweeping '" STR_FMT "' needs the store", STR_ARG(prefix));
+    return store->backend->sweep ? counted(store, store->backend->sweep(store, io, prefix, error)) : STATUS_OK;
+}
+
 enum status store_list(struct store *store, struct io io, struct str prefix, size_t limit, store_list_fn *each, void *context,
                        struct error *error)
 {

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "lib/catalog/package.h"
+#include "lib/catalog/record.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -193,6 +194,57 @@ static void a_base_that_is_gone_or_another_is_put_again(void **state)
     }
 }
 
+/* --- a directory that was copied */
+
+static struct record_object identified(struct shop *shop, const struct package *package, const struct record_object *known)
+{
+    struct record_object base = {package->size, package->sha256, package->etag, S("")};
+    struct str key = package_base_key(shop->arena, package);
+    assert_ok(record_identify(shop->store, io(shop), key, known, &base, &shop->error), &shop->error);
+    return base;
+}
+
+static struct str etag_there(struct shop *shop, const struct package *package)
+{
+    struct store_object object;
+    assert_ok(store_head(shop->store, io(shop), package_base_key(shop->arena, package), &object, &shop->error), &shop->error);
+    return object.etag;
+}
+
+static void a_copy_is_known_by_its_digest(void **state)
+{
+    struct shop *shop = *state;
+    struct package package;
+    assert_ok(publish(shop, S("the bytes"), &package), &shop->error);
+    struct str key = package_base_key(shop->arena, &package);
+    assert_str(identified(shop, &package, NULL).etag, package.etag);
+    put(shop, key, S("the bytes"));
+    struct record_object copy = identified(shop, &package, NULL);
+    assert_str(copy.etag, etag_there(shop, &package));
+    assert_false(str_equal(copy.etag, package.etag));
+    uint64_t before = store_counts(shop->store).bytes_in;
+    assert_str(identified(shop, &package, &copy).etag, copy.etag);
+    assert_int_equal(store_counts(shop->store).bytes_in, before); /* it is not read again */
+}
+
+static void what_is_no_copy_stays_unknown(void **state)
+{
+    const struct str others[] = {S("no bytes?"), S("of another size")};
+    struct shop *shop = *state;
+    struct package package;
+    assert_ok(publish(shop, S("the bytes"), &package), &shop->error);
+    for (size_t i = 0; i < 2; i++) {
+        put(shop, package_base_key(shop->arena, &package), others[i]);
+        struct record_object other = identified(shop, &package, NULL);
+        assert_str(other.etag, package.etag);
+        uint64_t before = store_counts(shop->store).bytes_in;
+        assert_str(identified(shop, &package, &other).etag, package.etag);
+        assert_int_equal(store_counts(shop->store).bytes_in, before);
+    }
+    assert_ok(store_remove(shop->store, io(shop), package_base_key(shop->arena, &package), &shop->error), &shop->error);
+    assert_str(identified(shop, &package, NULL).etag, package.etag);
+}
+
 static const char old[] = "{\"app\":\"APP\",\"version\":\"1.0\",\"size\":3,\"sha256\":\""
                           "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\",\"scheme\":\"v2\",\"region\":{\"offset\":0,"
                           "\"length\":2},\"package\":\"\",\"version_code\":0,\"etag\":\"\\\"e\\\"\",\"modified\":\"2026-01-02T03:04:05Z\","
@@ -233,6 +285,8 @@ int main(void)
         TEST(what_interrupted_publishers_left_goes),
         TEST(a_repetition_leaves_what_is_young),
         TEST(a_base_that_is_gone_or_another_is_put_again),
+        TEST(a_copy_is_known_by_its_digest),
+        TEST(what_is_no_copy_stays_unknown),
         TEST(records_of_version_0_1_are_read_and_mended),
         TEST(a_record_names_nothing_but_a_base),
     };

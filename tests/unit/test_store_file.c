@@ -194,26 +194,50 @@ static void empty_directories_go_with_their_last_object(void **state)
     assert_int_equal(stat(path(f, "root"), &st), 0);
 }
 
-static void make_old(struct fixture *f, const char *name, int hours)
-{
-    struct timespec times[2] = {{.tv_sec = time(NULL) - hours * INT64_C(3600)}};
-    times[1] = times[0];
-    assert_int_equal(utimensat(AT_FDCWD, path(f, name), times, 0), 0);
-}
-
-static void what_crashed_writers_left_is_swept(void **state)
+static void what_killed_writers_left_goes_with_the_next_write(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(mkdir(path(f, "root"), 0777), 0);
     assert_int_equal(mkdir(path(f, "root/~new"), 0777), 0);
-    write_file(f, "root/~new/1-old", "x");
-    write_file(f, "root/~new/2-young", "x");
-    make_old(f, "root/~new/1-old", 25);
-    make_old(f, "root/~new/2-young", 23);
+    write_file(f, "root/~new/1-a", "x");
+    write_file(f, "root/~new/2-b", "x");
     assert_str(list(f), S(""));
     put(f, "a", "x");
+    assert_int_equal(count_new(f), 0);
+}
+
+/* A writer during whose work another process begins to write. */
+struct slow {
+    struct fixture *f;
+    bool done;
+};
+
+static ssize_t read_slowly(void *context, void *buffer, size_t capacity, struct error *error)
+{
+    struct slow *slow = context;
+    struct fixture *f = slow->f;
+    struct store *other;
+    (void)capacity, (void)error;
+    if (slow->done) return 0;
+    slow->done = true;
+    assert_ok(store_open(arena_printf(f->arena, "file://%s/root", f->outer).data, &other, &f->error), &f->error);
+    assert_ok(store_put(other, io(f), S("b"), S("other"), NULL, NULL, &f->error), &f->error);
+    store_close(other);
     assert_int_equal(count_new(f), 1);
-    assert_int_equal(access(path(f, "root/~new/2-young"), F_OK), 0);
+    memcpy(buffer, "slow", 4);
+    return 4;
+}
+
+static void what_living_writers_write_stays(void **state)
+{
+    struct fixture *f = *state;
+    struct slow slow = {.f = f};
+    const struct stream stream = {.read = read_slowly, .context = &slow};
+    assert_ok(store_upload(f->store, io(f), S("a"), stream, 4, NULL, NULL, &f->error), &f->error);
+    assert_ok(get(f, "a"), &f->error);
+    assert_str(f->object.body, S("slow"));
+    assert_str(list(f), S("a b "));
+    assert_int_equal(count_new(f), 0);
 }
 
 static void etags_differ_however_quick_the_writers(void **state)
@@ -336,7 +360,8 @@ int main(void)
         TEST(a_key_cannot_be_file_and_directory),
         TEST(names_too_long_are_refused),
         TEST(empty_directories_go_with_their_last_object),
-        TEST(what_crashed_writers_left_is_swept),
+        TEST(what_killed_writers_left_goes_with_the_next_write),
+        TEST(what_living_writers_write_stays),
         TEST(etags_differ_however_quick_the_writers),
         TEST(a_file_that_is_cut_while_it_is_read_is_corrupt),
         TEST(a_stream_reads_the_version_it_opened),

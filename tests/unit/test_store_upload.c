@@ -508,6 +508,41 @@ static void copies_end_with_their_time(void **state)
     assert_int_equal(bucket->copies, 0);
 }
 
+/* --- uploads of killed writers */
+
+#define UPLOADS                                                                                                                            \
+    "<R><Upload><Key>pre/a/old</Key><UploadId>1</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                      \
+    "<Upload><Key>pre/a/slow</Key><UploadId>2</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                        \
+    "<Upload><Key>pre/a/young</Key><UploadId>3</UploadId><Initiated>2026-11-22T11:50:00.000Z</Initiated></Upload>"                       \
+    "<Upload><Key>pre/a/hidden</Key><UploadId>4</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                      \
+    "<Upload><Key>pre/b/old</Key><UploadId>5</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                         \
+    "<Upload><Key>other/a/old</Key><UploadId>6</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload></R>"
+#define PART_AT(time)                                                                                                                      \
+    S("<R><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><LastModified>" time                                            \
+      "</LastModified><ETag>e</ETag><Size>1</Size></Part></R>")
+
+static bool tell_of_uploads(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    const char *const date = "Date: Sun, 22 Nov 2026 12:00:00 GMT\r\n";
+    (void)server, (void)number;
+    if (scripted_is(request, "GET /bucket?prefix=pre%2Fa%2F&uploads=")) return scripted_reply(fd, "200 OK", date, S(UPLOADS));
+    if (scripted_is(request, "GET /bucket/pre/a/slow")) return scripted_reply(fd, "200 OK", date, PART_AT("2026-11-22T11:45:00Z"));
+    if (scripted_is(request, "GET /bucket/pre/a/old")) return scripted_reply(fd, "200 OK", date, PART_AT("2026-11-22T10:02:00Z"));
+    if (scripted_is(request, "GET ")) return scripted_error(fd, "403 Forbidden", "AccessDenied");
+    return scripted_reply(fd, "204 No Content", "", S(""));
+}
+
+static void only_uploads_that_nobody_writes_are_swept(void **state)
+{
+    struct fixture *f = *state;
+    serve(f, tell_of_uploads, NULL);
+    assert_ok(store_sweep(f->store, io(f), S("a/"), &f->error), &f->error);
+    int removed = 0;
+    for (int i = 0; i < f->server->count; i++) removed += scripted_is(&f->server->requests[i], "DELETE ");
+    assert_int_equal(removed, 1);
+    find(f, "DELETE /bucket/pre/a/old?uploadId=1 HTTP");
+}
+
 static void what_does_not_fit_is_refused_at_once(void **state)
 {
     struct fixture *f = *state;
@@ -543,6 +578,7 @@ int main(void)
         TEST(copies_that_were_cut_off_go_on),
         TEST(an_upload_that_cannot_go_on_is_begun_again),
         TEST(copies_end_with_their_time),
+        TEST(only_uploads_that_nobody_writes_are_swept),
         TEST(what_does_not_fit_is_refused_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
