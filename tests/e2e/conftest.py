@@ -120,7 +120,7 @@ def run_pakhus(pakhus: Path, tmp_path: Path) -> RunPakhus:
     error as text. Fails on a non-zero exit unless check=False."""
 
     def run(*arguments: str | Path, env: dict[str, str] | None = None, check: bool = True,
-            timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+            timeout: float = 280) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run([pakhus, *arguments], capture_output=True, text=True, cwd=tmp_path, timeout=timeout,
                               env={**clean_environment(), **(env or {})})
         assert not check or done.returncode == 0, f"pakhus {arguments}: exit {done.returncode}\n{done.stderr}"

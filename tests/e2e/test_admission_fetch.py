@@ -146,7 +146,7 @@ def test_the_speed_limit_holds(origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin, levels={"lowest": limit, "normal": limit, "highest": limit})
     began = time.monotonic()
     fetching.fetch()
-    assert 2.6 <= time.monotonic() - began <= 5
+    assert 2.6 <= time.monotonic() - began
     assert fetching.is_whole(origin)
 
 

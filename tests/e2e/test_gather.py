@@ -133,22 +133,29 @@ def test_head_tells_the_length(publish: Publish, serve: Callable[..., Program], 
 
 
 def test_at_the_deadline_what_is_there_is_sent(publish: Publish, serve: Callable[..., Program], subsystem: Subsystem) -> None:
-    publish(resources(subsystem.url, a="/ok/1", b="/late/5000/2", c="/ok/3", d="/silent"), deadline="400ms")
+    publish(resources(subsystem.url, a="/ok/1", b="/late/30000/2", c="/ok/3", d="/silent"), deadline="1500ms")
     url = serve().url
     began = time.monotonic()
     answer = gathered.ask(url, "home")
-    assert 0.35 < time.monotonic() - began < 3
+    assert 1.4 < time.monotonic() - began
     assert (answer.bodies(), answer.reasons()) == ({"a": b"1", "c": b"3"}, {"b": "timeout", "d": "timeout"})
     assert list(answer.parts) == ["a", "b", "c", "d"]
 
 
 def test_the_client_may_give_less_time(publish: Publish, serve: Callable[..., Program], subsystem: Subsystem) -> None:
-    publish(resources(subsystem.url, a="/ok/1", b="/late/30000/2"), deadline="1500ms")
+    publish(resources(subsystem.url, a="/ok/1", b="/late/30000/2"), deadline="4s")
     url = serve().url
-    for deadline, least, most in [("200ms", 0.15, 1.4), ("1h", 1.4, 6)]:
+
+    def ask(deadline: str) -> float:
         began = time.monotonic()
         assert gathered.ask(url, "home", f"&deadline={deadline}").reasons() == {"b": "timeout"}
-        assert least < time.monotonic() - began < most
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(1) as other:
+        longer = other.submit(ask, "1h")
+        assert ask("600ms") > 0.5
+        assert not longer.done()
+        assert longer.result() > 3.9
 
 
 def test_only_what_is_missing_is_asked_again(publish: Publish, serve: Callable[..., Program], subsystem: Subsystem) -> None:
@@ -202,7 +209,7 @@ def test_what_takes_longer_than_usual_is_asked_for_twice(publish: Publish, serve
             times.append(time.monotonic() - began)
         assert times[0] > 3.5  # nothing is usual yet
         assert len(subsystem.seen("/sometimes")) > 120
-        assert max(times[1:]) < 3
+        assert max(times[1:]) < times[0]  # none was waited for as the first one was
         metrics = client.request(f"{url}/metrics").body.decode().splitlines()
         lines = dict(line.rsplit(" ", 1) for line in metrics if not line.startswith("#"))
         assert 1 <= int(lines["pakhus_gather_hedges_total"]) <= 56  # a tenth, and what was saved up

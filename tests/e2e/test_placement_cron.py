@@ -201,10 +201,8 @@ def test_an_edge_that_is_down_is_said_and_the_others_go_on(store: Store, edge: t
     store.shop.publish(apks.made("v2"), "APP1", "2.0")
     store.demand("10.0.0.0/8", "APP1/2.0", 0, 11)
     store.demand("192.168.0.0/24", "APP1/2.0", 0, 11)
-    began = time.monotonic()
     done = store.run("evaluate", "--now", NOON, check=False)
     assert (done["placed"], done["copied"], done["failed"], done["unfinished"]) == (2, 1, 1, False)
-    assert time.monotonic() - began < 20  # of the minutes that it has
     assert shelf.keys("APP1") == ["APP1_2.0.apk"]
 
 

@@ -109,11 +109,12 @@ def test_a_connection_is_kept_and_pipelined(wire: Program) -> None:
 @pytest.mark.parametrize("quick", ["", "1"])
 def test_calls_that_wait_for_others_hold_no_thread(quick: str, servers: Servers) -> None:
     wire = start(servers, LC_THREADS="1", **({"WIRE_QUICK": quick} if quick else {}))
-    began = time.monotonic()
     with ThreadPoolExecutor(40) as many:
-        answers = list(many.map(lambda number: ask(wire, "GET", f"/later/{number % 2 * 800}"), range(40)))
-    assert time.monotonic() - began < 8  # one after the other they would take 16 s
-    assert [(status, body) for status, _, body in answers] == [(200, b"%d later\n" % (number % 2 * 800)) for number in range(40)]
+        late = [many.submit(ask, wire, "GET", "/later/3000") for _ in range(20)]
+        soon = [many.submit(ask, wire, "GET", "/later/0") for _ in range(20)]
+        assert [one.result()[::2] for one in soon] == [(200, b"0 later\n")] * 20
+        assert not any(one.done() for one in late)
+        assert [one.result()[::2] for one in late] == [(200, b"3000 later\n")] * 20
     assert all(" status=200 " in line for line in log_lines(wire, 40))
 
 
@@ -128,12 +129,11 @@ def test_a_client_that_leaves_while_its_call_waits(servers: Servers) -> None:
 def test_quick_functions_answer_on_the_loop_or_on_a_worker(servers: Servers) -> None:
     wire = start(servers, WIRE_QUICK="1", WIRE_THREADS="1")
     with ThreadPoolExecutor(8) as pool:
-        slow = pool.submit(ask, wire, "GET", "/sleep/1000")
+        slow = pool.submit(ask, wire, "GET", "/sleep/3000")
         time.sleep(0.2)
-        began = time.monotonic()
-        assert ask(wire, "GET", "/echo")[0] == 200  # while the one worker sleeps
+        assert ask(wire, "GET", "/echo")[0] == 200
         assert ask(wire, "GET", "/healthz")[2] == b"ok\n"
-        assert time.monotonic() - began < 0.5
+        assert not slow.done()  # the one worker still sleeps
         assert slow.result()[0] == 200
 
 
@@ -163,10 +163,10 @@ def test_slow_clients_hold_no_worker_and_little_memory(servers: Servers) -> None
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(b"GET /stream/1000000000 HTTP/1.1\r\nHost: x\r\n\r\n")
     time.sleep(0.5)
-    began = time.monotonic()
     assert ask(wire, "GET", "/sleep/10")[0] == 200
     assert ask(wire, "GET", "/stream/3000000")[2] == pattern(3_000_000)
-    assert time.monotonic() - began < 4
+    wait_for_output(wire, "stream closed", 2)
+    assert ask(wire, "GET", "/metrics")[2].decode().splitlines()[-1] == "wire_open_streams 40"  # all the others wait
     assert resident(wire) - before < 40 * 320  # kB
     for client in clients:
         client.close()
@@ -272,9 +272,7 @@ def test_clients_that_vanish_do_no_harm(wire: Program) -> None:
     time.sleep(0.5)
     assert ask(wire, "GET", "/echo")[0] == 200
     assert 'lc_in_flight{function="wire"} 0' in ask(wire, "GET", "/metrics")[2].decode()
-    began = time.monotonic()
-    assert wire.stop() == 0
-    assert time.monotonic() - began < 1
+    assert wire.stop(8) == 0  # calls that run would have ten seconds
 
 
 # --- its own pages
@@ -412,8 +410,8 @@ def test_streams_are_cut_off_when_their_clients_do_not_read(wire: Program) -> No
     time.sleep(0.2)
     began = time.monotonic()
     wire.signal(signal.SIGTERM)
-    assert wire.process.wait(15) == 0
-    assert 9 < time.monotonic() - began < 13
+    assert wire.process.wait(60) == 0
+    assert 9 < time.monotonic() - began
     assert wire.output().splitlines()[-1] == "wire: stop"
     assert "stream closed" in wire.output()
     client.close()
@@ -424,7 +422,7 @@ def test_a_handler_that_does_not_return_costs_stop(wire: Program) -> None:
     client.sendall(b"GET /sleep/60000 HTTP/1.1\r\nHost: x\r\n\r\n")
     time.sleep(0.2)
     wire.signal(signal.SIGTERM)
-    assert wire.process.wait(15) == 1
+    assert wire.process.wait(60) == 1
     assert "wire: stop" not in wire.output()
     client.close()
 
@@ -433,9 +431,7 @@ def test_idle_connections_do_not_keep_it(wire: Program) -> None:
     client = socket.create_connection(("127.0.0.1", port_of(wire)))
     client.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     assert client.recv(1000)
-    began = time.monotonic()
-    assert wire.stop() == 0
-    assert time.monotonic() - began < 1
+    assert wire.stop(8) == 0  # calls that run would have ten seconds
     client.close()
 
 
@@ -458,7 +454,7 @@ def test_a_port_that_is_taken(wire: Program, servers: Servers) -> None:
 
 def test_any_port_and_ipv6(servers: Servers) -> None:
     program = servers.start("rooms", [wire_function("rooms"), "[::1]:0"], lambda: True)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not (found := re.search(r"listening on http://\[::1\]:(\d+)", program.output())) and time.monotonic() < end:
         time.sleep(0.01)
     assert found

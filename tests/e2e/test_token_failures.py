@@ -160,7 +160,7 @@ def test_what_clients_cannot_spoil(levels: Levels) -> None:
         assert (status, headers["allow"]) == (405, "GET, HEAD")
     assert levels.fetched() == []
     leave(node, url)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while ask(node, "/a.txt").body != b"two!" and time.monotonic() < end:
         time.sleep(0.05)
     assert ask(node, "/a.txt").body == b"two!"
@@ -218,7 +218,7 @@ def test_many_ask_for_what_is_not_there(levels: Levels) -> None:
     assert {answer.status for answer in answers} <= {200, 404}
     assert len(levels.fetched()) <= 3
     assert ask(node, "/a.txt").body == b"one"
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while ask(node, url).reason != "retry" and time.monotonic() < end:
         time.sleep(0.2)
     assert 1 <= len(levels.fetched()) <= 3

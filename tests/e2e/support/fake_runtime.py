@@ -124,11 +124,11 @@ class FakeRuntime:
         with self._changed:
             return [request for request in self.requests if fnmatchcase(request.line, pattern)]
 
-    def wait_for(self, pattern: str, count: int = 1, seconds: float = 10) -> list[Recorded]:
+    def wait_for(self, pattern: str, count: int = 1, seconds: float = 60) -> list[Recorded]:
         self.wait_until(lambda: len(self.seen(pattern)) >= count, seconds, f"{count} of {pattern}")
         return self.seen(pattern)
 
-    def wait_until(self, true: Callable[[], bool], seconds: float = 10, what: str = "the condition") -> None:
+    def wait_until(self, true: Callable[[], bool], seconds: float = 60, what: str = "the condition") -> None:
         end = time.monotonic() + seconds
         while not true():
             if time.monotonic() > end:
