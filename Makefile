@@ -44,7 +44,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run localstack invoke test unit e2e check format fuzz fuzz-corpus bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
+.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -165,6 +165,14 @@ e2e: deps-test all nginx-module
 # One part after the other, each on all processors; the next ones also run when one has failed.
 test: deps-test ## unit tests, the fuzzers' corpora, and everything end to end on real servers
 	+@MAKE='$(MAKE)' scripts/run-tests unit fuzz-corpus e2e
+
+# Once built, under a minute on two processors that have nothing else to do.
+QUICK := $(addprefix tests/e2e/test_,events.py routes.py commands_serve.py commands_release.py commands_url.py)
+quick: deps-test ## unit tests, and a thin slice of the end-to-end tests through every function
+	+@MAKE='$(MAKE)' scripts/run-tests unit e2e-quick
+
+e2e-quick: deps-test all
+	@PAKHUS_TEST_NEEDS='rie apks' scripts/run-e2e-tests $(BUILD) $(QUICK)
 
 fuzz-corpus: deps
 	@scripts/run-fuzz 0

@@ -127,13 +127,13 @@ in_parallel() {
     [ "$failed_calls" = 0 ]
 }
 
-# closing_line PART PASSED FAILED SKIPPED: the line that CI reads. Under `make test`, which closes with the sum of all parts,
-# it goes to that sum instead (scripts/run-tests).
+# closing_line PASSED FAILED SKIPPED: the line that CI reads. As a part of `make test`, which closes with the sum of all
+# parts, the numbers go to the file $PAKHUS_TEST_RESULTS instead (scripts/run-tests).
 closing_line() {
-    local line="$2 passed, $3 failed"
-    [ "$4" = 0 ] || line+=", $4 skipped"
+    local line="$1 passed, $2 failed"
+    [ "$3" = 0 ] || line+=", $3 skipped"
     if [ "${PAKHUS_TEST_RESULTS:-}" ]; then
-        printf '%s %s %s\n' "$2" "$3" "$4" >"$PAKHUS_TEST_RESULTS/$1"
+        printf '%s %s %s\n' "$1" "$2" "$3" >"$PAKHUS_TEST_RESULTS"
     else
         printf '%s\n' "$line"
     fi

@@ -62,7 +62,7 @@ def test_make_invoke_prints_the_answer(env: dict[str, str]) -> None:
     """As `make invoke` calls it."""
     def invoke(function: str) -> "subprocess.CompletedProcess[str]":
         command = [fetched("venv") / "bin/python", ROOT / "events/invoke.py", function, samples.path("channel-range-splice", "url")]
-        where = {"PAKHUS_FUNCTIONS": str(bootstrap(function).parents[1])}
+        where = {"PAKHUS_FUNCTIONS": str(bootstrap("channel-range-splice").parents[1])}
         return subprocess.run(command, env={**clean_environment(), **where, **env}, capture_output=True, text=True, timeout=60)
 
     done = invoke("channel-range-splice")

@@ -54,9 +54,9 @@ def test_the_output_of_a_failed_program_is_shown_and_no_other(tmp_path: Path) ->
 MAKE = """#!/bin/sh
 echo "$1" >> made
 case $1 in
-unit) echo "3 1 2" > $PAKHUS_TEST_RESULTS/unit; exit 1 ;;
+unit) echo "3 1 2" > $PAKHUS_TEST_RESULTS; exit 1 ;;
 broken) exit 2 ;;
-e2e) echo "10 0 1" > $PAKHUS_TEST_RESULTS/e2e ;;
+e2e) echo "10 0 1" > $PAKHUS_TEST_RESULTS ;;
 esac
 """
 
