@@ -12,7 +12,7 @@ from conftest import RunPakhus
 from support import client, gathered
 from support.gathered import resources
 from support.servers import Program, Servers
-from support.subsystem import BOMB, Subsystem, certificate
+from support.subsystem import Subsystem, bomb, certificate
 
 Gather = Callable[..., gathered.Gathered]
 
@@ -73,7 +73,7 @@ def test_two_lengths_are_not_believed(gather: Gather, subsystem: Subsystem) -> N
 @pytest.mark.parametrize("accept", ["multipart/mixed", "application/json"])
 def test_a_gzip_bomb_is_not_unpacked(accept: str, gather: Gather, subsystem: Subsystem, server: Program) -> None:
     answer = gather(resources(subsystem.url, bomb="/bomb", good="/ok/1"), accept)
-    assert answer.bodies() == {"bomb": BOMB, "good": b"1"}
+    assert answer.bodies() == {"bomb": bomb(), "good": b"1"}
     if accept == "multipart/mixed":
         assert answer.parts["bomb"].headers["Content-Encoding"] == "gzip"
     assert subsystem.seen("/bomb")[-1].headers["accept-encoding"] == "identity"

@@ -9,12 +9,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
-BOMB = gzip.compress(bytes(64 << 20), 9)
+@cache
+def bomb() -> bytes:
+    """64 MiB of zeros."""
+    return gzip.compress(bytes(64 << 20), 9)
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,7 @@ class Subsystem:
             case "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
             case "bomb":
-                send(reply(BOMB, "Content-Encoding: gzip\r\n"))
+                send(reply(bomb(), "Content-Encoding: gzip\r\n"))
                 return True
         return False
 
