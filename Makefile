@@ -44,7 +44,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
+.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus fresh bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -179,6 +179,9 @@ fuzz-corpus: deps
 fuzz: deps-check ## fuzzes every parser for FUZZ_SECONDS each (60)
 	@scripts/run-fuzz $(or $(FUZZ_SECONDS),60)
 
+fresh: ## the two commands in minimal roots of Debian 12 and 13, as root and with sudo, and without a network; takes root
+	@tests/fresh/run
+
 bench: deps-test all nginx-module ## measures side by side, prints ratios
 	@scripts/run-bench $(BUILD)
 
@@ -191,7 +194,7 @@ check: deps-check nginx-module ## format, warnings, lint, static analysis
 	+@$(MAKE) -s WERROR=1 BUILD=build/check build/check/bin/pakhus $(UNIT_TESTS:$(BUILD)/%=build/check/%)
 	@clang-format --dry-run -Werror $(C_FILES)
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
-	shellcheck -x scripts/* demo/make demo/run .ci/run cdn/*/token-clean-up
+	shellcheck -x scripts/* demo/make demo/run .ci/run tests/fresh/run cdn/*/token-clean-up
 
 format: deps-check ## clang-format over everything
 	@clang-format -i $(C_FILES)

@@ -16,15 +16,15 @@ CHECK=(clang clang-format clang-tidy shellcheck git)
 TEST_OPTIONAL=(trafficserver trafficserver-experimental-plugins)
 CHECK_OPTIONAL=(libclang-rt-dev)
 
-# For scripts/static-libs: its tools, and the -dev packages whose .a files go into the static programs.
-STATIC_TOOLS=(gcc make dpkg-dev patch xz-utils libcurl4-openssl-dev libmicrohttpd-dev)
+# For scripts/static-libs: its tools, and the -dev packages whose .a files go into the static programs. It unpacks the latter and
+# does not install them.
+STATIC_TOOLS=(gcc make dpkg-dev patch xz-utils libc6-dev)
 STATIC_LIBRARIES=(libssl-dev libc-ares-dev libjansson-dev libzstd-dev zlib1g-dev)
 
-# static_packages x86_64|aarch64: the packages to install for that architecture's static libraries. The -dev packages of
-# another architecture are unpacked, not installed.
+# static_packages x86_64|aarch64: the packages to install for that architecture's static libraries
 static_packages() {
     case $1 in
-    "$(uname -m)") printf '%s\n' "${STATIC_TOOLS[@]}" "${STATIC_LIBRARIES[@]}" ;;
+    "$(uname -m)") printf '%s\n' "${STATIC_TOOLS[@]}" ;;
     x86_64) printf '%s\n' "${STATIC_TOOLS[@]}" gcc-x86-64-linux-gnu libc6-dev-amd64-cross ;;
     aarch64) printf '%s\n' "${STATIC_TOOLS[@]}" gcc-aarch64-linux-gnu libc6-dev-arm64-cross ;;
     esac

@@ -49,7 +49,7 @@ def test_it_holds_one_static_program(function: str, architecture: str) -> None:
 
 def test_the_same_sources_make_the_same_bytes(tmp_path: Path) -> None:
     """In another folder, another time zone, with another mask, at another time, and not for the first time."""
-    elsewhere = tmp_path / "a-folder-of-another-name"
+    elsewhere = tmp_path / "a folder of another name"
     shutil.copytree(ROOT, elsewhere, ignore=shutil.ignore_patterns("build", ".git", "pakhus-data", "__pycache__"))
     mask = os.umask(0o077)
     try:

@@ -4,6 +4,8 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
+
 from support.cache import ROOT
 from support.servers import Program, Servers, accepts, free_port
 
@@ -26,6 +28,8 @@ cachedir: {folder}/cache
 
 
 def start(servers: Servers, folder: Path, upstream: str) -> Program:
+    if not shutil.which("traffic_server"):
+        pytest.skip("Traffic Server is not installed: this system has no package trafficserver")
     port = free_port()
     values = {"UPSTREAM": upstream, "PORT": f"{port}:ip-in=127.0.0.1", "CACHE": str(folder / "cache"), "CACHE_SIZE": "128M"}
     for name in ("etc", "log", "cache", "run", "share"):

@@ -144,7 +144,8 @@ def _few_sources(folder: str, names: list[str]) -> list[str]:
 
 
 def fill_cache(machine: Machine) -> None:
-    """With an entry for each thing that is built or downloaded once, as scripts/fetch names it."""
+    """With an entry for each thing that is built or downloaded once, as scripts/fetch names it when there are package lists."""
+    (machine.folder / "lists").touch()
     outer = {**os.environ, "PAKHUS_CACHE": str(machine.cache), "PATH": f"{machine.folder / 'bin'}:{os.environ['PATH']}"}
     asked = [["scripts/fetch", "--where", what] for what in FETCHED]
     asked += [["scripts/static-libs", "--where", architecture] for architecture in ("x86_64", "aarch64")]
