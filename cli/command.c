@@ -77,9 +77,10 @@ enum status command_read(struct arena *arena, const char *path, size_t limit, st
     return STATUS_OK;
 }
 
-struct str command_setting(struct str given, const char *variable)
+struct str command_setting(struct str given, enum setting_id id)
 {
-    return given.data ? given : str_of(getenv(variable));
+    if (given.data) setting_give(id, given);
+    return setting(id);
 }
 
 static void print_help(const struct command *command)
@@ -91,7 +92,8 @@ static void print_help(const struct command *command)
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", option->name, option->argument ? " " : "", option->argument ? option->argument : "");
         char letter[] = {'-', option->letter, ',', 0};
-        printf("  %-3s %-28s %s\n", option->letter ? letter : "", left, option->help);
+        printf("  %-3s %-28s %s%s%s%s\n", option->letter ? letter : "", left, option->help, option->otherwise ? " (default " : "",
+               option->otherwise ? option->otherwise : "", option->otherwise ? ")" : "");
     }
     printf("\nexample: %s\n", command->example);
 }

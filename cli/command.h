@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "functions/common/settings.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -29,7 +30,8 @@ struct command_option {
     const char *argument; /* what its value is called in the help; NULL for a flag */
     const char *help;
     bool required;
-    bool positive; /* OPTION_SIZE, OPTION_SPAN: 0 is refused */
+    bool positive;         /* OPTION_SIZE, OPTION_SPAN: 0 is refused */
+    const char *otherwise; /* the default, for the help; NULL where there is none, or `help` says it */
 };
 
 struct command {
@@ -56,8 +58,8 @@ int command_main(const struct command *, int argc, char **argv, command_fn *);
 int command_fail(const struct command *, const struct error *);
 int command_usage(const struct command *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* What an option says or, where it was not given, a variable of the environment; {NULL, 0}: neither. */
-struct str command_setting(struct str given, const char *variable);
+/* The setting, after an option of a command has been given for it; {NULL, 0}: not set. Errors name whichever was used. */
+struct str command_setting(struct str given, enum setting_id);
 
 /* One of several: `pakhus channel set …` finds "set" in the table and runs it with argv moved on. */
 struct command_entry {

@@ -22,7 +22,7 @@ static const struct command set = {
 /* What a scene reads from a store must be in this one. */
 static enum status check_stored(const struct gather_scene *scene, struct error *error)
 {
-    struct str place = command_setting(store_url, "PAKHUS_STORE"), key;
+    struct str place = command_setting(store_url, SETTING_STORE), key;
     for (size_t i = 0; i < scene->list.count; i++) {
         struct str address = scene->list.items[i].address;
         bool stored = str_starts(address, S("s3://")) || str_starts(address, S("file://"));

@@ -7,6 +7,7 @@
 #include "functions/calibrate-cron/handler.h"
 #include "functions/channel-range-splice/handler.h"
 #include "functions/common/routes.h"
+#include "functions/common/settings.h"
 #include "functions/evaluate-cron/handler.h"
 #include "functions/evict-cron/handler.h"
 #include "functions/gather/handler.h"
@@ -20,47 +21,26 @@ static const struct lc_function *const functions[] = {
 };
 enum { FUNCTION_COUNT = sizeof functions / sizeof *functions, MOUNTS_MAX = 64 };
 
-/* The settings that the functions read, each an option too, which wins over the environment. */
-static struct setting {
-    const char *variable, *option, *argument, *help;
-    struct str value;
-} settings[] = {
-    {"PAKHUS_STORE", "store", "URL", "s3://… or file:///…"},
-    {"PAKHUS_PUBLIC_URL", "public-url", "URL", "where devices and CDN reach us"},
-    {"PAKHUS_REDIRECT", "redirect", "HOW", "presigned, never, or a public URL"},
-    {"PAKHUS_URL_KEYS", "url-keys", "KEYS", "kid:base64,… for signed URLs"},
-    {"PAKHUS_ORIGIN_SECRET", "origin-secret", "SECRET", "shared secret; requests of devices without it in Pakhus-Origin-Secret get 403"},
-    {"PAKHUS_THREADS", "threads", "COUNT", "workers for what waits for the store"},
-    {"PAKHUS_TOKEN_KEYS", "token-keys", "KEYS", "kid:base64,… for cache tokens"},
-    {"PAKHUS_TOKEN_BUSINESS", "token-business", "ID", "whose resources they are"},
-    {"PAKHUS_NODE_SECRET", "node-secret", "SECRET", "shared secret; requests of cache nodes without it in Pakhus-Node-Secret get 403"},
-    {"PAKHUS_TRUSTED_PROXIES", "trusted-proxies", "NETWORKS", "whose X-Forwarded-For is believed"},
-    {"PAKHUS_GATHER_ALLOW", "gather-allow", "HOSTS", "hosts that gather may ask: lists in requests, addresses that are not public"},
-    {"PAKHUS_GATHER_WORKERS", "gather-workers", "COUNT", "processes that gather, at most"},
-    {"PAKHUS_FLUSH", "flush", "SPAN", "how long counts and tables may stay unwritten, or sync"},
-    {"PAKHUS_CLOCK", "clock", "FILE", "for replays: what time it is, read anew each time"},
-};
-enum { SETTING_COUNT = sizeof settings / sizeof *settings };
-
-static struct str listen = {LC_LISTEN_DEFAULT, sizeof LC_LISTEN_DEFAULT - 1};
-static struct command_option options[SETTING_COUNT + 1] = {
-    {"listen", 'l', OPTION_TEXT, &listen, "HOST:PORT", "where to listen (default " LC_LISTEN_DEFAULT ")"},
-};
+/* Each setting is an option too, which wins over the environment. */
+static struct str values[SETTINGS];
+static struct command_option options[SETTINGS];
 
 static const struct command command = {
     .name = "serve",
     .arguments = "",
-    .summary = "Serves every function on one port. Each setting but --listen is also an environment variable: --store is PAKHUS_STORE.",
+    .summary =
+        "Serves every function on one port. Each option is also an environment variable: --store is PAKHUS_STORE (docs/settings.md).",
     .example = "pakhus serve --store file:///var/pakhus --listen 127.0.0.1:8090",
     COMMAND_OPTIONS(options),
 };
 
 static void make_options(void)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        struct setting *setting = &settings[i];
-        char letter = i == 0 ? 's' : 0; /* --store is -s everywhere */
-        options[i + 1] = (struct command_option){setting->option, letter, OPTION_TEXT, &setting->value, setting->argument, setting->help};
+    for (enum setting_id id = 0; id < SETTINGS; id++) {
+        const struct setting *row = &settings[id];
+        char letter = id == SETTING_STORE ? 's' : id == SETTING_LISTEN ? 'l' : 0; /* --store is -s everywhere */
+        options[id] = (struct command_option){setting_option(id),         letter, OPTION_TEXT, &values[id], row->argument, row->help,
+                                              .otherwise = row->otherwise};
     }
 }
 
@@ -86,10 +66,12 @@ int cmd_serve(int argc, char **argv)
     make_options();
     int count, exit_code = command_parse(&command, argc, argv, NULL, &count);
     if (exit_code >= 0) return exit_code;
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (settings[i].value.data) setenv(settings[i].variable, settings[i].value.data, 1);
-    if (!getenv("PAKHUS_STORE")) return command_usage(&command, "say where the packages are: --store URL, or PAKHUS_STORE");
+    struct error error;
+    for (enum setting_id id = 0; id < SETTINGS; id++)
+        if (values[id].data) setting_give(id, values[id]);
+    if (!setting(SETTING_STORE).data) return command_usage(&command, "say where the packages are: --store URL, or PAKHUS_STORE");
+    if (settings_check(&error) != STATUS_OK) return command_fail(&command, &error);
     struct lc_mount mounts[MOUNTS_MAX];
-    const struct lc_port_options port = {.listen = listen.data, .prefix = "PAKHUS"};
+    const struct lc_port_options port = {.prefix = "PAKHUS"};
     return lc_serve(&port, mounts, make_mounts(mounts));
 }

@@ -17,10 +17,10 @@ static void tell_wait(const char *line)
 
 enum status stored_open(struct arena *arena, struct str url, struct store **store, struct error *error)
 {
-    const char *place = url.data ? url.data : getenv("PAKHUS_STORE");
-    ENSURE(place && *place, error, STATUS_INVALID,
+    struct str place = command_setting(url, SETTING_STORE);
+    ENSURE(place.length > 0, error, STATUS_INVALID,
            "say which store: --store URL, or PAKHUS_STORE (s3://bucket?endpoint=… or file:///directory)");
-    if (store_open(place, store, error) != STATUS_OK) return error_context(error, url.data ? "--store" : "PAKHUS_STORE");
+    if (store_open(place.data, store, error) != STATUS_OK) return setting_refuse(SETTING_STORE, error);
     arena_defer(arena, close_store, *store);
     store_tell_waits(tell_wait);
     return STATUS_OK;
@@ -39,8 +39,8 @@ enum status stored_reach(struct arena *arena, struct store *store, struct error 
 
 enum status stored_app(struct str url, struct app **app, struct error *error)
 {
-    if (url.data) setenv("PAKHUS_STORE", url.data, 1);
-    ENSURE(getenv("PAKHUS_STORE"), error, STATUS_INVALID, "say where the packages are: --store URL, or PAKHUS_STORE");
+    if (url.data) setting_give(SETTING_STORE, url);
+    ENSURE(setting(SETTING_STORE).data, error, STATUS_INVALID, "say where the packages are: --store URL, or PAKHUS_STORE");
     store_tell_waits(tell_wait);
     return app_open(app, error);
 }

@@ -105,7 +105,7 @@ static enum status run_verify(struct arena *arena, const struct str *words, int 
     struct keyring ring;
     struct token_answer answer;
     struct token_question question = {
-        .uri = words[0], .host = host, .business = command_setting(business, "PAKHUS_TOKEN_BUSINESS"), .now = moment()};
+        .uri = words[0], .host = host, .business = command_setting(business, SETTING_TOKEN_BUSINESS), .now = moment()};
     char key[2 * TOKEN_KEY_LENGTH + 1];
     (void)count;
     TRY(token_ring(arena, keys, &ring, error));

@@ -56,8 +56,8 @@ struct signer {
 
 enum status token_ring(struct arena *arena, struct str given, struct keyring *ring, struct error *error)
 {
-    if (keyring_parse(arena, command_setting(given, "PAKHUS_TOKEN_KEYS"), TOKEN_SECRET_LENGTH, ring, error) != STATUS_OK)
-        return error_context(error, "PAKHUS_TOKEN_KEYS");
+    if (keyring_parse(arena, command_setting(given, SETTING_TOKEN_KEYS), TOKEN_SECRET_LENGTH, ring, error) != STATUS_OK)
+        return setting_refuse(SETTING_TOKEN_KEYS, error);
     ENSURE(ring->count > 0, error, STATUS_INVALID, "no keys: set PAKHUS_TOKEN_KEYS (`pakhus token keygen` makes one)");
     return STATUS_OK;
 }
@@ -122,7 +122,7 @@ static enum status sign_url(struct arena *arena, const struct signer *signer, st
 {
     char host[TOKEN_HOST_MAXIMUM + 1];
     struct token_target target;
-    struct token_fields fields = {.modified = -1, .business = command_setting(business, "PAKHUS_TOKEN_BUSINESS")};
+    struct token_fields fields = {.modified = -1, .business = command_setting(business, SETTING_TOKEN_BUSINESS)};
     struct str plain = token_detach(arena, url, signer->parameter);
     ENSURE(token_target_parse(plain, S(""), signer->parameter, &target) == TOKEN_TARGET_OK, error, STATUS_INVALID,
            "the URL is malformed or too long");

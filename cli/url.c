@@ -53,14 +53,14 @@ static enum status run_sign(struct arena *arena, const struct str *words, int co
     struct link link = {.app = words[0], .version = words[1], .channel = words[2], .filename = filename};
     for (int i = 0; i < 3; i++) TRY(stored_check_id(words[i], names[i], error));
     (void)count;
-    if (keyring_parse(arena, command_setting(keys, "PAKHUS_URL_KEYS"), 0, &ring, error) != STATUS_OK)
-        return error_context(error, "PAKHUS_URL_KEYS");
+    if (keyring_parse(arena, command_setting(keys, SETTING_URL_KEYS), 0, &ring, error) != STATUS_OK)
+        return setting_refuse(SETTING_URL_KEYS, error);
     ENSURE(ring.count > 0, error, STATUS_INVALID, "no key to sign with: set PAKHUS_URL_KEYS (`pakhus url keygen` makes one)");
     ENSURE(!filename.data || http_is_filename(filename, S(".apk")), error, STATUS_INVALID,
            "--filename must end in .apk and be a plain file name");
     TRY(check_info(arena, &link.info, error));
     TRY(parse_expiry(arena, &link.expires, error));
-    struct str prefix = command_setting(public_url, "PAKHUS_PUBLIC_URL");
+    struct str prefix = command_setting(public_url, SETTING_PUBLIC_URL);
     while (str_ends(prefix, S("/"))) prefix.length--;
     printf(STR_FMT STR_FMT "\n", STR_ARG(prefix), STR_ARG(link_format(arena, &link, keyring_newest(&ring))));
     return STATUS_OK;

@@ -11,6 +11,7 @@
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "functions/common/routes.h"
+#include "functions/common/settings.h"
 #include "lib/config/config.h"
 #include "lib/http/date.h"
 
@@ -361,37 +362,21 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
 
 /* --- life */
 
-static enum status read_span(const char *name, int64_t *span, struct error *error)
-{
-    struct str value = app_setting(name);
-    if (!value.data) return STATUS_OK;
-    ENSURE(clock_parse_span(value, span), error, STATUS_INVALID, "%s must be a duration such as 5s", name);
-    return STATUS_OK;
-}
-
-static enum status read_entries(uint32_t *entries, struct error *error)
-{
-    uint64_t count;
-    struct str value = app_setting("PAKHUS_TOKEN_ENTRIES");
-    if (!value.data) return STATUS_OK;
-    ENSURE(str_to_u64(value, &count) && count >= HITS_LEAST && count <= HITS_MOST, error, STATUS_INVALID,
-           "PAKHUS_TOKEN_ENTRIES must be a number from %d to %d", HITS_LEAST, HITS_MOST);
-    *entries = (uint32_t)count;
-    return STATUS_OK;
-}
-
 static enum status read_settings(struct verify *verify, struct nodes_options *options, struct error *error)
 {
     struct arena *arena = verify->app->arena;
-    if (keyring_parse(arena, app_setting("PAKHUS_TOKEN_KEYS"), TOKEN_SECRET_LENGTH, &verify->ring, error) != STATUS_OK)
-        return error_context(error, "PAKHUS_TOKEN_KEYS");
-    verify->business = arena_copy(arena, app_setting("PAKHUS_TOKEN_BUSINESS"));
-    verify->parameter = arena_copy(arena, app_setting("PAKHUS_TOKEN_PARAM"));
+    if (keyring_parse(arena, setting(SETTING_TOKEN_KEYS), TOKEN_SECRET_LENGTH, &verify->ring, error) != STATUS_OK)
+        return setting_refuse(SETTING_TOKEN_KEYS, error);
+    verify->business = arena_copy(arena, setting(SETTING_TOKEN_BUSINESS));
+    verify->parameter = arena_copy(arena, setting(SETTING_TOKEN_PARAM));
     ENSURE(verify->parameter.length == 0 || token_is_parameter(verify->parameter), error, STATUS_INVALID,
-           "PAKHUS_TOKEN_PARAM must be 1 to 32 letters, digits, '_' or '-'");
+           "%s must be 1 to 32 letters, digits, '_' or '-'", setting_name(SETTING_TOKEN_PARAM));
     TRY(app_flush_span(&options->flush, error));
-    TRY(read_span("PAKHUS_TOKEN_WINDOW", &options->rules.window, error));
-    return read_entries(&options->entries, error);
+    TRY(setting_span(SETTING_TOKEN_WINDOW, &options->rules.window, error));
+    uint64_t entries = ENTRIES;
+    TRY(setting_number(SETTING_TOKEN_ENTRIES, &entries, error));
+    options->entries = (uint32_t)entries;
+    return STATUS_OK;
 }
 
 static enum status init(void **state, struct error *error)
@@ -399,7 +384,7 @@ static enum status init(void **state, struct error *error)
     struct app *app;
     TRY(app_open(&app, error));
     struct verify *verify = arena_new_of(app->arena, struct verify);
-    struct nodes_options options = {.store = app->store, .entries = ENTRIES, .flush = FLUSH, .rules = HITS_RULES};
+    struct nodes_options options = {.store = app->store, .flush = FLUSH, .rules = HITS_RULES};
     verify->app = app;
     TRY(read_settings(verify, &options, error));
     verify->nodes = nodes_new(&options);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/url.h"
+#include "functions/common/settings.h"
 #include "lib/catalog/record.h"
 
 /* How long a fact is good before the store is asked whether it still is; on a directory, no time at all. */
@@ -22,19 +23,14 @@ struct app_refresh {
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct app *) shared;
 
-struct str app_setting(const char *name)
-{
-    const char *value = getenv(name);
-    return value && *value ? str_of(value) : (struct str){NULL, 0};
-}
-
 enum status app_flush_span(int64_t *span, struct error *error)
 {
-    struct str text = app_setting("PAKHUS_FLUSH");
+    struct str text = setting(SETTING_FLUSH);
     if (!text.data) return STATUS_OK;
     if (str_equal(text, S("sync"))) return *span = 0, STATUS_OK;
     ENSURE(clock_parse_span(text, span) && *span > 0 && *span <= CLOCK_HOUR, error, STATUS_INVALID,
-           "PAKHUS_FLUSH must be 'sync' or a duration of at most an hour, such as 30s");
+           "%s is '" STR_FMT "', not 'sync' or a duration of at most an hour, such as 30s", setting_name(SETTING_FLUSH),
+           STR_ARG(str_first(text, 100)));
     return STATUS_OK;
 }
 
@@ -174,19 +170,20 @@ enum status app_channel(struct app *app, struct io io, struct str id, struct str
 
 static enum status read_redirect(struct app *app, struct error *error)
 {
-    struct str value = app_setting("PAKHUS_REDIRECT");
+    struct str value = setting(SETTING_REDIRECT);
     bool directory = app->directory;
     struct url url;
     app->redirect = directory ? APP_REDIRECT_NEVER : APP_REDIRECT_PRESIGNED;
     if (!value.data) return STATUS_OK;
     if (str_equal(value, S("never"))) return app->redirect = APP_REDIRECT_NEVER, STATUS_OK;
     if (str_equal(value, S("presigned"))) {
-        ENSURE(!directory, error, STATUS_INVALID, "PAKHUS_REDIRECT: a file:// store has no presigned URLs; say 'never' or a public URL");
+        ENSURE(!directory, error, STATUS_INVALID, "%s: a file:// store has no presigned URLs; say 'never' or a public URL",
+               setting_name(SETTING_REDIRECT));
         return STATUS_OK;
     }
     bool web = url_parse(value, &url, error) == STATUS_OK && url_is_web(&url);
-    ENSURE(web && !url.has_query && !url.fragment.data, error, STATUS_INVALID,
-           "PAKHUS_REDIRECT must be 'presigned', 'never' or an http(s) URL");
+    ENSURE(web && !url.has_query && !url.fragment.data, error, STATUS_INVALID, "%s must be 'presigned', 'never' or an http(s) URL",
+           setting_name(SETTING_REDIRECT));
     app->redirect = APP_REDIRECT_PUBLIC;
     app->redirect_url = arena_printf(app->arena, STR_FMT "%s", STR_ARG(value), str_ends(value, S("/")) ? "" : "/");
     return STATUS_OK;
@@ -221,20 +218,20 @@ static void open_caches(struct app *app)
 
 static enum status read_settings(struct app *app, struct error *error)
 {
-    struct str store_url = app_setting("PAKHUS_STORE");
+    struct str store_url = setting(SETTING_STORE);
     ENSURE(store_url.data, error, STATUS_INVALID,
            "PAKHUS_STORE is not set: say where the packages are, such as s3://bucket or file:///var/pakhus");
-    if (keyring_parse(app->arena, app_setting("PAKHUS_URL_KEYS"), 0, &app->url_keys, error) != STATUS_OK)
-        return error_context(error, "PAKHUS_URL_KEYS");
+    if (keyring_parse(app->arena, setting(SETTING_URL_KEYS), 0, &app->url_keys, error) != STATUS_OK)
+        return setting_refuse(SETTING_URL_KEYS, error);
     app->store_url = arena_cstr(app->arena, store_url);
     app->directory = str_starts(store_url, S("file://"));
     TRY(read_redirect(app, error));
-    app->origin_secret = arena_copy(app->arena, app_setting("PAKHUS_ORIGIN_SECRET"));
-    app->node_secret = arena_copy(app->arena, app_setting("PAKHUS_NODE_SECRET"));
+    app->origin_secret = arena_copy(app->arena, setting(SETTING_ORIGIN_SECRET));
+    app->node_secret = arena_copy(app->arena, setting(SETTING_NODE_SECRET));
     app->refresh = arena_new_of(app->arena, struct app_refresh);
     *app->refresh = (struct app_refresh){.tokens = REFRESH_BURST, .since = clock_monotonic()};
     pthread_mutex_init(&app->refresh->lock, NULL);
-    if (store_open(store_url.data, &app->store, error) != STATUS_OK) return error_context(error, "PAKHUS_STORE");
+    if (store_open(store_url.data, &app->store, error) != STATUS_OK) return setting_refuse(SETTING_STORE, error);
     open_caches(app);
     return STATUS_OK;
 }

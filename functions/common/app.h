@@ -37,8 +37,6 @@ enum status app_open(struct app **, struct error *);
 /* The one that app_open has opened; NULL before. */
 const struct app *app_shared(void);
 
-/* From the environment; without data where it is empty or not set. */
-struct str app_setting(const char *name);
 /* PAKHUS_FLUSH: how long what is counted may stay unwritten, ms, at most an hour; 0: `sync`. Left alone where it is not set. */
 enum status app_flush_span(int64_t *span, struct error *);
 

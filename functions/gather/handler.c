@@ -7,13 +7,14 @@
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "functions/common/routes.h"
+#include "functions/common/settings.h"
 #include "lib/gather/allow.h"
 #include "lib/gather/answer.h"
 #include "lib/gather/pool.h"
 #include "lib/gather/scene.h"
 #include "lib/http/accept.h"
 
-enum { SCENES_BYTES = 32 << 20, WORKERS = 64, WORKERS_MOST = 256, READY = 8, MEGABYTES_EACH = 8, ALLOW_LONGEST = 16 << 10 };
+enum { SCENES_BYTES = 32 << 20, WORKERS = 64, READY = 8, MEGABYTES_EACH = 8, ALLOW_LONGEST = 16 << 10 };
 enum {
     QUESTION_QUICK = 16 << 10,
     ANSWER_TIME = 100 /* ms before the platform's deadline that an answer takes on its way out */
@@ -243,10 +244,8 @@ static uint64_t default_workers(void)
 
 static enum status read_workers(size_t *workers, struct error *error)
 {
-    struct str text = str_of(getenv("PAKHUS_GATHER_WORKERS"));
     uint64_t number = default_workers();
-    ENSURE(text.length == 0 || (str_to_u64(text, &number) && number >= 1 && number <= WORKERS_MOST), error, STATUS_INVALID,
-           "PAKHUS_GATHER_WORKERS must be a number from 1 to %d", WORKERS_MOST);
+    TRY(setting_number(SETTING_GATHER_WORKERS, &number, error));
     *workers = (size_t)number;
     return STATUS_OK;
 }
@@ -254,9 +253,10 @@ static enum status read_workers(size_t *workers, struct error *error)
 static enum status read_allow(struct arena *arena, struct str *allow, struct error *error)
 {
     struct allow parsed;
-    *allow = arena_copy(arena, str_of(getenv("PAKHUS_GATHER_ALLOW")));
-    ENSURE(allow->length <= ALLOW_LONGEST, error, STATUS_INVALID, "PAKHUS_GATHER_ALLOW is longer than %d bytes", ALLOW_LONGEST);
-    if (allow_parse(arena, *allow, &parsed, error) != STATUS_OK) return error_context(error, "PAKHUS_GATHER_ALLOW");
+    *allow = arena_copy(arena, setting(SETTING_GATHER_ALLOW));
+    ENSURE(allow->length <= ALLOW_LONGEST, error, STATUS_INVALID, "%s is longer than %d bytes", setting_name(SETTING_GATHER_ALLOW),
+           ALLOW_LONGEST);
+    if (allow_parse(arena, *allow, &parsed, error) != STATUS_OK) return setting_refuse(SETTING_GATHER_ALLOW, error);
     return STATUS_OK;
 }
 

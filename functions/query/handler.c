@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "functions/common/respond.h"
 #include "functions/common/routes.h"
+#include "functions/common/settings.h"
 #include "functions/query/query.h"
 
 enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 32, ANSWER_LIMIT = 16384 };
@@ -283,12 +284,12 @@ static enum status read_settings(struct query *query, struct error *error)
 {
     struct arena *arena = query->placement->app->arena;
     struct url url;
-    query->public_url = arena_copy(arena, str_of(getenv("PAKHUS_PUBLIC_URL")));
+    query->public_url = arena_copy(arena, setting(SETTING_PUBLIC_URL));
     while (str_ends(query->public_url, S("/"))) query->public_url.length--;
     if (query->public_url.length > 0 && url_parse(query->public_url, &url, error) != STATUS_OK)
-        return error_context(error, "PAKHUS_PUBLIC_URL");
-    if (client_parse_proxies(arena, str_of(getenv("PAKHUS_TRUSTED_PROXIES")), &query->proxies, error) != STATUS_OK)
-        return error_context(error, "PAKHUS_TRUSTED_PROXIES");
+        return setting_refuse(SETTING_PUBLIC_URL, error);
+    if (client_parse_proxies(arena, setting(SETTING_TRUSTED_PROXIES), &query->proxies, error) != STATUS_OK)
+        return setting_refuse(SETTING_TRUSTED_PROXIES, error);
     return STATUS_OK;
 }
 

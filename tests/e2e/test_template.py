@@ -4,10 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from support.cache import ROOT, fetched
-from support.servers import REGION, bootstrap, clean_environment
+from support.servers import REGION, clean_environment
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 
@@ -42,15 +40,6 @@ def test_every_function_is_deployed() -> None:
     deployed = re.findall(r"arm64/([a-z-]+)\.zip", TEMPLATE)
     assert len(deployed) == len(set(deployed)) == 10
     assert set(deployed) >= {path.parent.name for path in ROOT.glob("functions/*/main.c")}
-
-
-@pytest.mark.parametrize("function", sorted(set(re.findall(r"arm64/([a-z-]+)\.zip", TEMPLATE))))
-def test_a_functions_settings_are_read_by_it(function: str) -> None:
-    """A setting that nobody reads is a word misspelt."""
-    block = next(part for part in re.split(r"\n\n", TEMPLATE) if f"/{function}.zip" in part)
-    program = bootstrap(function).read_bytes()
-    for name in re.findall(r"^ +(PAKHUS_[A-Z_]+): ", block, re.M):
-        assert name.encode() in program, name
 
 
 def test_evaluation_has_as_many_parts_as_demand() -> None:
