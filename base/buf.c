@@ -80,7 +80,7 @@ static size_t plain_json(struct str s)
     return i;
 }
 
-void buf_add_json(struct buf *out, struct str s)
+void buf_add_json_lossy(struct buf *out, struct str s)
 {
     buf_add_byte(out, '"');
     while (s.length > 0) {
@@ -93,4 +93,12 @@ void buf_add_json(struct buf *out, struct str s)
         s = str_from(s, length ? length : 1);
     }
     buf_add_byte(out, '"');
+}
+
+void buf_add_json(struct buf *out, struct str s)
+{
+    if (str_is_utf8(s))
+        buf_add_json_lossy(out, s);
+    else
+        out->overflow = true;
 }

@@ -162,12 +162,22 @@ static bool is_id_byte(char c)
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 }
 
-bool str_is_id(struct str s)
+static bool is_id_with(struct str s, char also)
 {
     if (s.length < 1 || s.length > 128 || s.data[0] == '.') return false;
     for (size_t i = 0; i < s.length; i++)
-        if (!is_id_byte(s.data[i])) return false;
+        if (!is_id_byte(s.data[i]) && s.data[i] != also) return false;
     return true;
+}
+
+bool str_is_id(struct str s)
+{
+    return is_id_with(s, '.');
+}
+
+bool str_is_version(struct str s)
+{
+    return is_id_with(s, '+');
 }
 
 /* The bounds of the second byte are those of RFC 3629's grammar: they exclude overlong forms, surrogates, and what lies

@@ -82,8 +82,11 @@ struct str str_of_u64(char digits[U64_DIGITS], uint64_t value);
 /* Takes the same time wherever the bytes differ. The length is not secret. */
 bool str_equal_secret(struct str a, struct str b);
 
-/* Ids of apps, versions, channels, edges, sites: [A-Za-z0-9._-]{1,128}, not starting with a dot. */
+/* Ids of apps, channels, edges, sites: [A-Za-z0-9._-]{1,128}, not starting with a dot. */
 bool str_is_id(struct str s);
+/* Ids of versions: the same, and '+' (semver.org, 10: 1.2.3+45). In a URL's path '+' may stand as it is or as %2B; stores want %2B. */
+bool str_is_version(struct str s);
+#define STR_VERSION_RULE "1 to 128 letters, digits, '.', '_', '-' or '+', not starting with a dot"
 bool str_is_utf8(struct str s);         /* well-formed UTF-8 (RFC 3629): no surrogates, nothing overlong */
 size_t str_utf8_sequence(struct str s); /* bytes of the well-formed sequence that s begins with; 0 where it does not */
 bool str_has_control(struct str s);     /* any byte below 0x20, or 0x7f */

@@ -159,6 +159,22 @@ static enum status collect(struct arena *arena, const struct str *words, int cou
     return STATUS_OK;
 }
 
+static bool find_one(void *context, const struct store_object *object)
+{
+    (void)object;
+    *(bool *)context = true;
+    return false;
+}
+
+/* Channels may well be set before the first version is published; a mistyped app looks the same. */
+static enum status warn_of_unknown_app(struct arena *arena, struct store *store, struct str app, struct error *error)
+{
+    bool published = false;
+    TRY(store_list(store, command_io(arena), arena_join(arena, S("packages/"), app, S("/")), 1, find_one, &published, error));
+    if (!published) fprintf(stderr, "warning: no version of " STR_FMT " is published yet: check the name of the app\n", STR_ARG(app));
+    return STATUS_OK;
+}
+
 static enum status run_set(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
@@ -169,7 +185,7 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     TRY(stored_open(arena, store_url, &store, error));
     TRY(channels_update(store, command_io(arena), words[0], apply_set, &edit, &result, error));
     fprintf(stderr, "%zu set; " STR_FMT " has %zu channel%s\n", edit.count, STR_ARG(words[0]), result.count, result.count == 1 ? "" : "s");
-    return STATUS_OK;
+    return warn_of_unknown_app(arena, store, words[0], error);
 }
 
 /* --- remove */
@@ -264,6 +280,12 @@ static void print_config(struct arena *arena, struct channels channels)
     json_decref(whole);
 }
 
+static enum status update_config(struct arena *arena, struct store *store, struct str app, struct channels *channels, struct error *error)
+{
+    TRY(channels_update(store, command_io(arena), app, apply_config, NULL, channels, error));
+    return warn_of_unknown_app(arena, store, app, error);
+}
+
 static enum status run_config(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
@@ -273,7 +295,7 @@ static enum status run_config(struct arena *arena, const struct str *words, int 
     TRY(stored_check_id(words[0], "APP", error));
     TRY(stored_open(arena, store_url, &store, error));
     if (change)
-        TRY(channels_update(store, command_io(arena), words[0], apply_config, NULL, &channels, error));
+        TRY(update_config(arena, store, words[0], &channels, error));
     else
         TRY(channels_load(store, command_io(arena), words[0], 0, &channels, error));
     print_config(arena, channels);

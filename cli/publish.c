@@ -89,7 +89,7 @@ static enum status run_publish(struct arena *arena, const struct str *words, int
     struct apk_source source;
     struct publish_plan plan;
     TRY(stored_check_id(app, "--app", error));
-    TRY(stored_check_id(version, "--version", error));
+    TRY(stored_check_version(version, "--version", error));
     TRY(file_source(arena, path, &source, error));
     TRY(plan_file(arena, path, &source, &plan, error));
     file_warn_of_idsig(path);
@@ -127,7 +127,7 @@ static enum status run_unpublish(struct arena *arena, const struct str *words, i
     struct store *store;
     (void)count;
     TRY(stored_check_id(words[0], "APP", error));
-    TRY(stored_check_id(words[1], "VERSION", error));
+    TRY(stored_check_version(words[1], "VERSION", error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(patch_withdraw(store, command_io(arena), words[0], words[1], error));
     return package_unpublish(store, command_io(arena), words[0], words[1], error);

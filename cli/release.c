@@ -59,7 +59,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
         ENSURE(!share.data, error, STATUS_INVALID, "--share needs a VERSION");
         TRY(release_load(store, command_io(arena), words[0], 0, &now, error));
     } else {
-        TRY(stored_check_id(words[1], "VERSION", error));
+        TRY(stored_check_version(words[1], "VERSION", error));
         TRY(package_load(store, command_io(arena), words[0], words[1], &package, error));
         TRY(release_set(store, command_io(arena), words[0], words[1], part, &now, error));
     }

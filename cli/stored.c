@@ -52,6 +52,12 @@ enum status stored_check_id(struct str id, const char *what, struct error *error
     return STATUS_OK;
 }
 
+enum status stored_check_version(struct str version, const char *what, struct error *error)
+{
+    ENSURE(str_is_version(version), error, STATUS_INVALID, "%s must be " STR_VERSION_RULE "; '" STR_FMT "' is not", what, STR_ARG(version));
+    return STATUS_OK;
+}
+
 void stored_print_ids(const struct str *ids, size_t count)
 {
     for (size_t i = 0; i < count; i++) printf("%s\"" STR_FMT "\"", i ? "," : "[", STR_ARG(ids[i])); /* ids need no escapes */

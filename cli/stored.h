@@ -19,6 +19,7 @@ enum status stored_reach(struct arena *, struct store *, struct error *);
 enum status stored_app(struct str url, struct app **, struct error *);
 /* Refuses what is not an id, by the name of the argument. */
 enum status stored_check_id(struct str, const char *what, struct error *);
+enum status stored_check_version(struct str, const char *what, struct error *);
 /* On stdout, as a JSON array. */
 void stored_print_ids(const struct str *ids, size_t count);
 

@@ -48,11 +48,12 @@ static enum status check_info(struct arena *arena, struct str *out, struct error
 
 static enum status run_sign(struct arena *arena, const struct str *words, int count, struct error *error)
 {
-    static const char *const names[] = {"APP", "VERSION", "CHANNEL"};
     struct keyring ring = {0};
     struct link link = {.app = words[0], .version = words[1], .channel = words[2], .filename = filename};
-    for (int i = 0; i < 3; i++) TRY(stored_check_id(words[i], names[i], error));
     (void)count;
+    TRY(stored_check_id(words[0], "APP", error));
+    TRY(stored_check_version(words[1], "VERSION", error));
+    TRY(stored_check_id(words[2], "CHANNEL", error));
     if (keyring_parse(arena, command_setting(keys, SETTING_URL_KEYS), 0, &ring, error) != STATUS_OK)
         return setting_refuse(SETTING_URL_KEYS, error);
     ENSURE(ring.count > 0, error, STATUS_INVALID, "no key to sign with: set PAKHUS_URL_KEYS (`pakhus url keygen` makes one)");

@@ -148,7 +148,7 @@ static void add_why(struct buf *out, const char *name, const struct error *why)
 {
     if (why->status == STATUS_OK) return;
     buf_printf(out, ",\"%s\":", name);
-    buf_add_json(out, str_of(why->text));
+    buf_add_json_lossy(out, str_of(why->text));
 }
 
 static void add_replayed(struct buf *out, const char *name, const struct replayed *replayed)

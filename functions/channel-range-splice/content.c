@@ -1,3 +1,4 @@
+#include "base/encode.h"
 #include "functions/channel-range-splice/slices.h"
 #include "functions/channel-range-splice/splice.h"
 #include "functions/common/respond.h"
@@ -37,7 +38,7 @@ static enum status redirect(struct task *task, struct error *error)
         int64_t left = (valid_until - clock_real()) / CLOCK_SECOND - PRESIGN_MARGIN;
         if (left < life) life = left > 0 ? left : 0;
     } else {
-        url = arena_join(task->io.arena, app->redirect_url, key);
+        url = arena_join(task->io.arena, app->redirect_url, percent_encode(task->io.arena, key, true));
     }
     task->response->status = 302;
     add_header(task, S("Location"), url);

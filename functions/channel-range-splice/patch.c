@@ -14,7 +14,7 @@ static enum status parse_path(struct arena *arena, struct str path, struct str *
     ENSURE(percent_decode(arena, *app, app) && percent_decode(arena, rest, &name), error, STATUS_INVALID,
            "the path has a '%%' without two hexadecimal digits");
     ENSURE(patch_versions(name, from, to), error, STATUS_INVALID,
-           "a patch is {from}..{to}: two versions' ids without '..' in them, each 1 to 128 letters, digits, '.', '_' or '-'");
+           "a patch is {from}..{to}: two versions' ids without '..' in them, each 1 to 128 letters, digits, '.', '_', '-' or '+'");
     return patch_check_names(*app, *from, *to, error);
 }
 

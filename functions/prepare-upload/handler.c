@@ -17,7 +17,7 @@ struct task {
 static void add_field(struct buf *list, const char *before, struct str value)
 {
     buf_add(list, str_of(before));
-    buf_add_json(list, value);
+    buf_add_json_lossy(list, value);
 }
 
 static void begin_item(struct buf *list)
@@ -81,13 +81,41 @@ static enum status publish(struct task *task, struct str app, struct str version
     return STATUS_OK;
 }
 
+/* Other bytes than a key may hold become '_'. */
+static struct str as_key(struct arena *arena, struct str object)
+{
+    char *key = arena_cstr(arena, object);
+    for (size_t i = 0; i < object.length; i++)
+        if (!str_is_version(str_make(key + i, 1)) && !memchr("./=@,", key[i], 5)) key[i] = '_';
+    return str_make(key, object.length);
+}
+
+/* A package whose name was not understood is not left without a word. */
+static void take_other(struct task *task, const struct notice *notice)
+{
+    struct str key;
+    struct error error;
+    struct store *store = task->app->store;
+    if (!store_key_of(store, as_key(task->call->arena, notice->object), &key) || !upload_is_misnamed(key))
+        return ignore(task, notice->object, S("it is not uploads/<app>/<version>.apk of this store"));
+    struct io io = app_io(task->app, task->call);
+    io.deadline = deadline_within(task->call->deadline, STEP_TIME);
+    enum status status = upload_refuse(store, io, key, notice->object, &error);
+    log_warn(task->call->log, STR_FMT " is not prepared: %s", STR_ARG(notice->object), error.text);
+    begin_item(&task->failed);
+    add_field(&task->failed, "\"object\":", notice->object);
+    add_field(&task->failed, ",\"problem\":", str_of(error.text));
+    buf_add_byte(&task->failed, '}');
+    if (may_pass(status)) task->again = error;
+}
+
 static void take_notice(struct task *task, const struct notice *notice)
 {
     struct str key, app, version;
     struct error error;
     if (!notice->created) return ignore(task, notice->object, arena_join(task->call->arena, S("it was not put: "), notice->event));
     bool is_upload = store_key_of(task->app->store, notice->object, &key) && upload_parse_key(key, &app, &version);
-    if (!is_upload) return ignore(task, notice->object, S("it is not uploads/<app>/<version>.apk of this store"));
+    if (!is_upload) return take_other(task, notice);
     enum status status = publish(task, app, version, &error);
     if (status == STATUS_NOT_FOUND) return ignore(task, notice->object, arena_copy(task->call->arena, str_of(error.text)));
     if (status != STATUS_OK) tell_failed(task, app, version, &error);

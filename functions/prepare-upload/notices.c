@@ -72,7 +72,7 @@ static enum status read_order(struct arena *arena, struct str text, struct notic
     TRY(config_text(&event, "pakhus", CONFIG_REQUIRED, &name, error));
     ENSURE(str_equal(name, S("prepare-upload")), error, STATUS_INVALID, "event.pakhus: must be 'prepare-upload' here");
     TRY(config_id(&event, "app", CONFIG_REQUIRED, &notices->app, error));
-    TRY(config_id(&event, "version", CONFIG_REQUIRED, &notices->version, error));
+    TRY(config_version(&event, "version", CONFIG_REQUIRED, &notices->version, error));
     return config_end(&event, error);
 }
 

@@ -52,13 +52,21 @@ static enum status id_argument(const struct task *task, const char *name, struct
     return STATUS_OK;
 }
 
+/* A '+' is itself here, as RFC 3986 has it, not a space. */
+static enum status version_argument(const struct task *task, const char *name, struct str *value, struct error *error)
+{
+    TRY(argument(task, name, value, error));
+    ENSURE(value->length == 0 || str_is_version(*value), error, STATUS_INVALID, "'%s' must be " STR_VERSION_RULE, name);
+    return STATUS_OK;
+}
+
 static enum status read_question(struct task *task, struct error *error)
 {
     struct wish *wish = &task->wish;
     struct whereabouts *where = &task->where;
     TRY(id_argument(task, "app", &wish->app, error));
-    TRY(id_argument(task, "version", &wish->version, error));
-    TRY(id_argument(task, "from", &wish->from, error));
+    TRY(version_argument(task, "version", &wish->version, error));
+    TRY(version_argument(task, "from", &wish->from, error));
     TRY(id_argument(task, "channel", &wish->channel, error));
     TRY(argument(task, "device", &wish->device, error));
     TRY(id_argument(task, "lan", &where->code, error));

@@ -14,6 +14,13 @@ static enum status decode_id(struct arena *arena, struct str raw, const char *wh
     return STATUS_OK;
 }
 
+static enum status decode_version(struct arena *arena, struct str raw, struct str *version, struct error *error)
+{
+    ENSURE(percent_decode(arena, raw, version), error, STATUS_INVALID, "the path has a '%%' without two hexadecimal digits");
+    ENSURE(str_is_version(*version), error, STATUS_INVALID, "the version in the path must be " STR_VERSION_RULE);
+    return STATUS_OK;
+}
+
 /* /packages/{app}/{version}[/{channel}].apk */
 static enum status parse_path(struct arena *arena, struct str path, struct link *link, struct error *error)
 {
@@ -24,7 +31,7 @@ static enum status parse_path(struct arena *arena, struct str path, struct link 
     ENSURE(version.data && str_find(rest, '/') == rest.length, error, STATUS_NOT_FOUND,
            "expected /packages/{app}/{version}/{channel}.apk or /packages/{app}/{version}.apk");
     TRY(decode_id(arena, app, "app", &link->app, error));
-    TRY(decode_id(arena, version, "version", &link->version, error));
+    TRY(decode_version(arena, version, &link->version, error));
     if (rest.data) TRY(decode_id(arena, rest, "channel", &link->channel, error));
     return STATUS_OK;
 }

@@ -6,7 +6,7 @@
 
 bool package_is_version(struct str id)
 {
-    return str_is_id(id) && str_find_str(id, S("..")) == id.length;
+    return str_is_version(id) && str_find_str(id, S("..")) == id.length;
 }
 
 bool package_is_base(struct str name)
@@ -50,7 +50,8 @@ static enum status parse_base(struct config *config, struct package *package, st
 {
     package->base = S(PACKAGE_FIRST_BASE);
     TRY(config_text(config, "base", CONFIG_OPTIONAL, &package->base, error));
-    if (!package_is_base(package->base)) return config_refuse(config, "base", error, "must be base.apk, or base-….apk with 32 hexadecimal digits");
+    if (!package_is_base(package->base))
+        return config_refuse(config, "base", error, "must be base.apk, or base-….apk with 32 hexadecimal digits");
     return STATUS_OK;
 }
 
@@ -61,7 +62,7 @@ enum status package_parse(struct arena *arena, struct str json, struct package *
     struct str scheme = {0};
     TRY(config_open(arena, json, "package.json", &config, error));
     TRY(config_id(&config, "app", CONFIG_REQUIRED, &package.app, error));
-    TRY(config_id(&config, "version", CONFIG_REQUIRED, &package.version, error));
+    TRY(config_version(&config, "version", CONFIG_REQUIRED, &package.version, error));
     TRY(parse_base(&config, &package, error));
     TRY(config_whole(&config, "size", CONFIG_REQUIRED, 1, INT64_MAX, &package.size, error));
     TRY(config_sha256(&config, "sha256", CONFIG_REQUIRED, &package.sha256, error));

@@ -36,7 +36,8 @@ static bool is_known(const struct publication *publication)
 static struct str new_base(const struct publication *publication)
 {
     struct arena *arena = publication->io.arena;
-    if (is_known(publication)) return arena_join(arena, S("base-"), str_first(publication->package->sha256, PACKAGE_BASE_DIGITS), S(".apk"));
+    if (is_known(publication))
+        return arena_join(arena, S("base-"), str_first(publication->package->sha256, PACKAGE_BASE_DIGITS), S(".apk"));
     return arena_printf(arena, "base-%016llx%016llx.apk", (unsigned long long)store_random(), (unsigned long long)store_random());
 }
 
@@ -250,13 +251,8 @@ enum status package_publish(struct store *store, struct io io, struct stream str
 enum status package_compose(struct store *store, struct io io, const struct store_piece *pieces, size_t count, struct deadline end,
                             struct package *package, struct error *error)
 {
-    struct publication publication = {.store = store,
-                                      .io = io,
-                                      .span = deadline_left(io.deadline),
-                                      .pieces = pieces,
-                                      .count = count,
-                                      .end = end,
-                                      .package = package};
+    struct publication publication = {
+        .store = store, .io = io, .span = deadline_left(io.deadline), .pieces = pieces, .count = count, .end = end, .package = package};
     uint64_t size;
     TRY(store_stream_pieces(store, io, pieces, count, &publication.stream, &size, error));
     enum status status = publish(&publication, error);

@@ -53,8 +53,8 @@ enum status patch_parse(struct arena *arena, struct str json, struct patch *out,
     struct patch patch = {0};
     TRY(config_open(arena, json, "patch", &config, error));
     TRY(config_id(&config, "app", CONFIG_REQUIRED, &patch.app, error));
-    TRY(config_id(&config, "from", CONFIG_REQUIRED, &patch.from, error));
-    TRY(config_id(&config, "to", CONFIG_REQUIRED, &patch.to, error));
+    TRY(config_version(&config, "from", CONFIG_REQUIRED, &patch.from, error));
+    TRY(config_version(&config, "to", CONFIG_REQUIRED, &patch.to, error));
     TRY(config_whole(&config, "size", CONFIG_REQUIRED, 1, INT64_MAX, &patch.size, error));
     TRY(config_sha256(&config, "sha256", CONFIG_REQUIRED, &patch.sha256, error));
     TRY(config_sha256(&config, "from_sha256", CONFIG_REQUIRED, &patch.from_sha256, error));

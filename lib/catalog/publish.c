@@ -52,13 +52,15 @@ struct newest {
     struct str own; /* key of the version that is published now */
     struct str version;
     int64_t modified;
+    bool is_published; /* the own one */
 };
 
 static bool take_newest(void *context, const struct store_object *object)
 {
     struct newest *newest = context;
     const struct str end = S("/package.json");
-    if (!str_ends(object->key, end) || str_equal(object->key, newest->own)) return true;
+    if (!str_ends(object->key, end)) return true;
+    if (str_equal(object->key, newest->own)) return newest->is_published = true, false;
     if (newest->version.data && object->modified < newest->modified) return true;
     struct str version = str_first(object->key, object->key.length - end.length);
     newest->version = arena_copy(newest->arena, str_from(version, str_find_last(version, '/') + 1));
@@ -66,14 +68,15 @@ static bool take_newest(void *context, const struct store_object *object)
     return true;
 }
 
-/* The app's version that was published last, this one not counted. STATUS_NOT_FOUND: there is none. */
+/* The app's version that was published last. STATUS_NOT_FOUND: there is none, or this version is published already, and so can't become
+ * another one. */
 static enum status version_before(struct store *store, struct io io, const struct package *package, struct package *before,
                                   struct error *error)
 {
     struct newest newest = {.arena = io.arena, .own = package_json_key(io.arena, package->app, package->version)};
     struct str folder = arena_join(io.arena, S("packages/"), package->app, S("/"));
     TRY(store_list(store, io, folder, 0, take_newest, &newest, error));
-    ENSURE(newest.version.data, error, STATUS_NOT_FOUND, "no version before");
+    ENSURE(newest.version.data && !newest.is_published, error, STATUS_NOT_FOUND, "no version before");
     return package_load(store, io, package->app, newest.version, before, error);
 }
 

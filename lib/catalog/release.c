@@ -8,7 +8,7 @@ static enum status parse_stage(struct config *array, size_t index, struct releas
     struct config stage;
     struct release_stage *out = &release->staged[release->staged_count++];
     TRY(config_item_object(array, index, &stage, error));
-    TRY(config_id(&stage, "version", CONFIG_REQUIRED, &out->version, error));
+    TRY(config_version(&stage, "version", CONFIG_REQUIRED, &out->version, error));
     TRY(config_number(&stage, "share", CONFIG_REQUIRED, 0, 1, &out->share, error));
     return config_end(&stage, error);
 }
@@ -20,7 +20,7 @@ enum status release_parse(struct arena *arena, struct str json, struct release *
     size_t count;
     TRY(config_open(arena, json, "release", &config, error));
     TRY(config_id(&config, "app", CONFIG_REQUIRED, &release.app, error));
-    TRY(config_id(&config, "current", CONFIG_OPTIONAL, &release.current, error));
+    TRY(config_version(&config, "current", CONFIG_OPTIONAL, &release.current, error));
     TRY(config_array(&config, "staged", CONFIG_OPTIONAL, &array, &count, error));
     if (count > RELEASE_STAGED_MAXIMUM) return config_refuse(&config, "staged", error, "more than %d versions", RELEASE_STAGED_MAXIMUM);
     for (size_t i = 0; i < count; i++) TRY(parse_stage(&array, i, &release, error));
@@ -77,9 +77,16 @@ static void drop_stage(struct release *release, struct str version)
 static enum status stage(struct release *release, struct str version, double share, struct error *error)
 {
     double sum = share;
+    size_t before = release->staged_count;
     drop_stage(release, version);
+    ENSURE(!str_equal(release->current, version), error, STATUS_INVALID,
+           STR_FMT
+           " is the current version, which all devices get: it has no share; to roll back, release the older version (`pakhus release "
+           "APP OLDER`)",
+           STR_ARG(version));
+    if (share <= 0 && release->staged_count == before)
+        return error_set(error, STATUS_NOT_FOUND, STR_FMT " is not staged: there is no roll-out to end", STR_ARG(version));
     if (share <= 0) return STATUS_OK;
-    ENSURE(!str_equal(release->current, version), error, STATUS_INVALID, STR_FMT " is current already: it has no share", STR_ARG(version));
     ENSURE(release->staged_count < RELEASE_STAGED_MAXIMUM, error, STATUS_INVALID, "%d versions are staged already", RELEASE_STAGED_MAXIMUM);
     for (size_t i = 0; i < release->staged_count; i++) sum += release->staged[i].share;
     ENSURE(sum <= 1.000001, error, STATUS_INVALID, "the staged shares would add up to %.4g %%", sum * 100);

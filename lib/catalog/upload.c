@@ -14,7 +14,27 @@ bool upload_parse_key(struct str key, struct str *app, struct str *version)
     if (!rest.data) return false;
     *app = first;
     *version = str_first(rest, rest.length - ending.length);
-    return str_is_id(*app) && str_is_id(*version);
+    return str_is_id(*app) && str_is_version(*version);
+}
+
+static const struct str bundle_endings[] = {{".aab", 4}, {".apks", 5}, {".xapk", 5}, {".apkm", 5}};
+
+static bool ends_nocase(struct str text, struct str end)
+{
+    return text.length >= end.length && str_equal_nocase(str_from(text, text.length - end.length), end);
+}
+
+static bool is_bundle(struct str key)
+{
+    for (size_t i = 0; i < sizeof bundle_endings / sizeof *bundle_endings; i++)
+        if (ends_nocase(key, bundle_endings[i])) return true;
+    return false;
+}
+
+bool upload_is_misnamed(struct str key)
+{
+    struct str app, version;
+    return str_starts(key, folder) && (ends_nocase(key, ending) || is_bundle(key)) && !upload_parse_key(key, &app, &version);
 }
 
 /* --- the report */
@@ -32,9 +52,11 @@ static struct io io_of_step(const struct upload *upload)
     return (struct io){.arena = upload->io.arena, .deadline = deadline_in(upload->span)};
 }
 
+static const struct str report_ending = {".report.json", 12};
+
 static struct str report_key(const struct upload *upload)
 {
-    return arena_join(upload->io.arena, folder, upload->app, S("/"), upload->version, S(".report.json"));
+    return arena_join(upload->io.arena, folder, upload->app, S("/"), upload->version, report_ending);
 }
 
 static const char started_problem[] = "preparing has begun, and not ended";
@@ -62,7 +84,7 @@ static struct str advice_of(const struct upload *upload, enum status status)
 static void add_field(struct buf *out, struct str before, struct str value)
 {
     buf_add(out, before);
-    buf_add_json(out, value);
+    buf_add_json_lossy(out, value);
 }
 
 /* `failure` NULL: it is begun. */
@@ -83,6 +105,31 @@ static enum status put_report(const struct upload *upload, const struct error *f
     add_field(&out, S(",\"advice\":"), advice);
     buf_add(&out, S("}\n"));
     return store_put(upload->store, io_of_step(upload), report_key(upload), buf_str(&out), &json, NULL, error);
+}
+
+enum status upload_refuse(struct store *store, struct io io, struct str key, struct str object, struct error *error)
+{
+    struct buf out = buf_in(io.arena, REPORT_LIMIT);
+    const struct store_put json = {.content_type = "application/json"};
+    struct error why;
+    if (is_bundle(key))
+        error_set(
+            error, STATUS_INVALID,
+            "an App Bundle or a set of APKs is not an APK, which devices install: make one with `bundletool build-apks --mode=universal`");
+    else
+        error_set(
+            error, STATUS_INVALID,
+            "the name is not uploads/<app>/<version>.apk: an app is 1 to 128 letters, digits, '.', '_' or '-', a version also '+', neither "
+            "begins with a dot, and .apk is in lower case");
+    add_field(&out, S("{\"state\":"), S("failed"));
+    add_field(&out, S(",\"key\":"), str_first(object, 2048));
+    add_field(&out, S(",\"time\":"), clock_format_time(io.arena, clock_now()));
+    add_field(&out, S(",\"problem\":"), str_of(error->text));
+    add_field(&out, S(",\"advice\":"), S("put the APK under such a name, as uploads/GAME/1.2.3+45.apk"));
+    buf_add(&out, S("}\n"));
+    if (store_put(store, io, arena_join(io.arena, key, report_ending), buf_str(&out), &json, NULL, &why) != STATUS_OK)
+        error_context(error, "no report could be left (%s)", why.text), error->status = why.status;
+    return error->status;
 }
 
 /* --- the package */

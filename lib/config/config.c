@@ -157,6 +157,16 @@ enum status config_id(struct config *config, const char *name, enum config_prese
     return STATUS_OK;
 }
 
+enum status config_version(struct config *config, const char *name, enum config_presence presence, struct str *out, struct error *error)
+{
+    struct str text = {0};
+    TRY(config_text(config, name, presence, &text, error));
+    if (!text.data) return STATUS_OK;
+    if (!str_is_version(text)) return config_refuse(config, name, error, "must be " STR_VERSION_RULE);
+    *out = text;
+    return STATUS_OK;
+}
+
 enum status config_sha256(struct config *config, const char *name, enum config_presence presence, struct str *out, struct error *error)
 {
     struct str text = {0};

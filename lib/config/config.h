@@ -34,6 +34,7 @@ enum status config_open_array(struct arena *, struct str text, const char *what,
 
 enum status config_text(struct config *, const char *name, enum config_presence, struct str *out, struct error *);
 enum status config_id(struct config *, const char *name, enum config_presence, struct str *out, struct error *);
+enum status config_version(struct config *, const char *name, enum config_presence, struct str *out, struct error *);
 enum status config_sha256(struct config *, const char *name, enum config_presence, struct str *out, struct error *); /* hexadecimal */
 enum status config_whole(struct config *, const char *name, enum config_presence, uint64_t least, uint64_t most, uint64_t *out,
                          struct error *);

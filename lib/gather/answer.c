@@ -160,11 +160,11 @@ static void add_complete(struct arena *arena, struct pieces *pieces, const char 
     buf_printf(&out, ",\"status\":%d", outcome->status);
     if (outcome->type.length > 0) {
         buf_add(&out, S(",\"content_type\":"));
-        buf_add_json(&out, outcome->type);
+        buf_add_json_lossy(&out, outcome->type);
     }
     if (outcome->encoding.length > 0) {
         buf_add(&out, S(",\"content_encoding\":"));
-        buf_add_json(&out, outcome->encoding);
+        buf_add_json_lossy(&out, outcome->encoding);
     }
     struct str digest = hex_encode(arena, str_make(outcome->sha256, sizeof outcome->sha256));
     buf_printf(&out, ",\"length\":%zu,\"sha256\":\"" STR_FMT "\",\"body\":\"", outcome->body.length, STR_ARG(digest));

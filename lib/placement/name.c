@@ -24,7 +24,7 @@ enum status package_name_parse(struct str text, struct package_name *out, struct
     bool has_channel = rest.data != NULL;
     name.channel = str_cut(&rest, '/');
     bool is_patch = cut_versions(&name.from, &name.version);
-    bool right = str_is_id(name.app) && str_is_id(name.version) && !rest.data && (!is_patch || str_is_id(name.from)) &&
+    bool right = str_is_id(name.app) && str_is_version(name.version) && !rest.data && (!is_patch || str_is_version(name.from)) &&
                  (!has_channel || (str_is_id(name.channel) && !is_patch));
     ENSURE(right, error, STATUS_INVALID, "'" STR_FMT "' is no package: app/version, app/version/channel or app/from..to",
            STR_ARG(str_first(text, 200)));

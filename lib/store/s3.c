@@ -11,6 +11,7 @@ enum { PAGE = 1000 };
 struct store_object s3_describe(struct io io, struct str key, const struct wire_answer *answer)
 {
     struct store_object object = {.key = arena_copy(io.arena, key), .etag = wire_header(answer, S("etag"))};
+    if (!str_is_utf8(object.etag)) object.etag = (struct str){NULL, 0}; /* obs-text, which no JSON can keep: as good as none */
     if (answer->length != UINT64_MAX) object.size = answer->length;
     http_date_parse(wire_header(answer, S("last-modified")), &object.modified);
     struct str encryption = wire_header(answer, S("x-amz-server-side-encryption"));

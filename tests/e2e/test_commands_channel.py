@@ -99,6 +99,50 @@ def test_a_bad_line_is_named_and_nothing_is_set(text: str, line: str, directory:
     assert list(channels(directory)) == ["before"]
 
 
+def test_lists_of_other_tools(directory: Shop, tmp_path: Path) -> None:
+    """As the users of Walle and VasDolly have them: one channel a line, remarks behind a '#'."""
+    path = tmp_path / "channel.txt"
+    path.write_text("# markets\nmeituan # \u7f8e\u56e2\nsamsungapps #\u4e09\u661f, \"Galaxy\"\nhiapk\n\n  anzhi  \r\n91com#91\n#xiaomi\n", encoding="utf-8")
+    assert set_channel(directory, "--from", path).returncode == 0
+    assert channels(directory) == {name: {"channel": name} for name in ("meituan", "samsungapps", "hiapk", "anzhi", "91com")}
+
+
+@pytest.mark.parametrize("text", [
+    b"channel,campaign\rhuawei,x\roppo,y\r", b"CHANNEL,campaign\nhuawei,x\noppo,y", b"Channel , campaign \r\n huawei ,x\r\noppo,y\r\n",
+    b"\xef\xbb\xbfchannel,campaign\nhuawei,x\n# later\noppo,y\n", b"# all\n channel,campaign\nhuawei,x\noppo,y\n",
+    b'huawei,"{""campaign"":""x""}"\roppo,"{""campaign"":""y""}"'])
+def test_tables_as_other_programs_write_them(text: bytes, directory: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "channels.csv"
+    path.write_bytes(text)
+    done = set_channel(directory, "--from", path)
+    assert done.returncode == 0, done.stderr
+    assert channels(directory) == {"huawei": {"channel": "huawei", "campaign": "x"}, "oppo": {"channel": "oppo", "campaign": "y"}}
+
+
+@pytest.mark.parametrize("text, words", [
+    (b"channel,campaign\r\nhuawei,\xbb\xaa\xce\xaa\r\n", "line 2: the byte 0xbb is not UTF-8"),
+    (b"a\rb\rc # \xd0\xa1\n", "line 3: the byte 0xd0 is not UTF-8"),
+    ("channel,campaign\nhuawei,x\n".encode("utf-16"), "the file is UTF-16, not UTF-8"),
+    ("channel,campaign\nhuawei,x\n".encode("utf-16-be"), "the file is UTF-16, not UTF-8")])
+def test_text_that_is_not_utf8_is_refused(text: bytes, words: str, directory: Shop, tmp_path: Path) -> None:
+    set_channel(directory, "before")
+    path = tmp_path / "channels.csv"
+    path.write_bytes(text)
+    done = set_channel(directory, "--from", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert words in done.stderr and "channels.csv" in done.stderr and "save" in done.stderr
+    assert list(channels(directory)) == ["before"]
+
+
+def test_an_app_that_was_never_published_is_warned_of(directory: Shop) -> None:
+    directory.publish(apks.made("v2"), "GAME", "1.0")
+    warning = "warning: no version of GAEM is published yet: check the name of the app\n"
+    assert directory.run("channel", "set", "GAEM", "huawei").stderr == "1 set; GAEM has 1 channel\n" + warning
+    assert directory.run("channel", "config", "GAEM", "--url-info", "never").stderr == warning
+    assert directory.run("channel", "set", "GAME", "huawei").stderr == "1 set; GAME has 1 channel\n"
+    assert directory.run("channel", "config", "GAEM").stderr == ""
+
+
 def test_the_last_of_two_rows_counts(directory: Shop, tmp_path: Path) -> None:
     path = tmp_path / "channels.csv"
     path.write_text("channel,v\na,1\nb,1\na,2\n")

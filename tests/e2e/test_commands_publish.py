@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from support import apks, client, shop
+from support import apks, client, odd_apks, shop
 from support.servers import Minio, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 from support.stall import Stall
@@ -78,6 +79,65 @@ def test_a_version_that_reads_as_a_patch_is_refused(store: Shop) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "the version '1..2' has '..' in it" in done.stderr
     store.publish(apks.made("v2"), "APP", "1.2.")
+
+
+def test_another_application_is_refused(store: Shop, tmp_path: Path) -> None:
+    """By its package name, or by its signer; the same signer's next version, and one that rotated its key, are not."""
+    def refused(apk: Path, version: str = "2.0") -> str:
+        done = store.run("publish", apk, "--app", "APP", "--version", version, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        return done.stderr
+
+    store.publish(apks.made("older-v2"))
+    assert refused(apks.made("v1+v2+v3")) == (
+        "pakhus publish: this is another application: its package name is io.appium.uiautomator2.server, and that of APP/1.0 is "
+        "io.appium.settings (`pakhus publish --force` publishes it all the same)\n")
+    other = odd_apks.signed_by(tmp_path, "other", "EC")
+    words = refused(other)
+    assert words.startswith("pakhus publish: it is signed by another key than APP/1.0, so devices that have that do not install it as an update")
+    certificates = re.findall(r"[0-9a-f]{64}", words)
+    assert len(set(certificates)) == 2
+    for one, apk in zip(certificates, (other, apks.made("v2"))):
+        printed = subprocess.run(["apksigner", "verify", "--print-certs", apk], capture_output=True, text=True, check=True).stdout
+        assert f"SHA-256 digest: {one}" in printed
+    store.publish(apks.made("v2"), "APP", "2.0")
+    store.publish(apks.made("v3.1"), "APP", "3.0")
+    forced = store.run("publish", other, "--app", "APP", "--version", "4.0", "--force")
+    assert forced.stderr.startswith("warning: it is signed by another key than APP/3.0")
+    assert "signed by another key than APP/4.0" in refused(apks.made("v2"), "5.0")
+    store.publish(apks.made("v2"), "APP", "2.0")  # again the same bytes
+
+
+def test_signers_of_v1_packages_are_compared(directory: Shop) -> None:
+    directory.publish(apks.made("older-v1"))
+    directory.publish(apks.made("v1"), "APP", "1.1")
+    directory.publish(apks.made("v2+v3"), "APP", "2.0")
+    done = directory.run("publish", apks.original(), "--app", "APP", "--version", "3.0", check=False)
+    assert done.returncode == 1 and "signed by another key than APP/2.0" in done.stderr
+
+
+def test_versions_with_a_plus(store: Shop, servers: Servers) -> None:
+    """As semantic versions have build numbers: through the store, the URLs, patches and commands."""
+    old, new = "1.2.2+44", "1.2.3+45"
+    store.publish(apks.made("older-v2"), "APP", old)
+    store.publish(apks.made("v2"), "APP", new)
+    assert json.loads(store.run("release", "APP", new, "--json").stdout)["current"] == new
+    store.channel("APP", "huawei")
+    url = store.serve(servers)
+    for spelt in (new, new.replace("+", "%2B")):
+        answer = client.request(f"{url}/packages/APP/{spelt}/huawei.apk", follow=True)
+        assert answer.status == 200 and answer.body == shop.offline("v2", '{"channel":"huawei"}').read_bytes()
+        assert client.request(f"{url}/packages/APP/{spelt}.apk", follow=True).body == shop.base("v2").read_bytes()
+        found = json.loads(client.request(f"{url}/query?app=APP&from={spelt.replace(new, old)}&version={spelt}").body)
+        assert found["package"].startswith("APP/")
+    assert f'filename="APP-{new}-huawei.apk"' in (client.request(f"{url}/packages/APP/{new}/huawei.apk", range="bytes=0-0").header("content-disposition") or "")
+    store.run("diff", "--app", "APP", "--from", old, "--to", new)
+    for spelt in (f"{old}..{new}", f"{old}..{new}".replace("+", "%2B")):
+        assert client.request(f"{url}/patches/APP/{spelt}.diff", follow=True).status == 200
+    store.run("unpublish", "APP", old)
+    assert published(store, servers, version=old) is None and published(store, servers, version=new) is not None
+    refused = store.run("publish", apks.made("v2"), "--app", "A+B", "--version", "1", check=False)
+    assert refused.returncode == 1 and "--app" in refused.stderr
 
 
 def test_unpublish(store: Shop, servers: Servers) -> None:

@@ -33,6 +33,19 @@ def test_current_staged_and_back(store: Shop) -> None:
     assert release(store) == {"app": "APP", "current": "1.0", "staged": []}
 
 
+def test_the_current_version_has_no_roll_out_to_end(store: Shop) -> None:
+    store.run("release", "APP", "1.0")
+    store.run("release", "APP", "2.0", "--share", "100%")
+    done = store.run("release", "APP", "2.0", "--share", "0%", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == ("pakhus release: 2.0 is the current version, which all devices get: it has no share; to roll back, release the older "
+                           "version (`pakhus release APP OLDER`)\n")
+    assert release(store) == {"app": "APP", "current": "2.0", "staged": []}
+    done = store.run("release", "APP", "3.0", "--share", "0%", check=False)
+    assert (done.returncode, done.stderr) == (1, "pakhus release: 3.0 is not staged: there is no roll-out to end\n")
+    assert release(store, "1.0")["current"] == "1.0"
+
+
 def test_words_for_people(store: Shop) -> None:
     store.run("release", "APP", "1.0")
     text = store.run("release", "APP", "2.0", "--share", "12.5%").stdout

@@ -1,5 +1,6 @@
 """Storage events of every form that is known, what they make the function do, and what it answers (S14)."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,9 +66,8 @@ def test_several_records_are_taken_each_by_itself(place: Place, listener: Listen
 
 
 @pytest.mark.parametrize("key", [
-    REPORT, "uploads/GAME/2.0.apk.idsig", "uploads/2.0.apk", "uploads/GAME/x/2.0.apk", "packages/GAME/2.0/base.apk", "uploads/GAME/.apk",
-    "uploads/.GAME/2.0.apk", "uploads/../2.0.apk", "uploads/GAME/a b.apk", "uploads/GAME/2.0+1.apk", "uploads/GAME/ü.apk", "uploads/GAME/2.0.APK",
-    "uploads/GAME/2\n0.apk", "/uploads/GAME/2.0.apk", "x/uploads/GAME/2.0.apk"])
+    REPORT, "uploads/GAME/2.0.apk.idsig", "packages/GAME/2.0/base.apk", "uploads/../2.0.apk", "uploads/GAME/", "/uploads/GAME/2.0.apk",
+    "x/uploads/GAME/2.0.apk"])
 def test_what_is_no_upload_is_ignored(key: str, place: Place, listener: Listener) -> None:
     place.put(apks.made("v2"))
     for event in (uploads.s3(uploads.s3_record(key)), uploads.eventbridge(key), uploads.oss(key)):
@@ -75,6 +75,31 @@ def test_what_is_no_upload_is_ignored(key: str, place: Place, listener: Listener
         assert [one["object"] for one in answer["ignored"]] == [key]
         assert (answer["prepared"], answer["failed"]) == ([], [])
     assert place.package() is None and place.report() is None
+
+
+@pytest.mark.parametrize("name, kept", [
+    ("GAME/a b.apk", "GAME/a_b.apk"), ("GAME/\u00fc.apk", "GAME/__.apk"), ("GAME/2.0.APK", "GAME/2.0.APK"), ("GAME/2\n0.apk", "GAME/2_0.apk"),
+    ("2.0.apk", "2.0.apk"), ("GAME/x/2.0.apk", "GAME/x/2.0.apk"), ("GAME/.apk", "GAME/.apk"), (".GAME/2.0.apk", ".GAME/2.0.apk"),
+    ("GAME/2.0.aab", "GAME/2.0.aab"), ("GAME/2.0.apks", "GAME/2.0.apks")])
+def test_a_package_under_another_name_leaves_a_report(name: str, kept: str, place: Place, listener: Listener) -> None:
+    key = f"uploads/{name}"
+    for event in (uploads.s3(uploads.s3_record(key)), uploads.eventbridge(key), uploads.oss(key)):
+        answer = listener.tell(event)
+        [failed] = answer["failed"]
+        assert (answer["prepared"], answer["ignored"], failed["object"]) == ([], [], key)
+    report = json.loads(place.get(f"uploads/{kept}.report.json") or b"")
+    assert (report["state"], report["key"], report["problem"]) == ("failed", key, failed["problem"])
+    assert ("bundletool build-apks --mode=universal" if "aab" in name or "apks" in name else "uploads/<app>/<version>.apk") in report["problem"]
+    assert "uploads/GAME/1.2.3+45.apk" in report["advice"]
+
+
+def test_a_version_with_a_plus(place: Place, listener: Listener) -> None:
+    """As Flutter names them: 1.2.3+45."""
+    key = "uploads/GAME/1.2.3+45.apk"
+    place.put(apks.made("v2"), key)
+    for event in (uploads.s3(uploads.s3_record(key)), uploads.eventbridge(key), uploads.oss(key)):
+        assert [one["version"] for one in listener.tell(event)["prepared"]] == ["1.2.3+45"]
+    assert json.loads(place.get("packages/GAME/1.2.3+45/package.json") or b"")["version"] == "1.2.3+45"
 
 
 def test_names_are_decoded_once(place: Place, listener: Listener) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import apks, client, shop, uploads
+from support import apks, client, odd_apks, shop, uploads
 from support.apksigner import verify
 from support.servers import Minio, Servers
 from support.stall import Stall
@@ -73,6 +73,38 @@ def test_a_failure_leaves_a_report_and_success_takes_it_away(place: Place, liste
     assert listener.tell(uploads.s3())["prepared"]
     assert place.report() is None
     assert place.package() is not None
+
+
+@pytest.mark.parametrize("name", odd_apks.NO_APKS)
+def test_what_is_no_apk_leaves_a_report(name: str, place: Place, listener: Listener, tmp_path: Path) -> None:
+    make, words = odd_apks.NO_APKS[name]
+    place.put(make(tmp_path))
+    [failed] = listener.tell(uploads.s3())["failed"]
+    assert failed["problem"] == words == place.report()["problem"]
+    assert KEY in place.report()["advice"]
+    assert place.package() is None
+
+
+def test_what_devices_would_refuse_leaves_a_report(place: Place, listener: Listener, tmp_path: Path) -> None:
+    """The function never insists: it says how a person may."""
+    for make, words in ((odd_apks.without_block, "the v2 signature was stripped (META-INF/ORIGINAL.SF names it)"),
+                        (odd_apks.with_late_comment, "its ZIP comment of 16 bytes was added after it was signed")):
+        place.put(make(tmp_path, apks.made("v1+v2")))
+        [failed] = listener.tell(uploads.s3())["failed"]
+        assert failed["problem"].startswith(words) and failed["problem"].endswith("(`pakhus publish --force` publishes it all the same)")
+        assert place.report()["problem"] == failed["problem"] and place.package() is None
+    damaged = odd_apks.flipped(tmp_path, apks.made("v1+v2+v3"), 9 << 20)
+    place.put(damaged)
+    assert "its contents are not what was signed" in listener.tell(uploads.s3())["failed"][0]["problem"]
+
+
+def test_another_application_leaves_a_report(place: Place, listener: Listener) -> None:
+    place.shop.publish(apks.made("v2"), "GAME", "1.0")
+    place.put(apks.made("v1+v2+v3"))
+    [failed] = listener.tell(uploads.s3())["failed"]
+    assert "this is another application" in failed["problem"] and place.report()["problem"] == failed["problem"]
+    place.put(apks.made("v2+v3"))
+    assert listener.tell(uploads.s3())["prepared"]
 
 
 def test_other_bytes_under_a_published_version_are_refused(place: Place, listener: Listener) -> None:

@@ -31,8 +31,11 @@ static void check_decoding(struct arena *arena, struct str text)
 static void check_json(struct arena *arena, struct str text)
 {
     struct buf out = buf_in(arena, text.length * 6 + 2);
-    buf_add_json(&out, text);
+    struct buf exact = buf_in(arena, text.length * 6 + 2);
+    buf_add_json_lossy(&out, text);
     assert(!out.overflow && str_is_utf8(buf_str(&out)) && !str_has_control(buf_str(&out)));
+    buf_add_json(&exact, text);
+    assert(exact.overflow != str_is_utf8(text) && (exact.overflow || str_equal(buf_str(&exact), buf_str(&out))));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -108,7 +108,7 @@ static void leaves_little_in_the_arena(void **state)
 static struct str json(struct arena *arena, struct str s)
 {
     struct buf buf = buf_in(arena, 1000);
-    buf_add_json(&buf, s);
+    buf_add_json_lossy(&buf, s);
     assert_false(buf.overflow);
     return buf_str(&buf);
 }
@@ -146,6 +146,19 @@ static void reads_and_writes_little_endian(void **state)
     assert_memory_equal(out, "\xfc\xfd\xfe\xff\xfe\xff\x07\xf8", 8);
 }
 
+static void json_of_data_is_never_altered(void **state)
+{
+    static const char *const wrong[] = {"\xbb\xaa", "a\xc0\x80", "\xed\xa0\x80", "\xf5", "abc\xe4\xbd"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct buf buf = buf_in(*state, 1000);
+        buf_add_json(&buf, S("right"));
+        assert_false(buf.overflow);
+        buf_add_json(&buf, str_of(wrong[i]));
+        assert_true(buf.overflow);
+        assert_str(buf_str(&buf), S("\"right\""));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +169,7 @@ int main(void)
         test_with_arena(adds_numbers),
         test_with_arena(prints),
         test_with_arena(adds_json_strings),
+        test_with_arena(json_of_data_is_never_altered),
         test_with_arena(leaves_little_in_the_arena),
         cmocka_unit_test(reads_and_writes_little_endian),
     };

@@ -178,6 +178,7 @@ static void misses_what_is_required(void **state)
         assert_int_equal(config_text(&c, "x", CONFIG_REQUIRED, &p.text, &error), STATUS_INVALID);
         assert_string_equal(error.text, "policy.x: is missing");
         assert_int_equal(config_id(&c, "x", CONFIG_REQUIRED, &p.id, &error), STATUS_INVALID);
+        assert_int_equal(config_version(&c, "x", CONFIG_REQUIRED, &p.id, &error), STATUS_INVALID);
         assert_int_equal(config_whole(&c, "x", CONFIG_REQUIRED, 0, 1, &p.whole, &error), STATUS_INVALID);
         assert_int_equal(config_number(&c, "x", CONFIG_REQUIRED, 0, 1, &p.number, &error), STATUS_INVALID);
         assert_int_equal(config_flag(&c, "x", CONFIG_REQUIRED, &p.flag, &error), STATUS_INVALID);

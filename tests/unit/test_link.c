@@ -22,6 +22,8 @@ static void paths(void **state)
     assert_str(link.version, S("2.0"));
     assert_int_equal(link.channel.length, 0);
     assert_str(parse(*state, S("/packages/GAME/2%2E0/hua%77ei.apk"), S("")).channel, S("huawei"));
+    assert_str(parse(*state, S("/packages/GAME/1.2.3+45/huawei.apk"), S("")).version, S("1.2.3+45"));
+    assert_str(parse(*state, S("/packages/GAME/1.2.3%2B45.apk"), S("")).version, S("1.2.3+45"));
 }
 
 static void refused_paths(void **state)
@@ -44,6 +46,9 @@ static void refused_paths(void **state)
         {"/packages/GAME/2.0/a%0d%0ab.apk", STATUS_INVALID},
         {"/packages/GAME/2.0/a%zz.apk", STATUS_INVALID},
         {"/packages/GAME/2.0/a%.apk", STATUS_INVALID},
+        {"/packages/GA+ME/2.0.apk", STATUS_INVALID},
+        {"/packages/GAME/2.0/a+b.apk", STATUS_INVALID},
+        {"/packages/GAME/2.0 1.apk", STATUS_INVALID},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct link link;

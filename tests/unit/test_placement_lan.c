@@ -118,8 +118,10 @@ static void addresses_of_the_internet_at_large_are_told(void **state)
 static void p3_names_are_read_and_written(void **state)
 {
     static const char *const names[][2] = {
-        {"APP1/2.0", "APP1_2.0.apk"},     {"APP1/2.0/huawei", "APP1_2.0_huawei.apk"}, {"APP1/1.0..2.0", "APP1_1.0_2.0.diff"},
-        {"APP1/1...2", "APP1_1._2.diff"}, {"my_app/2_0", "my_.app_2_.0.apk"},
+        {"APP1/2.0", "APP1_2.0.apk"},           {"APP1/2.0/huawei", "APP1_2.0_huawei.apk"},
+        {"APP1/1.0..2.0", "APP1_1.0_2.0.diff"}, {"APP1/1...2", "APP1_1._2.diff"},
+        {"my_app/2_0", "my_.app_2_.0.apk"},     {"APP1/1.2.3+45/huawei", "APP1_1.2.3+45_huawei.apk"},
+        {"APP1/1+1..1+2", "APP1_1+1_1+2.diff"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct package_name name;
@@ -156,6 +158,8 @@ static void what_is_no_name_is_refused(void **state)
                                         "APP1/.hidden",
                                         "APP1/1.0..2.0/huawei",
                                         "APP 1/2.0",
+                                        "APP+1/2.0",
+                                        "APP1/2.0/a+b",
                                         "APP1/1..2..3/x",
                                         "APP1/.."};
     (void)state;

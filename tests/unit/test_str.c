@@ -221,6 +221,10 @@ static void knows_ids(void **state)
     memset(text, 'x', sizeof text);
     assert_true(str_is_id(str_make(text, 128)));
     assert_false(str_is_id(str_make(text, 129)));
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (strcmp(wrong[i], "a+b") != 0) assert_false(str_is_version(str_of(wrong[i])));
+    assert_true(str_is_version(S("1.2.3+45")) && str_is_version(S("1.0")) && str_is_version(S("+")) && str_is_version(str_make(text, 128)));
+    assert_false(str_is_version(none) || str_is_version(S("a\0")) || str_is_version(str_make(text, 129)));
 }
 
 static void knows_utf8(void **state)

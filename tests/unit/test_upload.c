@@ -10,6 +10,8 @@ static void keys_of_uploads_are_told_from_others(void **state)
     } cases[] = {
         {"uploads/GAME/2.0.apk", "GAME", "2.0"},
         {"uploads/a/b.apk.apk", "a", "b.apk"},
+        {"uploads/GAME/1.2.3+45.apk", "GAME", "1.2.3+45"},
+        {"uploads/GA+ME/1.apk", NULL, NULL},
         {"uploads/GAME/2.0.report.json", NULL, NULL},
         {"uploads/GAME/.apk", NULL, NULL},
         {"uploads//2.0.apk", NULL, NULL},
@@ -28,6 +30,18 @@ static void keys_of_uploads_are_told_from_others(void **state)
         assert_str(app, str_of(cases[i].app));
         assert_str(version, str_of(cases[i].version));
     }
+}
+
+static void packages_under_other_names_are_noticed(void **state)
+{
+    static const char *const misnamed[] = {"uploads/GAME/2.0.APK", "uploads/2.0.apk",      "uploads/GAME/x/2.0.apk",
+                                           "uploads/GAME/.apk",    "uploads/GAME/2.0.aab", "uploads/GAME/x.APKS",
+                                           "uploads/GAME/2,0.apk", "uploads/GAME/a.xapk",  "uploads/GAME/a.apk.apkm"};
+    static const char *const others[] = {"uploads/GAME/2.0.apk", "uploads/GAME/2.0.apk.idsig",       "uploads/GAME/2.0.report.json",
+                                         "packages/a.aab",       "uploads/GAME/2.0.aab.report.json", ""};
+    (void)state;
+    for (size_t i = 0; i < sizeof misnamed / sizeof *misnamed; i++) assert_true(upload_is_misnamed(str_of(misnamed[i])));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_false(upload_is_misnamed(str_of(others[i])));
 }
 
 /* The upload has the ETag "old" first, and what `then` says when it is asked for again; it can't be read in between. */
@@ -80,6 +94,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(keys_of_uploads_are_told_from_others),
+        TEST(packages_under_other_names_are_noticed),
         TEST(what_changed_meanwhile_is_for_others_to_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
