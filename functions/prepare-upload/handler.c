@@ -93,10 +93,11 @@ static struct str as_key(struct arena *arena, struct str object)
 /* A package whose name was not understood is not left without a word. */
 static void take_other(struct task *task, const struct notice *notice)
 {
-    struct str key;
+    struct str key, whole = as_key(task->call->arena, notice->object);
     struct error error;
     struct store *store = task->app->store;
-    if (!store_key_of(store, as_key(task->call->arena, notice->object), &key) || !upload_is_misnamed(key))
+    bool is_ours = store_key_of(store, whole, &key);
+    if (!is_ours || !upload_is_misnamed(str_from(notice->object, whole.length - key.length)))
         return ignore(task, notice->object, S("it is not uploads/<app>/<version>.apk of this store"));
     struct io io = app_io(task->app, task->call);
     io.deadline = deadline_within(task->call->deadline, STEP_TIME);

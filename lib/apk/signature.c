@@ -56,6 +56,17 @@ static bool verifies(const struct algorithm *algorithm, EVP_PKEY *key, struct st
     return right;
 }
 
+/* The digests that are signed are of the same algorithms as the signatures, in the same order: none was taken away. */
+static bool same_algorithms(const struct apk_signer *signer)
+{
+    struct str digests = signer->digests, signatures = signer->signatures, value;
+    uint32_t digest, signature;
+    while (signatures.length > 0)
+        if (!apk_take_entry(&signatures, &signature, &value) || !apk_take_entry(&digests, &digest, &value) || digest != signature)
+            return false;
+    return digests.length == 0;
+}
+
 /* All signatures of known algorithms verify, and there is one. */
 static bool all_verify(const struct apk_signer *signer, EVP_PKEY *key)
 {
@@ -86,7 +97,7 @@ static bool is_signed(const struct apk_signer *signer)
 {
     const unsigned char *at = (const unsigned char *)signer->public_key.data;
     EVP_PKEY *key = d2i_PUBKEY(NULL, &at, (long)signer->public_key.length);
-    bool right = key && is_key_of(key, signer->certificate) && all_verify(signer, key);
+    bool right = key && is_key_of(key, signer->certificate) && same_algorithms(signer) && all_verify(signer, key);
     EVP_PKEY_free(key);
     ERR_clear_error();
     return right;

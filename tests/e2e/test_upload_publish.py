@@ -133,7 +133,7 @@ def test_notices_come_twice_late_and_at_once(place: Place, listener: Listener) -
     place.put(apks.made("v1+v2"))
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(listener.tell, [uploads.s3()] * 6))
-    assert [len(answer["prepared"]) for answer in answers] == [1] * 6
+    assert [len(answer["prepared"]) for answer in answers] == [1] * 6, answers
     first = place.package()
     assert listener.tell(uploads.s3())["prepared"]
     assert place.package() == first and place.report() is None
