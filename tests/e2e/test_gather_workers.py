@@ -36,7 +36,7 @@ def scenes(run_pakhus: RunPakhus, file_store: str, tmp_path: Path, subsystem: Su
     for scene in range(10):
         paths = {f"r{i}": f"/bytes/{20000 + 10 * scene + i}/{10 * scene + i}" for i in range(EACH - 1)}
         asked = resources(subsystem.url, **paths, late=f"/late/150/{scene}")
-        gathered.publish(run_pakhus, file_store, tmp_path, asked, f"s{scene}", deadline="4s")
+        gathered.publish(run_pakhus, file_store, tmp_path, asked, f"s{scene}", deadline="8s")
     return [f"s{scene}" for scene in range(10)]
 
 

@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-# What takes longest begins first, so that all workers end at about the same time.
-_LONGEST: list[str] = []
+# What takes longest begins first, so that all workers end at about the same time: LocalStack's tests, which wait for minutes, then files by
+# the processor time of their largest part that stays together.
+_LONGEST = ["test_localstack", "test_install", "test_splice_large", "test_placement_week", "test_package_zip", "test_gather_workers", "test_token_levels",
+            "test_token_failures", "test_patch_served", "test_admission_simulate", "test_patch_files", "test_apk_prepare", "test_apk_splice"]
 
 # Of a module, but as quickly started as found: tests that use these need not stay together.
 _CHEAP = {"subsystem"}

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+
 @cache
 def bomb() -> bytes:
     """64 MiB of zeros."""
