@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import zipfile
+from functools import cache
 from pathlib import Path
 
 from support.cache import fetched, kept
@@ -13,13 +14,24 @@ _TOOL = Path(__file__).parent / "java/ApkTool.java"
 
 def verify(apk: Path) -> dict[str, bool]:
     """{"verified", "v1", "v2", "v3", "v4", "stamp"} of `apksigner verify`, every scheme being looked at."""
-    # v1 is looked at for devices before 24 only, and required for them
-    lowest = ["--min-sdk-version", "21"] if _has_manifest(apk) else []
-    done = subprocess.run(["apksigner", "verify", "-v", *lowest, apk], capture_output=True, text=True)
+    done = _apksigner(apk, *_version(apk))
     schemes = {f"v{number}": value == "true" for number, value in
                re.findall(r"^Verified using v(\d) scheme .*: (true|false)$", done.stdout, re.M)}
     stamp = "Verified for SourceStamp: true" in done.stdout
     return {"verified": done.returncode == 0, "stamp": stamp, **schemes}
+
+
+def _version(apk: Path) -> tuple[int, int, int]:
+    """What a file is known by: a Java machine costs more than most of what is tested, so each file is verified once."""
+    status = apk.stat()
+    return status.st_ino, status.st_ctime_ns, status.st_size
+
+
+@cache
+def _apksigner(apk: Path, *_version: int) -> "subprocess.CompletedProcess[str]":
+    # v1 is looked at for devices before 24 only, and required for them
+    lowest = ["--min-sdk-version", "21"] if _has_manifest(apk) else []
+    return subprocess.run(["apksigner", "verify", "-v", *lowest, apk], capture_output=True, text=True)
 
 
 def _has_manifest(apk: Path) -> bool:
@@ -35,8 +47,13 @@ def schemes(apk: Path) -> set[str]:
 
 def verify_newest(apk: Path) -> dict[str, bool]:
     """The same from the newest published verifier, which knows v3.1 too: {"verified", "v1", "v2", "v3", "v3.1", "stamp"}."""
-    lines = apk_tool("verify", apk).splitlines()
+    lines = _newest(apk, *_version(apk)).splitlines()
     return {name: value == "true" for name, value in (line.split("=") for line in lines)}
+
+
+@cache
+def _newest(apk: Path, *_version: int) -> str:
+    return apk_tool("verify", apk)
 
 
 def apk_tool(*arguments: str | Path) -> str:
