@@ -114,7 +114,7 @@ test_workers() { printf '%s\n' "${PAKHUS_TEST_WORKERS:-$(($(nproc) * 2))}"; }
 # in_parallel COUNT FUNCTION ARGUMENT...: calls FUNCTION once for each ARGUMENT, in subshells, COUNT of them at once.
 # Fails if one of the calls failed; failed_calls is then how many.
 in_parallel() {
-    local at_once=$1 function=$2 running=0 argument
+    local at_once=$(($1 > 0 ? $1 : 1)) function=$2 running=0 argument
     failed_calls=0
     for argument in "${@:3}"; do
         if [ "$running" = "$at_once" ]; then wait -n || failed_calls=$((failed_calls + 1)); else running=$((running + 1)); fi

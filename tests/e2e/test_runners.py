@@ -37,7 +37,7 @@ def run(script: str, *arguments: str | Path, **env: str) -> tuple[int, list[str]
     ([(NEW, "exit 1")], 1, "2 passed, 1 failed"),  # such as a leak
     ([("[==========] tests: Running 2 test(s).\n[       OK ] one\n", "kill -SEGV $$")], 1, "1 passed, 1 failed"),
     ([("", "exit 0")], 1, "0 passed, 1 failed")])
-@pytest.mark.parametrize("workers", ["1", "4"])
+@pytest.mark.parametrize("workers", ["0", "1", "4"])
 def test_unit_tests_are_counted(outputs: list[tuple[str, str]], status: int, line: str, workers: str, tmp_path: Path) -> None:
     programs = [program(tmp_path, f"test_{number}", *each) for number, each in enumerate(outputs)]
     code, out, _ = run("run-unit-tests", *programs, PAKHUS_TEST_WORKERS=workers)
