@@ -16,6 +16,8 @@ enum MHD_Result lc_exchange_send(struct lc_exchange *x)
 static void run_work(struct lc_job *job)
 {
     struct lc_exchange *x = (struct lc_exchange *)((char *)job - offsetof(struct lc_exchange, job));
+    int64_t end = atomic_load(&x->server->calls_end);
+    if (x->call.deadline.at > end) x->call.deadline.at = end;
     for (;;) {
         x->work(x);
         if (!lc_later_is_promised(&x->later)) break;

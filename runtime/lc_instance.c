@@ -76,9 +76,30 @@ bool lc_instance_stop(struct lc_instance *instance, int64_t grace)
     }
     pthread_mutex_unlock(&instance->lock);
     if (!stopped)
-        log_error((struct log){0}, "%s: %llu calls still run after %lld ms, so that it cannot be stopped in order",
+        log_error((struct log){0}, "%s: %llu calls still run after %lld ms",
                   instance->function->name, (unsigned long long)lc_instance_running(instance), (long long)grace);
     return stopped;
+}
+
+static bool flush(struct lc_instance *instance)
+{
+    const struct lc_function *function = instance->function;
+    if (function->before_idle) function->before_idle(instance->state);
+    return function->before_idle || !function->stop;
+}
+
+void lc_instance_hurry(struct lc_instance *instance, struct deadline until)
+{
+    if (!lc_instance_is_ready(instance)) return;
+    if (instance->function->hurry) instance->function->hurry(instance->state, until);
+    flush(instance);
+}
+
+bool lc_instance_abandon(struct lc_instance *instance)
+{
+    if (!lc_instance_is_ready(instance)) return true;
+    atomic_fetch_or(&instance->running, closed);
+    return flush(instance);
 }
 
 static void fail(struct lc_instance *instance, struct lc_call *call, struct lc_response *response, const char *why)

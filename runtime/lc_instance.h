@@ -35,6 +35,12 @@ uint64_t lc_instance_running(const struct lc_instance *);
  * it would have its state taken from under it. */
 bool lc_instance_stop(struct lc_instance *, int64_t grace);
 
+/* For a process that is about to stop: what the function holds is flushed, and what waits is to end by `until`. */
+void lc_instance_hurry(struct lc_instance *, struct deadline until);
+/* For a process that ends though calls still run: nobody enters any more, and what the function holds is flushed beside them. False where
+ * it has a `stop` and no other way to flush. */
+bool lc_instance_abandon(struct lc_instance *);
+
 /* The body of GET /healthz: "ok", and the version where the function states one. */
 struct str lc_instance_health(struct arena *, const struct lc_function *);
 

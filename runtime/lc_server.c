@@ -10,7 +10,7 @@
 
 /* Request bodies in memory, all together: a quarter of what this process may have, at most 256 MiB. */
 enum { BODIES_MAX = 256 * 1024 * 1024, MEMORY_SHARE = 4 };
-enum { MOST_LOOPS = 8, BACKLOG = 4096, MOST_DESCRIPTORS = 65536, KEPT_DESCRIPTORS = 128, ABORT_GRACE = 2000 };
+enum { MOST_LOOPS = 8, BACKLOG = 4096, MOST_DESCRIPTORS = 65536, KEPT_DESCRIPTORS = 128, ABORT_GRACE = 2000, LAST_WORDS = 1000 /* ms of the grace that answers have on their way out */ };
 
 static const struct log no_request;
 
@@ -55,9 +55,8 @@ static int loops_wanted(void)
 }
 
 /* True when the counter has come down to 0 in time. */
-static bool await_none(const _Atomic int *counter, int64_t milliseconds)
+static bool await_none(const _Atomic int *counter, struct deadline until)
 {
-    struct deadline until = deadline_in(milliseconds);
     while (atomic_load(counter) > 0 && deadline_left(until) > 0) nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
     return atomic_load(counter) == 0;
 }
@@ -67,15 +66,23 @@ static void wake_loops(struct lc_server *server)
     for (int i = 0; i < server->loop_count; i++) lc_loop_wake(&server->loops[i]);
 }
 
+static void hurry_all(struct lc_server *server, struct deadline until)
+{
+    for (size_t i = 0; i < server->options.instance_count; i++) lc_instance_hurry(&server->options.instances[i], until);
+}
+
 bool lc_server_stop(struct lc_server *server, int64_t grace)
 {
+    struct deadline until = deadline_in(grace);
+    atomic_store(&server->calls_end, until.at - LAST_WORDS);
     server->draining = true;
     wake_loops(server);
-    if (await_none(&server->accepting, grace)) close(server->options.socket);
-    if (!await_none(&server->answering, grace))
-        log_warn(no_request, "some requests did not end in %lld ms and are cut off", (long long)grace);
+    hurry_all(server, (struct deadline){until.at - LAST_WORDS});
+    if (await_none(&server->accepting, until)) close(server->options.socket);
+    if (!await_none(&server->answering, until))
+        log_warn(no_request, "some requests did not end in %lld ms; their connections are closed", (long long)grace);
     server->aborting = true;
-    if (!await_none(&server->suspended, ABORT_GRACE)) return false; /* libmicrohttpd cannot be stopped while a worker holds a connection */
+    if (!await_none(&server->suspended, deadline_in(ABORT_GRACE))) return false; /* a worker, or whoever resumes, holds a connection */
     server->ending = true;
     wake_loops(server);
     for (int i = 0; i < server->loop_count; i++) lc_loop_join(&server->loops[i]);
@@ -102,7 +109,7 @@ static enum status start_loops(struct lc_server *server, struct error *error)
 
 enum status lc_server_start(struct lc_server *server, const struct lc_server_options *options, struct error *error)
 {
-    *server = (struct lc_server){.options = *options, .arena = arena_new(), .body_bytes_max = bodies_limit()};
+    *server = (struct lc_server){.options = *options, .arena = arena_new(), .calls_end = INT64_MAX, .body_bytes_max = bodies_limit()};
     if (getrandom(&server->id_prefix, sizeof server->id_prefix, 0) < 0) server->id_prefix = (uint64_t)clock_now();
     enum status status = lc_workers_start(&server->workers, server->arena, options->threads, error);
     if (status == STATUS_OK) status = start_loops(server, error);

@@ -109,6 +109,7 @@ struct lc_server {
     _Atomic int answering;       /* requests that have come whole and are not answered whole */
     _Atomic int suspended;       /* connections that wait for a worker */
     _Atomic int accepting;       /* loops that still take connections */
+    _Atomic int64_t calls_end;   /* deadline of every call, by clock_monotonic: it comes closer when the server is to stop */
     _Atomic bool draining;       /* connections are closed after their answer */
     _Atomic bool aborting;       /* streams are cut off */
     _Atomic bool ending;         /* loops end */

@@ -7,7 +7,7 @@
 #include "lc_server.h"
 #include "lc_signals.h"
 
-enum { GRACE = 10 * 1000, METRICS_LIMIT = 4 * 1024 * 1024 };
+enum { GRACE = 10 * 1000, STUCK_GRACE = 50, METRICS_LIMIT = 4 * 1024 * 1024 };
 
 static const struct log no_request;
 
@@ -31,7 +31,9 @@ static enum status write_metrics(struct lc_exchange *x)
     lc_metrics_write(&out, sources, options->instance_count);
     for (size_t i = 0; i < options->instance_count; i++) {
         struct lc_instance *instance = &options->instances[i];
-        if (instance->function->metrics && lc_instance_is_ready(instance)) instance->function->metrics(instance->state, &out);
+        if (!instance->function->metrics || !lc_instance_enter(instance)) continue;
+        if (lc_instance_is_ready(instance)) instance->function->metrics(instance->state, &out);
+        lc_instance_leave(instance);
     }
     answer_text(x, S("text/plain; version=0.0.4"), buf_str(&out));
     return STATUS_OK;
@@ -79,13 +81,21 @@ enum status lc_server_event(struct lc_exchange *x, int error_status)
     return status == STATUS_OK ? STATUS_OK : STATUS_INTERNAL;
 }
 
+/* False: something that a function holds could not be stored. A stuck call costs nobody else anything. */
+static bool stop_instance(struct lc_instance *instance)
+{
+    return lc_instance_stop(instance, STUCK_GRACE) || lc_instance_abandon(instance);
+}
+
 void lc_server_run(struct lc_server *server)
 {
     struct lc_server_options options = server->options;
+    bool saved = true;
     lc_signals_wait();
-    if (!lc_server_stop(server, GRACE)) {
-        log_error(no_request, "a handler does not return: `stop` is not called, since it would take the handler's state away");
-        _exit(EXIT_FAILURE);
-    }
-    for (size_t i = 0; i < options.instance_count; i++) lc_instance_stop(&options.instances[i], 0);
+    bool ended = lc_server_stop(server, GRACE);
+    for (size_t i = 0; i < options.instance_count; i++) saved = stop_instance(&options.instances[i]) && saved;
+    if (ended) return;
+    log_error(no_request, saved ? "a call does not end: the process does, and everything is stored"
+                                : "a call does not end: the process does, and what its function held is lost");
+    _exit(saved ? EXIT_SUCCESS : EXIT_FAILURE);
 }

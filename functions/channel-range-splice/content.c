@@ -172,6 +172,7 @@ enum status content_answer(struct task *task, struct error *error)
     if (verdict == 412) return respond_problem(task->call, task->response, 412, "precondition", "it is not the version that was asked for");
     if (verdict == 304) {
         task->response->status = 304;
+        task->response->length = content->size; /* which keeps the connection, see lambda.h */
         add_common_headers(task, content->life);
         return STATUS_OK;
     }

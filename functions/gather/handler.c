@@ -280,6 +280,12 @@ static enum status init(void **state, struct error *error)
     return STATUS_OK;
 }
 
+static void hurry(void *state, struct deadline until)
+{
+    struct gatherer *gatherer = state;
+    gather_pool_hurry(gatherer->pool, until);
+}
+
 static void metrics(void *state, struct buf *out)
 {
     struct gatherer *gatherer = state;
@@ -294,6 +300,7 @@ const struct lc_function gather = {
     .init = init,
     .guard = routes_guard,
     .http = http,
+    .hurry = hurry,
     .metrics = metrics,
     .quick = true,
 };

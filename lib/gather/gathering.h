@@ -52,6 +52,7 @@ struct gather_pool {
     pthread_mutex_t lock;
     struct gathering *inbox; /* the lock's; the last one first */
     _Atomic bool ending;
+    _Atomic int64_t latest; /* gather_pool_hurry's, by clock_monotonic; 0: none */
     struct {
         _Atomic uint64_t requests, fetches, hedges, crashes, hangs, workers;
     } counts;

@@ -212,6 +212,18 @@ static void look_after_all(struct gather_pool *pool, int64_t now)
 
 /* --- the thread */
 
+static void cut_deadlines(struct gather_pool *pool)
+{
+    int64_t latest = atomic_load(&pool->latest);
+    if (latest == 0) return;
+    for (struct gathering *gathering = pool->all; gathering; gathering = gathering->next) {
+        struct deadline *deadline = &gathering->request->deadline;
+        if (deadline->at <= latest) continue;
+        deadline->at = latest;
+        gathering_be_due(pool, latest);
+    }
+}
+
 static void take_inbox(struct gather_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
@@ -246,6 +258,7 @@ static void *run(void *context)
     while (!pool->ending) {
         int64_t now = clock_monotonic();
         take_inbox(pool);
+        cut_deadlines(pool);
         if (pool->due <= now) look_after_all(pool, now);
         crew_welcome(&pool->crew, now);
         dispatch(pool, now);
@@ -329,6 +342,12 @@ void gather_pool_submit(struct gather_pool *pool, struct arena *arena, struct ga
     gathering->chain = pool->inbox;
     pool->inbox = gathering;
     pthread_mutex_unlock(&pool->lock);
+    eventfd_write(pool->wake_fd, 1);
+}
+
+void gather_pool_hurry(struct gather_pool *pool, struct deadline latest)
+{
+    atomic_store(&pool->latest, latest.at > 0 ? latest.at : 1);
     eventfd_write(pool->wake_fd, 1);
 }
 

@@ -42,6 +42,9 @@ struct gather_request {
  * in, is the pool's until then. `allow` and the credentials have at most 48 KiB, or all is refused. */
 void gather_pool_submit(struct gather_pool *, struct arena *, struct gather_request *);
 
+/* Requests that are under way end by then, with what has arrived. From any thread; the last call counts. */
+void gather_pool_hurry(struct gather_pool *, struct deadline);
+
 /* So many requests are under way that another one should rather come back later. */
 bool gather_pool_is_full(const struct gather_pool *);
 

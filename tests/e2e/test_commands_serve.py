@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from support import apks, client, shop
-from support.servers import Servers, clean_environment, free_port, pakhus_binary
+from support.servers import Servers, clean_environment, free_port, pakhus_binary, port_of
 from support.shop import Shop
 
 
@@ -109,3 +110,17 @@ def test_nothing_else_is_served(file_store: str, servers: Servers) -> None:
     url = Shop(file_store).serve(servers)
     for path in ("/", "/packagesx", "/etc/passwd", "/../etc/passwd"):
         assert client.request(url + path).status == 404
+
+
+def test_a_304_keeps_the_connection(file_store: str, servers: Servers) -> None:
+    store = Shop(file_store)
+    package = store.publish(apks.made("v2"))
+    url = store.serve(servers)
+    etag = client.request(f"{url}/packages/APP/1.0.apk", "HEAD").header("ETag")
+    asked = f"GET /packages/APP/1.0.apk HTTP/1.1\r\nHost: x\r\nIf-None-Match: {etag}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", port_of(url)), 20) as connection:
+        for _ in range(2):
+            connection.sendall(asked)
+            answer = connection.recv(4096)
+            assert answer.startswith(b"HTTP/1.1 304 ") and answer.endswith(b"\r\n\r\n")
+            assert f"\r\nContent-Length: {package['size']}\r\n".encode() in answer and b"close" not in answer

@@ -401,6 +401,7 @@ def test_running_calls_end_before_it_stops(number: int, wire: Program) -> None:
         assert slow.result()[1]["connection"] == "close"
         assert stream.result()[2] == pattern(2_000_000)
     assert wire.process.wait(5) == 0
+    assert wire.output().count("wire: idle") == 1
     assert wire.output().splitlines()[-1] == "wire: stop"
 
 
@@ -417,14 +418,20 @@ def test_streams_are_cut_off_when_their_clients_do_not_read(wire: Program) -> No
     client.close()
 
 
-def test_a_handler_that_does_not_return_costs_stop(wire: Program) -> None:
-    client = socket.create_connection(("127.0.0.1", port_of(wire)))
-    client.sendall(b"GET /sleep/60000 HTTP/1.1\r\nHost: x\r\n\r\n")
-    time.sleep(0.2)
-    wire.signal(signal.SIGTERM)
-    assert wire.process.wait(60) == 1
+@pytest.mark.parametrize("asked", ["/sleep/60000", "/later/60000"])
+@pytest.mark.parametrize("env, code, said", [({}, 0, "everything is stored"), ({"WIRE_NO_IDLE": "1"}, 1, "is lost"),
+                                             ({"WIRE_NO_IDLE": "1", "WIRE_NO_STOP": "1"}, 0, "everything is stored")],
+                         ids=["flushes", "cannot-flush", "holds-nothing"])
+def test_a_handler_that_does_not_return_is_flushed_beside(env: dict[str, str], code: int, said: str, asked: str, servers: Servers) -> None:
+    wire = start(servers, **env)
+    with socket.create_connection(("127.0.0.1", port_of(wire))) as client:
+        client.sendall(f"GET {asked} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(0.2)
+        wire.signal(signal.SIGTERM)
+        assert wire.process.wait(60) == code
     assert "wire: stop" not in wire.output()
-    client.close()
+    assert said in wire.output()
+    assert wire.output().count("wire: idle") == (0 if "WIRE_NO_IDLE" in env else 2)
 
 
 def test_idle_connections_do_not_keep_it(wire: Program) -> None:

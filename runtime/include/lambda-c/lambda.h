@@ -97,7 +97,11 @@ struct lc_function {
     /* Whether calls would succeed at present, for GET /healthz?ready; may wait until call->deadline. NULL: yes. */
     enum status (*ready)(void *state, struct lc_call *, struct error *);
     enum status (*event)(void *state, struct lc_call *, struct str event, struct str *result, struct error *);
-    void (*before_idle)(void *state);              /* AWS: before each /next, as timers are frozen from then on; may be NULL */
+    /* Flushes what must not be lost, while calls may run. AWS: before each /next, as timers are frozen from then on. Servers: when they are
+     * told to stop, and again where a call does not end, so that `stop` cannot be called. May be NULL. */
+    void (*before_idle)(void *state);
+    /* A server is told to stop: calls that wait for others (lc_later) are to end by then. May be NULL. */
+    void (*hurry)(void *state, struct deadline);
     void (*metrics)(void *state, struct buf *out); /* Prometheus lines of its own; may be NULL */
     void (*stop)(void *state);                     /* flush and free, within the platform's grace; may be NULL */
     bool quick; /* `http` honours call->no_wait: it is tried on the event loop first, and again on a worker if it would block */

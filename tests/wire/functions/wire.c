@@ -237,7 +237,7 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
 
 int main(void)
 {
-    bool events = !getenv("WIRE_HTTP_ONLY"), requests = !getenv("WIRE_EVENTS_ONLY"), stops = !getenv("WIRE_NO_STOP");
+    bool idles = !getenv("WIRE_NO_IDLE"), events = !getenv("WIRE_HTTP_ONLY"), requests = !getenv("WIRE_EVENTS_ONLY"), stops = !getenv("WIRE_NO_STOP");
     return lc_run(&(struct lc_function){
         .name = "wire",
         .prefix = "WIRE",
@@ -245,7 +245,7 @@ int main(void)
         .http = requests ? http : NULL,
         .guard = guard,
         .event = events ? event : NULL,
-        .before_idle = before_idle,
+        .before_idle = idles ? before_idle : NULL,
         .metrics = metrics,
         .stop = stops ? stop : NULL,
         .quick = getenv("WIRE_QUICK") != NULL,
