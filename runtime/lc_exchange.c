@@ -112,7 +112,6 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
                  .body_limit = UINT64_MAX,
                  .later = &x->later},
         .later.wake = lc_exchange_wake,
-        .local = peer->is_loopback,
         .server = loop->server,
         .loop = loop,
         .connection = connection,
@@ -125,15 +124,6 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
     x->target = str_of(target);
     split_target(x, arena_copy(arena, x->target));
     return x;
-}
-
-/* Who sends one of these speaks for somebody else. */
-static bool speaks_for_another(struct str name)
-{
-    static const struct str names[] = {{"x-forwarded-for", 15}, {"forwarded", 9}, {"via", 3}, {"x-real-ip", 9}, {"origin", 6}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (str_equal_nocase(name, names[i])) return true;
-    return false;
 }
 
 /* RFC 9110 section 5.5: those behind a value are no part of it. A CR would be. */
@@ -154,7 +144,6 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
     memcpy(copy, name, name_length);
     if (value_length > 0) memcpy(copy + name_length, value, value_length);
     struct str copied = str_make(copy, name_length);
-    if (x->local && speaks_for_another(copied)) x->local = false;
     struct str trimmed = without_blanks(str_make(copy + name_length, value_length));
     if (!lc_header_receive(x->call.arena, &x->request.headers, copied, trimmed, x->server->options.from_fc)) x->malformed = true;
     return MHD_YES;

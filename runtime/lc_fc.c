@@ -197,6 +197,7 @@ static enum status start(struct fc *fc, struct error *error)
     TRY(lc_server_listen(str_of(address), &listening, error));
     struct lc_server_options options = {
         .socket = listening,
+        .admin_socket = -1,
         .threads = fc->settings.threads,
         .head_memory = HEAD_MEMORY,
         .idle_timeout = IDLE_TIMEOUT,
@@ -206,7 +207,7 @@ static enum status start(struct fc *fc, struct error *error)
         .context = fc,
         .instances = &fc->instance,
         .instance_count = 1,
-        .metrics_secret = fc->settings.metrics_secret,
+        .admin_secret = fc->settings.admin_secret,
     };
     return lc_server_start(&fc->server, &options, error);
 }

@@ -132,7 +132,7 @@ static struct MHD_Daemon *start_daemon(struct lc_loop *loop, unsigned connection
     const struct lc_server_options *options = &loop->server->options;
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, NULL,
                             MHD_OPTION_EXTERNAL_LOGGER, on_message, loop,                   /* first, for what the others say */
-                            MHD_OPTION_LISTEN_SOCKET, options->socket,                      /**/
+                            MHD_OPTION_LISTEN_SOCKET, loop->socket,                      /**/
                             MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop,             /**/
                             MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,              /**/
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,                /**/
@@ -179,7 +179,7 @@ static void tend(struct lc_loop *loop, int64_t *tended)
     int64_t now = clock_monotonic();
     if (now - *tended < lc_peers_patience(&loop->peers)) return;
     *tended = now;
-    lc_peers_tend(&loop->peers, loop->quiesced ? -1 : loop->server->options.socket);
+    lc_peers_tend(&loop->peers, loop->quiesced ? -1 : loop->socket);
 }
 
 static void *run(void *context)
@@ -200,10 +200,12 @@ static void *run(void *context)
     return NULL;
 }
 
-enum status lc_loop_start(struct lc_loop *loop, struct lc_server *server, unsigned connection_limit, struct error *error)
+enum status lc_loop_start(struct lc_loop *loop, struct lc_server *server, bool admin, unsigned connection_limit, struct error *error)
 {
     pthread_attr_t attributes;
-    *loop = (struct lc_loop){.server = server, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    int listening = admin ? server->options.admin_socket : server->options.socket;
+    *loop = (struct lc_loop){
+        .server = server, .socket = listening, .admin = admin, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (loop->wake_fd < 0) return error_errno(error, errno, "eventfd");
     TRY(lc_peers_open(&loop->peers, connection_limit, error));
     loop->daemon = start_daemon(loop, connection_limit);

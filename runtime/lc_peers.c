@@ -113,7 +113,6 @@ struct lc_peer *lc_peer_open(struct lc_peers *peers, int fd, const struct sockad
     if (!peer) return NULL;
     peer->fd = fd;
     if (address) lc_address_host(address, peer->text);
-    peer->is_loopback = address && lc_address_is_loopback(address);
     lc_peer_wait(peers, peer);
     return peer;
 }

@@ -16,7 +16,6 @@
 /* A connection, from its start to its end. */
 struct lc_peer {
     char text[LC_ADDRESS_TEXT];
-    bool is_loopback;
     bool lingers; /* it was answered before its request had come whole */
     bool waits;   /* for its client: in the list */
     int fd;

@@ -1,9 +1,10 @@
-/* A plain port: one function, or several behind path prefixes. Events come as HTTP requests, from this machine only. */
+/* A plain port: one function, or several behind path prefixes. Events come as HTTP requests, from whoever lc_admin_may lets in. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lc_admin.h"
 #include "lc_hosts.h"
 #include "lc_problem.h"
 #include "lc_server.h"
@@ -27,7 +28,8 @@ struct port {
     size_t instance_count;
     struct mount *mounts;
     size_t mount_count;
-    bool single; /* one function, which need not be named to be invoked */
+    struct str admin; /* where the admin listener is; empty: there is none */
+    bool single;      /* one function, which need not be named to be invoked */
 };
 
 /* --- which function */
@@ -72,10 +74,7 @@ static enum status invoke_as_lambda(struct lc_exchange *x)
 
 static void route_event(struct lc_exchange *x, struct lc_instance *instance, lc_work *work)
 {
-    if (!x->local) {
-        lc_problem(&x->call, &x->response, 403, "events are taken from this machine only, and not through a proxy");
-        return;
-    }
+    if (!lc_admin_may(x)) return;
     if (!instance) {
         lc_problem(&x->call, &x->response, 404, "there is no function of that name");
         return;
@@ -110,7 +109,7 @@ static void route(struct lc_exchange *x)
         route_event(x, find_name(port, name), invoke_as_lambda);
         return;
     }
-    x->instance = find_mount(port, x->request.path);
+    if (!x->loop->admin) x->instance = find_mount(port, x->request.path);
     if (!x->instance) {
         lc_problem(&x->call, &x->response, 404, "nothing is served under this path");
         return;
@@ -144,13 +143,22 @@ static void add_mounts(struct port *port, struct arena *arena, const struct lc_m
     }
 }
 
-static void announce(int listening)
+static void announce(const char *what, int listening)
 {
     struct sockaddr_storage address = {0};
     socklen_t length = sizeof address;
     char text[LC_ADDRESS_TEXT];
     if (getsockname(listening, (struct sockaddr *)&address, &length) != 0) return;
-    printf("listening on http://" STR_FMT "\n", STR_ARG(lc_address_text((const struct sockaddr *)&address, text)));
+    printf("%s http://" STR_FMT "\n", what, STR_ARG(lc_address_text((const struct sockaddr *)&address, text)));
+}
+
+static void announce_all(const struct port *port, int listening, int admin)
+{
+    announce("listening on", listening);
+    if (admin >= 0 && str_starts(port->admin, S("unix:")))
+        printf("admin listener on " STR_FMT "\n", STR_ARG(port->admin));
+    else if (admin >= 0)
+        announce("admin listener on", admin);
     fflush(stdout);
 }
 
@@ -161,17 +169,33 @@ static enum status init_all(struct port *port, struct error *error)
     return STATUS_OK;
 }
 
+static void close_both(int listening, int admin)
+{
+    close(listening);
+    if (admin >= 0) close(admin);
+}
+
+/* Both addresses are taken before anything else is done, so that a port in use is found first. */
+static enum status listen_on(struct port *port, const struct lc_port_options *options, int *listening, int *admin, struct error *error)
+{
+    *admin = -1;
+    TRY(lc_settings_read(options->prefix, &port->settings, error));
+    struct str address = str_of(options->admin ? options->admin : port->settings.admin);
+    TRY(lc_server_listen(str_of(options->listen ? options->listen : port->settings.listen), listening, error));
+    if (address.length == 0) return STATUS_OK;
+    if (lc_admin_listen(address, port->settings.admin_secret.length > 0, admin, error) != STATUS_OK) return close(*listening), error->status;
+    port->admin = address;
+    return STATUS_OK;
+}
+
 static enum status start(struct port *port, const struct lc_port_options *options, struct error *error)
 {
-    int listening;
-    TRY(lc_settings_read(options->prefix, &port->settings, error));
-    TRY(lc_server_listen(str_of(options->listen ? options->listen : port->settings.listen), &listening, error));
-    if (init_all(port, error) != STATUS_OK) {
-        close(listening);
-        return error->status;
-    }
+    int listening, admin;
+    TRY(listen_on(port, options, &listening, &admin, error));
+    if (init_all(port, error) != STATUS_OK) return close_both(listening, admin), error->status;
     struct lc_server_options server = {
         .socket = listening,
+        .admin_socket = admin,
         .threads = options->threads > 0 ? options->threads : port->settings.threads,
         .head_memory = HEAD_MEMORY,
         .idle_timeout = IDLE_TIMEOUT,
@@ -180,10 +204,10 @@ static enum status start(struct port *port, const struct lc_port_options *option
         .context = port,
         .instances = port->instances,
         .instance_count = port->instance_count,
-        .metrics_secret = port->settings.metrics_secret,
+        .admin_secret = port->settings.admin_secret,
     };
     TRY(lc_server_start(&port->server, &server, error));
-    announce(listening);
+    announce_all(port, listening, admin);
     return STATUS_OK;
 }
 
@@ -204,6 +228,7 @@ static int serve(const struct lc_port_options *options, const struct lc_mount *m
         log_error(no_request, "%s", error.text);
         for (size_t i = 0; i < port->instance_count; i++) lc_instance_stop(&port->instances[i], 0);
     }
+    lc_admin_unlisten(port->admin);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     arena_free(arena);
     return status == STATUS_OK ? EXIT_SUCCESS : EXIT_FAILURE;

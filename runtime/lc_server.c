@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Connections of the admin listener: a share of all, and not more than that. */
+enum { ADMIN_SHARE = 8, ADMIN_MOST = 64 };
 /* Request bodies in memory, all together: a quarter of what this process may have, at most 256 MiB. */
 enum { BODIES_MAX = 256 * 1024 * 1024, MEMORY_SHARE = 4 };
 enum { MOST_LOOPS = 8, BACKLOG = 4096, MOST_DESCRIPTORS = 65536, KEPT_DESCRIPTORS = 128, ABORT_GRACE = 2000, LAST_WORDS = 1000 /* ms of the grace that answers have on their way out */ };
@@ -71,6 +73,12 @@ static void hurry_all(struct lc_server *server, struct deadline until)
     for (size_t i = 0; i < server->options.instance_count; i++) lc_instance_hurry(&server->options.instances[i], until);
 }
 
+static void close_listening(struct lc_server *server)
+{
+    close(server->options.socket);
+    if (server->options.admin_socket >= 0) close(server->options.admin_socket);
+}
+
 bool lc_server_stop(struct lc_server *server, int64_t grace)
 {
     struct deadline until = deadline_in(grace);
@@ -78,7 +86,7 @@ bool lc_server_stop(struct lc_server *server, int64_t grace)
     server->draining = true;
     wake_loops(server);
     hurry_all(server, (struct deadline){until.at - LAST_WORDS});
-    if (await_none(&server->accepting, until)) close(server->options.socket);
+    if (await_none(&server->accepting, until)) close_listening(server);
     if (!await_none(&server->answering, until))
         log_warn(no_request, "some requests did not end in %lld ms; their connections are closed", (long long)grace);
     server->aborting = true;
@@ -97,13 +105,21 @@ static uint64_t bodies_limit(void)
     return share < BODIES_MAX ? share : BODIES_MAX;
 }
 
+static enum status start_loop(struct lc_server *server, bool admin, unsigned connections, struct error *error)
+{
+    TRY(lc_loop_start(&server->loops[server->loop_count], server, admin, connections, error));
+    server->loop_count++;
+    return STATUS_OK;
+}
+
 static enum status start_loops(struct lc_server *server, struct error *error)
 {
     int count = loops_wanted();
-    unsigned limit = connection_limit(), connections = limit > (unsigned)count ? limit / (unsigned)count : 1;
-    server->loops = arena_array(server->arena, (size_t)count, sizeof *server->loops);
-    for (; server->loop_count < count; server->loop_count++)
-        TRY(lc_loop_start(&server->loops[server->loop_count], server, connections, error));
+    bool admin = server->options.admin_socket >= 0;
+    unsigned limit = connection_limit(), kept = admin ? limit / ADMIN_SHARE + 1 : 0, left = limit - kept;
+    server->loops = arena_array(server->arena, (size_t)count + 1, sizeof *server->loops);
+    if (admin) TRY(start_loop(server, true, kept < ADMIN_MOST ? kept : ADMIN_MOST, error));
+    for (int i = 0; i < count; i++) TRY(start_loop(server, false, left > (unsigned)count ? left / (unsigned)count : 1, error));
     return STATUS_OK;
 }
 

@@ -42,7 +42,6 @@ struct lc_exchange {
     size_t body_max;              /* set by `route`, with `work`: bytes of body that are taken in; 0 as it comes */
     bool unguarded;               /* set by `route` where a function's `http` answers: its guard has still to be asked */
     bool quick;                   /* `work` may be tried on the loop */
-    bool local;                   /* sent from this machine, and not through a proxy or a browser's page */
     bool announced;               /* Function Compute: the start of this call has been logged */
     struct lc_server *server;
 
@@ -72,6 +71,7 @@ struct lc_exchange {
 
 struct lc_server_options {
     int socket;         /* listening; the server closes it, also where it cannot start */
+    int admin_socket;   /* of the admin listener, likewise; -1: there is none */
     int threads;        /* workers */
     size_t head_memory; /* bytes for a request's head and its answer's, together; libmicrohttpd clears all of it for each request */
     int idle_timeout;   /* seconds until a connection on which nothing happens is closed */
@@ -82,12 +82,14 @@ struct lc_server_options {
     void *context; /* the host's: server->options.context */
     struct lc_instance *instances;
     size_t instance_count;
-    struct str metrics_secret; /* empty: /metrics is for this machine only */
+    struct str admin_secret; /* empty: admin requests are taken on the admin listener only, see lc_admin.h */
 };
 
 enum { LC_SHARED_COUNT = 64 };
 struct lc_loop {
     struct lc_server *server;
+    int socket; /* where it listens */
+    bool admin; /* it is the admin listener's */
     struct MHD_Daemon *daemon;
     pthread_t thread;
     int wake_fd; /* an eventfd: a connection was resumed, or there is news in `draining` or `ending` */
@@ -138,7 +140,7 @@ enum status lc_server_event(struct lc_exchange *, int error_status);
 enum { LC_REQUEST_BODY_LIMIT = 32 * 1024 * 1024 };
 
 /* lc_loop.c */
-enum status lc_loop_start(struct lc_loop *, struct lc_server *, unsigned connection_limit, struct error *);
+enum status lc_loop_start(struct lc_loop *, struct lc_server *, bool admin, unsigned connection_limit, struct error *);
 void lc_loop_wake(struct lc_loop *);
 void lc_loop_resume(struct lc_exchange *); /* from here on the exchange is the loop's again */
 void lc_loop_join(struct lc_loop *);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lc_admin.h"
 #include "lc_error.h"
 #include "lc_problem.h"
 #include "lc_server.h"
@@ -39,15 +40,6 @@ static enum status write_metrics(struct lc_exchange *x)
     return STATUS_OK;
 }
 
-static bool may_see_metrics(const struct lc_exchange *x)
-{
-    struct str secret = x->server->options.metrics_secret;
-    struct str given = lc_header_get(&x->request.headers, S("authorization"));
-    if (x->local) return true;
-    if (secret.length == 0 || !str_equal_nocase(str_first(given, 7), S("Bearer "))) return false;
-    return str_equal_secret(str_from(given, 7), secret);
-}
-
 bool lc_server_route_own(struct lc_exchange *x)
 {
     bool reads = str_equal(x->request.method, S("GET")) || str_equal(x->request.method, S("HEAD"));
@@ -57,10 +49,7 @@ bool lc_server_route_own(struct lc_exchange *x)
         return true;
     }
     if (!str_equal(x->request.path, S("/metrics"))) return false;
-    if (may_see_metrics(x))
-        x->work = write_metrics;
-    else
-        lc_problem(&x->call, &x->response, 403, "metrics are shown on this machine, or to who has the secret");
+    if (lc_admin_may(x)) x->work = write_metrics;
     return true;
 }
 

@@ -61,7 +61,8 @@ enum status lc_settings_read(const char *prefix, struct lc_settings *settings, s
     const char *listen = setting(prefix, "LISTEN");
     *settings = (struct lc_settings){
         .listen = listen ? listen : LC_LISTEN_DEFAULT,
-        .metrics_secret = str_of(setting(prefix, "METRICS_SECRET")),
+        .admin = setting(prefix, "ADMIN"),
+        .admin_secret = str_of(setting(prefix, "ADMIN_SECRET")),
     };
     TRY(read_log_level(prefix, error));
     TRY(read_clock(prefix, error));

@@ -8,7 +8,8 @@
 struct lc_settings {
     int threads;               /* THREADS: workers of a server, 1 to 1024; 16 unless set */
     const char *listen;        /* LISTEN: where a port is opened; LC_LISTEN_DEFAULT unless set */
-    struct str metrics_secret; /* METRICS_SECRET: opens /metrics to those who are not on this machine; empty: to nobody */
+    const char *admin;         /* ADMIN: where a port has its admin listener, see lc_admin.h; NULL: nowhere */
+    struct str admin_secret;   /* ADMIN_SECRET: what requests for metrics and events must carry; empty: no secret */
     bool streaming;            /* RESPONSE_MODE=streaming: how AWS wants its answers; `buffered` unless set */
 };
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from support import apks, client, shop
-from support.servers import Servers, clean_environment, free_port, pakhus_binary, port_of
+from support.servers import ADMIN, Servers, clean_environment, free_port, pakhus_binary, port_of
 from support.shop import Shop
 
 
@@ -85,7 +85,7 @@ def test_metrics_count_what_was_done(file_store: str, servers: Servers) -> None:
     url = store.serve(servers)
     for _ in range(3):
         client.request(f"{url}/packages/APP/1.0.apk", range="bytes=0-0")
-    text = client.request(f"{url}/metrics").body.decode()
+    text = client.request(f"{url}/metrics", headers=ADMIN).body.decode()
     assert 'pakhus_cache_misses_total{cache="packages"}' in text
     assert "pakhus_store_requests_total" in text
     assert all(line.startswith("#") or len(line.rsplit(" ", 1)) == 2 for line in text.splitlines())

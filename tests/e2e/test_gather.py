@@ -13,7 +13,7 @@ import pytest
 from conftest import RunPakhus
 from support import client, gathered
 from support.gathered import resources
-from support.servers import Minio, Program, Servers
+from support.servers import ADMIN, Minio, Program, Servers
 from support.subsystem import Subsystem, body_of
 
 Publish = Callable[..., None]
@@ -210,7 +210,7 @@ def test_what_takes_longer_than_usual_is_asked_for_twice(publish: Publish, serve
         assert times[0] > 3.5  # nothing is usual yet
         assert len(subsystem.seen("/sometimes")) > 120
         assert max(times[1:]) < times[0]  # none was waited for as the first one was
-        metrics = client.request(f"{url}/metrics").body.decode().splitlines()
+        metrics = client.request(f"{url}/metrics", headers=ADMIN).body.decode().splitlines()
         lines = dict(line.rsplit(" ", 1) for line in metrics if not line.startswith("#"))
         assert 1 <= int(lines["pakhus_gather_hedges_total"]) <= 56  # a tenth, and what was saved up
         # who is not waited for any more is free again
@@ -332,5 +332,5 @@ def test_metrics(publish: Publish, serve: Callable[..., Program], subsystem: Sub
     publish(resources(subsystem.url, a="/ok/1", b="/ok/2"))
     url = serve().url
     gathered.ask(url, "home")
-    lines = client.request(f"{url}/metrics").body.decode().splitlines()
+    lines = client.request(f"{url}/metrics", headers=ADMIN).body.decode().splitlines()
     assert {"pakhus_gather_requests_total 1", "pakhus_gather_fetches_total 2", "pakhus_gather_crashes_total 0"} <= set(lines)

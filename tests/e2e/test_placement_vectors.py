@@ -11,7 +11,7 @@ import pytest
 
 from support import apks, placed
 from support.demand import counted, lan_part
-from support.servers import Minio, Servers
+from support.servers import ADMIN, Minio, Servers
 from support.shop import Shop, minio_shop
 
 NOON = datetime(2026, 8, 25, 12, tzinfo=timezone.utc)
@@ -231,7 +231,7 @@ def test_an_event_does_what_the_command_does(event: dict[str, Any], file_store: 
     scene.policy({"t1": 10, "t2": 5, "m": 3, "of": 5, **DAYS}, NEVER_EVICT)
     scene.count("1.0", 0, misses=11)
     url = scene.shop.serve(servers)
-    question = urllib.request.Request(f"{url}/2015-03-31/functions/evaluate-cron/invocations", json.dumps(event).encode(), method="POST")
+    question = urllib.request.Request(f"{url}/2015-03-31/functions/evaluate-cron/invocations", json.dumps(event).encode(), ADMIN, method="POST")
     with urllib.request.urlopen(question) as answer:
         assert json.loads(answer.read())["placed"] == 1
     assert scene.wanted() == ["1.0"]

@@ -16,10 +16,10 @@ from urllib.parse import urlencode
 
 import pytest
 
-from support import apks
+from support import apks, client
 from support.client import raw
 from support.demand import cells
-from support.servers import Minio, Program, Servers
+from support.servers import ADMIN, Minio, Program, Servers
 from support.shop import Shop, minio_shop
 
 HOME = {"ip": "192.168.0.7", "mask": "255.255.255.0"}
@@ -360,7 +360,7 @@ def test_junk_takes_no_memory(field: Field, servers: Servers) -> None:
         asked = pool.map(lambda i: ask(server, app="APP1", ip=f"10.{i % 256}.{i // 256}.1", mask="24")[0], range(4500))
         assert set(asked) == {200}
     assert memory() - before < 16 * 1024
-    metrics = urllib.request.urlopen(f"{server.url}/metrics").read().decode()
+    metrics = client.request(f"{server.url}/metrics", headers=ADMIN).body.decode()
     assert "pakhus_demand_pairs 4096" in metrics
 
 
@@ -390,7 +390,7 @@ def test_on_minio_a_warm_query_asks_the_store_nothing(minio: Minio, bucket: str,
         assert ask(server, app="APP1", **HOME)[0] == 200
 
     def requests() -> int:
-        text = urllib.request.urlopen(f"{server.url}/metrics").read().decode()
+        text = client.request(f"{server.url}/metrics", headers=ADMIN).body.decode()
         return int(next(line for line in text.splitlines() if line.startswith("pakhus_store_requests_total")).split()[1])
 
     before = requests()

@@ -177,7 +177,7 @@ def test_without_control_paths_the_path_decides(platform: FunctionCompute, wire:
 
 def test_health_and_metrics(platform: FunctionCompute, servers: Servers) -> None:
     assert platform.http("GET", "/healthz").body == b"ok\n"
-    secret = start(servers, LC_METRICS_SECRET="sesame")
+    secret = start(servers, LC_ADMIN_SECRET="sesame")
     with FunctionCompute(secret.url) as other:
         forwarded = [*other.headers("/http-invoke"), ("X-Forwarded-For", "203.0.113.9")]
         assert other.send("GET", "/metrics", forwarded).status == 403

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from support.servers import Minio, Program, Servers
+from support import client
+from support.servers import ADMIN, Minio, Program, Servers
 
 Run = Callable[..., Any]
 URL = "https://cdn.example/app/a.css"
@@ -156,7 +157,7 @@ def test_many_at_once(servers: Servers, file_store: str, run_pakhus: Run, env: d
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         actions = list(pool.map(work, range(1500)))
     assert set(actions) == {"serve", "update"}
-    metrics = urllib.request.urlopen(f"{server.url}/metrics").read().decode()
+    metrics = client.request(f"{server.url}/metrics", headers=ADMIN).body.decode()
     assert 'pakhus_token_answers_total{action="update",reason="due"}' in metrics and "pakhus_token_nodes 512" in metrics
     assert server.stop() == 0
 

@@ -11,7 +11,7 @@ import pytest
 
 from support import apks, client, odd_apks, shop, uploads
 from support.apksigner import verify
-from support.servers import Minio, Servers
+from support.servers import ADMIN, Minio, Servers
 from support.stall import Stall
 from support.uploads import KEY, Listener, Place
 
@@ -195,7 +195,7 @@ def test_one_who_was_stopped_has_left_word(minio: Minio, bucket: str, servers: S
 
 
 def sent(listener: Listener) -> int:
-    text = client.request(f"{listener.program.url}/metrics").body.decode()
+    text = client.request(f"{listener.program.url}/metrics", headers=ADMIN).body.decode()
     found = re.search(r"^pakhus_store_sent_bytes_total (\d+)$", text, re.M)
     assert found
     return int(found[1])

@@ -12,7 +12,7 @@ from conftest import RunPakhus
 from support import client, gathered
 from support.cache import ROOT
 from support.gathered import resources
-from support.servers import Servers
+from support.servers import ADMIN, Servers
 from support.subsystem import Subsystem
 
 [VERSION] = re.findall(r'#define PAKHUS_VERSION "(.+)"', (ROOT / "base/version.h").read_text())
@@ -22,7 +22,7 @@ AGENT = f"pakhus/{VERSION}"
 def test_health_and_metrics_report_the_version(file_store: str, servers: Servers) -> None:
     server = servers.pakhus(file_store)
     assert client.request(f"{server.url}/healthz").body.decode() == f"ok {VERSION}\n"
-    metrics = client.request(f"{server.url}/metrics").body.decode().splitlines()
+    metrics = client.request(f"{server.url}/metrics", headers=ADMIN).body.decode().splitlines()
     assert metrics.count(f'pakhus_build_info{{version="{VERSION}"}} 1') == 1
     assert metrics.count("# TYPE pakhus_build_info gauge") == 1
 

@@ -6,7 +6,7 @@
 
 static int clear(void **state)
 {
-    static const char *const names[] = {"THREADS", "LISTEN", "LOG", "METRICS_SECRET", "RESPONSE_MODE", "CLOCK"};
+    static const char *const names[] = {"THREADS", "LISTEN", "LOG", "ADMIN", "ADMIN_SECRET", "RESPONSE_MODE", "CLOCK"};
     char variable[64];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(variable, sizeof variable, "LC_%s", names[i]);
@@ -32,7 +32,7 @@ static void what_holds_unless_set(void **state)
     struct lc_settings settings = read_settings("OWN");
     assert_int_equal(settings.threads, 16);
     assert_string_equal(settings.listen, "127.0.0.1:8080");
-    assert_int_equal(settings.metrics_secret.length, 0);
+    assert_int_equal(settings.admin_secret.length, 0);
     assert_false(settings.streaming);
 }
 
@@ -54,10 +54,10 @@ static void everything_is_read(void **state)
     (void)state;
     setenv("LC_LOG", "error", 1);
     setenv("LC_RESPONSE_MODE", "streaming", 1);
-    setenv("LC_METRICS_SECRET", "s", 1);
+    setenv("LC_ADMIN_SECRET", "s", 1);
     struct lc_settings settings = read_settings(NULL);
     assert_true(settings.streaming);
-    assert_str(settings.metrics_secret, S("s"));
+    assert_str(settings.admin_secret, S("s"));
     assert_false(log_enabled(LOG_WARN));
     assert_true(log_enabled(LOG_ERROR));
 }

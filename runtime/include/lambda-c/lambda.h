@@ -124,6 +124,7 @@ struct lc_mount {
 };
 struct lc_port_options {
     const char *listen; /* "127.0.0.1:8080", "[::]:80", ":0" */
+    const char *admin;  /* where metrics and events are served: "127.0.0.1:9001", "unix:/run/me/admin.sock"; NULL: the setting ADMIN */
     const char *prefix; /* of the settings, as above */
     int threads;        /* workers; 0: the setting THREADS, or 16 */
     bool quiet;         /* no access log */

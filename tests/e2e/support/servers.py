@@ -32,6 +32,8 @@ _PR_SET_PDEATHSIG = 1
 Kind = TypeVar("Kind", bound="Program")
 Command = Sequence[str | Path]
 REGION = "us-east-1"
+ADMIN_SECRET = "admin-secret-of-the-tests"
+ADMIN = {"Authorization": f"Bearer {ADMIN_SECRET}"}  # what asks a `Servers.pakhus` for its metrics, and sends it events
 KMS_KEY = "test-key"  # that a Minio encrypts with where it is told to
 
 
@@ -246,13 +248,13 @@ class Servers:
         """`pakhus serve` on a store."""
         port = port or free_port()
         command: Command = [pakhus_binary(), "serve", "--store", store, "--listen", f"127.0.0.1:{port}", *options]
-        return self.start("pakhus", command, lambda: accepts(port), f"http://127.0.0.1:{port}", env)
+        return self.start("pakhus", command, lambda: accepts(port), f"http://127.0.0.1:{port}", {"PAKHUS_ADMIN_SECRET": ADMIN_SECRET, **(env or {})})
 
     def function(self, name: str, env: Mapping[str, str] | None = None, host: str = "port") -> Program:
         """A function's bootstrap as a server of its own: host "port", or "fc" for Function Compute's variables."""
         port = free_port()
         where = {"LC_LISTEN": f"127.0.0.1:{port}"} if host == "port" else {"FC_SERVER_PORT": str(port)}
-        return self.start(name, [bootstrap(name)], lambda: accepts(port), f"http://127.0.0.1:{port}", {**where, **(env or {})})
+        return self.start(name, [bootstrap(name)], lambda: accepts(port), f"http://127.0.0.1:{port}", {**where, "LC_ADMIN_SECRET": ADMIN_SECRET, **(env or {})})
 
     def emulator(self, program: Path, env: Mapping[str, str] | None = None) -> Program:
         """A bootstrap under the Lambda runtime interface emulator; its `url` takes events by POST, one at a time."""

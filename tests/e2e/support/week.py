@@ -18,7 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 from support import apks, client, placed, shop
 from support.rules import Counted, Rules
-from support.servers import Minio, Program, Servers
+from support.servers import ADMIN, Minio, Program, Servers
 from support.shop import Shop
 
 MONDAY = datetime(2026, 8, 24, tzinfo=UTC)
@@ -289,7 +289,7 @@ class Week:
 
     def event(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
         url = f"{self.server.url}/2015-03-31/functions/{function}/invocations"
-        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(event).encode(), method="POST"), timeout=60) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, json.dumps(event).encode(), ADMIN, method="POST"), timeout=60) as answer:
             result: dict[str, Any] = json.loads(answer.read())
         return result
 

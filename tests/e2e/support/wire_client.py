@@ -7,6 +7,7 @@ import time
 from support.servers import Program, Servers, accepts, free_port
 from support.wire_functions import wire_function
 
+SECRET = {"Authorization": "Bearer open sesame"}  # for the metrics, and for events
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -14,11 +15,15 @@ def start(servers: Servers, *arguments: str, name: str = "wire", **env: str) -> 
     port = free_port()
     where = {"LC_LISTEN": f"127.0.0.1:{port}"}
     return servers.start(name, [wire_function(name), *arguments], lambda: accepts(port), f"http://127.0.0.1:{port}",
-                         {"WIRE_TELL": "1", **where, **env})
+                         {"WIRE_TELL": "1", "LC_ADMIN_SECRET": "open sesame", **where, **env})
 
 
 def port_of(program: Program) -> int:
     return int(program.url.rsplit(":", 1)[1])
+
+
+def admin(program: Program, method: str, target: str, body: bytes | None = None) -> Answer:
+    return ask(program, method, target, body, SECRET)
 
 
 def ask(program: Program, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
