@@ -6,6 +6,7 @@
 #include "functions/cache-token-verify/handler.h"
 #include "functions/calibrate-cron/handler.h"
 #include "functions/channel-range-splice/handler.h"
+#include "functions/common/app.h"
 #include "functions/common/routes.h"
 #include "functions/common/settings.h"
 #include "functions/evaluate-cron/handler.h"
@@ -19,7 +20,7 @@ static const struct lc_function *const functions[] = {
     &channel_range_splice,   &query_function,      &cache_token_verify,      &admission,          &gather,
     &evaluate_cron_function, &evict_cron_function, &calibrate_cron_function, &reconcile_function, &prepare_upload,
 };
-enum { FUNCTION_COUNT = sizeof functions / sizeof *functions, MOUNTS_MAX = 64 };
+enum { FUNCTION_COUNT = sizeof functions / sizeof *functions, MOUNTS_MAX = 64, STORE_TIME = 5 * CLOCK_SECOND };
 
 /* Each setting is an option too, which wins over the environment. */
 static struct str values[SETTINGS];
@@ -61,6 +62,23 @@ static size_t make_mounts(struct lc_mount mounts[MOUNTS_MAX])
     return count;
 }
 
+/* False: it will not come by itself. A setting that makes no sense is reported by the functions, which read it. */
+static bool store_is_there(void)
+{
+    struct app *app;
+    struct error error = {0};
+    struct arena *arena = arena_new();
+    struct io io = {.arena = arena, .deadline = deadline_in(STORE_TIME)};
+    if (app_open(&app, &error) != STATUS_OK || store_check(app->store, io, &error) == STATUS_OK) return arena_free(arena), true;
+    bool may_come = error.status == STATUS_TIMEOUT || error.status == STATUS_UNAVAILABLE || error.status == STATUS_THROTTLED;
+    if (may_come)
+        fprintf(stderr, "the store %s does not answer yet: %s; GET /healthz?ready tells when it does\n", app->store_url, error.text);
+    else
+        fprintf(stderr, "cannot serve the store %s: %s\n", app->store_url, error.text);
+    arena_free(arena);
+    return may_come;
+}
+
 int cmd_serve(int argc, char **argv)
 {
     make_options();
@@ -71,6 +89,7 @@ int cmd_serve(int argc, char **argv)
         if (values[id].data) setting_give(id, values[id]);
     if (!setting(SETTING_STORE).data) return command_usage(&command, "say where the packages are: --store URL, or PAKHUS_STORE");
     if (settings_check(&error) != STATUS_OK) return command_fail(&command, &error);
+    if (!store_is_there()) return EXIT_FAILURE;
     struct lc_mount mounts[MOUNTS_MAX];
     const struct lc_port_options port = {.prefix = "PAKHUS"};
     return lc_serve(&port, mounts, make_mounts(mounts));

@@ -192,6 +192,11 @@ static void make_response(struct loop *loop, const struct lc_request *request, s
         while (lc_later_thread_wait(&loop->later));
         return;
     }
+    struct error error = {0};
+    if (str_equal(request->query, S("ready")) && lc_instance_ready(&loop->aws->instance, &loop->call, &error) != STATUS_OK) {
+        lc_problem(&loop->call, response, 503, error.text);
+        return;
+    }
     *response = (struct lc_response){.status = 200, .body = lc_instance_health(loop->arena, loop->aws->instance.function)};
     lc_header_add(loop->arena, &response->headers, S("Content-Type"), S("text/plain"));
 }

@@ -109,6 +109,17 @@ static void fail(struct lc_instance *instance, struct lc_call *call, struct lc_r
     lc_problem(call, response, 500, NULL);
 }
 
+enum status lc_instance_ready(struct lc_instance *instance, struct lc_call *call, struct error *error)
+{
+    const struct lc_function *function = instance->function;
+    TRY(lc_instance_init(instance, error));
+    ENSURE(lc_instance_enter(instance), error, STATUS_UNAVAILABLE, "it has been stopped");
+    enum status status = function->ready ? function->ready(instance->state, call, error) : STATUS_OK;
+    if (status != STATUS_OK && error->status == STATUS_OK) error_set(error, status, "%s", status_name(status));
+    lc_instance_leave(instance);
+    return status;
+}
+
 bool lc_instance_guard(struct lc_instance *instance, struct lc_call *call, const struct lc_request *request, struct lc_response *response,
                        size_t *body_max)
 {

@@ -44,6 +44,9 @@ bool lc_instance_abandon(struct lc_instance *);
 /* The body of GET /healthz: "ok", and the version where the function states one. */
 struct str lc_instance_health(struct arena *, const struct lc_function *);
 
+/* Whether calls would succeed at present; runs `init` where that has not been done yet. */
+enum status lc_instance_ready(struct lc_instance *, struct lc_call *, struct error *);
+
 /* Whether the function takes a request, decided from its head alone: false where `response` is the answer already. `*body_max` is the most
  * bytes of body that it takes; it comes in as the host's own limit. The caller is inside the instance (lc_instance_enter). */
 bool lc_instance_guard(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *, size_t *body_max);

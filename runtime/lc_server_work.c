@@ -40,11 +40,29 @@ static enum status write_metrics(struct lc_exchange *x)
     return STATUS_OK;
 }
 
+/* The first function that is not ready says for all why the server is not. */
+static enum status answer_ready(struct lc_exchange *x)
+{
+    const struct lc_server_options *options = &x->server->options;
+    struct error error = {0};
+    if (x->server->draining) return lc_problem(&x->call, &x->response, 503, "the server is about to stop"), STATUS_OK;
+    for (size_t i = 0; i < options->instance_count; i++) {
+        struct lc_instance *instance = &options->instances[i];
+        if (lc_instance_ready(instance, &x->call, &error) == STATUS_OK) continue;
+        lc_problem(&x->call, &x->response, 503, arena_printf(x->call.arena, "%s: %s", instance->function->name, error.text).data);
+        log_warn(x->call.log, "not ready: %s: %s", instance->function->name, error.text);
+        return STATUS_OK;
+    }
+    answer_text(x, S("text/plain"), S("ready\n"));
+    return STATUS_OK;
+}
+
 bool lc_server_route_own(struct lc_exchange *x)
 {
     bool reads = str_equal(x->request.method, S("GET")) || str_equal(x->request.method, S("HEAD"));
     if (!reads) return false;
     if (str_equal(x->request.path, S("/healthz"))) {
+        if (str_equal(x->request.query, S("ready"))) return x->work = answer_ready, true;
         answer_text(x, S("text/plain"), lc_instance_health(x->call.arena, x->server->options.instances[0].function));
         return true;
     }

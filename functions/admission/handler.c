@@ -138,6 +138,7 @@ const struct lc_function admission = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .guard = routes_guard,
     .http = http,
     .metrics = metrics,

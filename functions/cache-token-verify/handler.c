@@ -426,6 +426,7 @@ const struct lc_function cache_token_verify = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .guard = routes_guard,
     .http = http,
     .event = event,

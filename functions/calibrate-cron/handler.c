@@ -1,6 +1,7 @@
 #include "functions/calibrate-cron/handler.h"
 
 #include "base/version.h"
+#include "functions/common/app.h"
 #include "functions/common/cron.h"
 #include "functions/common/event.h"
 #include "functions/common/placement.h"
@@ -228,5 +229,6 @@ const struct lc_function calibrate_cron_function = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .event = event,
 };

@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "functions/channel-range-splice/slices.h"
 #include "functions/channel-range-splice/splice.h"
+#include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "functions/common/routes.h"
 
@@ -45,6 +46,7 @@ const struct lc_function channel_range_splice = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .guard = routes_guard,
     .http = http,
     .metrics = metrics,

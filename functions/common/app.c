@@ -11,6 +11,8 @@
 enum { PUBLISHED_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };
+/* Readiness: how long the store may take to answer, and how long its answer counts. */
+enum { READY_TIME = 3 * CLOCK_SECOND, READY_LIFE = 5 * CLOCK_SECOND, NOT_READY_LIFE = CLOCK_SECOND };
 enum { PACKAGES_BYTES = 32 << 20, PATCHES_BYTES = 16 << 20, CHANNELS_BYTES = 64 << 20 };
 
 /* Unknown channels may be new ones: so many looks into the store at once, and then one a second (a token bucket). */
@@ -53,12 +55,21 @@ static struct record_object base_of(const struct package *package)
     return (struct record_object){package->size, package->sha256, package->etag, package->seen};
 }
 
+/* Nothing is found in a directory that is gone either: that is no 404, which caches would keep. */
+static enum status found(struct app *app, enum status status, struct error *error)
+{
+    struct error gone;
+    if (status != STATUS_NOT_FOUND || !app->directory) return status;
+    if (store_check(app->store, (struct io){.arena = app->arena}, &gone) == STATUS_OK) return status;
+    return error_set(error, STATUS_UNAVAILABLE, "%s", gone.text);
+}
+
 static enum status load_package(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
     struct app *app = context;
     struct package *package = arena_new_of(io.arena, struct package);
     struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
-    TRY(app_store_fault(package_load(app->store, io, id, version, package, error), error));
+    TRY(found(app, app_store_fault(package_load(app->store, io, id, version, package, error), error), error));
     struct record_object known = previous ? base_of(previous) : (struct record_object){0}, base = base_of(package);
     TRY(identify(app, io, package_base_key(io.arena, package), &known, &base, error));
     package->etag = base.etag;
@@ -83,7 +94,7 @@ static enum status load_patch(void *context, struct io io, struct str key, const
     struct patch *patch = arena_new_of(io.arena, struct patch);
     struct str name = arena_copy(io.arena, key), id = str_cut(&name, '/'), from, to;
     ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
-    TRY(app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error));
+    TRY(found(app, app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error), error));
     struct record_object known = previous ? diff_of(previous) : (struct record_object){0}, diff = diff_of(patch);
     TRY(identify(app, io, patch_diff_key(io.arena, id, from, to), &known, &diff, error));
     patch->etag = diff.etag;
@@ -260,6 +271,32 @@ enum status app_open(struct app **out, struct error *error)
 const struct app *app_shared(void)
 {
     return atomic_load_explicit(&shared, memory_order_acquire);
+}
+
+/* The last answer of the store, for as long as it counts. */
+static struct {
+    pthread_mutex_t lock;
+    int64_t until;
+    enum status status;
+    struct error error;
+} readiness = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+enum status app_ready(void *state, struct lc_call *call, struct error *error)
+{
+    struct app *app;
+    (void)state;
+    TRY(app_open(&app, error));
+    pthread_mutex_lock(&readiness.lock);
+    if (clock_monotonic() >= readiness.until) {
+        struct io io = app_io(app, call);
+        io.deadline = deadline_within(io.deadline, READY_TIME);
+        readiness.status = store_check(app->store, io, &readiness.error);
+        readiness.until = clock_monotonic() + (readiness.status == STATUS_OK ? READY_LIFE : NOT_READY_LIFE);
+    }
+    enum status status = readiness.status;
+    if (status != STATUS_OK) *error = readiness.error;
+    pthread_mutex_unlock(&readiness.lock);
+    return status;
 }
 
 struct io app_io(struct app *app, const struct lc_call *call)

@@ -1,6 +1,7 @@
 #include "functions/evict-cron/handler.h"
 
 #include "base/version.h"
+#include "functions/common/app.h"
 #include "functions/common/cron.h"
 
 static enum status init(void **state, struct error *error)
@@ -21,5 +22,6 @@ const struct lc_function evict_cron_function = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .event = event,
 };

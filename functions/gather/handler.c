@@ -298,6 +298,7 @@ const struct lc_function gather = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .guard = routes_guard,
     .http = http,
     .hurry = hurry,

@@ -160,6 +160,7 @@ const struct lc_function prepare_upload = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .event = event,
     .metrics = metrics,
 };

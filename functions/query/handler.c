@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/url.h"
 #include "base/version.h"
+#include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "functions/common/routes.h"
 #include "functions/common/settings.h"
@@ -341,6 +342,7 @@ const struct lc_function query_function = {
     .version = PAKHUS_VERSION,
     .prefix = "PAKHUS",
     .init = init,
+    .ready = app_ready,
     .guard = routes_guard,
     .http = http,
     .before_idle = before_idle,

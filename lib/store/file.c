@@ -187,6 +187,16 @@ static enum status file_stream(struct store *store, struct io io, struct str key
     return STATUS_OK;
 }
 
+/* A directory that is not there lists as an empty one, since the first write makes it. */
+static enum status file_check(struct store *store, struct error *error)
+{
+    const char *root = ((struct file_store *)store)->root;
+    int fd = open_root(root, false);
+    if (fd < 0) return error_errno(error, errno, "the directory %s", root);
+    close(fd);
+    return STATUS_OK;
+}
+
 static const struct store_backend backend = {
     .get = file_get,
     .stream = file_stream,
@@ -196,6 +206,7 @@ static const struct store_backend backend = {
     .compose = file_compose,
     .remove = file_remove,
     .list = file_list,
+    .check = file_check,
 };
 
 enum status file_open(struct arena *arena, const struct url *url, struct store **store, struct error *error)

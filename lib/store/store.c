@@ -254,6 +254,12 @@ static bool none(void *context, const struct store_object *object)
     return false;
 }
 
+enum status store_check(struct store *store, struct io io, struct error *error)
+{
+    if (store->backend->check) TRY(store->backend->check(store, error));
+    return store_list(store, io, S("probe/"), 1, none, NULL, error);
+}
+
 enum status store_probe(struct store *store, struct io io, struct error *error)
 {
     if (atomic_load(&store->probed)) return STATUS_OK;

@@ -129,6 +129,9 @@ enum status store_presign(struct store *, struct io, struct str key, int64_t lif
  * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
 bool store_clamps_ranges(const struct store *);
 
+/* Whether the store is there and lets us in, by one cheap request. */
+enum status store_check(struct store *, struct io, struct error *);
+
 /* Verifies once per store that it is there, and that put-if-absent is honoured by PutObject, also by writers at the same time (writes and
  * removes a key under `probe/`); STATUS_UNSUPPORTED with what to do where it is not. A race that was won once proves nothing: a server that
  * lets several win now and then may pass. */

@@ -166,7 +166,7 @@ def test_slow_clients_hold_no_worker_and_little_memory(servers: Servers) -> None
     assert ask(wire, "GET", "/sleep/10")[0] == 200
     assert ask(wire, "GET", "/stream/3000000")[2] == pattern(3_000_000)
     wait_for_output(wire, "stream closed", 2)
-    assert ask(wire, "GET", "/metrics")[2].decode().splitlines()[-1] == "wire_open_streams 40"  # all the others wait
+    assert admin(wire, "GET", "/metrics")[2].decode().splitlines()[-1] == "wire_open_streams 40"  # all the others wait
     assert resident(wire) - before < 40 * 320  # kB
     for client in clients:
         client.close()
