@@ -55,21 +55,12 @@ static struct record_object base_of(const struct package *package)
     return (struct record_object){package->size, package->sha256, package->etag, package->seen};
 }
 
-/* Nothing is found in a directory that is gone either: that is no 404, which caches would keep. */
-static enum status found(struct app *app, enum status status, struct error *error)
-{
-    struct error gone;
-    if (status != STATUS_NOT_FOUND || !app->directory) return status;
-    if (store_check(app->store, (struct io){.arena = app->arena}, &gone) == STATUS_OK) return status;
-    return error_set(error, STATUS_UNAVAILABLE, "%s", gone.text);
-}
-
 static enum status load_package(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
     struct app *app = context;
     struct package *package = arena_new_of(io.arena, struct package);
     struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
-    TRY(found(app, app_store_fault(package_load(app->store, io, id, version, package, error), error), error));
+    TRY(app_store_fault(package_load(app->store, io, id, version, package, error), error));
     struct record_object known = previous ? base_of(previous) : (struct record_object){0}, base = base_of(package);
     TRY(identify(app, io, package_base_key(io.arena, package), &known, &base, error));
     package->etag = base.etag;
@@ -94,7 +85,7 @@ static enum status load_patch(void *context, struct io io, struct str key, const
     struct patch *patch = arena_new_of(io.arena, struct patch);
     struct str name = arena_copy(io.arena, key), id = str_cut(&name, '/'), from, to;
     ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
-    TRY(found(app, app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error), error));
+    TRY(app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error));
     struct record_object known = previous ? diff_of(previous) : (struct record_object){0}, diff = diff_of(patch);
     TRY(identify(app, io, patch_diff_key(io.arena, id, from, to), &known, &diff, error));
     patch->etag = diff.etag;
@@ -271,6 +262,15 @@ enum status app_open(struct app **out, struct error *error)
 const struct app *app_shared(void)
 {
     return atomic_load_explicit(&shared, memory_order_acquire);
+}
+
+bool app_is_without_store(struct error *error)
+{
+    const struct app *app = app_shared();
+    struct arena *arena = arena_new();
+    bool gone = app && app->directory && store_check(app->store, (struct io){.arena = arena}, error) != STATUS_OK;
+    arena_free(arena);
+    return gone;
 }
 
 /* The last answer of the store, for as long as it counts. */

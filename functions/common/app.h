@@ -43,6 +43,9 @@ enum status app_flush_span(int64_t *span, struct error *);
 /* The `ready` of every function: the store is there, and lets us in. Remembered for some seconds, so that it may be asked often. */
 enum status app_ready(void *state, struct lc_call *, struct error *);
 
+/* In a directory that is gone nothing is found either. That is no 404, which caches would keep. */
+bool app_is_without_store(struct error *);
+
 /* The io of a call, with Function Compute's credentials offered to the store, and the time that the store is given. */
 struct io app_io(struct app *, const struct lc_call *);
 /* What the store finds wrong with a question of ours (no such bucket, another region), or we with its answer, is not the client's fault:

@@ -1,5 +1,6 @@
 #include "functions/common/respond.h"
 
+#include "functions/common/app.h"
 #include "lib/http/problem.h"
 
 enum status respond_problem(struct lc_call *call, struct lc_response *response, int status, const char *type, const char *format, ...)
@@ -19,6 +20,11 @@ enum status respond_problem(struct lc_call *call, struct lc_response *response, 
 
 enum status respond_error(struct lc_call *call, struct lc_response *response, const struct error *error)
 {
+    struct error gone;
+    if (error->status == STATUS_NOT_FOUND && app_is_without_store(&gone)) {
+        gone.status = STATUS_UNAVAILABLE;
+        return respond_error(call, response, &gone);
+    }
     switch (error->status) {
     case STATUS_WOULD_BLOCK: return STATUS_WOULD_BLOCK;
     case STATUS_NOT_FOUND: return respond_problem(call, response, 404, "not-found", "%s", error->text);
