@@ -11,3 +11,31 @@ $(BUILD)/commit: FORCE
 
 $(BUILD)/o/cli/version.o: PROJECT_CFLAGS += -DPAKHUS_COMMIT='"$(PAKHUS_COMMIT)"'
 $(BUILD)/o/cli/version.o: $(BUILD)/commit
+
+# --- the manual and the completions, out of the table of commands: by this machine's program, for whichever machine they are
+VERSION := $(shell sed -n 's/^.define PAKHUS_VERSION "\(.*\)"/\1/p' base/version.h)
+RELEASED := $(shell sed -n 's/^## \[$(VERSION)\] - //p' CHANGELOG.md)
+DESCRIPTIONS := $(addprefix build/packaging/,pakhus.1 pakhus.bash _pakhus)
+
+ifeq ($(FOREIGN)$(SANITIZE),)
+build/packaging/describe: $(BUILD)/o/packaging/describe.o $(COMMANDS) $(ARCHIVE)
+	@mkdir -p $(@D)
+	$(call say,link $@)
+	$(Q)$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS)
+
+# describe_into FORM: the template with its @COMMANDS@ line replaced
+define describe_into
+	@build/packaging/describe $(1) >$@.commands
+	@sed -e '/^@COMMANDS@$$/{r $@.commands' -e 'd}' -e 's/@VERSION@/$(VERSION)/; s/@DATE@/$(RELEASED)/' $< >$@
+	@rm $@.commands
+endef
+build/packaging/pakhus.1: packaging/pakhus.1.in build/packaging/describe base/version.h CHANGELOG.md
+	$(call describe_into,man)
+build/packaging/pakhus.bash: packaging/completion.bash.in build/packaging/describe base/version.h
+	$(call describe_into,bash)
+build/packaging/_pakhus: packaging/completion.zsh.in build/packaging/describe base/version.h
+	$(call describe_into,zsh)
+else
+$(DESCRIPTIONS): FORCE
+	+@$(MAKE) -s ARCH=$(HOST:aarch64=arm64) SANITIZE= $@
+endif
