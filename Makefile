@@ -19,6 +19,7 @@ AR := $(MACHINE)-linux-gnu-ar
 endif
 
 BUILD := build$(if $(FOREIGN),/$(ARCH))$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
+NOTICES := build/notices/$(ARCH)
 LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd zlib
 
 CFLAGS ?= -O2 -g
@@ -108,13 +109,13 @@ $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts
 	$(call say,link $@)
 	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $(filter %.o %.a,$^) $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $(filter %.o %.a,$^) $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
 
-# One zip a function, for Lambda and for Function Compute: the same bytes from the same sources, wherever and whenever it is made.
+# One zip a function, for Lambda and for Function Compute, with the terms of what is linked in: the same bytes from the same sources, wherever and whenever it is made.
 PACKAGES := $(FUNCTIONS:%=build/package/$(ARCH)/%.zip)
 package: deps-package $(if $(SAID),$(PACKAGES)) ## build/package/*/*.zip: a static bootstrap each, for x86_64 and arm64, or ARCH=… alone
 	$(if $(SAID),@:,+@$(MAKE) package ARCH=x86_64 && $(MAKE) package ARCH=arm64)
 
-build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap scripts/package | deps-package
-	@scripts/package $< $@
+build/package/$(ARCH)/%.zip: $(BUILD)/functions/%/bootstrap $(NOTICES)/sbom.spdx.json scripts/package | deps-package
+	@scripts/package $< $(NOTICES) $@
 
 # The nginx module is made of the very objects of lib/token, in position-independent form, by nginx's own configure. Debian's nginx knows no
 # sanitizers, and so loads no module that has them.
@@ -160,6 +161,7 @@ unit: $(UNIT_TESTS)
 
 e2e: deps-test all nginx-module
 	+@$(MAKE) -s package SANITIZE=
+	+@$(MAKE) -s deb image SANITIZE=
 	@scripts/run-e2e-tests $(BUILD)
 
 # One part after the other, each on all processors; the next ones also run when one has failed.
@@ -194,7 +196,7 @@ check: deps-check nginx-module ## format, warnings, lint, static analysis
 	+@$(MAKE) -s WERROR=1 BUILD=build/check build/check/bin/pakhus $(UNIT_TESTS:$(BUILD)/%=build/check/%)
 	@clang-format --dry-run -Werror $(C_FILES)
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
-	shellcheck -x scripts/* demo/make demo/run .ci/run tests/fresh/run cdn/*/token-clean-up
+	shellcheck -x scripts/* demo/make demo/run packaging/{install,image,notices} packaging/deb/{build,postinst,prerm,postrm} .ci/run tests/fresh/run cdn/*/token-clean-up
 
 format: deps-check ## clang-format over everything
 	@clang-format -i $(C_FILES)

@@ -39,3 +39,29 @@ else
 $(DESCRIPTIONS): FORCE
 	+@$(MAKE) -s ARCH=$(HOST:aarch64=arm64) SANITIZE= $@
 endif
+
+# --- one static file that does all that build/bin/pakhus does
+.PHONY: static install deb image
+static: deps $(BUILD)/static/pakhus ## build/static/pakhus: the whole command as one static file, which runs on any Linux of its architecture
+
+$(BUILD)/static/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE) scripts/static-libs | static-libs
+	@mkdir -p $(@D)
+	$(call say,link $@)
+	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $(filter %.o %.a,$^) $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $(filter %.o %.a,$^) $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+
+PREFIX ?= /usr/local
+install: deps $(BUILD)/bin/pakhus $(DESCRIPTIONS) ## command, manual, completions, systemd units, nginx templates, below PREFIX=/usr/local and DESTDIR=
+	@packaging/install $(BUILD)/bin/pakhus build/packaging "$(DESTDIR)" "$(PREFIX)" share/zsh/site-functions
+
+# Terms and versions of what is linked in, for every package that holds a static program.
+$(NOTICES)/sbom.spdx.json: packaging/notices packaging/libraries NOTICE LICENSE CHANGELOG.md base/version.h scripts/static-libs | static-libs
+	@packaging/notices $(STATIC) $(VERSION) $(RELEASED) $(ARCH) $(@D)
+
+DEB := build/pakhus_$(VERSION)_$(if $(filter arm64,$(ARCH)),arm64,amd64).deb
+deb: deps $(DEB) ## build/pakhus_*.deb: the static program for Debian and Ubuntu; ARCH=arm64 for the other one
+$(DEB): $(BUILD)/static/pakhus $(DESCRIPTIONS) $(NOTICES)/sbom.spdx.json README.md NOTICE $(wildcard packaging/install packaging/deb/* packaging/systemd/* cdn/nginx/*.template)
+	@packaging/deb/build $< build/packaging $(NOTICES) $(if $(filter arm64,$(ARCH)),arm64,amd64) $(VERSION) $(RELEASED) $@
+
+image: deps build/image/$(ARCH)/Dockerfile ## build/image/*: what `docker build` makes an image of, from nothing but the static program
+build/image/$(ARCH)/Dockerfile: $(BUILD)/static/pakhus $(NOTICES)/sbom.spdx.json packaging/image packaging/Dockerfile
+	@packaging/image $< $(NOTICES) $(@D)

@@ -10,17 +10,11 @@ from pathlib import Path
 import pytest
 
 from support.cache import ROOT
-from support.packages import ARCHITECTURES, FUNCTIONS, make, packages
+from support.packages import ARCHITECTURES, FUNCTIONS, make, packages, segments
 
 MOST = 3_000_000
 MACHINES = {"x86_64": 62, "arm64": 183}  # e_machine
 EXECUTABLE, DYNAMIC, INTERPRETER = 2, 2, 3  # e_type; p_type
-
-
-def segments(program: bytes) -> list[int]:
-    """The p_type of each program header of a 64-bit ELF file."""
-    start, size, count = struct.unpack_from("<Q", program, 32)[0], *struct.unpack_from("<HH", program, 54)
-    return [struct.unpack_from("<I", program, start + i * size)[0] for i in range(count)]
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -34,12 +28,13 @@ def test_it_holds_one_static_program(function: str, architecture: str) -> None:
     path = packages(architecture) / f"{function}.zip"
     assert path.stat().st_size <= MOST
     with zipfile.ZipFile(path) as archive:
-        [entry] = archive.infolist()
-        program = archive.read(entry)
-    assert entry.filename == "bootstrap"
-    assert entry.external_attr >> 16 == stat.S_IFREG | 0o755
-    assert entry.create_system == 3  # Unix, without which the mode means nothing
-    assert (entry.date_time, entry.extra, entry.comment) == ((1980, 1, 1, 0, 0, 0), b"", b"")
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        program = archive.read("bootstrap")
+    assert list(entries) == ["bootstrap", "copyright", "licences", "sbom.spdx.json"]
+    for entry in entries.values():
+        assert entry.external_attr >> 16 == stat.S_IFREG | (0o755 if entry.filename == "bootstrap" else 0o644)
+        assert entry.create_system == 3  # Unix, without which the mode means nothing
+        assert (entry.date_time, entry.extra, entry.comment) == ((1980, 1, 1, 0, 0, 0), b"", b"")
     kind, machine = struct.unpack_from("<HH", program, 16)
     assert program[:5] == b"\x7fELF\x02" and (kind, machine) == (EXECUTABLE, MACHINES[architecture])
     assert not {DYNAMIC, INTERPRETER} & set(segments(program))

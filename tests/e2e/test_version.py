@@ -41,7 +41,7 @@ def test_requests_to_a_store_name_the_version(subsystem: Subsystem, run_pakhus: 
 
 def test_downloads_name_the_version(subsystem: Subsystem, run_pakhus: RunPakhus, tmp_path: Path) -> None:
     admission = f"{subsystem.url}/status/404"
-    run_pakhus("fetch", "--resource", "game", "--admission", admission, "-o", tmp_path / "game.apk", check=False)
+    run_pakhus("fetch", "--client", "device", "--resource", "game", "--admission", admission, "-o", tmp_path / "game.apk", check=False)
     assert agents(subsystem, "/status/404") == {AGENT}
 
 

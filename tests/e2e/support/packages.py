@@ -3,6 +3,7 @@
 import os
 import platform
 import shutil
+import struct
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,12 @@ def make(architecture: str, folder: Path = ROOT, **env: str) -> Path:
 @cache
 def packages(architecture: str) -> Path:
     return make(architecture)
+
+
+def segments(program: bytes) -> list[int]:
+    """The p_type of each program header of a 64-bit ELF file."""
+    start, size, count = struct.unpack_from("<Q", program, 32)[0], *struct.unpack_from("<HH", program, 54)
+    return [struct.unpack_from("<I", program, start + i * size)[0] for i in range(count)]
 
 
 class Room:
