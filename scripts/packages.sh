@@ -8,7 +8,7 @@ RUN=(curl)
 PACKAGE=(zip)
 UNIT=(libcmocka-dev)
 NGINX=(nginx-dev)
-TEST=(nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd
+TEST=(aria2 nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd
     npm:npm mvn:maven javac:default-jdk-headless)
 CHECK=(clang clang-format clang-tidy shellcheck git)
 

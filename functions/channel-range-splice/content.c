@@ -1,4 +1,4 @@
-#include "base/encode.h"
+#include "functions/channel-range-splice/redirect.h"
 #include "functions/channel-range-splice/slices.h"
 #include "functions/channel-range-splice/splice.h"
 #include "functions/common/respond.h"
@@ -6,8 +6,6 @@
 #include "lib/apk/splice.h"
 #include "lib/http/date.h"
 
-/* How long a redirect's signature is good, at least (store_presign), and what caches leave unused of it. */
-enum { PRESIGN_LIFE = 30 * CLOCK_MINUTE, PRESIGN_MARGIN = 60 };
 /* Up to here a range is answered as one buffer, which is the fastest; above it is a stream. */
 enum { BUFFER_LIMIT = 4 << 20 };
 
@@ -16,35 +14,21 @@ static void add_header(struct task *task, struct str name, struct str value)
     lc_header_add(task->io.arena, &task->response->headers, name, value);
 }
 
-static void add_common_headers(struct task *task, int64_t life)
+void content_add_validators(struct task *task)
 {
-    struct arena *arena = task->io.arena;
-    char digits[U64_DIGITS];
+    int64_t modified = task->content.validators.modified, now = clock_now();
     add_header(task, S("ETag"), task->content.validators.etag);
-    add_header(task, S("Last-Modified"), http_date(arena, task->content.validators.modified));
-    add_header(task, S("Cache-Control"), arena_join(arena, S("public, max-age="), str_of_u64(digits, (uint64_t)life)));
+    add_header(task, S("Last-Modified"), http_date(task->io.arena, modified < now ? modified : now)); /* never later than now (8.8.2.1) */
     add_header(task, S("Accept-Ranges"), S("bytes"));
     add_header(task, S("Content-Disposition"), task->content.disposition);
 }
 
-/* Says where the bytes are. The follower needs the base's own ETag to be sure that no other object's bytes get in (If-Match). */
-static enum status redirect(struct task *task, struct error *error)
+static void add_common_headers(struct task *task)
 {
-    struct app *app = task->splice->app;
-    struct str key = task->content.key, url;
-    int64_t life = task->content.life, valid_until;
-    if (app->redirect == APP_REDIRECT_PRESIGNED) {
-        TRY(store_presign(app->store, task->io, key, PRESIGN_LIFE, &url, &valid_until, error));
-        int64_t left = (valid_until - clock_real()) / CLOCK_SECOND - PRESIGN_MARGIN;
-        if (left < life) life = left > 0 ? left : 0;
-    } else {
-        url = arena_join(task->io.arena, app->redirect_url, percent_encode(task->io.arena, key, true));
-    }
-    task->response->status = 302;
-    add_header(task, S("Location"), url);
-    add_header(task, S("Pakhus-Base-ETag"), task->content.etag);
-    add_common_headers(task, life);
-    return STATUS_OK;
+    char digits[U64_DIGITS];
+    struct str life = str_of_u64(digits, (uint64_t)task->content.life);
+    content_add_validators(task);
+    add_header(task, S("Cache-Control"), arena_join(task->io.arena, S("public, max-age="), life));
 }
 
 static enum status send_stream(struct task *task, struct str key, const struct store_get *get, struct error *error)
@@ -122,71 +106,76 @@ static enum status send_content(struct task *task, const struct splice_plan *pla
     task->response->status = task->partial ? 206 : 200;
     add_header(task, S("Content-Type"), task->content.type);
     if (task->partial) add_header(task, S("Content-Range"), http_content_range(arena, task->range, task->content.size));
-    add_common_headers(task, task->content.life);
+    if (task->partial) add_header(task, S("Vary"), S("Range")); /* some caches answer the whole from a stored part */
+    add_common_headers(task);
     return send_body(task, plan, error);
 }
 
-static struct http_conditions conditions_of(const struct lc_request *request)
+/* --- the answer */
+
+static struct str field(const struct task *task, struct str name)
+{
+    return lc_header_list(task->io.arena, &task->request->headers, name);
+}
+
+static struct http_conditions conditions_of(const struct task *task)
 {
     return (struct http_conditions){
-        .if_match = lc_header_get(&request->headers, S("if-match")),
-        .if_none_match = lc_header_get(&request->headers, S("if-none-match")),
-        .if_modified_since = lc_header_get(&request->headers, S("if-modified-since")),
-        .if_unmodified_since = lc_header_get(&request->headers, S("if-unmodified-since")),
-        .if_range = lc_header_get(&request->headers, S("if-range")),
+        .if_match = field(task, S("if-match")),
+        .if_none_match = field(task, S("if-none-match")),
+        .if_modified_since = field(task, S("if-modified-since")),
+        .if_unmodified_since = field(task, S("if-unmodified-since")),
+        .if_range = field(task, S("if-range")),
     };
 }
 
-/* If-Range and If-Match go along with a redirect too, and are compared with the base's own ETag where it leads. */
-static bool is_for_us(const struct task *task, struct str name)
+static enum status not_satisfiable(struct task *task)
 {
-    struct str value = lc_header_get(&task->request->headers, name);
-    bool holds_there = task->splice->app->redirect == APP_REDIRECT_PRESIGNED && str_equal(value, task->content.etag);
-    return value.data && !holds_there;
+    uint64_t size = task->content.size;
+    respond_problem(task->call, task->response, 416, "range", "it has %llu bytes", (unsigned long long)size);
+    add_header(task, S("Content-Range"), http_content_range_unsatisfied(task->io.arena, size));
+    return STATUS_OK;
 }
 
-/* A client sends its Range to where it is redirected, and stores do not read every Range as we do: one that is not understood there, or
- * not applied for the sake of If-Range or for an end past the end, brings the whole base, unspliced. */
-static bool is_read_alike(const struct task *task)
+static struct splice_plan plan_of(const struct task *task)
 {
-    struct str range = lc_header_get(&task->request->headers, S("range"));
-    if (is_for_us(task, S("if-match"))) return false;
-    if (!range.data) return true;
-    if (!task->partial || !http_range_is_plain(range) || is_for_us(task, S("if-range"))) return false;
-    return store_clamps_ranges(task->splice->app->store) || http_range_is_within(range, task->content.size);
+    struct apk_region region = task->content.filled ? task->content.region : (struct apk_region){0};
+    return splice_plan(region, task->range.offset, task->range.length);
 }
 
-/* Only a GET follows a redirect to where it leads: a signature is good for one method. */
-static bool is_redirected(const struct task *task, const struct splice_plan *plan)
+/* The whole where no range is asked for. */
+static void choose_range(struct task *task, enum http_range_kind kind)
 {
-    bool base_only = plan->count == 1 && plan->part[0].kind == SPLICE_BASE;
-    bool get = str_equal(task->request->method, S("GET"));
-    return base_only && get && task->splice->app->redirect != APP_REDIRECT_NEVER && is_read_alike(task);
+    task->partial = kind == HTTP_RANGE_ONE;
+    if (!task->partial) task->range = (struct http_range){0, task->content.size};
 }
 
-enum status content_answer(struct task *task, struct error *error)
+static enum status answer_here(struct task *task, enum http_range_kind kind, struct error *error)
 {
-    const struct content *content = &task->content;
-    struct http_conditions conditions = conditions_of(task->request);
-    int verdict = http_precondition(&conditions, &content->validators);
+    struct http_conditions conditions = conditions_of(task);
+    int verdict = http_precondition(&conditions, &task->content.validators);
     if (verdict == 412) return respond_problem(task->call, task->response, 412, "precondition", "it is not the version that was asked for");
     if (verdict == 304) {
         task->response->status = 304;
-        task->response->length = content->size; /* which keeps the connection, see lambda.h */
-        add_common_headers(task, content->life);
+        task->response->length = task->content.size; /* which keeps the connection, see lambda.h */
+        add_common_headers(task);
         return STATUS_OK;
     }
-    struct str header = lc_header_get(&task->request->headers, S("range"));
-    enum http_range_kind kind = HTTP_RANGE_NONE;
-    if (http_if_range(&conditions, &content->validators)) kind = http_range_parse(header, content->size, &task->range);
-    if (kind == HTTP_RANGE_UNSATISFIABLE) {
-        respond_problem(task->call, task->response, 416, "range", "it has %llu bytes", (unsigned long long)content->size);
-        add_header(task, S("Content-Range"), http_content_range_unsatisfied(task->io.arena, content->size));
-        return STATUS_OK;
-    }
-    task->partial = kind == HTTP_RANGE_ONE;
-    if (!task->partial) task->range = (struct http_range){0, content->size};
-    struct apk_region region = content->filled ? content->region : (struct apk_region){0};
-    struct splice_plan plan = splice_plan(region, task->range.offset, task->range.length);
-    return is_redirected(task, &plan) ? redirect(task, error) : send_content(task, &plan, error);
+    if (!http_if_range(&conditions, &task->content.validators)) kind = HTTP_RANGE_NONE;
+    if (kind == HTTP_RANGE_UNSATISFIABLE) return not_satisfiable(task);
+    choose_range(task, kind);
+    struct splice_plan plan = plan_of(task);
+    return send_content(task, &plan, error);
+}
+
+/* A redirect goes before the conditions: they are for what it leads to (RFC 9110 section 13.2.1). */
+enum status content_answer(struct task *task, struct error *error)
+{
+    struct str range = field(task, S("range"));
+    enum http_range_kind kind = http_range_parse(range, task->content.size, &task->range);
+    choose_range(task, kind);
+    struct splice_plan plan = plan_of(task);
+    bool is_base = plan.count == 1 && plan.part[0].kind == SPLICE_BASE && kind != HTTP_RANGE_UNSATISFIABLE;
+    if (is_base && redirect_applies(task, range)) return redirect_answer(task, range, error);
+    return answer_here(task, kind, error);
 }

@@ -42,6 +42,9 @@ enum { CONTENT_LIFE = 86400 };
  * outdated: nothing of it is sent. */
 enum status content_answer(struct task *, struct error *);
 
+/* ETag, Last-Modified and what else is said of the content as such, redirected or not. */
+void content_add_validators(struct task *);
+
 struct cache *package_regions(struct app *);              /* what task->splice->filled is */
 enum status package_serve(struct task *, struct error *); /* /packages/… */
 enum status patch_serve(struct task *, struct error *);   /* /patches/… */

@@ -9,6 +9,7 @@
 
 /* How long a fact is good before the store is asked whether it still is; on a directory, no time at all. */
 enum { PUBLISHED_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
+enum { PROBE_MAX = 64 << 10 };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };
 /* Readiness: how long the store may take to answer, and how long its answer counts. */
@@ -191,6 +192,24 @@ static enum status read_redirect(struct app *app, struct error *error)
     return STATUS_OK;
 }
 
+static enum status read_networks(struct app *app, enum setting_id id, struct client_proxies *networks, struct error *error)
+{
+    if (client_parse_proxies(app->arena, setting(id), networks, error) != STATUS_OK) return setting_refuse(id, error);
+    return STATUS_OK;
+}
+
+static enum status read_followers(struct app *app, struct error *error)
+{
+    struct str followers = setting(SETTING_FOLLOWERS);
+    app->probe_max = PROBE_MAX;
+    TRY(setting_number(SETTING_PROBE_MAX, &app->probe_max, error));
+    TRY(read_networks(app, SETTING_TRUSTED_PROXIES, &app->proxies, error));
+    if (!followers.data) return STATUS_OK;
+    if (str_equal(followers, S("all"))) return app->redirected = APP_REDIRECTED_ALL, STATUS_OK;
+    app->redirected = APP_REDIRECTED_FOLLOWERS;
+    return read_networks(app, SETTING_FOLLOWERS, &app->followers, error);
+}
+
 /* Of facts that do not change once they are there. */
 static struct cache_options of_facts(struct app *app)
 {
@@ -228,6 +247,7 @@ static enum status read_settings(struct app *app, struct error *error)
     app->store_url = arena_cstr(app->arena, store_url);
     app->directory = str_starts(store_url, S("file://"));
     TRY(read_redirect(app, error));
+    TRY(read_followers(app, error));
     app->origin_secret = arena_copy(app->arena, setting(SETTING_ORIGIN_SECRET));
     app->node_secret = arena_copy(app->arena, setting(SETTING_NODE_SECRET));
     app->refresh = arena_new_of(app->arena, struct app_refresh);

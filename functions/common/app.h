@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "functions/common/client.h"
 #include "lambda-c/lambda.h"
 #include "lib/catalog/channels.h"
 #include "lib/catalog/package.h"
@@ -14,6 +15,13 @@
 
 enum app_redirect { APP_REDIRECT_PRESIGNED, APP_REDIRECT_PUBLIC, APP_REDIRECT_NEVER };
 
+/* PAKHUS_FOLLOWERS: whom a redirect is given. */
+enum app_redirected {
+    APP_REDIRECTED_WHERE_HARMLESS, /* not set: everyone where the target gives nobody wrong bytes, else followers */
+    APP_REDIRECTED_ALL,            /* `all`: everyone */
+    APP_REDIRECTED_FOLLOWERS,      /* networks: those, and who says that it follows */
+};
+
 struct app {
     struct arena *arena;
     struct store *store;
@@ -21,9 +29,13 @@ struct app {
     bool directory; /* the store is file://: asking it costs nothing, and whoever works with one wants to see changes at once */
     enum app_redirect redirect;
     struct str redirect_url;  /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
-    struct keyring url_keys;  /* PAKHUS_URL_KEYS */
-    struct str origin_secret; /* PAKHUS_ORIGIN_SECRET; empty: anyone may ask */
-    struct str node_secret;   /* PAKHUS_NODE_SECRET; likewise */
+    enum app_redirected redirected;
+    struct client_proxies followers; /* APP_REDIRECTED_FOLLOWERS: their networks */
+    struct client_proxies proxies;   /* PAKHUS_TRUSTED_PROXIES */
+    uint64_t probe_max;              /* PAKHUS_PROBE_MAX: bytes of a range up to which it is never redirected */
+    struct keyring url_keys;         /* PAKHUS_URL_KEYS */
+    struct str origin_secret;        /* PAKHUS_ORIGIN_SECRET; empty: anyone may ask */
+    struct str node_secret;          /* PAKHUS_NODE_SECRET; likewise */
     struct cache *packages;   /* "app/version" → struct package */
     struct cache *channels;   /* "app" → struct channels */
     struct cache *patches;    /* "app/from..to" → struct patch */

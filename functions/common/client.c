@@ -15,19 +15,19 @@ enum status client_parse_proxies(struct arena *arena, struct str text, struct cl
     return STATUS_OK;
 }
 
-static bool is_trusted(const struct client_proxies *proxies, struct str text)
+bool client_is_in(const struct client_proxies *networks, struct str text)
 {
     struct address address;
     if (!address_parse(text, &address)) return false;
-    for (size_t i = 0; i < proxies->count; i++)
-        if (network_contains(&proxies->items[i], &address)) return true;
+    for (size_t i = 0; i < networks->count; i++)
+        if (network_contains(&networks->items[i], &address)) return true;
     return false;
 }
 
 struct str client_address(const struct client_proxies *proxies, struct arena *arena, const struct lc_request *request)
 {
     struct str address = request->client_address, forwarded = lc_header_list(arena, &request->headers, S("x-forwarded-for"));
-    while (is_trusted(proxies, address) && forwarded.length > 0) {
+    while (client_is_in(proxies, address) && forwarded.length > 0) {
         size_t comma = str_find_last(forwarded, ',');
         bool is_last = comma == forwarded.length;
         struct str item = str_trim(is_last ? forwarded : str_from(forwarded, comma + 1));

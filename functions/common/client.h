@@ -12,6 +12,8 @@ struct client_proxies {
 };
 /* `10.0.0.0/8,192.0.2.1/32,…`; empty: none. */
 enum status client_parse_proxies(struct arena *, struct str text, struct client_proxies *, struct error *);
+/* False also where `address` is no address. */
+bool client_is_in(const struct client_proxies *, struct str address);
 /* The last address in X-Forwarded-For, all of its lines being one list, that is not a trusted proxy's. In the arena. */
 struct str client_address(const struct client_proxies *, struct arena *, const struct lc_request *);
 

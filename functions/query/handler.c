@@ -76,7 +76,7 @@ static enum status read_question(struct task *task, struct error *error)
     TRY(argument(task, "ip", &where->ip, error));
     TRY(argument(task, "mask", &where->mask, error));
     ENSURE(wish->app.length > 0, error, STATUS_INVALID, "'app' is missing");
-    where->caller = client_address(&task->query->proxies, task->io.arena, task->request);
+    where->caller = client_address(&task->query->placement->app->proxies, task->io.arena, task->request);
     if (where->ip.length == 0 && where->mask.length > 0) where->ip = where->caller;
     ENSURE(where->ip.length == 0 || where->mask.length > 0, error, STATUS_INVALID, "'ip' needs 'mask', such as 255.255.255.0 or 24");
     return STATUS_OK;
@@ -297,8 +297,6 @@ static enum status read_settings(struct query *query, struct error *error)
     while (str_ends(query->public_url, S("/"))) query->public_url.length--;
     if (query->public_url.length > 0 && url_parse(query->public_url, &url, error) != STATUS_OK)
         return setting_refuse(SETTING_PUBLIC_URL, error);
-    if (client_parse_proxies(arena, setting(SETTING_TRUSTED_PROXIES), &query->proxies, error) != STATUS_OK)
-        return setting_refuse(SETTING_TRUSTED_PROXIES, error);
     return STATUS_OK;
 }
 

@@ -18,7 +18,6 @@ struct query {
     struct demand *demand;
     struct samples *samples; /* for calibrate */
     struct flusher *flusher;
-    struct client_proxies proxies;
     struct str public_url;  /* without a '/' at the end; empty: as the request has it */
 };
 

@@ -365,14 +365,22 @@ static void remember_removed(struct arena *arena, const struct channels *old, st
     sort_items(new->removed, new->removed_count);
 }
 
-/* What is the same as before keeps its time. */
+/* The time of a change. Last-Modified counts seconds, and If-Range with a date relies on it that no two versions of a channel have the same
+ * one (RFC 9110 section 8.8.2.2). So a change counts from the next second on: another version may have been sent in this one. */
+static int64_t time_of_change(int64_t before)
+{
+    int64_t next = clock_now() / CLOCK_SECOND * CLOCK_SECOND + CLOCK_SECOND;
+    return next > before ? next : before + CLOCK_SECOND;
+}
+
+/* A channel that is the same as before keeps its time. */
 static void stamp(const struct channels *old, struct channels *new)
 {
     int64_t now = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
     for (size_t i = 0; i < new->count; i++) {
         const struct channel *before = channels_find(old, new->items[i].id);
-        bool same = before && old->formats == new->formats &&str_equal(before->info.json, new->items[i].info.json);
-        new->items[i].changed = same ? before->changed : now;
+        bool same = before && old->formats == new->formats && str_equal(before->info.json, new->items[i].info.json);
+        new->items[i].changed = same ? before->changed : before ? time_of_change(before->changed) : now;
     }
 }
 

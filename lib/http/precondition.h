@@ -16,7 +16,8 @@ struct http_conditions {
 
 /* In the order of §13.2.2, for GET and HEAD of something that exists. Returns 0 to go on, 304 or 412. */
 int http_precondition(const struct http_conditions *, const struct http_validators *);
-/* Whether a Range field may be applied: no If-Range, or one that names what we have (§13.1.5). */
+/* Whether a Range field may be applied: no If-Range, or one that names what we have (§13.1.5). A date counts as strong (§8.8.2.2): the
+ * caller sees to it that no two versions have `modified` in one second. */
 bool http_if_range(const struct http_conditions *, const struct http_validators *);
 
 #endif

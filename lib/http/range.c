@@ -1,5 +1,7 @@
 #include "lib/http/range.h"
 
+enum { PLAIN_DIGITS = 18 };
+
 /* Spaces only: to nginx a tab is no white space here. */
 static struct str trim_spaces(struct str s)
 {
@@ -8,10 +10,13 @@ static struct str trim_spaces(struct str s)
     return s;
 }
 
-/* Digits. What no file offset can hold is no position. */
+/* Any number of digits: a number that 64 bits do not hold is valid, and lies past the end of everything (section 14.1.2). */
 static bool parse_position(struct str digits, uint64_t *position)
 {
-    return str_to_u64(digits, position) && *position <= INT64_MAX;
+    for (size_t i = 0; i < digits.length; i++)
+        if (digits.data[i] < '0' || digits.data[i] > '9') return false;
+    if (!str_to_u64(digits, position)) *position = UINT64_MAX;
+    return digits.length > 0;
 }
 
 /* first-last, first-, -suffix. False where it is malformed; *range has length 0 where it is not satisfiable. */
@@ -58,14 +63,28 @@ enum http_range_kind http_range_parse(struct str header, uint64_t size, struct h
     return satisfiable == 1 ? HTTP_RANGE_ONE : HTTP_RANGE_NONE;
 }
 
+/* Servers that keep positions in 63 bits ignore a range with a larger number. */
+static bool is_plain_position(struct str digits)
+{
+    uint64_t position;
+    return digits.length == 0 || (digits.length <= PLAIN_DIGITS && parse_position(digits, &position));
+}
+
 bool http_range_is_plain(struct str header)
 {
-    struct str rest = header;
-    struct str unit = str_cut(&rest, '=');
-    if (!str_equal(unit, S("bytes")) || rest.length < 2) return false;
-    for (size_t i = 0; i < rest.length; i++)
-        if (rest.data[i] != '-' && (rest.data[i] < '0' || rest.data[i] > '9')) return false;
-    return true;
+    struct str last = header, unit = str_cut(&last, '='), first = str_cut(&last, '-');
+    if (!str_equal(unit, S("bytes")) || !last.data || first.length + last.length == 0) return false;
+    return is_plain_position(first) && is_plain_position(last);
+}
+
+uint64_t http_range_asked(struct str header, struct http_range range)
+{
+    uint64_t first, end;
+    struct str last = header;
+    str_cut(&last, '=');
+    struct str digits = str_cut(&last, '-');
+    bool bounded = str_to_u64(digits, &first) && str_to_u64(last, &end) && end >= first && end < UINT64_MAX;
+    return bounded ? end - first + 1 : range.length;
 }
 
 bool http_range_is_within(struct str header, uint64_t size)

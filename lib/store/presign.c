@@ -18,9 +18,9 @@ enum {
 };
 
 struct slot {
-    struct presign_question question; /* its key stands behind the URL in `bytes` */
-    char *bytes;
-    size_t url_length;
+    struct presign_question question;
+    struct presigned answer;
+    char *bytes; /* the URL, and behind it the key */
     uint64_t used;
 };
 
@@ -58,7 +58,7 @@ static bool is_same(const struct slot *slot, const struct presign_question *ques
 {
     const struct presign_question *known = &slot->question;
     return slot->bytes && known->bucket == question->bucket && known->lifetime == question->lifetime && known->serial == question->serial &&
-           str_equal(known->key, question->key);
+           known->is_bound == question->is_bound && str_equal(known->key, question->key);
 }
 
 static struct slot *find(struct slot set[WAYS], const struct presign_question *question)
@@ -76,7 +76,14 @@ static struct slot *least_recent(struct slot set[WAYS])
     return oldest;
 }
 
-bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct str *url)
+static struct str with_room(struct arena *arena, struct str url)
+{
+    char *text = arena_buffer(arena, url.length + SIGV4_SIGNATURE_LENGTH);
+    memcpy(text, url.data, url.length);
+    return str_make(text, url.length);
+}
+
+bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct presigned *answer)
 {
     uint64_t hash = store_hash(memo->seed, question->key);
     struct shard *shard = &memo->shards[hash % SHARDS];
@@ -84,27 +91,30 @@ bool presign_find(struct presign_memo *memo, const struct presign_question *ques
     struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
     if (slot) {
         slot->used = ++shard->clock;
-        *url = arena_copy(arena, str_make(slot->bytes, slot->url_length));
+        answer->url = with_room(arena, slot->answer.url);
+        if (question->is_bound) answer->bound = slot->answer.bound;
     }
     pthread_mutex_unlock(&shard->lock);
     return slot != NULL;
 }
 
-void presign_keep(struct presign_memo *memo, const struct presign_question *question, struct str url)
+void presign_keep(struct presign_memo *memo, const struct presign_question *question, const struct presigned *answer)
 {
     uint64_t hash = store_hash(memo->seed, question->key);
     struct shard *shard = &memo->shards[hash % SHARDS];
-    char *bytes = malloc(url.length + question->key.length);
+    size_t length = answer->url.length;
+    char *bytes = malloc(length + question->key.length);
     if (!bytes) abort();
-    memcpy(bytes, url.data, url.length);
-    memcpy(bytes + url.length, question->key.data, question->key.length);
+    memcpy(bytes, answer->url.data, length);
+    memcpy(bytes + length, question->key.data, question->key.length);
     pthread_mutex_lock(&shard->lock);
     struct slot *set = shard->slots[hash / SHARDS % SETS];
     struct slot *slot = find(set, question);
     if (!slot) slot = least_recent(set);
     free(slot->bytes);
-    *slot = (struct slot){.question = *question, .bytes = bytes, .url_length = url.length, .used = ++shard->clock};
-    slot->question.key = str_make(bytes + url.length, question->key.length);
+    *slot = (struct slot){.question = *question, .answer = *answer, .bytes = bytes, .used = ++shard->clock};
+    slot->answer.url = str_make(bytes, length);
+    slot->question.key = str_make(bytes + length, question->key.length);
     pthread_mutex_unlock(&shard->lock);
 }
 
@@ -117,35 +127,49 @@ static int64_t stretch_of(int64_t lifetime)
     return stretch < LONGEST_STRETCH ? stretch : LONGEST_STRETCH;
 }
 
-static struct str sign_url(struct s3 *s3, struct arena *arena, const struct credentials *credentials, struct str key, int64_t from,
-                           int64_t life)
+static struct presigned sign_url(struct s3 *s3, struct arena *arena, const struct credentials *credentials,
+                                 const struct presign_question *question, int64_t from, int64_t life)
 {
     const struct sigv4_pair host = {S("host"), s3->host};
-    struct str path = arena_printf(arena, STR_FMT STR_FMT, STR_ARG(s3->root), STR_ARG(percent_encode(arena, key, true)));
+    struct presigned out;
+    struct str path = arena_join(arena, s3->root, percent_encode(arena, question->key, true));
     struct sigv4_request request = {
         .method = S("GET"), .path = path, .headers = &host, .header_count = 1, .payload_hash = S(SIGV4_UNSIGNED)};
     struct sigv4_signer signer = s3_signer(s3, credentials, from);
-    struct str query = sigv4_presign(arena, &signer, &request, credentials->token, from, (unsigned)(life / CLOCK_SECOND));
-    return arena_printf(arena, STR_FMT STR_FMT "?" STR_FMT, STR_ARG(s3->origin), STR_ARG(path), STR_ARG(query));
+    unsigned seconds = (unsigned)(life / CLOCK_SECOND);
+    struct str query = question->is_bound ? sigv4_presign_bound(arena, &signer, &request, credentials->token, from, seconds, &out.bound)
+                                          : sigv4_presign(arena, &signer, &request, credentials->token, from, seconds);
+    out.url = with_room(arena, arena_join(arena, s3->origin, path, S("?"), query));
+    return out;
 }
 
-enum status s3_presign(struct store *store, struct io io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
-                       struct error *error)
+/* The URL has room for it (with_room). */
+static struct str add_signature(const struct presigned *presigned, struct str range)
+{
+    char *end = (char *)(uintptr_t)presigned->url.data + presigned->url.length;
+    sigv4_sign_range(&presigned->bound, range, end);
+    return str_make(presigned->url.data, presigned->url.length + SIGV4_SIGNATURE_LENGTH);
+}
+
+enum status s3_presign(struct store *store, struct io io, struct str key, struct str range, int64_t lifetime, struct str *url,
+                       int64_t *valid_until, struct error *error)
 {
     struct s3 *s3 = (struct s3 *)store;
     struct credentials credentials;
+    struct presigned presigned;
     ENSURE(lifetime >= SHORTEST && lifetime <= LONGEST, error, STATUS_INVALID, "a URL is presigned for one second to six days");
     if (credentials_peek(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error) != STATUS_OK)
         return error_context(error, STR_FMT, STR_ARG(store->name));
     lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
     int64_t stretch = stretch_of(lifetime), bucket = clock_real() / stretch, end = (bucket + 1) * stretch + lifetime;
-    struct presign_question question = {key, lifetime, bucket, credentials.serial};
-    if (!presign_find(s3->presigned, &question, io.arena, url)) {
+    struct presign_question question = {key, lifetime, bucket, credentials.serial, range.length > 0};
+    if (!presign_find(s3->presigned, &question, io.arena, &presigned)) {
         TRY(credentials_get(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error));
-        *url = sign_url(s3, io.arena, &credentials, key, bucket * stretch, lifetime + stretch);
+        presigned = sign_url(s3, io.arena, &credentials, &question, bucket * stretch, lifetime + stretch);
         question.serial = credentials.serial;
-        presign_keep(s3->presigned, &question, *url);
+        presign_keep(s3->presigned, &question, &presigned);
     }
+    *url = question.is_bound ? add_signature(&presigned, range) : presigned.url;
     *valid_until = end < credentials.expires ? end : credentials.expires;
     return STATUS_OK;
 }

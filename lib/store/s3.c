@@ -173,6 +173,20 @@ enum status s3_list(struct store *store, struct io io, struct str prefix, size_t
     return status;
 }
 
+static enum status s3_fetch(struct store *store, struct io io, struct str url, struct str range, int *http_status, struct error *error)
+{
+    struct s3 *s3 = (struct s3 *)store;
+    const struct sigv4_pair header = {S("range"), range};
+    const struct wire_request request = {
+        .method = "GET", .url = url, .headers = &header, .header_count = range.length > 0, .direct = s3->direct};
+    struct wire_answer answer = {0};
+    struct wire_call *call;
+    TRY(wire_begin(s3->wire, io, &request, &answer, &call, error));
+    wire_end(call);
+    *http_status = answer.status;
+    return STATUS_OK;
+}
+
 static void s3_offer_credentials(struct store *store, struct str id, struct str secret, struct str token)
 {
     credentials_offer(((struct s3 *)store)->credentials, id, secret, token);
@@ -199,6 +213,7 @@ static const struct store_backend backend = {
     .sweep = s3_sweep,
     .list = s3_list,
     .presign = s3_presign,
+    .fetch = s3_fetch,
     .offer_credentials = s3_offer_credentials,
     .close = s3_close,
 };

@@ -15,13 +15,14 @@ static enum status parameter(struct arena *arena, const struct url *url, struct 
 
 static enum status check_parameters(const struct url *url, struct error *error)
 {
-    static const struct str known[] = {{"endpoint", 8}, {"region", 6}, {"path-style", 10}, {"if-absent", 9}, {"credentials", 11}};
+    static const struct str known[] = {{"endpoint", 8}, {"region", 6}, {"path-style", 10}, {"if-absent", 9},
+                                       {"bind-range", 10}, {"credentials", 11}};
     struct str rest = url->query;
     struct url_argument argument;
     while (url_next_argument(&rest, &argument)) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) found = found || str_equal(argument.name, known[i]);
-        ENSURE(found, error, STATUS_INVALID, "s3:// takes endpoint, region, path-style, if-absent and credentials, not '" STR_FMT "'",
+        ENSURE(found, error, STATUS_INVALID, "s3:// takes endpoint, region, path-style, if-absent, bind-range and credentials, not '" STR_FMT "'",
                STR_ARG(argument.name));
     }
     return STATUS_OK;
@@ -138,6 +139,15 @@ static enum status read_dialect(struct s3 *s3, struct arena *arena, const struct
     return error_set(error, STATUS_INVALID, "if-absent is standard, oss or cos");
 }
 
+static enum status read_binding(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
+{
+    struct str text;
+    TRY(parameter(arena, url, S("bind-range"), S("yes"), &text, error));
+    ENSURE(str_equal(text, S("yes")) || str_equal(text, S("no")), error, STATUS_INVALID, "bind-range is yes or no");
+    s3->store.ignores_ranges = str_equal(text, S("no"));
+    return STATUS_OK;
+}
+
 enum status s3_configure(struct s3 *s3, struct arena *arena, const struct url *url, struct str *credentials, struct error *error)
 {
     TRY(check_parameters(url, error));
@@ -145,6 +155,7 @@ enum status s3_configure(struct s3 *s3, struct arena *arena, const struct url *u
     TRY(read_region(s3, arena, url, error));
     TRY(read_endpoint(s3, arena, url, error));
     TRY(read_dialect(s3, arena, url, error));
+    TRY(read_binding(s3, arena, url, error));
     TRY(parameter(arena, url, S("credentials"), S(""), credentials, error));
     ENSURE(str_empty(*credentials) || str_is_id(*credentials), error, STATUS_INVALID,
            "credentials=NAME names the variables NAME_ACCESS_KEY_ID and NAME_SECRET_ACCESS_KEY");

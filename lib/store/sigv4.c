@@ -1,7 +1,10 @@
+/* SHA256_Init and its kin: their state is plain data that is copied for each signature. EVP's is on the heap, and costs as much again as the
+ * hashing. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "lib/store/sigv4.h"
 
 #include <openssl/hmac.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -151,8 +154,9 @@ struct str sigv4_authorization(struct arena *arena, const struct sigv4_signature
                         STR_ARG(signature->credential), STR_ARG(signature->signed_headers), STR_ARG(signature->signature));
 }
 
-struct str sigv4_presign(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request, struct str token,
-                         int64_t moment, unsigned seconds)
+/* The request with the parameters that make its URL a presigned one. */
+static struct sigv4_request presigned_request(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request,
+                                              struct str signed_headers, struct str token, int64_t moment, unsigned seconds)
 {
     struct sigv4_request with = *request;
     struct str time = sigv4_time(arena, moment);
@@ -163,10 +167,89 @@ struct str sigv4_presign(struct arena *arena, const struct sigv4_signer *signer,
     query[count++] = (struct sigv4_pair){S("X-Amz-Credential"), credential_of(arena, signer, time)};
     query[count++] = (struct sigv4_pair){S("X-Amz-Date"), time};
     query[count++] = (struct sigv4_pair){S("X-Amz-Expires"), arena_printf(arena, "%u", seconds)};
-    query[count++] = (struct sigv4_pair){S("X-Amz-SignedHeaders"), S("host")};
+    query[count++] = (struct sigv4_pair){S("X-Amz-SignedHeaders"), signed_headers};
     if (!str_empty(token)) query[count++] = (struct sigv4_pair){S("X-Amz-Security-Token"), token};
     with.query = query;
     with.query_count = count;
+    return with;
+}
+
+struct str sigv4_presign(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request, struct str token,
+                         int64_t moment, unsigned seconds)
+{
+    struct sigv4_request with = presigned_request(arena, signer, request, S("host"), token, moment, seconds);
     struct sigv4_signature signature = sigv4_sign(arena, signer, &with, moment);
     return arena_printf(arena, STR_FMT "&X-Amz-Signature=" STR_FMT, STR_ARG(signature.query), STR_ARG(signature.signature));
+}
+
+/* --- one URL for each range */
+
+static void begin(SHA256_CTX *hash, struct str text)
+{
+    SHA256_Init(hash);
+    SHA256_Update(hash, text.data, text.length);
+}
+
+/* Both hashes of an HMAC begin with its key, padded to a block (RFC 2104). */
+static void begin_keyed(SHA256_CTX *hash, const unsigned char key[SIGV4_KEY_SIZE], unsigned char pad)
+{
+    unsigned char block[SHA256_CBLOCK];
+    memset(block, pad, sizeof block);
+    for (size_t i = 0; i < SIGV4_KEY_SIZE; i++) block[i] ^= key[i];
+    begin(hash, str_make(block, sizeof block));
+    explicit_bzero(block, sizeof block);
+}
+
+/* The range is the last header that is signed, since they are signed in the order of their names. */
+static struct str canonical_head(struct arena *arena, const struct sigv4_request *request, struct str query)
+{
+    struct buf out = buf_in(arena, CANONICAL_LIMIT);
+    buf_printf(&out, STR_FMT "\n" STR_FMT "\n" STR_FMT "\n", STR_ARG(request->method), STR_ARG(request->path), STR_ARG(query));
+    add_headers(&out, request->headers, request->header_count);
+    buf_add(&out, S("range:"));
+    return buf_str(&out);
+}
+
+struct str sigv4_presign_bound(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request,
+                               struct str token, int64_t moment, unsigned seconds, struct sigv4_bound *bound)
+{
+    struct sigv4_request with = presigned_request(arena, signer, request, S("host;range"), token, moment, seconds);
+    struct str query = canonical_query(arena, &with), time = sigv4_time(arena, moment);
+    begin(&bound->request, canonical_head(arena, &with, query));
+    begin_keyed(&bound->inner, signer->key, 0x36);
+    begin_keyed(&bound->outer, signer->key, 0x5c);
+    struct str to_sign = arena_join(arena, algorithm, S("\n"), time, S("\n"), scope_of(arena, signer, time), S("\n"));
+    SHA256_Update(&bound->inner, to_sign.data, to_sign.length);
+    return arena_join(arena, query, S("&X-Amz-Signature="));
+}
+
+static void finish(const SHA256_CTX *begun, const void *data, size_t length, unsigned char digest[SHA256_DIGEST_LENGTH])
+{
+    SHA256_CTX hash = *begun;
+    SHA256_Update(&hash, data, length);
+    SHA256_Final(digest, &hash);
+}
+
+static void write_hex(const unsigned char digest[SHA256_DIGEST_LENGTH], char hex[SIGV4_SIGNATURE_LENGTH])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+}
+
+void sigv4_sign_range(const struct sigv4_bound *bound, struct str range, char signature[SIGV4_SIGNATURE_LENGTH])
+{
+    static const struct str tail = {"\n\nhost;range\n" SIGV4_UNSIGNED, 29};
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    char hex[SIGV4_SIGNATURE_LENGTH];
+    SHA256_CTX request = bound->request;
+    SHA256_Update(&request, range.data, range.length);
+    SHA256_Update(&request, tail.data, tail.length);
+    SHA256_Final(digest, &request);
+    write_hex(digest, hex);
+    finish(&bound->inner, hex, sizeof hex, digest);
+    finish(&bound->outer, digest, sizeof digest, digest);
+    write_hex(digest, signature);
 }

@@ -3,10 +3,12 @@
 #ifndef STORE_SIGV4_H
 #define STORE_SIGV4_H
 
+#include <openssl/sha.h>
+
 #include "base/arena.h"
 #include "base/str.h"
 
-enum { SIGV4_KEY_SIZE = 32 };
+enum { SIGV4_KEY_SIZE = 32, SIGV4_SIGNATURE_LENGTH = 2 * SIGV4_KEY_SIZE };
 #define SIGV4_EMPTY_HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" /* SHA-256 of nothing */
 #define SIGV4_UNSIGNED   "UNSIGNED-PAYLOAD"
 
@@ -45,6 +47,17 @@ struct str sigv4_authorization(struct arena *, const struct sigv4_signature *);
  * and `host` is the only header; `token` may be empty. */
 struct str sigv4_presign(struct arena *, const struct sigv4_signer *, const struct sigv4_request *, struct str token, int64_t moment,
                          unsigned seconds);
+
+/* A presigned URL of which the bearer must send one Range: all that is signed but for that range, hashed up to there. Signing one more range
+ * costs one SHA-256 and one HMAC of two blocks each. Plain data: it may be copied, and used by many threads. */
+struct sigv4_bound {
+    SHA256_CTX request, inner, outer;
+};
+/* As sigv4_presign; the query ends with "&X-Amz-Signature=", and the signature of a range comes behind it. The payload is unsigned. */
+struct str sigv4_presign_bound(struct arena *, const struct sigv4_signer *, const struct sigv4_request *, struct str token, int64_t moment,
+                               unsigned seconds, struct sigv4_bound *);
+/* In hex, without a NUL behind it. `range`: the field's value, without spaces around it or more than one in a row. */
+void sigv4_sign_range(const struct sigv4_bound *, struct str range, char signature[SIGV4_SIGNATURE_LENGTH]);
 
 struct str sigv4_time(struct arena *, int64_t moment);             /* "20150830T123600Z" */
 struct str sigv4_payload_hash(struct arena *, struct str payload); /* SHA-256 in hex */

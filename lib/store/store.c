@@ -162,13 +162,25 @@ enum status store_list(struct store *store, struct io io, struct str prefix, siz
     return counted(store, store->backend->list(store, io, prefix, limit ? limit : SIZE_MAX, each, context, error));
 }
 
+enum status store_presign_range(struct store *store, struct io io, struct str key, struct str range, int64_t lifetime, struct str *url,
+                                int64_t *valid_until, struct error *error)
+{
+    TRY(store_check_key(key, error));
+    if (store->ignores_ranges) range.length = 0;
+    ENSURE(store->backend->presign, error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
+           STR_ARG(store->name));
+    return store->backend->presign(store, io, key, range, lifetime, url, valid_until, error);
+}
+
 enum status store_presign(struct store *store, struct io io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *error)
 {
-    TRY(store_check_key(key, error));
-    ENSURE(store->backend->presign, error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
-           STR_ARG(store->name));
-    return store->backend->presign(store, io, key, lifetime, url, valid_until, error);
+    return store_presign_range(store, io, key, (struct str){NULL, 0}, lifetime, url, valid_until, error);
+}
+
+bool store_binds_ranges(const struct store *store)
+{
+    return !store->ignores_ranges;
 }
 
 bool store_clamps_ranges(const struct store *store)
@@ -245,7 +257,7 @@ static enum status probe_key(struct store *store, struct io io, struct str key, 
            STR_FMT " lets %u of %d writers win that put one key if absent at the same time, so updates would be lost: use another store "
                    "(docs/stores.md says which were tried)",
            STR_ARG(store->name), winners, PROBE_RACERS);
-    return STATUS_OK;
+    return store_probe_ranges(store, io, key, error);
 }
 
 static bool none(void *context, const struct store_object *object)

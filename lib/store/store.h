@@ -124,6 +124,12 @@ enum status store_list(struct store *, struct io, struct str prefix, size_t limi
  * STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
+/* The same, but the bearer must send exactly this Range field: the store refuses any other, and none (S8a). Where !store_binds_ranges it is
+ * a URL as store_presign's. `range` without spaces. */
+enum status store_presign_range(struct store *, struct io, struct str key, struct str range, int64_t lifetime, struct str *url,
+                                int64_t *valid_until, struct error *);
+/* Whether the store honours a presigned URL's range, as far as its own URL says; store_probe tries it. False with bind-range=no. */
+bool store_binds_ranges(const struct store *);
 
 /* Whether a presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it.
  * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
@@ -132,9 +138,9 @@ bool store_clamps_ranges(const struct store *);
 /* Whether the store is there and lets us in, by one cheap request. */
 enum status store_check(struct store *, struct io, struct error *);
 
-/* Verifies once per store that it is there, and that put-if-absent is honoured by PutObject, also by writers at the same time (writes and
- * removes a key under `probe/`); STATUS_UNSUPPORTED with what to do where it is not. A race that was won once proves nothing: a server that
- * lets several win now and then may pass. */
+/* Verifies once per store that it is there; that put-if-absent is honoured by PutObject, also by writers at the same time; and that a presigned
+ * URL gives the range that it is signed for, and no other (writes, reads and removes a key under `probe/`). STATUS_UNSUPPORTED with what to do
+ * where it is not so. A race that was won once proves nothing: a server that lets several win now and then may pass. */
 enum status store_probe(struct store *, struct io, struct error *);
 
 /* For commands: `tell` is given a line once an operation of any store has waited for two seconds without progress, and every five seconds

@@ -27,9 +27,11 @@ struct store_backend {
     enum status (*list)(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
     enum status (*check)(struct store *, struct error *); /* what a listing does not tell; NULL: it tells all */
     enum status (*sweep)(struct store *, struct io, struct str prefix, struct error *); /* NULL: writers do it themselves */
-    /* May be called with io.no_wait. NULL: not offered. */
-    enum status (*presign)(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
-                           struct error *);
+    /* May be called with io.no_wait; `range` may be empty. NULL: not offered. */
+    enum status (*presign)(struct store *, struct io, struct str key, struct str range, int64_t lifetime, struct str *url,
+                           int64_t *valid_until, struct error *);
+    /* The HTTP status of one GET of a presigned URL, with this Range field; empty: without one. NULL where `presign` is. */
+    enum status (*fetch)(struct store *, struct io, struct str url, struct str range, int *http_status, struct error *);
     bool (*copies_from)(struct store *, struct io, struct store *from); /* of the same kind, but not the same; NULL: never */
     void (*offer_credentials)(struct store *, struct str id, struct str secret, struct str token); /* NULL: none are needed */
     void (*close)(struct store *);                                                                 /* NULL: nothing but memory */
@@ -46,13 +48,18 @@ struct store {
     struct str prefix;   /* before its keys in the bucket: empty, or with its '/' */
     struct store_counters counters;
     atomic_bool probed;
-    bool spoils_ranges; /* the opposite of store_clamps_ranges */
+    bool spoils_ranges;  /* the opposite of store_clamps_ranges */
+    bool ignores_ranges; /* the opposite of store_binds_ranges */
 };
 
 static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
 {
     atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
 }
+
+/* The part of store_probe that tries whether a presigned URL gives the range that it is signed for, and no other. The object at `key` has a
+ * few bytes. */
+enum status store_probe_ranges(struct store *, struct io, struct str key, struct error *);
 
 bool store_is_key(struct str key);
 enum status store_check_key(struct str key, struct error *); /* STATUS_INVALID, with what a key is */

@@ -23,7 +23,7 @@ class Place:
         direct.channel("APP", "huawei", json.loads(INFO))
         self.recorder: Nginx = servers.recorder(minio.url)
         self.store: Shop = shop.minio_shop(minio, bucket, endpoint=self.recorder.url)
-        self.url = f"{self.store.serve(servers)}/packages/APP/1.0/huawei.apk"
+        self.url = f"{self.store.serve(servers, '--probe-max', '0')}/packages/APP/1.0/huawei.apk"
         self.offline = shop.offline(name, INFO).read_bytes()
 
     def ask(self, first: int, last: int, method: str = "GET") -> tuple[Answer, list[Seen]]:
@@ -94,7 +94,7 @@ def test_head_asks_the_store_nothing(place: Place) -> None:
 
 def test_cold_start_asks_for_facts_only(place: Place, servers: Servers) -> None:
     """A new instance's redirect: package.json and the newest channels, and nothing of the base."""
-    fresh = f"{place.store.serve(servers)}/packages/APP/1.0/huawei.apk"
+    fresh = f"{place.store.serve(servers, '--probe-max', '0')}/packages/APP/1.0/huawei.apk"
     place.recorder.forget()
     assert client.request(fresh, range="bytes=0-0").status == 302
     seen = place.recorder.requests()

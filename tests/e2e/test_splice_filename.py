@@ -14,7 +14,7 @@ class Place:
         self.store = store
         self.region: Region = shop.region(store.publish(apks.made("v2"), "GAME", "2.0"))
         store.channel("GAME", "huawei")
-        self.url = store.serve(servers, "--url-keys", links.KEYS)
+        self.url = store.serve(servers, "--url-keys", links.KEYS, "--probe-max", "0")
 
     def name(self, query: str = "", range: str | None = None) -> str | None:
         """Of a slice; it must be the same on all of them."""

@@ -46,6 +46,19 @@ def test_other_ranges(method: str, kind: str, pair: Pair) -> None:
     assert ranges.differences(pair.file, pair.function, method, ranges.KINDS[kind](pair.region)) == []
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_numbers_of_any_size(method: str, pair: Pair) -> None:
+    wanted = client.request(pair.file).body
+    for text, ends in ranges.huge(pair.region).items():
+        answer = ranges.ask(pair.function, method, text)
+        if ends is None:
+            assert answer.status == 416, text
+            continue
+        first, last = ends
+        assert (answer.status, answer.header("content-range")) == (206, f"bytes {first}-{last}/{pair.region.size}"), text
+        assert answer.body == (wanted[first : last + 1] if method == "GET" else b""), text
+
+
 def test_unsatisfiable_tells_the_size(pair: Pair) -> None:
     for text in ranges.unsatisfiable(pair.region):
         answer = ranges.ask(pair.function, "GET", text)

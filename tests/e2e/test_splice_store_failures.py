@@ -20,6 +20,7 @@ from support.shop import Region, Shop
 from support.slow import Slow
 
 P = "/packages/APP/1.0/huawei.apk"
+AHEAD = "bytes=0-99999"  # of the region, and longer than a probe
 P_LARGE = "/packages/APP/2.0/huawei.apk"
 LARGE = "v1+v2+v3"  # 18 MB
 INFO = '{"channel":"huawei"}'
@@ -75,13 +76,13 @@ def test_store_down(minio: Minio, stocked: str, servers: Servers) -> None:
 def test_store_down_after_the_facts_are_known(minio: Minio, stocked: str, region: Region, servers: Servers) -> None:
     recorder = servers.recorder(minio.url)
     program = shop.minio_shop(minio, stocked, endpoint=recorder.url).program(servers)
-    assert client.request(program.url + P, range="bytes=0-9").status == 302
+    assert client.request(program.url + P, range=AHEAD).status == 302
     recorder.stop()
     time.sleep(5.2)  # the channels are asked for again
     nobody = client.request(f"{program.url}/packages/APP/1.0/nobody.apk", range="bytes=0-9")
     assert nobody.status in (404, 503)  # and what is known does not get lost over it
     for _ in range(2):
-        assert client.request(program.url + P, range="bytes=0-9").status == 302
+        assert client.request(program.url + P, range=AHEAD).status == 302
         assert client.request(program.url + P, range=f"bytes={region.start}-{region.end}").status == 206
     across = client.request(program.url + P, range=f"bytes={region.start - 1}-{region.end}")
     assert problem(across) == (503, "store-unavailable")
@@ -128,12 +129,12 @@ def test_slow_store_does_not_hold_redirects_up(minio: Minio, stocked: str, regio
     across = f"bytes={region.start - 200_000}-{region.end}"
     with Slow(minio.url, 20_000) as slow, ThreadPoolExecutor(40) as pool:
         program = shop.minio_shop(minio, stocked, endpoint=slow.url).program(servers)
-        assert client.request(program.url + P, range="bytes=0-9").status == 302
+        assert client.request(program.url + P, range=AHEAD).status == 302
         slow.on = True
         crawling = [pool.submit(client.request, program.url + P, range=across, timeout=60) for _ in range(40)]
         time.sleep(0.5)
         for _ in range(20):
-            assert client.request(program.url + P, range="bytes=0-9").status == 302
+            assert client.request(program.url + P, range=AHEAD).status == 302
         assert not any(one.done() for one in crawling), "or nothing was in the way"
         slow.on = False
         assert {one.result().status for one in crawling} == {206}

@@ -3,6 +3,7 @@ or other info; of the store's own making where an app wants it so."""
 
 import json
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -54,7 +55,7 @@ def test_all_slices_say_the_same(name: str, kind: str, place: Place) -> None:
     answers += [client.request(place.package(app), "HEAD", range=one) for one in ranges]
     [(etag, modified)] = {validators(answer) for answer in answers}
     assert etag and modified
-    head = client.request(answers[0].header("location") or "", range="bytes=0-0")
+    head = client.request(answers[0].header("location") or "", range=ranges[0])
     assert (validators(head) == (etag, modified)) == (kind == "store")
 
 
@@ -69,10 +70,10 @@ def test_conditions_are_not_left_to_a_store_that_reads_them_otherwise(condition:
     url = place.package(app)
     etag, modified = of(url)
     for value in (etag, modified) if condition == "If-Range" else (etag, f'"x", {etag}', "*"):
-        answer = client.request(url, headers={condition: value or ""}, range="bytes=10-19")
+        answer = client.request(url, headers={condition: value or ""}, range="bytes=10-99999")
         assert answer.status == (302 if (kind, value) == ("store", etag) else 206)
-        followed = client.request(url, headers={condition: value or ""}, range="bytes=10-19", follow=True)
-        assert (followed.status, followed.body) == (206, apks.made("v2").read_bytes()[10:20])
+        followed = client.request(url, headers={condition: value or ""}, range="bytes=10-99999", follow=True)
+        assert (followed.status, followed.body) == (206, apks.made("v2").read_bytes()[10:100_000])
     base = client.request(f"{place.url}/packages/{app}/1.0.apk", headers={"If-Range": etag or ""})
     assert base.status == 302  # without a Range it says nothing
 
@@ -118,6 +119,45 @@ def test_info_changes_the_validators(directory: Place) -> None:
     assert of(directory.package("APP", "xiaomi")) == other  # not its neighbour's
     directory.store.channel("APP", "huawei", {"campaign": "1"})
     assert of(directory.package("APP"))[0] == before[0]  # equal bytes
+
+
+def at_the_beginning_of_a_second() -> None:
+    time.sleep(1 - time.time() % 1 + 0.02)
+
+
+@pytest.mark.parametrize("change", ["info", "formats"])
+def test_two_versions_in_one_second_are_not_mixed(change: str, directory: Place) -> None:
+    """If-Range with a date is true only where one version alone has this date (RFC 9110 section 8.8.2.2)."""
+    region = shop.region(directory.store.publish(apks.made("v2")))
+    url = directory.package("APP")
+    inside = f"bytes={region.start}-{region.end}"
+    dates = set()
+    for turn in range(3):
+        at_the_beginning_of_a_second()
+        directory.store.channel("APP", "huawei", {"turn": str(turn)})
+        first = client.request(url, range=inside)
+        if change == "info":
+            directory.store.channel("APP", "huawei", {"turn": f"{turn} again"})
+        else:
+            directory.store.config("APP", "--formats", "walle,vasdolly" if turn % 2 else "vasdolly")
+        date = first.header("last-modified") or ""
+        second = client.get(url, inside, if_range=date)
+        assert second.header("etag") != first.header("etag")
+        assert (second.status, len(second.body)) == (200, region.size), date
+        dates.add(date)
+    assert len(dates) == 3
+    time.sleep(2.1)
+    date = of(url)[1] or ""
+    assert client.get(url, inside, if_range=date).status == 206  # it is the only one with this date
+
+
+def test_no_date_lies_ahead(directory: Place) -> None:
+    directory.store.publish(apks.made("v2"))
+    for turn in range(4):
+        directory.store.channel("APP", "huawei", {"turn": str(turn)})
+        answer = client.request(directory.package("APP"), "HEAD")
+        modified, now = (parsedate_to_datetime(answer.header(name) or "") for name in ("last-modified", "date"))
+        assert modified <= now
 
 
 def test_formats_change_the_validators(directory: Place) -> None:

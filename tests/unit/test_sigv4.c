@@ -250,6 +250,36 @@ static void a_url_is_presigned(void **state)
     assert_true(str_find_str(with_token, S("&X-Amz-Security-Token=a%2Ftoken%3D%3D&")) < with_token.length);
 }
 
+/* What sigv4_sign makes of the same request, header by header. */
+static void a_url_is_bound_to_its_range(void **state)
+{
+    (void)state;
+    static const char *const ranges[] = {"bytes=0-9", "bytes=0-524287", "bytes=5-", "bytes=-999999999999999999"};
+    int64_t moment = moment_of("2013-05-24T00:00:00Z");
+    struct sigv4_signer signer = signer_of("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "s3", moment);
+    const struct sigv4_pair host = H("host", "examplebucket.s3.amazonaws.com");
+    const struct sigv4_request request = {S("GET"), S("/test.txt"), NULL, 0, &host, 1, S(SIGV4_UNSIGNED)};
+    struct sigv4_bound bound;
+    assert_str(sigv4_presign_bound(arena, &signer, &request, S("to/ken"), moment, 86400, &bound),
+               "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+               "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-Security-Token=to%2Fken&X-Amz-SignedHeaders=host%3Brange"
+               "&X-Amz-Signature=");
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const struct sigv4_pair headers[] = {{S("range"), str_of(ranges[i])}, host};
+        const struct sigv4_pair query[] = {H("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+                                           H("X-Amz-Credential", "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"),
+                                           H("X-Amz-Date", "20130524T000000Z"),
+                                           H("X-Amz-Expires", "86400"),
+                                           H("X-Amz-SignedHeaders", "host;range"),
+                                           H("X-Amz-Security-Token", "to/ken")};
+        const struct sigv4_request whole = {S("GET"), S("/test.txt"), query, 6, headers, 2, S(SIGV4_UNSIGNED)};
+        struct sigv4_signature wanted = sigv4_sign(arena, &signer, &whole, moment);
+        char signature[SIGV4_SIGNATURE_LENGTH];
+        sigv4_sign_range(&bound, str_of(ranges[i]), signature);
+        assert_true(str_equal(str_make(signature, sizeof signature), wanted.signature));
+    }
+}
+
 static void every_input_matters(void **state)
 {
     (void)state;
@@ -276,7 +306,7 @@ int main(void)
         cmocka_unit_test(the_test_suite_is_signed), cmocka_unit_test(a_get_with_a_range_is_signed),
         cmocka_unit_test(a_put_is_signed),          cmocka_unit_test(a_parameter_without_a_value_is_signed),
         cmocka_unit_test(a_listing_is_signed),      cmocka_unit_test(a_url_is_presigned),
-        cmocka_unit_test(every_input_matters),
+        cmocka_unit_test(a_url_is_bound_to_its_range), cmocka_unit_test(every_input_matters),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

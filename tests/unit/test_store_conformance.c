@@ -901,6 +901,38 @@ static void counters_grow(void **state)
     assert_int_equal(after.failures, before.failures);
 }
 
+/* The status of a GET without credentials, with that Range or none. */
+static int status_of_get(struct str url, struct str range)
+{
+    struct store_counters counters = {0};
+    struct wire *wire = wire_new(&counters);
+    const struct sigv4_pair header = {S("range"), range};
+    struct wire_request request = {.method = "GET", .url = url, .headers = &header, .header_count = range.length > 0, .direct = true};
+    struct wire_answer answer;
+    struct wire_call *call;
+    assert_ok(wire_begin(wire, io(), &request, &answer, &call, &failure), &failure);
+    wire_end(call);
+    wire_free(wire);
+    return answer.status;
+}
+
+static void presigned_urls_give_one_range(void **state)
+{
+    (void)state;
+    static const char *const signed_for[] = {"bytes=0-2", "bytes=3-", "bytes=-4", "bytes=2-999999999999999999"};
+    if (is_file || !store_binds_ranges(store)) return;
+    assert_ok(store_put(store, io(), key("bound"), S("0123456789"), NULL, NULL, &failure), &failure);
+    for (size_t i = 0; i < sizeof signed_for / sizeof *signed_for; i++) {
+        struct str url;
+        int64_t until;
+        assert_ok(store_presign_range(store, io(), key("bound"), str_of(signed_for[i]), CLOCK_HOUR, &url, &until, &failure), &failure);
+        bool is_past_end = i == 3 && !store_clamps_ranges(store);
+        assert_int_equal(status_of_get(url, str_of(signed_for[i])), is_past_end ? 200 : 206);
+        assert_in_range(status_of_get(url, S("bytes=0-3")), 400, 499);
+        assert_in_range(status_of_get(url, S("")), 400, 499);
+    }
+}
+
 /* The body of an answer to a GET without credentials, which must be 200. */
 static struct str fetch(struct str url)
 {
@@ -981,6 +1013,7 @@ int main(void)
         TEST(put_if_absent_is_honoured),
         TEST(counters_grow),
         TEST(urls_are_presigned_or_refused),
+        TEST(presigned_urls_give_one_range),
     };
     return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
 }

@@ -365,6 +365,42 @@ static void urls_stay_the_same_for_a_while(void **state)
     store_close(store);
 }
 
+static struct str bound_url(struct source *s, struct store *store, const char *range)
+{
+    struct io no_wait = {.arena = s->arena, .no_wait = true};
+    struct str url;
+    int64_t until;
+    assert_ok(store_presign_range(store, no_wait, S("k"), str_of(range), CLOCK_HOUR, &url, &until, &s->error), &s->error);
+    return url;
+}
+
+static void each_range_has_a_url_of_its_own(void **state)
+{
+    struct source *s = *state;
+    struct store *store = open_store("s3://bucket", &s->error);
+    store_offer_credentials(store, S("id"), S("secret"), S(""));
+    struct str first = bound_url(s, store, "bytes=0-9"), second = bound_url(s, store, "bytes=0-10"), free = bound_url(s, store, "");
+    assert_true(str_find_str(first, S("&X-Amz-SignedHeaders=host%3Brange&X-Amz-Signature=")) < first.length);
+    assert_true(str_find_str(free, S("&X-Amz-SignedHeaders=host&X-Amz-Signature=")) < free.length);
+    assert_true(str_equal(str_first(first, first.length - 64), str_first(second, second.length - 64)));
+    assert_false(str_equal(first, second));
+    assert_true(str_equal(bound_url(s, store, "bytes=0-9"), first));
+    assert_true(str_equal(bound_url(s, store, ""), free));
+    assert_true(store_binds_ranges(store));
+    store_close(store);
+}
+
+static void a_store_that_cannot_bind_is_told_so(void **state)
+{
+    struct source *s = *state;
+    struct store *store = open_store("s3://bucket?bind-range=no", &s->error);
+    store_offer_credentials(store, S("id"), S("secret"), S(""));
+    assert_false(store_binds_ranges(store));
+    assert_true(str_equal(bound_url(s, store, "bytes=0-9"), bound_url(s, store, "")));
+    store_close(store);
+    assert_error(store_open("s3://bucket?bind-range=maybe", &store, &s->error), STATUS_INVALID, &s->error, "bind-range is yes or no");
+}
+
 static void lifetimes_are_kept(void **state)
 {
     struct source *s = *state;
@@ -499,6 +535,8 @@ int main(void)
         TEST_SOURCE(no_wait_does_not_fetch),
         TEST_SOURCE(many_threads_ask_once),
         TEST_SOURCE(urls_stay_the_same_for_a_while),
+        TEST_SOURCE(each_range_has_a_url_of_its_own),
+        TEST_SOURCE(a_store_that_cannot_bind_is_told_so),
         TEST_SOURCE(lifetimes_are_kept),
         TEST_SOURCE(urls_end_with_the_credentials),
         TEST_SOURCE(the_clock_that_stands_still_does_not_sign),

@@ -609,6 +609,20 @@ static void other_dialects_say_it_their_way(void **state)
     }
 }
 
+/* What a store answers to a presigned URL that is signed for bytes=1-2: to that range, to another one, and to none. */
+struct binding {
+    const char *right, *other, *none;
+    enum status status;
+    const char *words;
+};
+static const struct binding bound = {"206 Partial Content", "403 Forbidden", "403 Forbidden", STATUS_OK, ""};
+
+static bool answer_presigned(int fd, const struct scripted_request *request, const struct binding *binding)
+{
+    struct str range = scripted_header(request, "range");
+    return scripted_reply(fd, range.length == 0 ? binding->none : str_equal(range, S("bytes=1-2")) ? binding->right : binding->other, "", S("12"));
+}
+
 /* A store that has a bucket, and lets so many conditional writes through. */
 static bool let_through(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
 {
@@ -616,6 +630,7 @@ static bool let_through(struct scripted_server *server, int number, const struct
     (void)number;
     if (scripted_is(request, "GET /bucket?"))
         return scripted_reply(fd, "200 OK", "", S("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"));
+    if (scripted_is(request, "GET")) return answer_presigned(fd, request, &bound);
     if (scripted_is(request, "PUT") && (*left)-- <= 0) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
     return scripted_reply(fd, scripted_is(request, "DELETE") ? "204 No Content" : "200 OK", "ETag: \"x\"\r\n", S(""));
 }
@@ -656,6 +671,61 @@ static void a_bucket_that_a_put_would_make_is_not_made(void **state)
     assert_int_equal(f->server->count, 1);
 }
 
+struct probed {
+    const struct binding *binding;
+    _Atomic int puts, reads;
+};
+
+static bool probe_ranges(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    struct probed *probed = server->context;
+    (void)number;
+    if (scripted_is(request, "GET /bucket?"))
+        return scripted_reply(fd, "200 OK", "", S("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"));
+    if (scripted_is(request, "GET")) {
+        probed->reads++;
+        return answer_presigned(fd, request, probed->binding);
+    }
+    if (scripted_is(request, "PUT") && probed->puts++ > 0) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
+    return scripted_reply(fd, "200 OK", "ETag: \"x\"\r\n", S(""));
+}
+
+static void a_store_that_gives_other_ranges_is_found_out(void **state)
+{
+    const struct binding bindings[] = {
+        bound,
+        {"206 Partial Content", "403 Forbidden", "400 Bad Request", STATUS_OK, ""},
+        {"206 Partial Content", "206 Partial Content", "403 Forbidden", STATUS_UNSUPPORTED, "gives another range"},
+        {"206 Partial Content", "403 Forbidden", "200 OK", STATUS_UNSUPPORTED, "gives all of an object"},
+        {"403 Forbidden", "403 Forbidden", "403 Forbidden", STATUS_UNSUPPORTED, "does not give the range"},
+        {"200 OK", "403 Forbidden", "403 Forbidden", STATUS_UNSUPPORTED, "does not give the range"},
+        {"503 Slow Down", "403 Forbidden", "403 Forbidden", STATUS_UNAVAILABLE, "503"},
+    };
+    for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++) {
+        struct fixture *f = *state;
+        struct probed probed = {.binding = &bindings[i]};
+        serve(f, probe_ranges, &probed);
+        enum status status = store_probe(f->store, io(f), &f->error);
+        if (status != bindings[i].status) fail_msg("case %zu: %s", i, status_name(status));
+        if (status != STATUS_OK) assert_says(&f->error, bindings[i].words);
+        if (status == STATUS_UNSUPPORTED) assert_says(&f->error, "bind-range=no");
+        assert_true(scripted_is(&f->server->requests[f->server->count - 1], "DELETE /bucket/pre/probe/"));
+        start_anew(state);
+    }
+}
+
+static void a_store_whose_url_says_so_is_not_tried(void **state)
+{
+    static const struct binding unbound = {"200 OK", "200 OK", "200 OK", STATUS_OK, ""};
+    struct fixture *f = *state;
+    struct probed probed = {.binding = &unbound};
+    f->server = scripted_start(probe_ranges, &probed);
+    struct str url = arena_printf(f->arena, "s3://bucket/pre?endpoint=http://127.0.0.1:%d&bind-range=no", f->server->port);
+    assert_ok(store_open(url.data, &f->store, &f->error), &f->error);
+    assert_ok(store_probe(f->store, io(f), &f->error), &f->error);
+    assert_int_equal(probed.reads, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -690,6 +760,8 @@ int main(void)
         TEST(other_dialects_say_it_their_way),
         TEST(the_probe_finds_what_the_condition_is_worth),
         TEST(a_bucket_that_a_put_would_make_is_not_made),
+        TEST(a_store_that_gives_other_ranges_is_found_out),
+        TEST(a_store_whose_url_says_so_is_not_tried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
