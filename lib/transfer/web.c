@@ -12,6 +12,7 @@ enum { CONNECT_TIMEOUT = 10 * CLOCK_SECOND, STALL_SECONDS = 30, REDIRECTS = 5, V
 
 struct web {
     CURL *easy;
+    struct curl_slist *headers;
     /* of the exchange under way */
     const struct web_get *get;
     struct error *error;
@@ -29,7 +30,9 @@ static void set_up_curl(void)
 
 static void free_web(void *context)
 {
-    curl_easy_cleanup(((struct web *)context)->easy);
+    struct web *web = context;
+    curl_easy_cleanup(web->easy);
+    curl_slist_free_all(web->headers);
 }
 
 struct web *web_new(struct arena *arena)
@@ -38,7 +41,8 @@ struct web *web_new(struct arena *arena)
     pthread_once(&once, set_up_curl);
     struct web *web = arena_new_of(arena, struct web);
     web->easy = curl_easy_init();
-    if (!web->easy) abort();
+    web->headers = curl_slist_append(NULL, "Pakhus-Follow: 1"); /* each range is asked for at the first URL (S8c) */
+    if (!web->easy || !web->headers) abort();
     arena_defer(arena, free_web, web);
     return web;
 }
@@ -154,6 +158,7 @@ static void set_options(struct web *web, const char *url, const char *range, str
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     if (ca_bundle) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_bundle);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, PAKHUS_USER_AGENT);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, web->headers);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);

@@ -260,17 +260,21 @@ def test_redirects_are_followed(origin: Origin, fetching: Fetching) -> None:
     assert fetching.is_whole(origin)
 
 
-def test_a_channel_package_of_redirects_and_spliced_ranges(minio: Minio, s3_store: str, origin: Origin, fetching: Fetching,
+@pytest.mark.parametrize("binding", ["", "&bind-range=no"])
+def test_a_channel_package_of_redirects_and_spliced_ranges(binding: str, minio: Minio, s3_store: str, origin: Origin, fetching: Fetching,
                                                            servers: Servers) -> None:
-    """Its base comes from the storage, its region from the function: their validators differ, and it is one package all the same."""
-    store = Shop(s3_store, minio.credentials())
+    """Its base comes from the storage, its region from the function: their validators differ, and it is one package all the same. What follows
+    each redirect for its own range is redirected also where the target would give any other."""
+    store = Shop(s3_store + binding, minio.credentials())
     store.publish(apks.made("v2"))
     store.channel("APP", "huawei")
-    url = store.serve(servers) + "/packages/APP/1.0/huawei.apk"
+    program = store.program(servers)
+    url = program.url + "/packages/APP/1.0/huawei.apk"
     fetching.publish(origin, urls=[url], size=None, sha256=None,
                      levels={level: {"speed": 1_000_000} for level in ("lowest", "normal", "highest")})
     fetching.fetch()
     assert fetching.file.read_bytes() == shop.offline("v2", json.dumps({"channel": "huawei"})).read_bytes()
+    assert "status=302" in program.output()
 
 
 def test_two_at_once_do_not_meet(origin: Origin, fetching: Fetching) -> None:

@@ -148,6 +148,26 @@ def test_a_store_that_is_down_is_a_502(chain: Edge, region: Region) -> None:
     assert json.loads(answer.body)["type"] == "store-refused"
 
 
+@pytest.mark.parametrize("how", ["public", "unbound"])
+def test_a_target_that_gives_any_range_is_followed_for_each(how: str, minio: Minio, bucket: str, servers: Servers) -> None:
+    """The stages say that they follow (Pakhus-Follow); whether a client says so makes no difference, neither here nor there."""
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{bucket}/*"]}
+    minio.client().put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}))
+    with ExitStack() as stack:
+        settings = {"PAKHUS_REDIRECT": f"{minio.url}/{bucket}"} if how == "public" else {"PAKHUS_STORE": minio.store(bucket) + "&bind-range=no"}
+        chain = edge.edge(minio, bucket, servers, stack, settings=settings)
+        chain.store.publish(apks.made("v2"))
+        chain.store.channel("APP", "huawei")
+        wanted = shop.offline("v2", '{"channel":"huawei"}').read_bytes()
+        for claim in ({}, {"pakhus_follow": "1"}, {"pakhus_follow": "0"}):
+            assert chain.ask(P, **claim).body == wanted
+        assert 302 in {one.status for one in chain.asked()}
+        assert client.request(chain.direct + P, range=AHEAD).status == 206
+        part = chain.ask(P, range=AHEAD)
+        assert (part.status, part.header("vary"), part.header("cache-control")) == (206, "Range", "public, max-age=300")
+        assert chain.ask(P).header("vary") is None
+
+
 def test_an_unknown_channel_is_unknown_for_seconds_only(chain: Edge, region: Region) -> None:
     """A 404 is kept for seconds: a channel that is set right after it was missed comes through."""
     assert chain.ask("/packages/APP/1.0/late.apk").status == 404

@@ -31,7 +31,7 @@ def until(what: Callable[[], bool], seconds: float, name: str) -> None:
 def ask(deployed: Deployed, target: str, range: str | None = None, **headers: str) -> Answer:
     """The splice function, as the CDN would."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    return deployed.stack.http("channel-range-splice", target, headers={"Pakhus-Origin-Secret": ORIGIN_SECRET, **given}, range=range)
+    return deployed.stack.http("channel-range-splice", target, headers={"Pakhus-Origin-Secret": ORIGIN_SECRET, "Pakhus-Follow": "1", **given}, range=range)
 
 
 def test_a_channel_package_is_downloaded(deployed: Deployed) -> None:
