@@ -45,7 +45,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus fresh bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
+.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus fresh clients bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -183,6 +183,11 @@ fuzz: deps-check ## fuzzes every parser for FUZZ_SECONDS each (60)
 
 fresh: ## the two commands in minimal roots of Debian 12 and 13, as root and with sudo, and without a network; takes root
 	@tests/fresh/run
+
+clients: deps-test all ## runs real download clients against pakhus serve, and prints the table of docs/clients.md
+	@scripts/install clients
+	@scripts/fetch apks minio >/dev/null
+	@PAKHUS_BIN=$(CURDIR)/$(BUILD)/bin/pakhus exec "$$(scripts/fetch venv)/bin/python" tests/clients/run.py
 
 bench: deps-test all nginx-module ## measures side by side, prints ratios
 	@scripts/run-bench $(BUILD)

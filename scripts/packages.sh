@@ -10,6 +10,8 @@ UNIT=(libcmocka-dev)
 NGINX=(nginx-dev)
 TEST=(aria2 nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd
     npm:npm mvn:maven javac:default-jdk-headless)
+# For make clients; a client that is not there is left out of the table.
+CLIENTS=(axel wget wget2 lftp rclone httpie golang-go)
 CHECK=(clang clang-format clang-tidy shellcheck git)
 
 # Installed where the distribution has them. Their tests are skipped, with the reason, where it does not.

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from support.servers import Servers, clean_environment  # noqa: E402
 PROGRAMS = HERE / "programs"
 INFO = json.dumps({"channel": "huawei"})
 BIG = 48 << 20  # more than twice what aria2 and axel ask for at once
-TIMEOUT = 180
+TIMEOUT, NO_END = 90, -1
 OKHTTP = "com.squareup.okhttp3:okhttp:4.12.0"
 NODE = {"undici": "7.30.0", "got": "14.6.6"}
 
@@ -42,13 +43,13 @@ class Client:
 
     def run(self, values: Mapping[str, object]) -> int:
         environment = {**clean_environment(), "HOME": str(values["folder"])}
-        try:
-            done = subprocess.run(["sh", "-c", self.command.format(**values)], cwd=str(values["folder"]), env=environment, timeout=TIMEOUT,
-                                  capture_output=True)
-        except subprocess.TimeoutExpired:
-            return 124
-        (Path(str(values["folder"])) / "log").write_bytes(done.stdout + done.stderr)
-        return done.returncode
+        with open(Path(str(values["folder"])) / "log", "wb") as log, subprocess.Popen(
+                ["sh", "-c", self.command.format(**values)], cwd=str(values["folder"]), env=environment, stdout=log, stderr=log, start_new_session=True) as running:
+            try:
+                return running.wait(TIMEOUT)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, signal.SIGKILL)
+                return NO_END
 
 
 def aria2(name: str, options: str, part: float = 0) -> Client:
@@ -78,8 +79,8 @@ CLIENTS = [
     Client("lftp get -c", "lftp -c \"set net:max-retries 2; get -c '{url}' -o {out}\"", "lftp", "lftp --version", 0.5),
     Client("curl -L", "curl -fsSL -o {out} '{url}'", "curl", "curl --version"),
     Client("curl -L -C -", "curl -fsSL -C - -o {out} '{url}'", "curl", "curl --version", 0.5),
-    Client("curl -L --parallel, ranges", "for at in 0 1 2 3 4 5; do echo \"url={url}\"; echo \"range=$((at * 10000000))-$((at * 10000000 + 9999999))\";"
-           " echo \"output=part$at\"; echo next; done | sed '$d' >ranges; curl -fsSL -Z -K ranges --fail-early || exit; cat part? >{out}", "curl", "curl --version"),
+    Client("curl -L --parallel, ranges", "for at in 0 1 2 3 4 5; do echo location; echo fail; echo \"url={url}\"; echo \"range=$((at * 10000000))-$((at * 10000000 + 9999999))\";"
+           " echo \"output=part$at\"; echo next; done | sed '$d' >ranges; curl -sS -Z -K ranges --fail-early || exit; cat part? >{out}", "curl", "curl --version"),
     Client("rclone copyurl", "rclone --config /dev/null -q --retries 1 copyurl '{url}' {out}", "rclone", "rclone version"),
     Client("rclone copy, several streams", "rclone --config /dev/null -q --retries 1 --multi-thread-cutoff 10M --multi-thread-streams 4"
            " copyto --http-url '{site}' ':http:{path}' {out}", "rclone", "rclone version"),
@@ -138,7 +139,7 @@ def attempt(client: Client, url: str, right: Right, folder: Path, tools: Path) -
     body = out.read_bytes() if out.exists() else b""
     shutil.rmtree(folder / "parts", ignore_errors=True)
     if code != 0:
-        return f"error ({code})"
+        return f"error ({code})" if code != NO_END else "no end"
     return "right" if body == right.spliced else "WRONG: the base" if body == right.base else f"WRONG: {len(body)} bytes"
 
 
