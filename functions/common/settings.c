@@ -18,7 +18,7 @@ const struct setting settings[SETTINGS] = {
     [SETTING_FOLLOWERS] = {"PAKHUS_FOLLOWERS", "NETWORKS", .otherwise = "all for presigned URLs; who sends Pakhus-Follow: 1 for public ones",
                            .readers = "channel-range-splice",
                            .help = "who is redirected: networks that ask again for each range (10.0.0.0/8,…), or all"},
-    [SETTING_PROBE_MAX] = {"PAKHUS_PROBE_MAX", "BYTES", SETTING_NUMBER, 0, INT64_MAX, "65536", "channel-range-splice",
+    [SETTING_PROBE_MAX] = {"PAKHUS_PROBE_MAX", "BYTES", SETTING_NUMBER, 0, INT64_C(1) << 40, "65536", "channel-range-splice",
                            "ranges of at most this many bytes are never redirected; 0 turns it off"},
     [SETTING_URL_KEYS] = {"PAKHUS_URL_KEYS", "KEYS", SETTING_SECRET, .readers = "channel-range-splice",
                           .help = "keys of signed URLs, kid:base64,…; the first signs, all verify"},

@@ -137,7 +137,7 @@ def test_a_slice_that_ends_past_the_end_is_no_probe(presigned: str, place: Place
 
 
 @pytest.mark.parametrize("limit, range, status", [("0", "bytes=0-0", 302), ("1", "bytes=0-0", 206), ("1", "bytes=0-1", 302),
-                                                  ("1000000", AHEAD, 206), ("9223372036854775807", AHEAD, 206)])
+                                                  ("1000000", AHEAD, 206), ("1099511627776", AHEAD, 206)])
 def test_the_limit_is_a_setting(limit: str, range: str, status: int, place: Place, servers: Servers) -> None:
     assert client.request(place.serve(servers, "--probe-max", limit), range=range).status == status
 
@@ -172,8 +172,8 @@ def test_followers_by_their_networks(how: str, followers: str, options: list[str
 
 
 @pytest.mark.parametrize("settings, words", [
-    (["--followers", "everyone"], "PAKHUS_FOLLOWERS"), (["--followers", "10.0.0.0/99"], "PAKHUS_FOLLOWERS"), (["--followers", "all,10.0.0.0/8"], "PAKHUS_FOLLOWERS"),
-    (["--probe-max", "64k"], "PAKHUS_PROBE_MAX"), (["--probe-max", "-1"], "PAKHUS_PROBE_MAX"), (["--probe-max", "9223372036854775808"], "PAKHUS_PROBE_MAX")])
+    (["--followers", "everyone"], "--followers"), (["--followers", "10.0.0.0/99"], "--followers"), (["--followers", "all,10.0.0.0/8"], "--followers"),
+    (["--probe-max", "64k"], "--probe-max"), (["--probe-max", "1.5"], "--probe-max"), (["--probe-max", "1099511627777"], "--probe-max")])
 def test_settings_that_are_wrong_are_named(settings: list[str], words: str, place: Place) -> None:
     done = place.store.run("serve", "--listen", "127.0.0.1:0", *settings, check=False)
     assert done.returncode != 0 and words in done.stderr
