@@ -33,8 +33,9 @@ copy_apt() {
     for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
         [ ! -e "$file" ] || sed "s/\b$(debian_codename)\b/$suite/g" "$file" >"$root/etc/apt/sources.list.d/${file##*/}"
     done
-    grep -lE '^ *Acquire' /etc/apt/apt.conf.d/* /etc/apt/apt.conf 2>/dev/null | grep -v docker |
-        xargs -r -I{} cp {} "$root/etc/apt/apt.conf.d/"
+    for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
+        if grep -qsE '^ *Acquire' "$file"; then cp "$file" "$root/etc/apt/apt.conf.d/"; fi
+    done
     cp -r /etc/apt/auth.conf.d "$root/etc/apt/" 2>/dev/null || true
     cp -rn /etc/apt/keyrings /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
     cp -n /usr/share/keyrings/debian-archive-* "$root/usr/share/keyrings/"
