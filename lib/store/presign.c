@@ -163,7 +163,8 @@ enum status s3_presign(struct store *store, struct io io, struct str key, struct
     lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
     int64_t stretch = stretch_of(lifetime), bucket = clock_real() / stretch, end = (bucket + 1) * stretch + lifetime;
     struct presign_question question = {key, lifetime, bucket, credentials.serial, range.length > 0};
-    if (!presign_find(s3->presigned, &question, io.arena, &presigned)) {
+    if (!presign_find(s3->presigned, &question, io.arena, &presigned)) { /* a key that is found was checked then */
+        TRY(store_check_key(key, error));
         TRY(credentials_get(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error));
         presigned = sign_url(s3, io.arena, &credentials, &question, bucket * stretch, lifetime + stretch);
         question.serial = credentials.serial;

@@ -165,10 +165,11 @@ enum status store_list(struct store *store, struct io io, struct str prefix, siz
 enum status store_presign_range(struct store *store, struct io io, struct str key, struct str range, int64_t lifetime, struct str *url,
                                 int64_t *valid_until, struct error *error)
 {
-    TRY(store_check_key(key, error));
+    if (!store->backend->presign) {
+        TRY(store_check_key(key, error));
+        return error_set(error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store", STR_ARG(store->name));
+    }
     if (store->ignores_ranges) range.length = 0;
-    ENSURE(store->backend->presign, error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
-           STR_ARG(store->name));
     return store->backend->presign(store, io, key, range, lifetime, url, valid_until, error);
 }
 
