@@ -45,7 +45,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus fresh clients bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
+.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus fresh clients stores bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -188,6 +188,9 @@ clients: deps-test all ## runs real download clients against pakhus serve, and p
 	@scripts/install clients
 	@scripts/fetch apks minio >/dev/null
 	@PAKHUS_BIN=$(CURDIR)/$(BUILD)/bin/pakhus exec "$$(scripts/fetch venv)/bin/python" tests/clients/run.py
+
+stores: deps-test all $(BUILD)/tests/test_store_conformance $(BUILD)/tests/test_generation ## other S3 servers: the suites, races, a package served; SERVER=name for one
+	@PAKHUS_BIN=$(CURDIR)/$(BUILD)/bin/pakhus "$$(scripts/fetch venv)/bin/python" tests/stores/run.py $(SERVER)
 
 bench: deps-test all nginx-module ## measures side by side, prints ratios
 	@scripts/run-bench $(BUILD)

@@ -1,6 +1,6 @@
 /* Published packages. The record `packages/<app>/<version>/package.json` is written last and names the base package beside it. Every
- * publisher puts its base under a name of its own, so that no store, however it races, can replace the base of another publisher: the record,
- * put if absent, alone decides who published. Where there is a record there is a whole package. */
+ * publisher puts its base under a name of its own, so that no store, however it races, can replace the base of another publisher: the
+ * record, put if absent, alone decides who published. Where there is a record there is a whole package. */
 #ifndef CATALOG_PACKAGE_H
 #define CATALOG_PACKAGE_H
 

@@ -12,7 +12,7 @@ struct patch {
     struct str sha256;                 /* of the .diff, hexadecimal */
     struct str from_sha256, to_sha256; /* of the bases: a patch between others than those published is none */
     struct str etag;                   /* the .diff's own, as the store says it */
-    struct str seen; /* in memory only: as in record_object */
+    struct str seen;                   /* in memory only: as in record_object */
     int64_t modified;                  /* likewise */
     int64_t published;
 };

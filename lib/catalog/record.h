@@ -14,10 +14,10 @@ struct record_object {
     struct str etag; /* what it is read by */
     struct str seen; /* ETag of an object in its place that was read and digested, since it is not the recorded one; empty: none */
 };
-/* A directory that was copied or restored from a backup has the same bytes, but files of another time and place, and so other ETags. Where the
- * object at `key` has another ETag than the recorded one, the right size and the right SHA-256, object->etag becomes its own. Else it stays,
- * and whoever reads by it gets STATUS_PRECONDITION. `known` is what an earlier call made of the same record, so that nothing is read twice;
- * may be NULL. */
+/* A directory that was copied or restored from a backup has the same bytes, but files of another time and place, and so other ETags. Where
+ * the object at `key` has another ETag than the recorded one, the right size and the right SHA-256, object->etag becomes its own. Else it
+ * stays, and whoever reads by it gets STATUS_PRECONDITION. `known` is what an earlier call made of the same record, so that nothing is read
+ * twice; may be NULL. */
 enum status record_identify(struct store *, struct io, struct str key, const struct record_object *known, struct record_object *object,
                             struct error *);
 

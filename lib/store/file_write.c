@@ -28,8 +28,8 @@ static void draft_discard(struct draft *draft)
     close(draft->directory);
 }
 
-/* A writer locks its draft for as long as it lives, so that whoever can lock it knows that the writer is gone. On a file system without locks
- * age tells: nobody writes for a day without a byte. */
+/* A writer locks its draft for as long as it lives, so that whoever can lock it knows that the writer is gone. On a file system without
+ * locks age tells: nobody writes for a day without a byte. */
 static bool is_abandoned(int directory, const char *name, const struct stat *st)
 {
     int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);

@@ -49,8 +49,7 @@ static void note_upload(void *context, const struct str texts[S3_RESUME_LEAVES])
 
 static void find_upload(struct s3_upload *upload, struct io io)
 {
-    static const struct s3_resume_names names = {
-        {"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
+    static const struct s3_resume_names names = {{"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
     struct s3 *s3 = upload->s3;
     struct search search = {.arena = io.arena, .key = arena_join(io.arena, s3->store.prefix, upload->key)};
     struct s3_request request = {.method = "GET", .limit = S3_XML_LIMIT};
@@ -91,8 +90,7 @@ static bool read_parts(struct s3_upload *upload, struct io io)
     if (s3_call(upload->s3, io, &request, &answer, &ignored) != STATUS_OK) return false;
     struct str body = buf_str(&answer.body);
     s3_resume_read(body, &names, note_part, upload);
-    bool truncated =
-        s3_xml_result(body, S("IsTruncated"), buffer, sizeof buffer, &more) && str_equal(more, S("true"));
+    bool truncated = s3_xml_result(body, S("IsTruncated"), buffer, sizeof buffer, &more) && str_equal(more, S("true"));
     return truncated && upload->last_known > before;
 }
 

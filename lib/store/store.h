@@ -104,9 +104,9 @@ enum status store_compose(struct store *, struct io, struct str key, const struc
 enum status store_stream_pieces(struct store *, struct io, const struct store_piece *, size_t count, struct stream *, uint64_t *size,
                                 struct error *);
 
-/* Removes what killed writers left of objects whose keys begin so, and what no listing shows. s3://: uploads in parts of which no part came for
- * half an hour, which no live writer lets pass. file://: nothing, since every first write of a store removes the drafts of processes that are
- * gone, known by the lock that a living one holds. */
+/* Removes what killed writers left of objects whose keys begin so, and what no listing shows. s3://: uploads in parts of which no part came
+ * for half an hour, which no live writer lets pass. file://: nothing, since every first write of a store removes the drafts of processes
+ * that are gone, known by the lock that a living one holds. */
 enum status store_sweep(struct store *, struct io, struct str prefix, struct error *);
 
 /* An object that is not there is removed already: STATUS_OK. */

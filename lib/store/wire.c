@@ -39,7 +39,7 @@ struct wire_call {
     bool direct;         /* to this machine */
     curl_off_t uploaded; /* bytes of the request's body, when it was last looked at */
     CURLcode result;     /* once done */
-    char *target;    /* where wire_pull wants bytes; NULL between its calls */
+    char *target;        /* where wire_pull wants bytes; NULL between its calls */
     size_t target_size, target_used;
     size_t carry_at, carry_length; /* bytes that came and were not asked for yet */
     char carry[CURL_MAX_WRITE_SIZE];
@@ -248,8 +248,8 @@ static bool speaks_no_tls(const char *reason)
     return false;
 }
 
-/* How many tries make sense; 0: as many as there is time for. A name may be unknown for a moment, and a server on this machine starts within
- * one. */
+/* How many tries make sense; 0: as many as there is time for. A name may be unknown for a moment, and a server on this machine starts
+ * within one. */
 static unsigned tries_worth(const struct wire_call *call, const char *reason)
 {
     enum { FEW = 3 };
@@ -280,7 +280,8 @@ static enum status describe_failure(struct wire_call *call, struct wire_answer *
                          "its certificate cannot be verified (%s): name the authority's with PAKHUS_CA_BUNDLE=FILE", reason);
     case CURLE_SSL_CONNECT_ERROR:
         if (!speaks_no_tls(reason)) return error_set(error, STATUS_UNAVAILABLE, "%s", reason);
-        return error_set(error, STATUS_UNAVAILABLE, "the port does not speak TLS (%s): write endpoint=http://… if it is meant to be so", reason);
+        return error_set(error, STATUS_UNAVAILABLE, "the port does not speak TLS (%s): write endpoint=http://… if it is meant to be so",
+                         reason);
     default: return error_set(error, STATUS_UNAVAILABLE, "%s", reason);
     }
 }
@@ -307,7 +308,7 @@ static enum status wait_for_headers(struct wire_call *call, const struct wire_re
         note_wait(call, request);
     }
     if (!call->headers_done) return describe_failure(call, answer, error); /* behind the headers, wire_pull tells */
-    answer->sent = call->copies > 1; /* what the first copy did is not known */
+    answer->sent = call->copies > 1;                                       /* what the first copy did is not known */
     answer->status = (int)call->status;
     answer->headers = buf_str(&call->header_bytes);
     if (!str_to_u64(wire_header(answer, S("content-length")), &answer->length)) answer->length = UINT64_MAX;

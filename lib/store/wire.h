@@ -20,8 +20,8 @@ struct wire_request {
     struct str url;
     const struct sigv4_pair *headers; /* "host" among them is left to libcurl */
     size_t header_count;
-    struct str body; /* stays valid until the answer has begun */
-    bool direct;     /* never through a proxy: the endpoint is on this machine */
+    struct str body;         /* stays valid until the answer has begun */
+    bool direct;             /* never through a proxy: the endpoint is on this machine */
     struct store_wait *wait; /* NULL: nobody is told of it */
 };
 

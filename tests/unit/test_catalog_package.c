@@ -265,8 +265,9 @@ static void records_of_version_0_1_are_read_and_mended(void **state)
 
 static void a_record_names_nothing_but_a_base(void **state)
 {
-    static const char *const wrong[] = {"../x.apk", "package.json", "base-.apk", "base-0123456789abcdef0123456789abcdeF.apk",
-                                        "base-0123456789abcdef0123456789abcdef.apk/x", ""};
+    static const char *const wrong[] = {
+        "../x.apk", "package.json", "base-.apk", "base-0123456789abcdef0123456789abcdeF.apk", "base-0123456789abcdef0123456789abcdef.apk/x",
+        ""};
     struct shop *shop = *state;
     struct package package;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

@@ -641,7 +641,8 @@ static void the_probe_finds_what_the_condition_is_worth(void **state)
         int winners;
         enum status status;
         const char *words;
-    } cases[] = {{1, STATUS_OK, ""}, {100, STATUS_UNSUPPORTED, "ignores put-if-absent"}, {3, STATUS_UNSUPPORTED, "lets 3 of 8 writers win"}};
+    } cases[] = {
+        {1, STATUS_OK, ""}, {100, STATUS_UNSUPPORTED, "ignores put-if-absent"}, {3, STATUS_UNSUPPORTED, "lets 3 of 8 writers win"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture *f = *state;
         _Atomic int left = cases[i].winners;

@@ -127,7 +127,8 @@ static bool copy_part(struct bucket *bucket, const struct scripted_request *requ
     if (bucket->fault == CUT_OFF_REFUSED && is_old) return scripted_error(fd, "501 Not Implemented", "NotImplemented");
     if (++bucket->copies == 1 && bucket->fault == COPY_ERROR_ONCE) return scripted_error(fd, "200 OK", "InternalError");
     if (bucket->fault == COPY_GARBLED) return scripted_reply(fd, "200 OK", "ETag: \"not-this\"\r\n", S(""));
-    if (bucket->fault == ODD_ROOTS) return scripted_reply(fd, "200 OK", "", S("<CopyObjectResult><ETag>\"copied\"</ETag></CopyObjectResult>"));
+    if (bucket->fault == ODD_ROOTS)
+        return scripted_reply(fd, "200 OK", "", S("<CopyObjectResult><ETag>\"copied\"</ETag></CopyObjectResult>"));
     if (bucket->fault == COPY_CHANGED) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
     return scripted_reply(fd, "200 OK", "",
                           S("<CopyPartResult><LastModified>x</LastModified><ETag>&quot;copied&quot;</ETag></CopyPartResult>"));
@@ -511,14 +512,14 @@ static void copies_end_with_their_time(void **state)
 /* --- uploads of killed writers */
 
 #define UPLOADS                                                                                                                            \
-    "<R><Upload><Key>pre/a/old</Key><UploadId>1</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                      \
-    "<Upload><Key>pre/a/slow</Key><UploadId>2</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                        \
-    "<Upload><Key>pre/a/young</Key><UploadId>3</UploadId><Initiated>2026-11-22T11:50:00.000Z</Initiated></Upload>"                       \
-    "<Upload><Key>pre/a/hidden</Key><UploadId>4</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                      \
-    "<Upload><Key>pre/b/old</Key><UploadId>5</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                         \
+    "<R><Upload><Key>pre/a/old</Key><UploadId>1</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                        \
+    "<Upload><Key>pre/a/slow</Key><UploadId>2</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                          \
+    "<Upload><Key>pre/a/young</Key><UploadId>3</UploadId><Initiated>2026-11-22T11:50:00.000Z</Initiated></Upload>"                         \
+    "<Upload><Key>pre/a/hidden</Key><UploadId>4</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                        \
+    "<Upload><Key>pre/b/old</Key><UploadId>5</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload>"                           \
     "<Upload><Key>other/a/old</Key><UploadId>6</UploadId><Initiated>2026-11-22T10:00:00.000Z</Initiated></Upload></R>"
 #define PART_AT(time)                                                                                                                      \
-    S("<R><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><LastModified>" time                                            \
+    S("<R><IsTruncated>false</IsTruncated><Part><PartNumber>1</PartNumber><LastModified>" time                                             \
       "</LastModified><ETag>e</ETag><Size>1</Size></Part></R>")
 
 static bool tell_of_uploads(struct scripted_server *server, int number, const struct scripted_request *request, int fd)

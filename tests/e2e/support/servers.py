@@ -272,7 +272,7 @@ class Servers:
         command: Command = [fetched("minio"), "server", home / "data", "--address", f"127.0.0.1:{port}", "--quiet"]
         url = f"http://127.0.0.1:{port}"
         program = self.start("minio", command, lambda: answers(f"{url}/minio/health/ready", 200), url, env)
-        return self._replace(program, Minio(**vars(program), access_key=access, secret_key=secret))
+        return self.replace(program, Minio(**vars(program), access_key=access, secret_key=secret))
 
     def nginx(self, http: str, values: Mapping[str, object] | None = None, workers: int = 1,
               modules: Sequence[Path] = ()) -> Nginx:
@@ -286,14 +286,14 @@ class Servers:
         (prefix / "nginx.conf").write_text(_NGINX.format(load=load, user=user, workers=workers, http=filled))
         command: Command = ["nginx", "-p", prefix, "-c", prefix / "nginx.conf", "-e", "stderr"]
         program = self.start("nginx", command, lambda: accepts(port), f"http://127.0.0.1:{port}")
-        return self._replace(program, Nginx(**vars(program), prefix=prefix))
+        return self.replace(program, Nginx(**vars(program), prefix=prefix))
 
     def restart(self, program: Kind) -> Kind:
         """The same program again, where it was: on its port, with what it left on the disk."""
         program.stop()
         self.running.remove(program)
         again = self.start(program.name, cast(Command, program.process.args), lambda: accepts(port_of(program.url)), program.url, seconds=60)
-        return self._replace(again, type(program)(**{**vars(program), **vars(again)}))
+        return self.replace(again, type(program)(**{**vars(program), **vars(again)}))
 
     def varnish(self, vcl: str) -> Varnish:
         """varnishd as cdn/varnish/token.vcl.template says that it is to be started; {{port}} and {{prefix}} as for nginx."""
@@ -303,7 +303,7 @@ class Servers:
         command: Command = ["varnishd", "-F", *jail, "-n", prefix / "work", "-f", prefix / "node.vcl", "-s", "malloc,64m", "-p", "max_restarts=6",
                             "-a", f"127.0.0.1:{port}", "-a", f"pakhus_inner={prefix}/token-inner.sock"]
         program = self.start("varnish", command, lambda: accepts(port), f"http://127.0.0.1:{port}", seconds=60)
-        return self._replace(program, Varnish(**vars(program), prefix=prefix))
+        return self.replace(program, Varnish(**vars(program), prefix=prefix))
 
     def cdn(self, function_url: str, secret: str = "", base_size: str = "20g", workers: int = 1,
             replaced: Mapping[str, str] | None = None) -> Nginx:
@@ -345,7 +345,7 @@ class Servers:
                 raise RuntimeError(f"{program.name} did not come up; its log ends:\n{program.output()[-3000:]}")
             time.sleep(0.02)
 
-    def _replace(self, program: Program, by: Kind) -> Kind:
+    def replace(self, program: Program, by: Kind) -> Kind:
         self.running[self.running.index(program)] = by
         return by
 

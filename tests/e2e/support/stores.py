@@ -1,0 +1,72 @@
+"""S3 servers that people have besides MinIO, each started without Docker on a free port with an empty disk. docs/stores.md says how each did."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.cache import fetched
+from support.servers import Command, Minio, Servers, accepts, free_port
+
+KEY, SECRET = "testing", "testingtesting"
+
+
+def _started(servers: Servers, name: str, port: int, command: Command, env: dict[str, str] | None = None) -> Minio:
+    program = servers.start(name, command, lambda: accepts(port), f"http://127.0.0.1:{port}", env, seconds=120)
+    return servers.replace(program, Minio(**vars(program), access_key=KEY, secret_key=SECRET))
+
+
+_MOTO = """
+import sys
+from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import run_simple
+run_simple("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=False, request_handler=MotoRequestHandler)
+"""
+
+
+def moto(servers: Servers, folder: Path) -> Minio:
+    """One request at a time: its own command takes several, and then lets two writers win now and then."""
+    port = free_port()
+    return _started(servers, "moto", port, [fetched("moto").with_name("python"), "-c", _MOTO, str(port)])
+
+
+def s3proxy(servers: Servers, folder: Path) -> Minio:
+    port = free_port()
+    settings = {"s3proxy.authorization": "aws-v2-or-v4", "s3proxy.endpoint": f"http://127.0.0.1:{port}", "s3proxy.identity": KEY,
+                "s3proxy.credential": SECRET, "jclouds.provider": "filesystem-nio2", "jclouds.identity": "x", "jclouds.credential": "x",
+                "jclouds.filesystem.basedir": str(folder)}
+    (folder.parent / "s3proxy.conf").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    return _started(servers, "s3proxy", port, ["java", "-jar", fetched("s3proxy"), "--properties", folder.parent / "s3proxy.conf"])
+
+
+def s3mock(servers: Servers, folder: Path) -> Minio:
+    port, other = free_port(), free_port()
+    return _started(servers, "s3mock", port, [
+        "java", "-jar", fetched("s3mock"), f"--com.adobe.testing.s3mock.http-port={port}", f"--server.port={other}"])
+
+
+def versitygw(servers: Servers, folder: Path) -> Minio:
+    port = free_port()
+    return _started(servers, "versitygw", port, [fetched("versitygw"), "--port", f"127.0.0.1:{port}", "posix", folder],
+                    {"ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET})
+
+
+def rclone(servers: Servers, folder: Path) -> Minio:
+    port = free_port()
+    return _started(servers, "rclone", port, [fetched("rclone"), "serve", "s3", "--config", "/dev/null", "--auth-key", f"{KEY},{SECRET}",
+                                              "--addr", f"127.0.0.1:{port}", folder])
+
+
+@dataclass(frozen=True)
+class Kind:
+    title: str
+    start: Callable[[Servers, Path], Minio]
+
+
+KINDS = {
+    "minio": Kind("MinIO 2026-02-12", lambda servers, folder: servers.minio()),
+    "versitygw": Kind("versitygw 1.8.0 (posix)", versitygw),
+    "rclone": Kind("rclone 1.76.0 `serve s3`", rclone),
+    "moto": Kind("moto 5.2.5, one request at a time", moto),
+    "s3proxy": Kind("s3proxy 3.1.0 (filesystem-nio2)", s3proxy),
+    "s3mock": Kind("Adobe S3Mock 4.11.0", s3mock),
+}

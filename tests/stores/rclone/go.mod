@@ -1,0 +1,3 @@
+module rclone-serve-s3
+
+go 1.24
