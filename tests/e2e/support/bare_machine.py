@@ -18,7 +18,7 @@ TOOLS = {"gcc": "gcc", "cc": "gcc", "ar": "gcc", "pkg-config": "pkg-config", "zi
          "aarch64-linux-gnu-ar": "gcc-aarch64-linux-gnu", "x86_64-linux-gnu-gcc": "gcc", "x86_64-linux-gnu-ar": "gcc"}
 HEADERS = {"curl/curl.h": "libcurl4-openssl-dev", "jansson.h": "libjansson-dev", "openssl/": "libssl-dev", "microhttpd.h": "libmicrohttpd-dev",
            "zstd.h": "libzstd-dev", "zlib.h": "zlib1g-dev", "cmocka.h": "libcmocka-dev"}
-FETCHED = ["venv", "rie", "apks", "jars", "minio", "sam", "localstack", "serverless-devs", "debian-11", "libcachesim", "hello-rust", "hello-go"]
+FETCHED = ["venv", "rie", "apks", "jars", "minio", "sam", "localstack", "serverless-devs", "debian-11", "debian-12", "libcachesim", "hello-rust", "hello-go"]
 # A build needs one source of each folder: which ones the stand-in of the compiler is given is all the same.
 SOURCES_PER_FOLDER = 2
 
@@ -126,7 +126,7 @@ def _stand_ins(folder: Path) -> None:
 
 def _checkout(folder: Path, machine: Path) -> None:
     """The Makefile and the scripts as they are, and few sources."""
-    for name in ("Makefile", "packaging", "scripts", "demo", "runtime", "base", "lib", "functions", "cli", "cdn", "tests/unit", "tests/fuzz", "tests/bench", "tests/requirements.txt"):
+    for name in ("Makefile", "README.md", "NOTICE", "LICENSE", "CHANGELOG.md", "packaging", "scripts", "demo", "runtime", "base", "lib", "functions", "cli", "cdn", "tests/unit", "tests/fuzz", "tests/bench", "tests/requirements.txt"):
         source = ROOT / name
         (folder / name).parent.mkdir(exist_ok=True)
         if source.is_file():
@@ -154,6 +154,16 @@ def fill_cache(machine: Machine) -> None:
         entry = machine.cache / where.relative_to(machine.cache).parts[0]
         _program(entry / "bin/python", "#!/bin/sh\nexit 0\n")
         (entry / "libs").touch()
+        _terms(entry)
+
+
+def _terms(entry: Path) -> None:
+    """What scripts/static-libs keeps of each library."""
+    names = [line.split()[0] for line in (ROOT / "packaging/libraries").read_text().splitlines() if not line.startswith("#")]
+    (entry / "linked").write_text("".join(f"{name}\t1.0-1\n" for name in names))
+    (entry / "terms").mkdir(exist_ok=True)
+    for name in names:
+        (entry / "terms" / name).write_text("terms\n")
 
 
 def bare_machine(folder: Path, cache: Path) -> Machine:
