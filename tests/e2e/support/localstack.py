@@ -145,7 +145,7 @@ def deploy(localstack: LocalStack, folder: Path, name: str, parameters: Mapping[
                "--parameter-overrides", *[f'ParameterKey={key},ParameterValue="{value}"' for key, value in given.items()]]
     env = {**clean_environment(), **CREDENTIALS, "AWS_ENDPOINT_URL": localstack.url, "SAM_CLI_TELEMETRY": "0",
            "SAM_CLI_POLL_DELAY": "1", "HOME": str(folder)}
-    done = subprocess.run(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=420)
     assert done.returncode == 0, f"sam deploy: exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return described(localstack, name)
 

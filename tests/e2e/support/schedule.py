@@ -17,6 +17,8 @@ def apply(items: list[pytest.Item]) -> None:
     """Tests that share a server stay together, in one worker: those of LocalStack, and those of a file that use the same fixture."""
     for item in items:
         name = _group(item)
+        if name == "localstack":
+            item.add_marker(pytest.mark.timeout(900))  # the first one deploys two stacks
         if name:
             item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=_rank)
