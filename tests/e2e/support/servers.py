@@ -172,7 +172,7 @@ class Varnish(Program):
         """Compiles the file again and goes on with it; what is cached stays."""
         name = f"again{time.monotonic_ns()}"
         for command in (["vcl.load", name, self.prefix / "node.vcl"], ["vcl.use", name]):
-            subprocess.run(["varnishadm", "-n", self.prefix / "work", *command], check=True, capture_output=True)
+            subprocess.run(["varnishadm", "-t", "60", "-n", self.prefix / "work", *command], check=True, capture_output=True)
 
 
 _NGINX = """
@@ -236,7 +236,7 @@ class Servers:
         self._temporary.clear()
 
     def start(self, name: str, command: Command, ready: Callable[[], bool], url: str = "",
-              env: Mapping[str, str] | None = None, seconds: float = 20, cwd: Path | None = None) -> Program:
+              env: Mapping[str, str] | None = None, seconds: float = 60, cwd: Path | None = None) -> Program:
         """Runs `command` with `env` added to the environment, and returns when `ready` says so."""
         log, process = self._spawn(name, command, env or {}, cwd)
         program = Program(name, process, url, log)

@@ -18,7 +18,7 @@ SLICE = 512 * 1024
 
 
 def run(*arguments: str | Path, env: Mapping[str, str] | None = None, check: bool = True,
-        timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        timeout: float = 280) -> "subprocess.CompletedProcess[str]":
     """The pakhus command; fails on a non-zero exit unless check=False."""
     done = subprocess.run([pakhus_binary(), *arguments], capture_output=True, text=True, timeout=timeout,
                           env={**clean_environment(), **(env or {})})
@@ -75,7 +75,7 @@ class Shop:
     env: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str | Path, env: Mapping[str, str] | None = None, check: bool = True,
-            timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+            timeout: float = 280) -> "subprocess.CompletedProcess[str]":
         """A command that works on the store: run("release", "APP")."""
         return run(*arguments, "--store", self.store, env={**self.env, **(env or {})}, check=check, timeout=timeout)
 
