@@ -20,7 +20,7 @@ const size_t routes_count = sizeof routes / sizeof *routes;
 
 const char *route_guard_name(enum route_guard guard)
 {
-    static const char *const names[] = {[ROUTE_OPEN] = "open", [ROUTE_ORIGIN] = "origin secret", [ROUTE_NODE] = "node secret"};
+    static const char *const names[] = {[ROUTE_ORIGIN] = "origin secret", [ROUTE_NODE] = "node secret"};
     return names[guard];
 }
 
@@ -119,7 +119,7 @@ static bool refuse_secret(struct lc_call *call, const struct lc_request *request
     bool is_node = guard == ROUTE_NODE;
     struct str header = is_node ? S("Pakhus-Node-Secret") : S("Pakhus-Origin-Secret");
     struct str secret = is_node ? app->node_secret : app->origin_secret;
-    if (guard == ROUTE_OPEN || secret.length == 0) return false;
+    if (secret.length == 0) return false;
     if (str_equal_secret(lc_header_get(&request->headers, header), secret)) return false;
     respond_problem(call, response, 403, is_node ? "node-secret" : "origin-secret",
                     "only %s may ask here: the header " STR_FMT " is missing or wrong", is_node ? "cache nodes" : "the CDN",

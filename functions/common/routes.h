@@ -6,7 +6,6 @@
 #include "lambda-c/lambda.h"
 
 enum route_guard {
-    ROUTE_OPEN,   /* anyone */
     ROUTE_ORIGIN, /* the header Pakhus-Origin-Secret must be PAKHUS_ORIGIN_SECRET, where that is set: what devices ask through the CDN */
     ROUTE_NODE,   /* the header Pakhus-Node-Secret must be PAKHUS_NODE_SECRET, where that is set: what cache nodes send */
 };

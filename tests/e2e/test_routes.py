@@ -129,6 +129,23 @@ def test_every_function_takes_events(server: Program) -> None:
         assert answer.status != 404, function
 
 
+def test_operators_routes_are_closed_to_all_others(server: Program, open_server: Program) -> None:
+    """Whatever else is sent along, and whatever a proxy leaves out; docs/api.md, what operators ask."""
+    table = (ROOT / "docs/api.md").read_text().split("## What operators ask")[1].split("\n\n")[1].splitlines()[2:]
+    found = {row.split("|")[1].strip().strip("`"): (row.split("|")[2].split(",")[0].strip(), row.split("|")[4].strip()) for row in table}
+    assert {path: who for path, (_, who) in found.items()} == {
+        "/healthz": "anyone", "/metrics": "operators", "/2015-03-31/functions/{function}/invocations": "operators"}
+    functions = sorted(path.parent.name for path in ROOT.glob("functions/*/main.c"))
+    for path, (method, who) in found.items():
+        for function in functions if "{function}" in path else functions[:1]:
+            target = path.replace("{function}", function)
+            for url in server.url, open_server.url:
+                for headers in {}, dict(SECRETS.values()), {"Authorization": "Bearer wrong"}, {"Host": "127.0.0.1", "X-Forwarded-For": "127.0.0.1"}:
+                    status = client.request(url + target, method, {"Content-Length": "0", **headers}).status
+                    assert status == (200 if who == "anyone" else 403), (target, headers)
+            assert client.request(server.url + target, method, {"Content-Length": "0", **ADMIN}).status != 403
+
+
 # --- what is deployed has the same table
 
 
