@@ -147,6 +147,7 @@ static enum status put_record(struct production *production, const struct diff *
     *done = false;
     if (status == STATUS_NOT_FOUND) return STATUS_OK; /* removed under our hands */
     TRY(status);
+    if (object.size != diff->bytes.length) return STATUS_OK; /* another producer's, on a store that ignores the condition */
     patch->size = diff->bytes.length;
     patch->sha256 = diff->sha256;
     patch->from_sha256 = production->from.sha256;
