@@ -163,18 +163,6 @@ static enum status yield_to_other(const struct publication *publication, struct 
     return STATUS_OK;
 }
 
-/* Every other base that is there now belongs to someone who lost, or will. */
-static enum status publish_first(const struct publication *publication, struct error *error)
-{
-    TRY(put_base(publication, error));
-    publication->package->published = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
-    enum status status = put_record(publication, STORE_IF_ABSENT, error);
-    if (status == STATUS_PRECONDITION) return yield_to_other(publication, error);
-    TRY(status);
-    remove_strays(publication, publication->package, INT64_MAX);
-    return STATUS_OK;
-}
-
 /* --- a version that is published already */
 
 static enum status is_in_place(const struct publication *publication, const struct package *record, bool *in_place, struct error *error)
@@ -227,6 +215,35 @@ static enum status publish_again(const struct publication *publication, const st
     TRY(compare(publication, record, error));
     *publication->package = *record;
     remove_strays(publication, record, clock_real() - ABANDONED_AFTER);
+    return STATUS_OK;
+}
+
+/* --- a version that is not */
+
+/* Another publisher put its record while this base was put, and removed every other base, this one among them. */
+static enum status give_way(const struct publication *publication, struct error *error)
+{
+    struct package winner;
+    struct error ignored;
+    struct str sha256 = publication->package->sha256;
+    bool is_sent = !publication->pieces && str_empty(sha256); /* then nothing is left of the stream to compare */
+    if (is_sent || load_record(publication, &winner, &ignored) != STATUS_OK) return error->status;
+    TRY(str_empty(sha256) ? compare(publication, &winner, error) : check_same(&winner, sha256, error));
+    *publication->package = winner;
+    return STATUS_OK;
+}
+
+/* Every other base that is there now belongs to someone who lost, or will. */
+static enum status publish_first(const struct publication *publication, struct error *error)
+{
+    enum status status = put_base(publication, error);
+    if (status == STATUS_NOT_FOUND) return give_way(publication, error);
+    TRY(status);
+    publication->package->published = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
+    status = put_record(publication, STORE_IF_ABSENT, error);
+    if (status == STATUS_PRECONDITION) return yield_to_other(publication, error);
+    TRY(status);
+    remove_strays(publication, publication->package, INT64_MAX);
     return STATUS_OK;
 }
 
