@@ -58,7 +58,8 @@ def test_a_function_is_given_what_it_reads_only(template: str) -> None:
 
 
 def test_documents_name_settings_that_exist() -> None:
-    scripts = "".join(path.read_text() for path in [ROOT / "Makefile", ROOT / "s.yaml", *ROOT.glob("scripts/[a-z]*")] if path.is_file())
+    others = [ROOT / "Makefile", ROOT / "s.yaml", *ROOT.glob("scripts/[a-z]*"), *ROOT.glob("packaging/**/*")]
+    scripts = "".join(path.read_text(errors="replace") for path in others if path.is_file())
     names = {setting.variable for setting in TABLE} | set(re.findall(r"PAKHUS_[A-Z_]+", scripts))
     for document in [ROOT / "README.md", *ROOT.glob("docs/*.md")]:
         assert set(re.findall(r"`(PAKHUS_[A-Z_]+)`", document.read_text())) <= names, document
