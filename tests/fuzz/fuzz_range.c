@@ -13,6 +13,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (http_range_parse(header, whole, &range) != HTTP_RANGE_ONE) return 0;
     assert(range.length >= 1 && range.offset < whole && range.length <= whole - range.offset);
 
+    if (http_range_is_plain(header)) { /* what is cut off at the end was asked for */
+        uint64_t asked = http_range_asked(header, range);
+        assert(asked >= range.length && (asked == range.length || !http_range_is_within(header, whole)));
+    }
+
     /* what we found, written as a range again, is the same */
     struct arena *arena = arena_new();
     struct http_range again = {0};
