@@ -28,7 +28,7 @@ struct app {
     const char *store_url;
     bool directory; /* the store is file://: asking it costs nothing, and whoever works with one wants to see changes at once */
     enum app_redirect redirect;
-    struct str redirect_url;  /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
+    struct str redirect_url; /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
     enum app_redirected redirected;
     struct client_proxies followers; /* APP_REDIRECTED_FOLLOWERS: their networks */
     struct client_proxies proxies;   /* PAKHUS_TRUSTED_PROXIES */
@@ -36,9 +36,9 @@ struct app {
     struct keyring url_keys;         /* PAKHUS_URL_KEYS */
     struct str origin_secret;        /* PAKHUS_ORIGIN_SECRET; empty: anyone may ask */
     struct str node_secret;          /* PAKHUS_NODE_SECRET; likewise */
-    struct cache *packages;   /* "app/version" → struct package */
-    struct cache *channels;   /* "app" → struct channels */
-    struct cache *patches;    /* "app/from..to" → struct patch */
+    struct cache *packages;          /* "app/version" → struct package */
+    struct cache *channels;          /* "app" → struct channels */
+    struct cache *patches;           /* "app/from..to" → struct patch */
     struct app_refresh *refresh;
     _Atomic(const void *) reporter; /* of what all share, in /metrics: the first function that was asked */
 };

@@ -18,7 +18,7 @@ struct query {
     struct demand *demand;
     struct samples *samples; /* for calibrate */
     struct flusher *flusher;
-    struct str public_url;  /* without a '/' at the end; empty: as the request has it */
+    struct str public_url; /* without a '/' at the end; empty: as the request has it */
 };
 
 /* --- catalogue.c */

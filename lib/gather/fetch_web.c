@@ -263,7 +263,8 @@ static void set_url(struct fetch_web *web, struct str text)
     struct error error;
     const char *target = NULL;
     bool empty_query = url_parse(text, &url, &error) == STATUS_OK && url.has_query && url.query.length == 0;
-    if (empty_query) target = arena_cstr(web->arena, arena_printf(web->arena, STR_FMT "?", STR_ARG(url.path.length > 0 ? url.path : S("/"))));
+    if (empty_query)
+        target = arena_cstr(web->arena, arena_printf(web->arena, STR_FMT "?", STR_ARG(url.path.length > 0 ? url.path : S("/"))));
     curl_easy_setopt(web->easy, CURLOPT_URL, arena_cstr(web->arena, text));
     curl_easy_setopt(web->easy, CURLOPT_REQUEST_TARGET, target);
 }
