@@ -59,7 +59,7 @@ help: ## this list
 # When a script fails, make stops at once, and the script's reason is the last line of the output. Nothing is installed by make -n, -q and -t.
 ONLY_LOOKS = $(findstring n,$(FLAGS))$(findstring q,$(FLAGS))$(findstring t,$(FLAGS))
 FLAGS = $(filter-out --%,$(firstword -$(MAKEFLAGS)))
-must = $(if $(ONLY_LOOKS),,$(eval SCRIPT_OUTPUT := $$(shell PAKHUS_REASON=1 $(1)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error $(SCRIPT_OUTPUT))))
+must = $(if $(ONLY_LOOKS),,$(eval SCRIPT_OUTPUT := $$(shell export PAKHUS_REASON=1; $(1)))$(if $(filter-out 0,$(.SHELLSTATUS)),$(error $(SCRIPT_OUTPUT))))
 
 deps:
 	$(call must,scripts/install build)
@@ -187,10 +187,10 @@ fresh: ## the two commands in minimal roots of Debian 12 and 13, as root and wit
 clients: deps-test all ## runs real download clients against pakhus serve, and prints the table of docs/clients.md
 	@scripts/install clients
 	@scripts/fetch apks minio >/dev/null
-	@PAKHUS_BIN=$(CURDIR)/$(BUILD)/bin/pakhus exec "$$(scripts/fetch venv)/bin/python" tests/clients/run.py
+	@PAKHUS_BIN="$(CURDIR)/$(BUILD)/bin/pakhus" exec "$$(scripts/fetch venv)/bin/python" tests/clients/run.py
 
 stores: deps-test all $(BUILD)/tests/test_store_conformance $(BUILD)/tests/test_generation ## other S3 servers: the suites, races, a package served; SERVER=name for one
-	@PAKHUS_BIN=$(CURDIR)/$(BUILD)/bin/pakhus "$$(scripts/fetch venv)/bin/python" tests/stores/run.py $(SERVER)
+	@PAKHUS_BIN="$(CURDIR)/$(BUILD)/bin/pakhus" "$$(scripts/fetch venv)/bin/python" tests/stores/run.py $(SERVER)
 
 bench: deps-test all nginx-module ## measures side by side, prints ratios
 	@scripts/run-bench $(BUILD)

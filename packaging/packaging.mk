@@ -62,6 +62,9 @@ deb: deps $(DEB) ## build/pakhus_*.deb: the static program for Debian and Ubuntu
 $(DEB): $(BUILD)/static/pakhus $(DESCRIPTIONS) $(NOTICES)/sbom.spdx.json README.md NOTICE $(wildcard packaging/install packaging/deb/* packaging/systemd/* cdn/nginx/*.template)
 	@packaging/deb/build $< build/packaging $(NOTICES) $(if $(filter arm64,$(ARCH)),arm64,amd64) $(VERSION) $(RELEASED) $@
 
+.PHONY: deps-image
+deps-image:
+	$(call must,scripts/install build image)
 image: deps build/image/$(ARCH)/Dockerfile ## build/image/*: what `docker build` makes an image of, from nothing but the static program
-build/image/$(ARCH)/Dockerfile: $(BUILD)/static/pakhus $(NOTICES)/sbom.spdx.json packaging/image packaging/Dockerfile
+build/image/$(ARCH)/Dockerfile: $(BUILD)/static/pakhus $(NOTICES)/sbom.spdx.json packaging/image packaging/Dockerfile | deps-image
 	@packaging/image $< $(NOTICES) $(@D)

@@ -6,6 +6,7 @@
 BUILD=(gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssl-dev libmicrohttpd-dev libzstd-dev zlib1g-dev)
 RUN=(curl)
 PACKAGE=(zip)
+IMAGE=(ca-certificates)
 UNIT=(libcmocka-dev)
 NGINX=(nginx-dev)
 TEST=(aria2 nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd

@@ -80,6 +80,12 @@ MODULE = r"""#!/bin/bash
 [ -e "@MACHINE@/installed/nginx-dev" ] || echo 'without nginx-dev: the nginx module' >>"@MACHINE@/faults"
 mkdir -p "$1/nginx" && touch "$1/nginx/ngx_http_pakhus_token_module.so"
 """
+IMAGE = r"""#!/bin/bash
+[ -e "@MACHINE@/installed/ca-certificates" ] || echo 'without ca-certificates: the image' >>"@MACHINE@/faults"
+mkdir -p "$3" && touch "$3/Dockerfile"
+"""
+NOTICES = '#!/bin/bash\nmkdir -p "$5" && touch "$5"/{sbom.spdx.json,copyright,licences}\n'
+DEB = '#!/bin/bash\ntouch "${@: -1}"\n'
 
 
 @dataclass
@@ -126,21 +132,17 @@ def _stand_ins(folder: Path) -> None:
 
 def _checkout(folder: Path, machine: Path) -> None:
     """The Makefile and the scripts as they are, and few sources."""
-    for name in ("Makefile", "README.md", "NOTICE", "LICENSE", "CHANGELOG.md", "packaging", "scripts", "demo", "runtime", "base", "lib", "functions", "cli", "cdn", "tests/unit", "tests/fuzz", "tests/bench", "tests/requirements.txt"):
-        source = ROOT / name
-        (folder / name).parent.mkdir(exist_ok=True)
-        if source.is_file():
-            shutil.copy(source, folder / name)
-        else:
-            shutil.copytree(source, folder / name, ignore=_few_sources)
-    _program(folder / "scripts/nginx-module", MODULE.replace("@MACHINE@", str(machine)))
+    shutil.copytree(ROOT, folder, ignore=_few_sources)
+    for name, text in {"scripts/nginx-module": MODULE, "packaging/image": IMAGE, "packaging/notices": NOTICES, "packaging/deb/build": DEB}.items():
+        _program(folder / name, text.replace("@MACHINE@", str(machine)))
 
 
 def _few_sources(folder: str, names: list[str]) -> list[str]:
     if folder.endswith("/corpus"):
         return names
-    sources = sorted(name for name in names if name.endswith(".c") and name not in ("main.c", "version.c", "replay.c"))
-    return sources[SOURCES_PER_FOLDER:]
+    left_out = [name for name in names if name in ("build", ".git", "e2e", "pakhus-data", "__pycache__")]
+    sources = sorted(name for name in names if name.endswith(".c") and name not in ("main.c", "version.c", "replay.c", "test_store_conformance.c"))
+    return left_out + sources[SOURCES_PER_FOLDER:]
 
 
 def fill_cache(machine: Machine) -> None:
@@ -171,7 +173,6 @@ def bare_machine(folder: Path, cache: Path) -> Machine:
     machine = Machine(folder / "machine", folder / "a checkout", cache)
     for name in ("bin", "installed", "not-offered"):
         (machine.folder / name).mkdir(parents=True)
-    machine.checkout.mkdir()
     _stand_ins(machine.folder)
     _checkout(machine.checkout, machine.folder)
     return machine
