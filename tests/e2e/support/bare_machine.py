@@ -21,6 +21,7 @@ HEADERS = {"curl/curl.h": "libcurl4-openssl-dev", "jansson.h": "libjansson-dev",
 FETCHED = ["venv", "rie", "apks", "jars", "minio", "sam", "localstack", "serverless-devs", "debian-11", "debian-12", "libcachesim", "hello-rust", "hello-go"]
 # A build needs one source of each folder: which ones the stand-in of the compiler is given is all the same.
 SOURCES_PER_FOLDER = 2
+NAMED_SOURCES = {"main.c", "version.c", "replay.c", "test_store_conformance.c", "test_generation.c"}  # by rules of the Makefile
 
 APT_GET = r"""#!/bin/bash
 machine=@MACHINE@
@@ -84,8 +85,6 @@ IMAGE = r"""#!/bin/bash
 [ -e "@MACHINE@/installed/ca-certificates" ] || echo 'without ca-certificates: the image' >>"@MACHINE@/faults"
 mkdir -p "$3" && touch "$3/Dockerfile"
 """
-NOTICES = '#!/bin/bash\nmkdir -p "$5" && touch "$5"/{sbom.spdx.json,copyright,licences}\n'
-DEB = '#!/bin/bash\ntouch "${@: -1}"\n'
 
 
 @dataclass
@@ -133,15 +132,15 @@ def _stand_ins(folder: Path) -> None:
 def _checkout(folder: Path, machine: Path) -> None:
     """The Makefile and the scripts as they are, and few sources."""
     shutil.copytree(ROOT, folder, ignore=_few_sources)
-    for name, text in {"scripts/nginx-module": MODULE, "packaging/image": IMAGE, "packaging/notices": NOTICES, "packaging/deb/build": DEB}.items():
+    for name, text in {"scripts/nginx-module": MODULE, "packaging/image": IMAGE}.items():
         _program(folder / name, text.replace("@MACHINE@", str(machine)))
 
 
 def _few_sources(folder: str, names: list[str]) -> list[str]:
     if folder.endswith("/corpus"):
         return names
-    left_out = [name for name in names if name in ("build", ".git", "e2e", "pakhus-data", "__pycache__")]
-    sources = sorted(name for name in names if name.endswith(".c") and name not in ("main.c", "version.c", "replay.c", "test_store_conformance.c"))
+    left_out = [name for name in names if name in (".git", "e2e", "pakhus-data", "__pycache__") or Path(folder, name) == ROOT / "build"]
+    sources = sorted(name for name in names if name.endswith(".c") and name not in NAMED_SOURCES)
     return left_out + sources[SOURCES_PER_FOLDER:]
 
 
