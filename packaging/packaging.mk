@@ -36,8 +36,8 @@ build/packaging/pakhus.bash: packaging/completion.bash.in build/packaging/descri
 build/packaging/_pakhus: packaging/completion.zsh.in build/packaging/describe base/version.h
 	$(call describe_into,zsh)
 else
-$(DESCRIPTIONS): FORCE
-	+@$(MAKE) -s ARCH=$(HOST:aarch64=arm64) SANITIZE= $@
+$(DESCRIPTIONS) &: FORCE
+	+@$(MAKE) -s ARCH=$(HOST:aarch64=arm64) SANITIZE= $(DESCRIPTIONS)
 endif
 
 # --- one static file that does all that build/bin/pakhus does
