@@ -78,11 +78,16 @@ def placings(week: Week, decision: str = "place") -> dict[tuple[str, str], list[
     return {key: sorted(times) for key, times in found.items()}
 
 
+def waited(week: Week, edge: str, package: str) -> set[datetime]:
+    """The runs in which it was not copied, since what is leaving had its room."""
+    return {run.at for run in week.runs if run.result["waiting"] and name_of(edge, package) not in run.files[edge]}
+
+
 def there_since(week: Week, edge: str, package: str, now: datetime) -> datetime | None:
     """When the edge was filled for the first time after the latest placing, or its copy made anew; None: not yet."""
     placed = max(at for at in placings(week)[edge, package] if at <= now)
-    repaired = week.repaired.get((edge, name_of(edge, package)), placed)
-    return next((at for _, at in week.copies[edge] if placed <= at < now and (at >= repaired or repaired >= now)), None)
+    repaired, waits = week.repaired.get((edge, name_of(edge, package)), placed), waited(week, edge, package)
+    return next((at for _, at in week.copies[edge] if placed <= at < now and at not in waits and (at >= repaired or repaired >= now)), None)
 
 
 # --- what was answered
@@ -109,8 +114,8 @@ def test_what_is_on_the_edge_is_answered_first_and_nothing_else_is(week: Week) -
         package, now = edge_package(query.edge, query.counted.package), query.counted.at
         placed = [at for at in placings(week).get((query.edge, package), []) if at < now]
         evicted = [at for at in placings(week, "evict").get((query.edge, package), []) if at < now]
-        waited = {run.at for run in week.runs if run.result["waiting"] and name_of(query.edge, package) not in run.files[query.edge]}
-        filled = [at for number, at in week.copies[query.edge] if number <= query.number and at not in waited]
+        waits = waited(week, query.edge, package)
+        filled = [at for number, at in week.copies[query.edge] if number <= query.number and at not in waits]
         came = bool(placed) and any(at >= placed[-1] for at in filled)
         gone = bool(evicted) and evicted[-1] > (placed[-1] if placed else evicted[-1])
         heard = bool(evicted) and any(at >= evicted[-1] for at in filled)
