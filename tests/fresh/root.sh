@@ -4,6 +4,7 @@
 # Read by the clients of package registries, where this machine has them.
 CLIENT_FILES=(/etc/pip.conf /etc/npmrc /etc/maven/settings.xml)
 CLIENT_VARIABLES='^(PIP_|NPM_CONFIG_|GOPROXY|GOSUMDB|SSL_CERT_FILE|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|NODE_EXTRA_CA_CERTS|https?_proxy|HTTPS?_PROXY)'
+CERTIFICATES=/etc/machine-certificates.pem # of SSL_CERT_FILE, in a place that the package ca-certificates does not write to
 
 # mirrors: the machine's own, of its own release
 mirrors() {
@@ -40,7 +41,8 @@ copy_apt() {
     cp -rn /etc/apt/keyrings /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
     cp -n /usr/share/keyrings/debian-archive-* "$root/usr/share/keyrings/"
     cp /etc/resolv.conf "$root/etc/"
-    for file in "${CLIENT_FILES[@]}" "${SSL_CERT_FILE:-/none}" "${PIP_CERT:-/none}"; do
+    cp "${SSL_CERT_FILE:-/dev/null}" "$root$CERTIFICATES"
+    for file in "${CLIENT_FILES[@]}"; do
         [ ! -f "$file" ] || install -D -m 644 "$file" "$root$file"
     done
 }
@@ -50,7 +52,7 @@ in_root() {
     local root=$1 person=$2 folder=$3 home variables
     shift 3
     home=$(chroot "$root" getent passwd "$person" | cut -d: -f6)
-    mapfile -t variables < <(env | grep -E "$CLIENT_VARIABLES")
+    mapfile -t variables < <(env | grep -E "$CLIENT_VARIABLES" | sed -E "s,^([A-Z_]*(CERT|CERTS|BUNDLE|CERT_FILE))=.*,\1=$CERTIFICATES,")
     # shellcheck disable=SC2016  # for the inner shell
     unshare --mount --pid --fork --kill-child ${OFFLINE:+--net} bash -c '
         root=$1 person=$2 folder=$3
