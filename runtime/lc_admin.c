@@ -21,7 +21,8 @@ static enum status unix_address(struct str address, struct sockaddr_un *un, stru
     struct str path = str_from(address, 5);
     *un = (struct sockaddr_un){.sun_family = AF_UNIX};
     ENSURE(path.length > 0 && path.length < sizeof un->sun_path && path.data[0] == '/', error, STATUS_INVALID,
-           "the setting ADMIN is '" STR_FMT "': a socket needs an absolute path of at most %zu bytes", STR_ARG(address), sizeof un->sun_path - 1);
+           "the setting ADMIN is '" STR_FMT "': a socket needs an absolute path of at most %zu bytes", STR_ARG(address),
+           sizeof un->sun_path - 1);
     memcpy(un->sun_path, path.data, path.length);
     return STATUS_OK;
 }

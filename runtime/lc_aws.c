@@ -319,7 +319,8 @@ static void serve_on_threads(struct aws *aws)
     serve(&loops[0]);
 
     bool drained = lc_instance_stop(&aws->instance, aws->concurrency > 0 ? GRACE_MANAGED : GRACE);
-    if (!drained) _exit(lc_instance_abandon(&aws->instance) ? EXIT_SUCCESS : EXIT_FAILURE); /* other threads are in the middle of something */
+    if (!drained)
+        _exit(lc_instance_abandon(&aws->instance) ? EXIT_SUCCESS : EXIT_FAILURE); /* other threads are in the middle of something */
     for (int i = 1; i < started; i++) pthread_join(loops[i].thread, NULL);
     pthread_attr_destroy(&attributes);
     arena_free(arena);

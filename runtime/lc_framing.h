@@ -6,8 +6,8 @@
  *     GET /a?b HTTP/1.1\r\n Host: x\r\n Accept:  y\r\n \r\n
  *     GET0/a?b0HTTP/1.10 0  Host0 x0 0  Accept0  y0 0  0 0
  *
- * (NULs in front of a bare LF look like CR LF. The lines end at the same places.) So a head is sound where each part stands directly behind the one before. A bare CR or LF (2.2), a NUL, a line that continues another
- * (5.2) or that libmicrohttpd left out makes a gap. */
+ * (NULs in front of a bare LF look like CR LF. The lines end at the same places.) So a head is sound where each part stands directly behind
+ * the one before. A bare CR or LF (2.2), a NUL, a line that continues another (5.2) or that libmicrohttpd left out makes a gap. */
 #ifndef LC_FRAMING_H
 #define LC_FRAMING_H
 

@@ -76,8 +76,8 @@ bool lc_instance_stop(struct lc_instance *instance, int64_t grace)
     }
     pthread_mutex_unlock(&instance->lock);
     if (!stopped)
-        log_error((struct log){0}, "%s: %llu calls still run after %lld ms",
-                  instance->function->name, (unsigned long long)lc_instance_running(instance), (long long)grace);
+        log_error((struct log){0}, "%s: %llu calls still run after %lld ms", instance->function->name,
+                  (unsigned long long)lc_instance_running(instance), (long long)grace);
     return stopped;
 }
 
@@ -157,7 +157,8 @@ enum status lc_instance_http(struct lc_instance *instance, struct lc_call *call,
     if (status == STATUS_WOULD_BLOCK && call->no_wait) return status;
     if (response->status == 0) response->status = 200;
     bool sane = response->status >= 200 && response->status <= 599;
-    if (status != STATUS_OK || !sane) fail(instance, call, response, status == STATUS_OK ? "the status code is not one from 200 to 599" : status_name(status));
+    if (status != STATUS_OK || !sane)
+        fail(instance, call, response, status == STATUS_OK ? "the status code is not one from 200 to 599" : status_name(status));
     return STATUS_OK;
 }
 

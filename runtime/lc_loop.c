@@ -132,7 +132,7 @@ static struct MHD_Daemon *start_daemon(struct lc_loop *loop, unsigned connection
     const struct lc_server_options *options = &loop->server->options;
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request, NULL,
                             MHD_OPTION_EXTERNAL_LOGGER, on_message, loop,                   /* first, for what the others say */
-                            MHD_OPTION_LISTEN_SOCKET, loop->socket,                      /**/
+                            MHD_OPTION_LISTEN_SOCKET, loop->socket,                         /**/
                             MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop,             /**/
                             MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,              /**/
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop,                /**/
@@ -204,8 +204,7 @@ enum status lc_loop_start(struct lc_loop *loop, struct lc_server *server, bool a
 {
     pthread_attr_t attributes;
     int listening = admin ? server->options.admin_socket : server->options.socket;
-    *loop = (struct lc_loop){
-        .server = server, .socket = listening, .admin = admin, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    *loop = (struct lc_loop){.server = server, .socket = listening, .admin = admin, .wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (loop->wake_fd < 0) return error_errno(error, errno, "eventfd");
     TRY(lc_peers_open(&loop->peers, connection_limit, error));
     loop->daemon = start_daemon(loop, connection_limit);

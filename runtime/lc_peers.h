@@ -20,7 +20,7 @@ struct lc_peer {
     bool waits;   /* for its client: in the list */
     int fd;
     struct lc_exchange *exchange; /* the server's: the request that it is at; NULL: none */
-    int64_t since; /* it waits: when it began to, or when its client last sent something; clock_monotonic */
+    int64_t since;                /* it waits: when it began to, or when its client last sent something; clock_monotonic */
     struct lc_peer *older, *newer;
 };
 
@@ -30,7 +30,7 @@ struct lc_peers {
     struct lc_peer *checked;         /* the last one that lc_peers_tend looked at; NULL: begin with the oldest */
     unsigned count, limit;           /* of connections */
     uint64_t accepted, accepted_before;
-    bool knocked; /* at the last look there was a client that was not accepted */
+    bool knocked;  /* at the last look there was a client that was not accepted */
     int linger_fd; /* an epoll descriptor of those that linger */
     struct lc_lingering {
         int fd; /* -1: free */

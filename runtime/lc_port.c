@@ -183,7 +183,8 @@ static enum status listen_on(struct port *port, const struct lc_port_options *op
     struct str address = str_of(options->admin ? options->admin : port->settings.admin);
     TRY(lc_server_listen(str_of(options->listen ? options->listen : port->settings.listen), listening, error));
     if (address.length == 0) return STATUS_OK;
-    if (lc_admin_listen(address, port->settings.admin_secret.length > 0, admin, error) != STATUS_OK) return close(*listening), error->status;
+    if (lc_admin_listen(address, port->settings.admin_secret.length > 0, admin, error) != STATUS_OK)
+        return close(*listening), error->status;
     port->admin = address;
     return STATUS_OK;
 }

@@ -12,7 +12,14 @@
 enum { ADMIN_SHARE = 8, ADMIN_MOST = 64 };
 /* Request bodies in memory, all together: a quarter of what this process may have, at most 256 MiB. */
 enum { BODIES_MAX = 256 * 1024 * 1024, MEMORY_SHARE = 4 };
-enum { MOST_LOOPS = 8, BACKLOG = 4096, MOST_DESCRIPTORS = 65536, KEPT_DESCRIPTORS = 128, ABORT_GRACE = 2000, LAST_WORDS = 1000 /* ms of the grace that answers have on their way out */ };
+enum {
+    MOST_LOOPS = 8,
+    BACKLOG = 4096,
+    MOST_DESCRIPTORS = 65536,
+    KEPT_DESCRIPTORS = 128,
+    ABORT_GRACE = 2000,
+    LAST_WORDS = 1000 /* ms of the grace that answers have on their way out */
+};
 
 static const struct log no_request;
 

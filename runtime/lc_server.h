@@ -57,13 +57,13 @@ struct lc_exchange {
     uint64_t body_charged; /* to the server's body_bytes */
     struct str target;     /* in libmicrohttpd's memory, until the head has been read */
     struct lc_head head;
-    uint64_t length;       /* Content-Length; 0 where there is none */
-    int64_t started;       /* microseconds */
-    uint64_t received;     /* of the body */
-    uint64_t sent;         /* of a stream */
-    bool chunked;          /* the body comes in chunks */
-    bool malformed;        /* to be refused, as readers could disagree on it */
-    bool drops;            /* the answer is decided, and the body is read to its end and dropped */
+    uint64_t length;   /* Content-Length; 0 where there is none */
+    int64_t started;   /* microseconds */
+    uint64_t received; /* of the body */
+    uint64_t sent;     /* of a stream */
+    bool chunked;      /* the body comes in chunks */
+    bool malformed;    /* to be refused, as readers could disagree on it */
+    bool drops;        /* the answer is decided, and the body is read to its end and dropped */
     bool head_seen, dispatched, worked, suspended, failed;
     char address[LC_ADDRESS_TEXT];
     struct lc_exchange *next; /* among those that wait to be used again */
@@ -79,7 +79,7 @@ struct lc_server_options {
     bool from_fc;       /* x-fc-* headers come from the platform */
     void (*route)(struct lc_exchange *);   /* from the head alone: no body is there yet */
     void (*refused)(struct lc_exchange *); /* the function's guard has answered; may be NULL */
-    void *context; /* the host's: server->options.context */
+    void *context;                         /* the host's: server->options.context */
     struct lc_instance *instances;
     size_t instance_count;
     struct str admin_secret; /* empty: admin requests are taken on the admin listener only, see lc_admin.h */
@@ -147,7 +147,7 @@ void lc_loop_join(struct lc_loop *);
 bool lc_loop_library_is_strict(void); /* libmicrohttpd checks the bytes of a head itself: 1.0 and later */
 
 /* lc_admit.c */
-enum MHD_Result lc_exchange_admit(struct lc_exchange *);                                     /* its head is there */
+enum MHD_Result lc_exchange_admit(struct lc_exchange *);                                       /* its head is there */
 enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, size_t *length); /* takes all of it */
 /* Answers past libmicrohttpd, which has sent nothing of its own for this request; then the connection can only end. */
 void lc_exchange_break_off(struct lc_exchange *, int status, const char *why);

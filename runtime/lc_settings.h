@@ -6,11 +6,11 @@
 #include "lambda-c/lambda.h"
 
 struct lc_settings {
-    int threads;               /* THREADS: workers of a server, 1 to 1024; 16 unless set */
-    const char *listen;        /* LISTEN: where a port is opened; LC_LISTEN_DEFAULT unless set */
-    const char *admin;         /* ADMIN: where a port has its admin listener, see lc_admin.h; NULL: nowhere */
-    struct str admin_secret;   /* ADMIN_SECRET: what requests for metrics and events must carry; empty: no secret */
-    bool streaming;            /* RESPONSE_MODE=streaming: how AWS wants its answers; `buffered` unless set */
+    int threads;             /* THREADS: workers of a server, 1 to 1024; 16 unless set */
+    const char *listen;      /* LISTEN: where a port is opened; LC_LISTEN_DEFAULT unless set */
+    const char *admin;       /* ADMIN: where a port has its admin listener, see lc_admin.h; NULL: nowhere */
+    struct str admin_secret; /* ADMIN_SECRET: what requests for metrics and events must carry; empty: no secret */
+    bool streaming;          /* RESPONSE_MODE=streaming: how AWS wants its answers; `buffered` unless set */
 };
 
 /* Also sets the log's level (LOG: debug, info, warn, error, none) and, for replays and tests, the clock that is followed (CLOCK: a file

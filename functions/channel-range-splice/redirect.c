@@ -7,8 +7,8 @@ enum { PRESIGN_LIFE = 30 * CLOCK_MINUTE, PRESIGN_MARGIN = 60 };
 
 /* --- who gets one */
 
-/* If-Range and If-Match go along with a redirect, and the store compares them with the base's own ETag: only a condition that names that one
- * may be left to it. */
+/* If-Range and If-Match go along with a redirect, and the store compares them with the base's own ETag: only a condition that names that
+ * one may be left to it. */
 static bool is_for_us(const struct task *task, struct str name)
 {
     struct str value = lc_header_list(task->io.arena, &task->request->headers, name);

@@ -379,7 +379,7 @@ static void stamp(const struct channels *old, struct channels *new)
     int64_t now = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
     for (size_t i = 0; i < new->count; i++) {
         const struct channel *before = channels_find(old, new->items[i].id);
-        bool same = before && old->formats == new->formats && str_equal(before->info.json, new->items[i].info.json);
+        bool same = before && old->formats == new->formats &&str_equal(before->info.json, new->items[i].info.json);
         new->items[i].changed = same ? before->changed : before ? time_of_change(before->changed) : now;
     }
 }

@@ -22,8 +22,8 @@ struct str release_format(struct arena *, const struct release *);
 enum status release_load(struct store *, struct io, struct str app, uint64_t known, struct release *, struct error *);
 
 /* share ≥ 1: the version becomes current, and whatever was staged ends. Below: it is staged with that share (a new share for one that is
- * staged already); 0: its roll-out ends. Rolling back is releasing the older version. STATUS_INVALID: a share below 1 for the current version, or
- * shares that add up to more than 1. STATUS_NOT_FOUND: a share of 0 for a version that is not staged. */
+ * staged already); 0: its roll-out ends. Rolling back is releasing the older version. STATUS_INVALID: a share below 1 for the current
+ * version, or shares that add up to more than 1. STATUS_NOT_FOUND: a share of 0 for a version that is not staged. */
 enum status release_set(struct store *, struct io, struct str app, struct str version, double share, struct release *, struct error *);
 
 #endif

@@ -14,8 +14,8 @@ bool upload_parse_key(struct str key, struct str *app, struct str *version);
 
 /* Whether a key of uploads/ has the ending of a package (.apk, .aab, .apks, .xapk, .apkm; in any case) and is not that of an upload. */
 bool upload_is_misnamed(struct str key);
-/* Leaves a report beside a misnamed upload, `<key>.report.json`; `object` is its name as it was put. Never STATUS_OK: STATUS_INVALID with the
- * problem, or why no report could be left. */
+/* Leaves a report beside a misnamed upload, `<key>.report.json`; `object` is its name as it was put. Never STATUS_OK: STATUS_INVALID with
+ * the problem, or why no report could be left. */
 enum status upload_refuse(struct store *, struct io, struct str key, struct str object, struct error *);
 
 /* Prepares and publishes what stands there now. Memory stays bounded however large it is; where the store is an s3:// one only what changes

@@ -26,8 +26,7 @@ bool policy_rule_parse(struct str name, enum policy_rule *rule)
 void policy_default(struct policy *policy)
 {
     const struct window day = {.kind = WINDOW_LAST, .last = CLOCK_DAY};
-    const struct window slot = {
-        .kind = WINDOW_SLOT, .begins = {6 * (int64_t)CLOCK_HOUR}, .slots = 1, .length = 18 * (int64_t)CLOCK_HOUR};
+    const struct window slot = {.kind = WINDOW_SLOT, .begins = {6 * (int64_t)CLOCK_HOUR}, .slots = 1, .length = 18 * (int64_t)CLOCK_HOUR};
     *policy = (struct policy){
         .place = {.t1 = 5000, .t2 = 1000, .displace = 1, .m = 3, .of = 5, .include_current = true, .window = day},
         .evict = {.t3 = 300, .n = 3, .of = 5, .include_current = true, .window = slot, .grace = CLOCK_HOUR},

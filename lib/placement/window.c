@@ -124,7 +124,8 @@ enum policy_rule policy_places(const struct policy_place *place, uint64_t size, 
     return above >= place->m ? RULE_M_OF_M : RULE_NONE;
 }
 
-enum policy_rule policy_evicts(const struct policy_evict *evict, const uint64_t *counts, const struct span *spans, int64_t since, int64_t now)
+enum policy_rule policy_evicts(const struct policy_evict *evict, const uint64_t *counts, const struct span *spans, int64_t since,
+                               int64_t now)
 {
     unsigned first = evict->include_current ? 0 : 1, under = 0;
     for (unsigned i = first; i < first + evict->of; i++) {

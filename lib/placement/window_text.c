@@ -29,7 +29,8 @@ static enum status parse_since(struct config *config, struct window *window, str
     bool is_time = clock_parse_day_time(text, &window->from) && window->from < CLOCK_DAY;
     if (!is_time) window->kind = WINDOW_DATE;
     if (!is_time && !parse_date(config->arena, text, &window->from))
-        return config_refuse(config, "since", error, "must be a time of day before 24:00, such as 06:00, or a date: 2026-08-21 or 2026-08-21T06:00");
+        return config_refuse(config, "since", error,
+                             "must be a time of day before 24:00, such as 06:00, or a date: 2026-08-21 or 2026-08-21T06:00");
     if (window->from % BUCKET == 0) return STATUS_OK;
     return config_refuse(config, "since", error, "must be in whole steps of five minutes");
 }

@@ -1,6 +1,6 @@
 /* URLs that were signed lately, by key: the same question within a stretch of time gets the same URL, so that caches may keep what
- * it leads to, and at the price of a look-up. A URL that is bound to a range is kept without its signature, which each range gets anew: so the
- * memo does not grow with the ranges. Thread-safe and bounded. */
+ * it leads to, and at the price of a look-up. A URL that is bound to a range is kept without its signature, which each range gets anew: so
+ * the memo does not grow with the ranges. Thread-safe and bounded. */
 #ifndef STORE_PRESIGN_H
 #define STORE_PRESIGN_H
 

@@ -15,14 +15,15 @@ static enum status parameter(struct arena *arena, const struct url *url, struct 
 
 static enum status check_parameters(const struct url *url, struct error *error)
 {
-    static const struct str known[] = {{"endpoint", 8}, {"region", 6}, {"path-style", 10}, {"if-absent", 9},
-                                       {"bind-range", 10}, {"credentials", 11}};
+    static const struct str known[] = {{"endpoint", 8},  {"region", 6},      {"path-style", 10},
+                                       {"if-absent", 9}, {"bind-range", 10}, {"credentials", 11}};
     struct str rest = url->query;
     struct url_argument argument;
     while (url_next_argument(&rest, &argument)) {
         bool found = false;
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) found = found || str_equal(argument.name, known[i]);
-        ENSURE(found, error, STATUS_INVALID, "s3:// takes endpoint, region, path-style, if-absent, bind-range and credentials, not '" STR_FMT "'",
+        ENSURE(found, error, STATUS_INVALID,
+               "s3:// takes endpoint, region, path-style, if-absent, bind-range and credentials, not '" STR_FMT "'",
                STR_ARG(argument.name));
     }
     return STATUS_OK;

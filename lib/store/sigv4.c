@@ -1,5 +1,5 @@
-/* SHA256_Init and its kin: their state is plain data that is copied for each signature. EVP's is on the heap, and costs as much again as the
- * hashing. */
+/* SHA256_Init and its kin: their state is plain data that is copied for each signature. EVP's is on the heap, and costs as much again as
+ * the hashing. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "lib/store/sigv4.h"

@@ -48,8 +48,8 @@ struct str sigv4_authorization(struct arena *, const struct sigv4_signature *);
 struct str sigv4_presign(struct arena *, const struct sigv4_signer *, const struct sigv4_request *, struct str token, int64_t moment,
                          unsigned seconds);
 
-/* A presigned URL of which the bearer must send one Range: all that is signed but for that range, hashed up to there. Signing one more range
- * costs one SHA-256 and one HMAC of two blocks each. Plain data: it may be copied, and used by many threads. */
+/* A presigned URL of which the bearer must send one Range: all that is signed but for that range, hashed up to there. Signing one more
+ * range costs one SHA-256 and one HMAC of two blocks each. Plain data: it may be copied, and used by many threads. */
 struct sigv4_bound {
     SHA256_CTX request, inner, outer;
 };

@@ -167,7 +167,8 @@ enum status store_presign_range(struct store *store, struct io io, struct str ke
 {
     if (!store->backend->presign) {
         TRY(store_check_key(key, error));
-        return error_set(error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store", STR_ARG(store->name));
+        return error_set(error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
+                         STR_ARG(store->name));
     }
     if (store->ignores_ranges) range.length = 0;
     return store->backend->presign(store, io, key, range, lifetime, url, valid_until, error);

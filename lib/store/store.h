@@ -138,9 +138,9 @@ bool store_clamps_ranges(const struct store *);
 /* Whether the store is there and lets us in, by one cheap request. */
 enum status store_check(struct store *, struct io, struct error *);
 
-/* Verifies once per store that it is there; that put-if-absent is honoured by PutObject, also by writers at the same time; and that a presigned
- * URL gives the range that it is signed for, and no other (writes, reads and removes a key under `probe/`). STATUS_UNSUPPORTED with what to do
- * where it is not so. A race that was won once proves nothing: a server that lets several win now and then may pass. */
+/* Verifies once per store that it is there; that put-if-absent is honoured by PutObject, also by writers at the same time; and that a
+ * presigned URL gives the range that it is signed for, and no other (writes, reads and removes a key under `probe/`). STATUS_UNSUPPORTED
+ * with what to do where it is not so. A race that was won once proves nothing: a server that lets several win now and then may pass. */
 enum status store_probe(struct store *, struct io, struct error *);
 
 /* For commands: `tell` is given a line once an operation of any store has waited for two seconds without progress, and every five seconds

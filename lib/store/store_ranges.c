@@ -31,6 +31,7 @@ enum status store_probe_ranges(struct store *store, struct io io, struct str key
     TRY(answer_of(store, io, url, other, &http_status, error));
     if (http_status < 400) return not_bound(store, "gives another range than a presigned URL is signed for", http_status, error);
     TRY(answer_of(store, io, url, none, &http_status, error));
-    if (http_status < 400) return not_bound(store, "gives all of an object where a presigned URL is signed for a range", http_status, error);
+    if (http_status < 400)
+        return not_bound(store, "gives all of an object where a presigned URL is signed for a range", http_status, error);
     return STATUS_OK;
 }

@@ -18,7 +18,8 @@ static struct str write_again(struct arena *arena, struct str came, struct str t
         struct lc_header header = headers->items[i];
         buf_add(&out, header.name);
         buf_add(&out, S(":"));
-        while (out.length < came.length && (came.data[out.length] == ' ' || came.data[out.length] == '\t')) buf_add_byte(&out, came.data[out.length]);
+        while (out.length < came.length && (came.data[out.length] == ' ' || came.data[out.length] == '\t'))
+            buf_add_byte(&out, came.data[out.length]);
         buf_add(&out, header.value);
         buf_add(&out, S("\r\n"));
     }

@@ -22,7 +22,8 @@ static inline char *model_line(char *raw, size_t length, size_t *at, size_t *lin
 }
 
 /* False where the library refuses the request line itself. */
-static inline bool model_request_line(struct arena *arena, struct lc_head *head, char *line, size_t length, struct str *target, struct str *version)
+static inline bool model_request_line(struct arena *arena, struct lc_head *head, char *line, size_t length, struct str *target,
+                                      struct str *version)
 {
     char *space = memchr(line, ' ', length), *end = line + length - 1;
     if (!space || space == line) return false;

@@ -266,12 +266,10 @@ static void a_url_is_bound_to_its_range(void **state)
                "&X-Amz-Signature=");
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const struct sigv4_pair headers[] = {{S("range"), str_of(ranges[i])}, host};
-        const struct sigv4_pair query[] = {H("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
-                                           H("X-Amz-Credential", "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"),
-                                           H("X-Amz-Date", "20130524T000000Z"),
-                                           H("X-Amz-Expires", "86400"),
-                                           H("X-Amz-SignedHeaders", "host;range"),
-                                           H("X-Amz-Security-Token", "to/ken")};
+        const struct sigv4_pair query[] = {
+            H("X-Amz-Algorithm", "AWS4-HMAC-SHA256"), H("X-Amz-Credential", "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"),
+            H("X-Amz-Date", "20130524T000000Z"),      H("X-Amz-Expires", "86400"),
+            H("X-Amz-SignedHeaders", "host;range"),   H("X-Amz-Security-Token", "to/ken")};
         const struct sigv4_request whole = {S("GET"), S("/test.txt"), query, 6, headers, 2, S(SIGV4_UNSIGNED)};
         struct sigv4_signature wanted = sigv4_sign(arena, &signer, &whole, moment);
         char signature[SIGV4_SIGNATURE_LENGTH];
@@ -303,10 +301,14 @@ static void every_input_matters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_test_suite_is_signed), cmocka_unit_test(a_get_with_a_range_is_signed),
-        cmocka_unit_test(a_put_is_signed),          cmocka_unit_test(a_parameter_without_a_value_is_signed),
-        cmocka_unit_test(a_listing_is_signed),      cmocka_unit_test(a_url_is_presigned),
-        cmocka_unit_test(a_url_is_bound_to_its_range), cmocka_unit_test(every_input_matters),
+        cmocka_unit_test(the_test_suite_is_signed),
+        cmocka_unit_test(a_get_with_a_range_is_signed),
+        cmocka_unit_test(a_put_is_signed),
+        cmocka_unit_test(a_parameter_without_a_value_is_signed),
+        cmocka_unit_test(a_listing_is_signed),
+        cmocka_unit_test(a_url_is_presigned),
+        cmocka_unit_test(a_url_is_bound_to_its_range),
+        cmocka_unit_test(every_input_matters),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -620,7 +620,11 @@ static const struct binding bound = {"206 Partial Content", "403 Forbidden", "40
 static bool answer_presigned(int fd, const struct scripted_request *request, const struct binding *binding)
 {
     struct str range = scripted_header(request, "range");
-    return scripted_reply(fd, range.length == 0 ? binding->none : str_equal(range, S("bytes=1-2")) ? binding->right : binding->other, "", S("12"));
+    return scripted_reply(fd,
+                          range.length == 0                  ? binding->none
+                          : str_equal(range, S("bytes=1-2")) ? binding->right
+                                                             : binding->other,
+                          "", S("12"));
 }
 
 /* A store that has a bucket, and lets so many conditional writes through. */

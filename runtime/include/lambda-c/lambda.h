@@ -87,7 +87,7 @@ struct lc_response {
 struct lc_function {
     const char *name;
     const char *version; /* what /healthz and the metrics report; may be NULL */
-    const char *prefix; /* of the settings: "PAKHUS" makes PAKHUS_THREADS, PAKHUS_LOG, PAKHUS_METRICS_SECRET; NULL: "LC" */
+    const char *prefix;  /* of the settings: "PAKHUS" makes PAKHUS_THREADS, PAKHUS_LOG, PAKHUS_METRICS_SECRET; NULL: "LC" */
     enum status (*init)(void **state, struct error *);
     enum status (*http)(void *state, struct lc_call *, const struct lc_request *, struct lc_response *);
     /* Decides about a request from its head alone, before the body is taken in and before `http` is called: route, method, secret. True:

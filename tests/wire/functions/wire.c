@@ -237,7 +237,8 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
 
 int main(void)
 {
-    bool idles = !getenv("WIRE_NO_IDLE"), events = !getenv("WIRE_HTTP_ONLY"), requests = !getenv("WIRE_EVENTS_ONLY"), stops = !getenv("WIRE_NO_STOP");
+    bool idles = !getenv("WIRE_NO_IDLE"), events = !getenv("WIRE_HTTP_ONLY"), requests = !getenv("WIRE_EVENTS_ONLY"),
+         stops = !getenv("WIRE_NO_STOP");
     return lc_run(&(struct lc_function){
         .name = "wire",
         .prefix = "WIRE",
