@@ -13,19 +13,21 @@
 #include "cli/stored.h"
 #include "lib/token/reference.h"
 #include "lib/token/rewrite.h"
+#include "lib/transfer/watch.h"
 
 static struct str keys, business, store_url, object_key, base, under, type, sha256, parameter, kind_name;
 static int64_t modified = -1, due = -1, due_after = -1;
 static uint64_t size = UINT64_MAX;
-static bool any_host, in_place;
+static bool any_host, in_place, with_digest;
 
 static const struct command_option options[] = {
     {"token-keys", 0, OPTION_TEXT, &keys, "KEYS", "kid:base64,…, the first one signs; or PAKHUS_TOKEN_KEYS"},
     {"business", 0, OPTION_TEXT, &business, "ID", "whose resource it is; or PAKHUS_TOKEN_BUSINESS"},
     {"modified", 0, OPTION_TIME, &modified, "TIME", "when the resource was changed; or from the store"},
     {"size", 0, OPTION_SIZE, &size, "BYTES", "its size; or from the store"},
-    {"type", 0, OPTION_TEXT, &type, "TYPE", "its media type"},
-    {"sha256", 0, OPTION_TEXT, &sha256, "HEX", "the digest of its content"},
+    {"type", 0, OPTION_TEXT, &type, "TYPE", "its media type; or from the store, if it keeps one"},
+    {"sha256", 0, OPTION_TEXT, &sha256, "HEX", "the digest of its content; or from the store, if it keeps one"},
+    {"digest", 0, OPTION_FLAG, &with_digest, NULL, "read each resource in the store for its digest, if the store keeps none"},
     STORED_OPTION(&store_url),
     {"key", 0, OPTION_TEXT, &object_key, "KEY", "the resource's key in the store; unless said, the URL's path behind --under"},
     {"under", 0, OPTION_TEXT, &under, "URL", "what in front of a key makes its URL; the URL's host unless said"},
@@ -76,7 +78,7 @@ static enum status given_fields(struct arena *arena, struct token_fields *fields
     struct str digest;
     if (modified >= 0) fields->modified = modified;
     if (size != UINT64_MAX) fields->size = size, fields->has_size = true;
-    fields->type = type;
+    if (type.data) fields->type = type;
     if (!sha256.data) return STATUS_OK;
     ENSURE(sha256.length == 64 && hex_decode(arena, sha256, &digest), error, STATUS_INVALID, "--sha256 must be 64 hexadecimal digits");
     memcpy(fields->digest, digest.data, sizeof fields->digest);
@@ -97,6 +99,45 @@ static enum status key_of_url(struct arena *arena, const struct signer *signer, 
     return STATUS_OK;
 }
 
+/* What stores say where nobody said a type is none. */
+static struct str stored_type(const struct store_object *object)
+{
+    struct str essence = token_type_essence(object->type);
+    bool unsaid = str_equal_nocase(essence, S("application/octet-stream")) || str_equal_nocase(essence, S("binary/octet-stream"));
+    return unsaid || essence.length > TOKEN_TYPE_MAXIMUM ? (struct str){NULL, 0} : essence;
+}
+
+static enum status digest_of_stream(struct arena *arena, struct stream stream, unsigned char digest[32], struct error *error)
+{
+    enum { BLOCK = 64 << 10 };
+    struct watch *watch = watch_new(arena, stream, NULL);
+    char *block = arena_buffer(arena, BLOCK);
+    struct str bytes;
+    ssize_t count;
+    while ((count = stream_read(watch_stream(watch), block, BLOCK, error)) > 0) {
+    }
+    if (count < 0) return error->status;
+    ENSURE(hex_decode(arena, watch_sha256(watch, arena), &bytes) && bytes.length == 32, error, STATUS_INTERNAL, "SHA-256 is not to be had");
+    memcpy(digest, bytes.data, 32);
+    return STATUS_OK;
+}
+
+static enum status read_digest(const struct signer *signer, struct str key, struct store_object *object, struct error *error)
+{
+    struct arena *arena = arena_new();
+    struct store_get get = {.if_match = object->etag};
+    struct store_object opened;
+    struct stream stream;
+    enum status status = store_stream(signer->store, command_io(arena), key, &get, &stream, &opened, error);
+    if (status == STATUS_OK) {
+        status = digest_of_stream(arena, stream, object->sha256, error);
+        stream_close(&stream);
+    }
+    arena_free(arena);
+    object->has_sha256 = status == STATUS_OK;
+    return status;
+}
+
 static enum status stored_fields(struct arena *arena, const struct signer *signer, struct str url, struct token_fields *fields,
                                  struct error *error)
 {
@@ -104,10 +145,14 @@ static enum status stored_fields(struct arena *arena, const struct signer *signe
     struct str key = object_key;
     if (!key.data) TRY(key_of_url(arena, signer, url, &key, error));
     enum status status = store_head(signer->store, command_io(arena), key, &object, error);
-    TRY(status == STATUS_INVALID ? STATUS_NOT_FOUND : status);        /* a name that no object can have */
-    fields->modified = object.modified / CLOCK_SECOND * CLOCK_SECOND; /* as HTTP tells it */
+    TRY(status == STATUS_INVALID ? STATUS_NOT_FOUND : status); /* a name that no object can have */
+    if (with_digest && !object.has_sha256) TRY(read_digest(signer, key, &object, error));
+    fields->modified = object.modified;
     fields->size = object.size;
     fields->has_size = true;
+    fields->type = stored_type(&object);
+    fields->has_digest = object.has_sha256;
+    memcpy(fields->digest, object.sha256, sizeof fields->digest);
     return STATUS_OK;
 }
 
@@ -183,6 +228,21 @@ static enum status choose_kind(struct str file, enum rewrite_kind *kind, struct 
     return STATUS_OK;
 }
 
+/* They are one resource's, and would stand in the tokens of all. */
+static enum status refuse_attributes(struct error *error)
+{
+    const struct {
+        const char *option;
+        bool given;
+    } attributes[] = {
+        {"--sha256", sha256.data != NULL}, {"--type", type.data != NULL}, {"--size", size != UINT64_MAX}, {"--modified", modified >= 0}};
+    for (size_t i = 0; i < sizeof attributes / sizeof *attributes; i++)
+        ENSURE(!attributes[i].given, error, STATUS_INVALID,
+               "%s describes one resource, and a document refers to many: leave it out, and the store tells it of each",
+               attributes[i].option);
+    return STATUS_OK;
+}
+
 static enum status sign_document(struct arena *arena, struct signer *signer, struct str file, struct error *error)
 {
     struct str text, out;
@@ -190,6 +250,7 @@ static enum status sign_document(struct arena *arena, struct signer *signer, str
     struct rewrite rewrite = {.base = base, .parameter = signer->parameter, .token_of = sign_reference, .context = signer};
     ENSURE(base.data, error, STATUS_INVALID, "a document's references start from its own URL: say --base URL");
     ENSURE(!object_key.data, error, STATUS_INVALID, "--key goes with one URL, not with a document");
+    TRY(refuse_attributes(error));
     TRY(choose_kind(file, &rewrite.kind, error));
     TRY(read_file(arena, file.data, &text, error));
     if (rewrite_document(arena, &rewrite, text, &out, &count, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(file));

@@ -100,8 +100,11 @@ enum status s3_head(struct store *store, struct io io, struct str key, struct st
 {
     struct s3_request request = {.method = "HEAD", .key = key};
     struct s3_answer answer;
+    s3_add_header(&request, S("x-amz-checksum-mode"), S("ENABLED"));
     TRY(s3_call((struct s3 *)store, io, &request, &answer, error));
     *object = s3_describe(io, key, &answer.wire);
+    object->type = wire_header(&answer.wire, S("content-type"));
+    object->has_sha256 = s3_sha256_of(io.arena, &answer.wire, object->sha256);
     return STATUS_OK;
 }
 

@@ -57,6 +57,15 @@ static bool covers_whole(struct str checksum, const struct wire_answer *answer)
     return !str_equal(wire_header(answer, S("x-amz-checksum-type")), S("COMPOSITE"));
 }
 
+bool s3_sha256_of(struct arena *arena, const struct wire_answer *answer, unsigned char sha256[SHA256_DIGEST_LENGTH])
+{
+    struct str checksum = wire_header(answer, S("x-amz-checksum-sha256")), bytes;
+    if (!covers_whole(checksum, answer)) return false;
+    if (!base64_decode(arena, checksum, &bytes) || bytes.length != SHA256_DIGEST_LENGTH) return false;
+    memcpy(sha256, bytes.data, SHA256_DIGEST_LENGTH);
+    return true;
+}
+
 static bool is_intact(struct arena *arena, const struct wire_answer *answer, struct str body)
 {
     struct str sha256 = wire_header(answer, S("x-amz-checksum-sha256")), crc = wire_header(answer, S("x-amz-checksum-crc32"));

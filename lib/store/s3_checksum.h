@@ -12,4 +12,7 @@ struct str s3_hex_md5(struct arena *, struct str bytes); /* the same in hexadeci
  * single part, not encrypted with a key of KMS or of the customer). STATUS_CORRUPT where it is another one. */
 enum status s3_check_digest(const struct wire_answer *, struct str body, struct error *);
 
+/* The SHA-256 that the store keeps of a whole object, from x-amz-checksum-sha256. False where there is none, or it is one of parts. */
+bool s3_sha256_of(struct arena *, const struct wire_answer *, unsigned char sha256[32]);
+
 #endif

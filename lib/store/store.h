@@ -38,6 +38,10 @@ struct store_object {
     int64_t modified; /* ms */
     bool encrypted;   /* s3://, but for lists: with a key of the bucket's owner, so that the ETag is no MD5 of the bytes */
     struct str body;  /* store_get only */
+    /* store_head of s3:// only. */
+    struct str type; /* Content-Type as the store has it; empty: none */
+    bool has_sha256; /* the store keeps the SHA-256 of the whole object */
+    unsigned char sha256[32];
 };
 
 struct store_get {
