@@ -1,14 +1,17 @@
 #include <jansson.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/encode.h"
+#include "cli/output.h"
 #include "cli/stored.h"
 #include "cli/token_sign.h"
 #include "lib/token/hits.h"
 
 static struct str keys, business, host, parameter, store_url, node, table_path, kid = {"k1", 2};
 static int64_t now = -1;
-static uint64_t least = 1;
+static struct str least = {"1", 1}, rules_text, cleaned;
+static int64_t period = STALE_PERIOD;
 static bool json;
 
 static int64_t moment(void)
@@ -166,7 +169,12 @@ static const struct command_option stale_options[] = {
     STORED_OPTION(&store_url),
     {"node", 0, OPTION_TEXT, &node, "NODE", "whose table: the name in its Pakhus-Node"},
     {"table", 0, OPTION_TEXT, &table_path, "FILE", "or a table itself, as the nginx module gives it; - is standard input"},
-    {"least", 0, OPTION_SIZE, &least, "COUNT", "updates in 30 days that a resource must have; 1 unless said"},
+    {"least", 0, OPTION_TEXT, &least, "NUMBER", "updates in a period that a resource must have, such as 2 or 0.5; 1 unless said"},
+    {"period", 0, OPTION_SPAN, &period, "SPAN", "the period; 30d unless said", .positive = true},
+    {"rules", 0, OPTION_TEXT, &rules_text, "RULES",
+     "other numbers by directory or type: /img/=0.25,text/css=4; the deepest directory counts"},
+    {"cleaned", 0, OPTION_TEXT, &cleaned, "FILE",
+     "remember there what was listed: it is listed again only after an update has brought it anew"},
     {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "one JSON object a line, with frequency and times"},
 };
@@ -232,16 +240,45 @@ static enum status read_table(struct arena *arena, struct hits *hits, struct err
     return STATUS_OK;
 }
 
+static enum status read_rules(struct arena *arena, struct stale_rules *rules, struct error *error)
+{
+    *rules = (struct stale_rules){.period = period};
+    ENSURE(str_to_double(least, &rules->least) && rules->least >= 0 && rules->least <= 1e9, error, STATUS_INVALID,
+           "--least must be a number from 0 to 1e9");
+    return stale_rules_parse(arena, rules_text, rules, error);
+}
+
+static enum status read_cleaned(struct arena *arena, struct hits *hits, struct error *error)
+{
+    struct str text;
+    if (!cleaned.data || access(cleaned.data, F_OK) != 0) return STATUS_OK;
+    TRY(command_read(arena, cleaned.data, 1 << 30, &text, error));
+    ENSURE(hits_load(hits, text), error, STATUS_CORRUPT, STR_FMT " is not what --cleaned has written", STR_ARG(cleaned));
+    return STATUS_OK;
+}
+
+static enum status write_cleaned(struct arena *arena, const struct hits *hits, struct error *error)
+{
+    struct output *output;
+    void *buffer = arena_buffer(arena, hits_saved_size(hits));
+    TRY(output_open(arena, cleaned.data, &output, error));
+    TRY(output_write(output, buffer, hits_save(hits, buffer), error));
+    return output_commit(output, error);
+}
+
 static enum status run_stale(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     enum { CAPACITY = 1 << 18 };
     struct tables tables = {.arena = arena, .error = error, .hits = hits_init(arena_buffer(arena, hits_size(CAPACITY)), CAPACITY)};
+    struct stale_rules rules;
     (void)words;
     (void)count;
     ENSURE(!node.data != !table_path.data, error, STATUS_INVALID, "say either --node or --table");
+    TRY(read_rules(arena, &rules, error));
+    TRY(read_cleaned(arena, tables.hits, error));
     TRY(table_path.data ? read_table(arena, tables.hits, error) : load_tables(arena, &tables, error));
-    hits_stale(tables.hits, (double)least, moment(), false, print_stale, arena);
-    return STATUS_OK;
+    hits_stale(tables.hits, &rules, moment(), cleaned.data != NULL, print_stale, arena);
+    return cleaned.data ? write_cleaned(arena, tables.hits, error) : STATUS_OK;
 }
 
 static int cmd_keygen(int argc, char **argv)

@@ -251,8 +251,8 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
 
 struct stale_request {
     struct str node; /* empty: all that the store knows */
-    double least;
-    bool forget;
+    struct stale_rules rules;
+    bool mark;
 };
 
 struct listing {
@@ -272,14 +272,18 @@ static void free_json(void *json)
 static enum status parse_event(struct arena *arena, struct str text, struct stale_request *request, struct error *error)
 {
     struct config event;
-    struct str name;
+    struct str name, rules = {NULL, 0};
     TRY(config_open(arena, text, "event", &event, error));
     TRY(config_text(&event, "pakhus", CONFIG_REQUIRED, &name, error));
     ENSURE(str_equal(name, S("stale")), error, STATUS_INVALID, "event.pakhus: must be 'stale' here");
     TRY(config_id(&event, "node", CONFIG_OPTIONAL, &request->node, error));
-    TRY(config_number(&event, "least", CONFIG_OPTIONAL, 0, 1e9, &request->least, error));
-    TRY(config_flag(&event, "forget", CONFIG_OPTIONAL, &request->forget, error));
-    return config_end(&event, error);
+    TRY(config_number(&event, "least", CONFIG_OPTIONAL, 0, 1e9, &request->rules.least, error));
+    TRY(config_span(&event, "period", CONFIG_OPTIONAL, &request->rules.period, error));
+    TRY(config_text(&event, "rules", CONFIG_OPTIONAL, &rules, error));
+    TRY(config_flag(&event, "forget", CONFIG_OPTIONAL, &request->mark, error));
+    TRY(config_end(&event, error));
+    ENSURE(request->rules.period > 0, error, STATUS_INVALID, "event.period: must be longer than nothing");
+    return stale_rules_parse(arena, rules, &request->rules, error);
 }
 
 /* A Function Compute timer wraps what is meant for us in a "payload". */
@@ -310,7 +314,7 @@ static enum status list_node(struct listing *listing, struct str name)
     struct verify *verify = listing->verify;
     TRY(nodes_hold(verify->nodes, listing->io, listing->call->log, name, &node, listing->error));
     listing->keys = json_array();
-    node_stale(verify->nodes, node, listing->io, listing->call->log, listing->request.least, clock_now(), listing->request.forget, list_key,
+    node_stale(verify->nodes, node, listing->io, listing->call->log, &listing->request.rules, clock_now(), listing->request.mark, list_key,
                listing);
     nodes_release(verify->nodes, node);
     json_array_append_new(listing->nodes, json_pack("{s:s%, s:o}", "node", name.data, name.length, "stale", listing->keys));
@@ -348,8 +352,8 @@ static enum status list_all(struct listing *listing)
 static enum status event(void *state, struct lc_call *call, struct str text, struct str *result, struct error *error)
 {
     struct verify *verify = state;
-    struct listing listing = {
-        .verify = verify, .call = call, .io = app_io(verify->app, call), .request.least = 1, .nodes = json_array(), .error = error};
+    struct listing listing = {.verify = verify, .call = call, .io = app_io(verify->app, call), .nodes = json_array(), .error = error};
+    listing.request.rules = (struct stale_rules){.least = 1, .period = STALE_PERIOD};
     json_t *whole = json_pack("{s:o}", "nodes", listing.nodes);
     arena_defer(call->arena, free_json, whole);
     TRY(parse_event(call->arena, unwrap(call->arena, text), &listing.request, error));

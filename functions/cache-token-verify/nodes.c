@@ -335,16 +335,16 @@ static bool remove_other(void *context, const struct store_object *object)
     return true;
 }
 
-void node_stale(struct nodes *nodes, struct node *node, struct io io, struct log log, double least, int64_t now, bool forget,
-                hits_resource_fn *each, void *context)
+void node_stale(struct nodes *nodes, struct node *node, struct io io, struct log log, const struct stale_rules *rules, int64_t now,
+                bool mark, hits_resource_fn *each, void *context)
 {
     struct reading reading = {.nodes = nodes, .node = node, .io = io, .log = log};
     pthread_mutex_lock(&node->io_lock);
     read_tables(nodes, node, io, log);
     pthread_mutex_lock(&node->table_lock);
-    hits_stale(node->hits, least, now, forget, each, context);
+    hits_stale(node->hits, rules, now, mark, each, context);
     pthread_mutex_unlock(&node->table_lock);
-    if (forget) {
+    if (mark) {
         write_table(nodes, node, io, log);
         store_list(nodes->options.store, io, node->prefix, 0, remove_other, &reading, &reading.error);
     }

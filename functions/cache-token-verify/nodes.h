@@ -35,8 +35,8 @@ enum status node_ask(struct nodes *, struct node *, struct io, struct log, const
 /* Written before it returns. */
 enum status node_report(struct nodes *, struct node *, struct io, struct log, const struct hits_token *, bool succeeded, int64_t now,
                         struct error *);
-/* With `forget` all that other instances wrote goes too. */
-void node_stale(struct nodes *, struct node *, struct io, struct log, double least, int64_t now, bool forget, hits_resource_fn *,
-                void *context);
+/* As hits_stale. What `mark` changes is written, and what other instances wrote, which is in this table too, is removed. */
+void node_stale(struct nodes *, struct node *, struct io, struct log, const struct stale_rules *, int64_t now, bool mark,
+                hits_resource_fn *, void *context);
 
 #endif

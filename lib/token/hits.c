@@ -6,17 +6,18 @@
 #include "base/clock.h"
 
 enum { NONE = UINT32_MAX };
-enum { UPDATES = 4 };
+enum { UPDATES = 4, TAG_BITS = 21 };
 enum kind { FREE, RESOURCE, PROCESSING, SUCCEEDED, FAILED };
 
 struct entry {
     unsigned char id[32];  /* a resource: its cache key; a token: the key's first half, then the tag */
     uint32_t next;         /* in its bucket, or in the free list */
     uint32_t older, newer; /* in the order of use */
-    uint8_t kind, assumed; /* assumed: succeeded, for all that nobody said */
-    uint16_t failures;
+    uint8_t kind;
+    uint8_t assumed;          /* a token: succeeded, for all that nobody said; a resource: cleaned up, and not updated since */
+    uint16_t failures;        /* a resource: its type's tag */
     int64_t modified;         /* a resource: the newest that succeeded */
-    int64_t since;            /* a token: of this state; a failed one: when to try again */
+    int64_t since;            /* a token: of this state; a failed one: when to try again; a resource: its directories' tags */
     int64_t updates[UPDATES]; /* a resource: newest first; 0: none */
 };
 
@@ -163,9 +164,27 @@ static void token_id(const struct hits_token *token, unsigned char id[32])
 
 struct hits_token hits_token_of(const struct token_answer *answer)
 {
-    struct hits_token token = {.key = answer->key, .modified = answer->token.fields.modified};
+    const struct token_fields *fields = &answer->token.fields;
+    struct hits_token token = {.key = answer->key, .modified = fields->modified};
+    token.about = stale_tags_of(answer->target.path, fields->type);
     memcpy(token.tag, answer->token.tag, sizeof token.tag);
     return token;
+}
+
+static void set_tags(struct entry *resource, const struct stale_tags *tags)
+{
+    int64_t packed = 0;
+    for (int i = STALE_DIRECTORIES - 1; i >= 0; i--) packed = packed << TAG_BITS | tags->directories[i];
+    resource->since = packed;
+    resource->failures = tags->type;
+}
+
+static struct stale_tags tags_of(const struct entry *resource)
+{
+    struct stale_tags tags = {.type = resource->failures};
+    for (int i = 0; i < STALE_DIRECTORIES; i++)
+        tags.directories[i] = (uint32_t)(resource->since >> (TAG_BITS * i)) & ((1U << TAG_BITS) - 1);
+    return tags;
 }
 
 static void remember_update(struct hits *hits, const struct hits_token *token, int64_t now)
@@ -174,6 +193,8 @@ static void remember_update(struct hits *hits, const struct hits_token *token, i
     if (!resource) resource = add(hits, token->key.bytes, RESOURCE);
     memmove(resource->updates + 1, resource->updates, (UPDATES - 1) * sizeof *resource->updates);
     resource->updates[0] = now;
+    resource->assumed = false;
+    set_tags(resource, &token->about);
     if (resource->modified < token->modified) resource->modified = token->modified;
     touch(hits, resource);
 }
@@ -276,27 +297,19 @@ uint32_t hits_count(const struct hits *hits)
 
 /* --- T8 */
 
-static double frequency_of(const struct entry *resource, int64_t now)
-{
-    int count = 0;
-    while (count < UPDATES && resource->updates[count] != 0) count++;
-    if (count == 0) return 0;
-    int64_t span = now - resource->updates[count - 1];
-    if (span < CLOCK_SECOND) span = CLOCK_SECOND;
-    return (double)count * 30 * CLOCK_DAY / (double)span;
-}
-
-void hits_stale(struct hits *hits, double least, int64_t now, bool forget, hits_resource_fn *each, void *context)
+void hits_stale(struct hits *hits, const struct stale_rules *rules, int64_t now, bool mark, hits_resource_fn *each, void *context)
 {
     for (uint32_t i = 0; i < hits->fresh; i++) {
         struct entry *entry = &hits->entries[i];
-        double frequency = frequency_of(entry, now);
-        if (entry->kind != RESOURCE || frequency >= least) continue;
+        if (entry->kind != RESOURCE || entry->assumed) continue;
+        const struct stale_tags tags = tags_of(entry);
+        double least = stale_least_of(rules, &tags), frequency = stale_frequency(entry->updates, UPDATES, rules, least, now);
+        if (frequency >= least) continue;
         struct hits_resource resource = {.updated = entry->updates[0], .modified = entry->modified, .frequency = frequency};
         memcpy(resource.key.bytes, entry->id, sizeof entry->id);
         each(context, &resource);
-        if (!forget) continue;
-        drop(hits, entry);
+        if (!mark) continue;
+        entry->assumed = true;
         hits->version++;
     }
 }
@@ -363,6 +376,8 @@ static void merge(struct hits *hits, const struct entry *loaded)
     struct entry *known = find(hits, loaded->id, loaded->kind == RESOURCE);
     int64_t modified = known && known->kind == RESOURCE && known->modified > loaded->modified ? known->modified : loaded->modified;
     if (known && known->kind == RESOURCE) known->modified = modified;
+    bool same = known && known->kind == RESOURCE && loaded->updates[0] == known->updates[0];
+    if (same && loaded->assumed) known->assumed = true;
     if (!is_newer(loaded, known)) return;
     if (!known) known = add(hits, loaded->id, (enum kind)loaded->kind);
     set_kind(hits, known, (enum kind)loaded->kind);

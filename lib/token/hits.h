@@ -6,6 +6,7 @@
 #ifndef TOKEN_HITS_H
 #define TOKEN_HITS_H
 
+#include "lib/token/stale.h"
 #include "lib/token/token.h"
 
 struct hits;
@@ -33,6 +34,7 @@ struct hits_token {
     struct token_key key; /* the node's cache key */
     unsigned char tag[16];
     int64_t modified;
+    struct stale_tags about;
 };
 struct hits_token hits_token_of(const struct token_answer *);
 
@@ -49,16 +51,17 @@ void hits_report(struct hits *, const struct hits_rules *, const struct hits_tok
 uint64_t hits_version(const struct hits *);
 uint32_t hits_count(const struct hits *);
 
-/* T8. `frequency`: updates in 30 days, over the remembered updates (at most the last four). */
+/* T8. */
 struct hits_resource {
     struct token_key key;
     int64_t updated;  /* the last one */
     int64_t modified; /* of the version it brought */
-    double frequency;
+    double frequency; /* updates in a period, see stale.h */
 };
 typedef void hits_resource_fn(void *context, const struct hits_resource *);
-/* Calls `each` for every resource below `least` updates in 30 days; with `forget` it then leaves the table. */
-void hits_stale(struct hits *, double least, int64_t now, bool forget, hits_resource_fn *each, void *context);
+/* Calls `each` for every resource that is updated more seldom than `rules` want. With `mark` that resource is passed over from then on,
+ * until an update brings it anew; the table goes on knowing its newest version. */
+void hits_stale(struct hits *, const struct stale_rules *rules, int64_t now, bool mark, hits_resource_fn *each, void *context);
 
 /* A table as bytes that outlive it: 8 bytes of head, then HITS_RECORD bytes an entry, used longest ago first (FORMAT.md). */
 enum { HITS_RECORD = 96, HITS_HEAD = 8 };

@@ -152,22 +152,104 @@ static void count_stale(void *context, const struct hits_resource *resource)
     last->frequency = count; /* how many were listed, for the test */
 }
 
+static const struct stale_rules ONCE_A_MONTH = {.least = 1, .period = STALE_PERIOD};
+
+static double stale_at(struct hits *hits, const struct stale_rules *rules, int64_t now, bool mark)
+{
+    struct hits_resource found = {0};
+    hits_stale(hits, rules, now, mark, count_stale, &found);
+    return found.frequency;
+}
+
 static void stale_below_once_a_month(void **state)
 {
     struct hits *hits = table(*state, 64);
     report(hits, token(1, 1, 1), true, 1 * DAY);
     for (uint32_t i = 0; i < 4; i++) report(hits, token(2, i, 1), true, (1 + i) * 10 * DAY);
     struct hits_resource found = {0};
-    hits_stale(hits, 1, 30 * DAY, false, count_stale, &found);
-    assert_true(found.frequency == 0);
-    hits_stale(hits, 1, 32 * DAY, false, count_stale, &found);
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 30 * DAY, false) == 0);
+    hits_stale(hits, &ONCE_A_MONTH, 32 * DAY, false, count_stale, &found);
     assert_true(found.frequency == 1 && found.key.bytes[0] == 1 && found.updated == DAY);
-    found = (struct hits_resource){0};
-    hits_stale(hits, 1, 1000 * DAY, true, count_stale, &found);
-    assert_true(found.frequency == 2);
-    found = (struct hits_resource){0};
-    hits_stale(hits, 1, 1000 * DAY, true, count_stale, &found);
-    assert_true(found.frequency == 0);
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 1000 * DAY, false) == 2);
+}
+
+/* Four updates on four days, and never again: stale a month later, not after four months. */
+static void t8_updates_of_the_last_period_count(void **state)
+{
+    struct hits *hits = table(*state, 64);
+    for (uint32_t i = 0; i < 4; i++) report(hits, token(1, i, i), true, (2 + i) * DAY);
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 35 * DAY, false) == 0);
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 35 * DAY + 1, false) == 1);
+    const struct stale_rules four = {.least = 4, .period = STALE_PERIOD}, week = {.least = 1, .period = 7 * DAY};
+    assert_true(stale_at(hits, &four, 32 * DAY, false) == 0);
+    assert_true(stale_at(hits, &four, 32 * DAY + 1, false) == 1);
+    assert_true(stale_at(hits, &week, 12 * DAY, false) == 0 && stale_at(hits, &week, 12 * DAY + 1, false) == 1);
+    const struct stale_rules often = {.least = 40, .period = STALE_PERIOD}; /* four in three days are forty in thirty */
+    assert_true(stale_at(hits, &often, 5 * DAY, false) == 0 && stale_at(hits, &often, 6 * DAY, false) == 1);
+    const struct stale_rules half = {.least = 0.5, .period = STALE_PERIOD};
+    assert_true(stale_at(hits, &half, 65 * DAY, false) == 0 && stale_at(hits, &half, 65 * DAY + 1, false) == 1);
+}
+
+static struct hits_token about(uint32_t resource, const char *path, const char *type)
+{
+    struct hits_token one = token(resource, 1, 1);
+    one.about = stale_tags_of(str_of(path), str_of(type));
+    return one;
+}
+
+static void t8_thresholds_by_directory_and_type(void **state)
+{
+    struct hits *hits = table(*state, 64), *loaded = table(*state, 64);
+    struct error error;
+    report(hits, about(1, "/img/a.png", "image/png"), true, 1 * DAY);
+    report(hits, about(2, "/img/big/a.png", "image/png"), true, 1 * DAY);
+    report(hits, about(3, "/a.css", "Text/CSS; charset=utf-8"), true, 1 * DAY);
+    report(hits, token(4, 1, 1), true, 1 * DAY);
+    void *buffer = arena_buffer(*state, hits_saved_size(hits));
+    assert_true(hits_load(loaded, str_make(buffer, hits_save(hits, buffer))));
+    const struct {
+        const char *rules;
+        double stale;
+    } cases[] = {
+        {"/img/=1", 0},
+        {"/img/=2", 2},
+        {"/img/=2, /img/big/=1", 1},
+        {"/img/=1,/img/big/=2", 1},
+        {"text/css=2", 1},
+        {"image/png=2,/img/=1", 0},
+        {"/im/=2", 0},
+        {"/img/big/a/=2", 0},
+        {"text/html=2", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct stale_rules rules = ONCE_A_MONTH;
+        assert_int_equal(stale_rules_parse(*state, str_of(cases[i].rules), &rules, &error), STATUS_OK);
+        assert_true(stale_at(loaded, &rules, 2 * DAY, false) == cases[i].stale);
+    }
+    const char *bad[] = {"", "/img=1", "img=1", "/=1", "/a/b/c/d/=1", "/img/", "/img/=", "/img/=x", "/img/=-1", "/img/=1,", "text/=1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct stale_rules rules = ONCE_A_MONTH;
+        assert_int_equal(stale_rules_parse(*state, str_of(bad[i]), &rules, &error), STATUS_INVALID);
+    }
+}
+
+static void t8_cleaned_once_until_updated_anew(void **state)
+{
+    struct hits *hits = table(*state, 64), *other = table(*state, 64);
+    report(hits, token(1, 1, 100), true, 1 * DAY);
+    void *buffer = arena_buffer(*state, hits_saved_size(hits));
+    struct str before = str_make(buffer, hits_save(hits, buffer));
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 40 * DAY, true) == 1);
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 41 * DAY, true) == 0);
+    assert_int_equal(ask(hits, token(1, 9, 99), 41 * DAY), TOKEN_OLDER); /* the newest version stays known */
+    assert_true(hits_load(hits, before));                                /* another instance has not heard of it */
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 42 * DAY, true) == 0);
+    void *after = arena_buffer(*state, hits_saved_size(hits));
+    assert_true(hits_load(other, before) && hits_load(other, str_make(after, hits_save(hits, after))));
+    assert_true(stale_at(other, &ONCE_A_MONTH, 42 * DAY, true) == 0);
+    report(hits, token(1, 2, 200), true, 50 * DAY);
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 80 * DAY, true) == 0);
+    assert_true(stale_at(hits, &ONCE_A_MONTH, 81 * DAY, true) == 1);
 }
 
 static struct str saved(struct arena *arena, const struct hits *hits)
@@ -250,6 +332,9 @@ int main(void)
         test_with_arena(failed_ones_go_first),
         test_with_arena(a_full_table_works_on),
         test_with_arena(stale_below_once_a_month),
+        test_with_arena(t8_updates_of_the_last_period_count),
+        test_with_arena(t8_thresholds_by_directory_and_type),
+        test_with_arena(t8_cleaned_once_until_updated_anew),
         test_with_arena(saved_and_loaded),
         test_with_arena(instances_merge),
         test_with_arena(what_is_no_table),
