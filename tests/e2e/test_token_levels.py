@@ -126,7 +126,7 @@ def test_a_restart_and_a_reload(levels: Levels) -> None:
         assert levels.fetched() == []
 
 
-def test_clean_up(levels: Levels, pakhus: Path, file_store: str) -> None:
+def test_t8_clean_up_deletes_once(levels: Levels, pakhus: Path, file_store: str) -> None:
     filled(levels)
     url = levels.sign("a.txt")
     node = levels.nodes[0]
@@ -136,7 +136,7 @@ def test_clean_up(levels: Levels, pakhus: Path, file_store: str) -> None:
     whose = str(node.prefix / "token-first-table.sock") if levels.how == "module" else "edge-1"
     command = [ROOT / f"cdn/{kind}/token-clean-up", node.prefix / where, whose, "--now"]
     env = {**os.environ, "PAKHUS_BIN": str(pakhus), "PAKHUS_STORE": file_store}
-    for now, cache in ((in_an_hour(), "HIT"), ("2036-01-01T00:00:00Z", "MISS")):
+    for now, cache in ((in_an_hour(), "HIT"), ("2036-01-01T00:00:00Z", "MISS"), ("2036-01-02T00:00:00Z", "HIT")):
         subprocess.run([*command, now], check=True, env=env)
         assert ask(node, "/b.txt").cache == "HIT"
         answer = ask(node, "/a.txt")
