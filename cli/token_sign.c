@@ -18,7 +18,7 @@
 static struct str keys, business, store_url, object_key, base, under, type, sha256, parameter, kind_name;
 static int64_t modified = -1, due = -1, due_after = -1;
 static uint64_t size = UINT64_MAX;
-static bool any_host, in_place, with_digest;
+static bool any_host, in_place, with_digest, hex;
 
 static const struct command_option options[] = {
     {"token-keys", 0, OPTION_TEXT, &keys, "KEYS", "kid:base64,…, the first one signs; or PAKHUS_TOKEN_KEYS"},
@@ -37,6 +37,7 @@ static const struct command_option options[] = {
     {"due", 0, OPTION_TIME, &due, "TIME", "when caches update; the time of the change unless said"},
     {"due-after", 0, OPTION_SPAN, &due_after, "SPAN", "so long after the change: the cache lifetime and a day, say"},
     {"any-host", 0, OPTION_FLAG, &any_host, NULL, "good for the same path on any host"},
+    {"hex", 0, OPTION_FLAG, &hex, NULL, "spell the token in hexadecimal digits instead of base64url; nodes take both"},
     {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter; pkt unless said"},
 };
 static const struct command command = {
@@ -178,7 +179,7 @@ static enum status sign_url(struct arena *arena, const struct signer *signer, st
     ENSURE(fields.modified >= 0, error, STATUS_INVALID, "say when the resource was changed: --modified TIME, or --store");
     fields.due = due_time(&fields);
     ENSURE(token_key_of(&target, fields.business, any_host, &fields.key), error, STATUS_INTERNAL, "SHA-256 is not to be had");
-    return token_sign(arena, keyring_newest(&signer->ring), &fields, token, error);
+    return token_sign(arena, keyring_newest(&signer->ring), &fields, hex ? TOKEN_HEX : TOKEN_BASE64URL, token, error);
 }
 
 /* --- a document */

@@ -22,6 +22,9 @@
 enum { VERSION = 1, HAS_HOST = 1, HAS_SIZE = 2, HAS_DIGEST = 4, ALL_FLAGS = 7 };
 enum { AT_DUE = 2, AT_MODIFIED = 10, AT_KEY = 18, FIXED_LENGTH = 50 };
 
+/* No base64url has a '.', so what follows the kid is one or the other. */
+#define HEX_MARK S("hex.")
+
 /* --- words */
 
 static const struct {
@@ -105,15 +108,17 @@ static size_t write_plain(const struct token_fields *fields, unsigned char plain
     return put_text(plain, at, fields->type);
 }
 
-enum status token_sign(struct arena *arena, const struct key *key, const struct token_fields *fields, struct str *text, struct error *error)
+enum status token_sign(struct arena *arena, const struct key *key, const struct token_fields *fields, enum token_spelling spelling,
+                       struct str *text, struct error *error)
 {
     unsigned char plain[TOKEN_PLAIN_MAXIMUM], sealed[TOKEN_PLAIN_MAXIMUM + SIV_TAG_LENGTH];
     TRY(check_fields(fields, error));
     size_t length = write_plain(fields, plain);
     ENSURE(key->secret.length == TOKEN_SECRET_LENGTH, error, STATUS_INVALID, "a token's key must have %d bytes", TOKEN_SECRET_LENGTH);
     ENSURE(siv_seal(key->secret, &key->id, 1, str_make(plain, length), sealed), error, STATUS_INTERNAL, "AES-256-SIV is not to be had");
-    struct str encoded = base64url_encode(arena, str_make(sealed, length + SIV_TAG_LENGTH));
-    *text = arena_printf(arena, STR_FMT "." STR_FMT, STR_ARG(key->id), STR_ARG(encoded));
+    struct str bytes = str_make(sealed, length + SIV_TAG_LENGTH);
+    struct str encoded = spelling == TOKEN_HEX ? arena_join(arena, HEX_MARK, hex_encode(arena, bytes)) : base64url_encode(arena, bytes);
+    *text = arena_join(arena, key->id, S("."), encoded);
     return STATUS_OK;
 }
 
@@ -158,6 +163,31 @@ static bool read_plain(const unsigned char *plain, size_t length, struct token_f
     return take_text(&reader, TOKEN_TYPE_MAXIMUM, &fields->type) && reader.at == reader.end && fields->due >= 0 && fields->modified >= 0;
 }
 
+static int lower_digit(char c)
+{
+    if (c >= '0' && c <= '9') return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Lower case only: each token has one spelling of each kind. */
+static bool decode_hex(struct str text, unsigned char *bytes, size_t capacity, size_t *length)
+{
+    *length = text.length / 2;
+    if (text.length % 2 != 0 || *length > capacity) return false;
+    for (size_t i = 0; i < *length; i++) {
+        int high = lower_digit(text.data[2 * i]), low = lower_digit(text.data[2 * i + 1]);
+        if (high < 0 || low < 0) return false;
+        bytes[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+static bool decode(struct str text, unsigned char *bytes, size_t capacity, size_t *length)
+{
+    if (str_starts(text, HEX_MARK)) return decode_hex(str_from(text, HEX_MARK.length), bytes, capacity, length);
+    return base64url_decode_to(text, bytes, capacity, length);
+}
+
 enum token_reason token_open(const struct keyring *ring, struct str text, struct token_opened *opened)
 {
     unsigned char sealed[TOKEN_PLAIN_MAXIMUM + SIV_TAG_LENGTH];
@@ -166,7 +196,7 @@ enum token_reason token_open(const struct keyring *ring, struct str text, struct
     opened->with = NULL;
     if (text.length > TOKEN_TEXT_MAXIMUM) return TOKEN_TOO_LONG;
     struct str rest = text, id = str_cut(&rest, '.');
-    if (!rest.data || !base64url_decode_to(rest, sealed, sizeof sealed, &length)) return TOKEN_MALFORMED;
+    if (!rest.data || !decode(rest, sealed, sizeof sealed, &length)) return TOKEN_MALFORMED;
     if (length < FIXED_LENGTH + SIV_TAG_LENGTH || !str_is_id(id)) return TOKEN_MALFORMED;
     opened->with = keyring_find(ring, id);
     if (!opened->with) return TOKEN_UNKNOWN_KEY;

@@ -6,7 +6,7 @@
 #include "lib/keyring/keyring.h"
 #include "lib/token/key.h"
 
-enum { TOKEN_SECRET_LENGTH = 64, TOKEN_TEXT_MAXIMUM = 800, TOKEN_NAME_MAXIMUM = 64, TOKEN_TYPE_MAXIMUM = 127, TOKEN_PLAIN_MAXIMUM = 560 };
+enum { TOKEN_SECRET_LENGTH = 64, TOKEN_TEXT_MAXIMUM = 1200, TOKEN_NAME_MAXIMUM = 64, TOKEN_TYPE_MAXIMUM = 127, TOKEN_PLAIN_MAXIMUM = 560 };
 
 /* What a token says. Times in ms. */
 struct token_fields {
@@ -48,8 +48,10 @@ enum token_action { TOKEN_SERVE, TOKEN_UPDATE, TOKEN_REFUSE };
 enum token_action token_action_of(enum token_reason);
 const char *token_action_name(enum token_action); /* "serve", "update", "refuse" */
 
-/* `<kid>.<base64url>`; equal fields and keys give equal tokens. STATUS_INVALID names the field that is out of bounds. */
-enum status token_sign(struct arena *, const struct key *, const struct token_fields *, struct str *text, struct error *);
+enum token_spelling { TOKEN_BASE64URL, TOKEN_HEX }; /* `<kid>.<base64url>`, `<kid>.hex.<digits>` */
+/* Equal fields, keys and spellings give equal tokens. STATUS_INVALID names the field that is out of bounds. */
+enum status token_sign(struct arena *, const struct key *, const struct token_fields *, enum token_spelling, struct str *text,
+                       struct error *);
 
 /* A token, opened. The fields are slices of `plain`. */
 struct token_opened {

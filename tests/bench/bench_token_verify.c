@@ -95,7 +95,7 @@ int main(void)
     token_target_parse(url, S(""), TOKEN_PARAMETER, &target);
     token_key_of(&target, fields.business, false, &fields.key);
     fields.host = token_host(target.host, host);
-    if (token_sign(arena, &key, &fields, &bench.token, &error) != STATUS_OK) return 1;
+    if (token_sign(arena, &key, &fields, TOKEN_BASE64URL, &bench.token, &error) != STATUS_OK) return 1;
     bench.question = (struct token_question){.uri = str_from(token_attach(arena, url, TOKEN_PARAMETER, bench.token), 19),
                                              .host = S("cdn.example"),
                                              .business = S("shop"),

@@ -41,6 +41,27 @@ def test_an_update_at_its_due_time(levels: Levels, clock: Clock) -> None:
     assert levels.fetched() == []
 
 
+def test_t9_one_level_is_the_second_level_alone(levels: Levels) -> None:
+    node = levels.second
+    levels.put("a.txt", b"one")
+    assert [ask(node, "/a.txt").cache for _ in range(2)] == ["MISS", "HIT"]
+    time.sleep(1.1)
+    levels.put("a.txt", b"two!")
+    url, hexadecimal = levels.sign("a.txt"), levels.sign("a.txt", "--hex")
+    assert levels.fetched() == ["/a.txt"]
+    assert ask(node, url[:-8]).status == 403
+    assert ask(node, "/a.txt").body == b"one"
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: ask(node, url), range(60)))
+    assert {(answer.status, answer.body) for answer in answers} == {(200, b"two!")}
+    assert levels.fetched() == ["/a.txt"]
+    time.sleep(0.5)
+    for target in url, hexadecimal, "/a.txt":
+        answer = ask(node, target)
+        assert (answer.body, answer.cache, answer.action) == (b"two!", "HIT", "serve"), target
+    assert levels.fetched() == []
+
+
 def test_forged_tokens_cost_nothing(levels: Levels) -> None:
     filled(levels)
     url = levels.sign("a.txt")

@@ -1,8 +1,10 @@
 """Cache tokens by the letter of the method: the spec's ids are in the names."""
 
+import base64
 import hashlib
 import json
 import os
+import re
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.servers import ADMIN, Minio, Servers
+from token_format import seal, unseal
 from test_token_verify import ask, report
 
 Run = Callable[..., Any]
@@ -84,6 +87,27 @@ def test_t2_a_bucket_tells_type_and_digest(run_pakhus: Run, env: dict[str, str],
     assert (said["size"], said["type"], said["sha256"]) == (5, None, None)
     said = show(run_pakhus, env, run_pakhus(*plain, "--digest", "--type", "text/plain", env=env).stdout.strip())
     assert (said["type"], said["sha256"]) == ("text/plain", hashlib.sha256(b"plain").hexdigest())
+
+
+def test_t2_hex_tokens_beside_base64url(servers: Servers, run_pakhus: Run, env: dict[str, str], file_store: str) -> None:
+    kid, _, key = env["PAKHUS_TOKEN_KEYS"].partition(":")
+    secret, modified = base64.b64decode(key), "2026-08-20T10:00:00Z"
+    spelt = sign_at(run_pakhus, env, "/app.css", modified, "--hex")
+    other = sign_at(run_pakhus, env, "/app.css", modified)
+    text = spelt.split("pkt=")[1]
+    assert re.fullmatch(rf"{kid}\.hex\.([0-9a-f][0-9a-f])+", text)
+    token = unseal(text, secret)
+    assert token == unseal(other.split("pkt=")[1], secret)
+    assert seal(kid, secret, token, hex=True) == text
+    server = servers.pakhus(file_store, env=env)
+    assert ask(server, spelt)[1:3] == ("update", "due")
+    assert report(server, spelt) == "succeeded"
+    assert ask(server, other)[1:3] == ("serve", "succeeded")  # one token, whichever way it is spelt
+    for bad in text.upper().replace(f"{kid}.HEX.".upper(), f"{kid}.hex."), text[:-1], text + "0g":
+        assert ask(server, f"/app.css?pkt={bad}")[::2] == (403, "malformed"), bad
+        assert run_pakhus("token", "verify", f"{URL}?pkt={bad}", env=env, check=False).returncode == 1
+    said = json.loads(run_pakhus("token", "verify", f"https://cdn.example{spelt}", "--json", env=env).stdout)
+    assert (said["action"], said["reason"]) == ("update", "due")
 
 
 # --- clean-up (T8)

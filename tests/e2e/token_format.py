@@ -64,7 +64,7 @@ def _text(value: bytes) -> bytes:
     return bytes([len(value)]) + value
 
 
-def seal(kid: str, secret: bytes, token: Token) -> str:
+def seal(kid: str, secret: bytes, token: Token, hex: bool = False) -> str:
     flags = (1 if token.host else 0) | (2 if token.size is not None else 0) | (4 if token.digest else 0)
     plain = struct.pack("<BBqq", 1, flags, token.due, token.modified) + token.key
     if token.size is not None:
@@ -76,12 +76,15 @@ def seal(kid: str, secret: bytes, token: Token) -> str:
         plain += _text(token.host)
     plain += _text(token.type)
     sealed = AESSIV(secret).encrypt(plain, [kid.encode()])
+    if hex:
+        return f"{kid}.hex.{sealed.hex()}"
     return f"{kid}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
 
 
 def unseal(text: str, secret: bytes) -> Token:
-    kid, body = text.split(".")
-    plain = AESSIV(secret).decrypt(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), [kid.encode()])
+    kid, *_, body = text.split(".")
+    sealed = bytes.fromhex(body) if ".hex." in text else base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+    plain = AESSIV(secret).decrypt(sealed, [kid.encode()])
     version, flags, due, modified = struct.unpack_from("<BBqq", plain)
     assert version == 1 and flags < 8
     token = Token(due, modified, plain[18:50])

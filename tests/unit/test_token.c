@@ -39,7 +39,7 @@ static struct str sign_with(struct arena *arena, const char *keys, const char *u
     struct token_fields fields = fields_of(url, business, any_host);
     struct str text;
     struct error error;
-    assert_ok(token_sign(arena, keyring_newest(&ring), &fields, &text, &error), &error);
+    assert_ok(token_sign(arena, keyring_newest(&ring), &fields, TOKEN_BASE64URL, &text, &error), &error);
     return token_attach(arena, str_of(url), TOKEN_PARAMETER, text);
 }
 
@@ -226,7 +226,7 @@ static void fields_out_of_bounds(void **state)
     for (int i = 0; i < 5; i++) {
         struct str text;
         struct error error;
-        assert_error(token_sign(*state, keyring_newest(&ring), &bad[i], &text, &error), STATUS_INVALID, &error, "must");
+        assert_error(token_sign(*state, keyring_newest(&ring), &bad[i], TOKEN_BASE64URL, &text, &error), STATUS_INVALID, &error, "must");
     }
 }
 
@@ -243,10 +243,38 @@ static void the_largest_token(void **state)
     struct str text;
     struct error error;
     struct token_opened opened;
-    assert_ok(token_sign(*state, keyring_newest(&ring), &fields, &text, &error), &error);
+    assert_ok(token_sign(*state, keyring_newest(&ring), &fields, TOKEN_BASE64URL, &text, &error), &error);
     assert_true(text.length <= TOKEN_TEXT_MAXIMUM);
     assert_int_equal(token_open(&ring, text, &opened), TOKEN_NONE);
     assert_true(opened.fields.due == INT64_MAX && opened.fields.size == UINT64_MAX);
+    assert_ok(token_sign(*state, keyring_newest(&ring), &fields, TOKEN_HEX, &text, &error), &error);
+    assert_true(text.length <= TOKEN_TEXT_MAXIMUM);
+    assert_int_equal(token_open(&ring, text, &opened), TOKEN_NONE);
+    assert_true(opened.fields.due == INT64_MAX && opened.fields.size == UINT64_MAX);
+}
+
+static void t2_hex_has_one_spelling(void **state)
+{
+    struct keyring ring = ring_of(*state, "k1:" ZEROS "==");
+    struct token_fields fields = fields_of(URL, "shop", false);
+    struct str text, other;
+    struct error error;
+    struct token_opened opened, same;
+    assert_ok(token_sign(*state, keyring_newest(&ring), &fields, TOKEN_HEX, &text, &error), &error);
+    assert_ok(token_sign(*state, keyring_newest(&ring), &fields, TOKEN_BASE64URL, &other, &error), &error);
+    assert_true(str_starts(text, S("k1.hex.")));
+    assert_int_equal(token_open(&ring, text, &opened), TOKEN_NONE);
+    assert_int_equal(token_open(&ring, other, &same), TOKEN_NONE);
+    assert_memory_equal(opened.tag, same.tag, sizeof same.tag); /* one token, whichever way it is spelt */
+    for (size_t i = 7; i < text.length; i++) {
+        char *altered = arena_cstr(*state, text);
+        bool letter = altered[i] >= 'a';
+        altered[i] = letter ? (char)(altered[i] - 'a' + 'A') : 'g';
+        assert_int_equal(token_open(&ring, str_of(altered), &opened), TOKEN_MALFORMED);
+    }
+    assert_int_equal(token_open(&ring, str_first(text, text.length - 1), &opened), TOKEN_MALFORMED);
+    assert_int_equal(token_open(&ring, str_first(text, text.length - 2), &opened), TOKEN_FORGED);
+    assert_int_equal(token_open(&ring, S("k1.hex."), &opened), TOKEN_MALFORMED);
 }
 
 static void copies(void **state)
@@ -284,6 +312,7 @@ int main(void)
         test_with_arena(very_long),
         test_with_arena(fields_out_of_bounds),
         test_with_arena(the_largest_token),
+        test_with_arena(t2_hex_has_one_spelling),
         test_with_arena(reads_nothing_behind_the_end),
         test_with_arena(copies),
     };
