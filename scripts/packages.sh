@@ -13,6 +13,8 @@ TEST=(aria2 nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-cer
     npm:npm mvn:maven javac:default-jdk-headless)
 # For make clients; a client that is not there is left out of the table.
 CLIENTS=(axel wget wget2 lftp rclone httpie golang-go)
+# For make stores: Ceph's S3 server and what it keeps its objects in. Not in `test`: 55 packages.
+CEPH=(radosgw ceph-mon ceph-osd ceph-common)
 CHECK=(clang clang-format clang-tidy shellcheck git)
 
 # Installed where the distribution has them. Their tests are skipped, with the reason, where it does not.

@@ -86,7 +86,7 @@ def publish_and_serve(minio: Minio, servers: Servers) -> str:
 @dataclass
 class Row:
     title: str
-    suites: str
+    suites: str = "-"
     race: str = "-"
     shop: str = "-"
     verdict: str = "works"
@@ -103,10 +103,9 @@ def row(name: str, servers: Servers, folder: Path) -> Row:
     folder.mkdir()
     minio = KINDS[name].start(servers, folder)
     refusal = probed(minio)
-    found = Row(KINDS[name].title, f"{suite('test_store_conformance', minio)}, {suite('test_generation', minio)}")
     if refusal:
-        found.verdict = f"refused: {refusal}"
-        return found
+        return Row(KINDS[name].title, verdict=f"refused: {refusal}")
+    found = Row(KINDS[name].title, f"{suite('test_store_conformance', minio)}, {suite('test_generation', minio)}")
     found.race = two_at_once(minio)
     found.shop = publish_and_serve(minio, servers)
     passed = all(one.split("/")[0] == one.split("/")[-1] for one in [*found.suites.split(", "), found.race]) and found.shop == "good"

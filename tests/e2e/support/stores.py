@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from support import ceph
 from support.cache import fetched
 from support.servers import Command, Minio, Servers, accepts, free_port
 
@@ -56,6 +57,18 @@ def rclone(servers: Servers, folder: Path) -> Minio:
                                               "--addr", f"127.0.0.1:{port}", folder])
 
 
+def ceph_rgw(servers: Servers, folder: Path) -> Minio:
+    program = ceph.start(servers, folder, KEY, SECRET)
+    return servers.replace(program, Minio(**vars(program), access_key=KEY, secret_key=SECRET))
+
+
+def s3rver(servers: Servers, folder: Path) -> Minio:
+    port = free_port()
+    found = _started(servers, "s3rver", port, [fetched("s3rver"), "-a", "127.0.0.1", "-p", str(port), "-d", folder])
+    found.access_key = found.secret_key = "S3RVER"
+    return found
+
+
 @dataclass(frozen=True)
 class Kind:
     title: str
@@ -66,7 +79,9 @@ KINDS = {
     "minio": Kind("MinIO 2026-02-12", lambda servers, folder: servers.minio()),
     "versitygw": Kind("versitygw 1.8.0 (posix)", versitygw),
     "rclone": Kind("rclone 1.76.0 `serve s3`", rclone),
+    "ceph": Kind("Ceph RGW 16.2.15 (Debian 12)", ceph_rgw),
     "moto": Kind("moto 5.2.5, one request at a time", moto),
     "s3proxy": Kind("s3proxy 3.1.0 (filesystem-nio2)", s3proxy),
     "s3mock": Kind("Adobe S3Mock 4.11.0", s3mock),
+    "s3rver": Kind("s3rver 3.7.1", s3rver),
 }
