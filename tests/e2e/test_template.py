@@ -45,3 +45,11 @@ def test_every_function_is_deployed() -> None:
 def test_evaluation_has_as_many_parts_as_demand() -> None:
     parts = re.search(r"LAN_PARTS = (\d+)", (ROOT / "lib/placement/lan.h").read_text())
     assert parts and f"States.ArrayRange(0, {int(parts[1]) - 1}, 1)" in TEMPLATE
+
+
+def test_publishing_may_end_what_killed_publishers_left() -> None:
+    """docs/stores.md names what it needs for that. Without it publishing goes on, and the uploads stay."""
+    described = TEMPLATE.split("arm64/prepare-upload.zip")[1].split("      Events:")[0]
+    of_bucket, of_keys = (re.search(rf"Action: \[(s3:{first}, .+)\]", described) for first in ("ListBucket", "PutObject"))
+    assert of_bucket and "s3:ListBucketMultipartUploads" in of_bucket[1].split(", ")
+    assert of_keys and {"s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"} <= set(of_keys[1].split(", "))
