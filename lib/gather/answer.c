@@ -116,6 +116,7 @@ static struct str part_head(struct arena *arena, struct str boundary, const stru
     buf_printf(&head, "--" STR_FMT "\r\nPakhus-Id: " STR_FMT "\r\nPakhus-Address: " STR_FMT "\r\n", STR_ARG(boundary),
                STR_ARG(resource->id), STR_ARG(resource->address));
     if (outcome->status > 0) buf_printf(&head, "Pakhus-Status: %d\r\n", outcome->status);
+    if (outcome->reason == GATHER_INCOMPLETE) buf_printf(&head, "Pakhus-Received: %llu\r\n", (unsigned long long)outcome->received);
     if (outcome->reason != GATHER_COMPLETE) {
         buf_printf(&head, "Pakhus-Reason: %s\r\nContent-Length: 0\r\n\r\n", gather_reason_name(outcome->reason));
         return buf_str(&head);
@@ -179,6 +180,7 @@ static void add_missing(struct arena *arena, struct pieces *pieces, const char *
     struct buf out = begin_object(arena, before, resource);
     buf_printf(&out, ",\"reason\":\"%s\"", gather_reason_name(outcome->reason));
     if (outcome->status > 0) buf_printf(&out, ",\"status\":%d", outcome->status);
+    if (outcome->reason == GATHER_INCOMPLETE) buf_printf(&out, ",\"received\":%llu", (unsigned long long)outcome->received);
     buf_add_byte(&out, '}');
     add(pieces, buf_str(&out), false);
 }

@@ -13,9 +13,11 @@ static enum status open_region(struct body *body, struct error *error)
 {
     body->region_fd = memfd_create("gather-region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (body->region_fd < 0) return error_errno(error, errno, "memfd_create");
-    bool sized = ftruncate(body->region_fd, BODY_REGION) == 0 && fcntl(body->region_fd, F_ADD_SEALS, SIZE_SEALS | F_SEAL_SEAL) == 0;
-    body->region = sized ? mmap(NULL, BODY_REGION, PROT_READ | PROT_WRITE, MAP_SHARED, body->region_fd, 0) : MAP_FAILED;
-    return body->region == MAP_FAILED ? error_errno(error, errno, "cannot map memory for bodies") : STATUS_OK;
+    bool sized = ftruncate(body->region_fd, BODY_SHARED) == 0 && fcntl(body->region_fd, F_ADD_SEALS, SIZE_SEALS | F_SEAL_SEAL) == 0;
+    body->region = sized ? mmap(NULL, BODY_SHARED, PROT_READ | PROT_WRITE, MAP_SHARED, body->region_fd, 0) : MAP_FAILED;
+    if (body->region == MAP_FAILED) return error_errno(error, errno, "cannot map memory for bodies");
+    body->progress = (struct body_progress *)(void *)(body->region + BODY_REGION);
+    return STATUS_OK;
 }
 
 enum status body_open(struct body *body, struct error *error)
@@ -25,21 +27,43 @@ enum status body_open(struct body *body, struct error *error)
     return open_region(body, error);
 }
 
-void body_close(struct body *body)
-{
-    body_begin(body, 0);
-    munmap(body->region, BODY_REGION);
-    close(body->region_fd);
-    EVP_MD_CTX_free(body->digest);
-}
-
-void body_begin(struct body *body, uint64_t limit)
+void body_drop(struct body *body)
 {
     if (EVP_DigestInit_ex(body->digest, NULL, NULL) != 1) abort(); /* what it was set up for */
     if (body->fd >= 0) close(body->fd);
     body->fd = -1;
     body->length = 0;
+}
+
+void body_close(struct body *body)
+{
+    body_drop(body);
+    munmap(body->region, BODY_SHARED);
+    close(body->region_fd);
+    EVP_MD_CTX_free(body->digest);
+}
+
+uint64_t body_order(const struct ticket *ticket)
+{
+    uint64_t request;
+    memcpy(&request, ticket->request, sizeof request);
+    return request + ((uint64_t)ticket->resource << 32) + ticket->attempt;
+}
+
+/* The order last: who reads it first sees what belongs to it. */
+void body_begin(struct body *body, uint64_t order, uint64_t limit)
+{
+    atomic_store(&body->progress->order, 0);
+    atomic_store(&body->progress->bytes, 0);
+    atomic_store(&body->progress->status, 0);
+    atomic_store(&body->progress->order, order);
+    body_drop(body);
     body->limit = limit;
+}
+
+void body_answered(struct body *body, int status)
+{
+    atomic_store(&body->progress->status, status);
 }
 
 static enum status write_all(int fd, struct str bytes, struct error *error)
@@ -73,6 +97,7 @@ enum status body_add(struct body *body, struct str bytes, struct error *error)
         TRY(write_all(body->fd, bytes, error));
     }
     body->length += bytes.length;
+    atomic_store(&body->progress->bytes, body->length);
     EVP_DigestUpdate(body->digest, bytes.data, bytes.length);
     return STATUS_OK;
 }
@@ -94,8 +119,16 @@ static bool is_memfd(int fd, int seals, uint64_t length)
 
 const char *body_map_region(int fd)
 {
-    void *at = is_memfd(fd, SIZE_SEALS, BODY_REGION) ? mmap(NULL, BODY_REGION, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *at = is_memfd(fd, SIZE_SEALS, BODY_SHARED) ? mmap(NULL, BODY_SHARED, PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
     return at == MAP_FAILED ? NULL : at;
+}
+
+bool body_progress_of(const char *region, uint64_t order, uint64_t *bytes, int *status)
+{
+    const struct body_progress *progress = (const struct body_progress *)(const void *)(region + BODY_REGION);
+    *bytes = atomic_load(&progress->bytes);
+    *status = atomic_load(&progress->status);
+    return atomic_load(&progress->order) == order;
 }
 
 bool body_map(int fd, uint64_t length, struct str *bytes)

@@ -213,7 +213,7 @@ void crew_end(struct crew *crew, struct worker *worker, int64_t now)
 {
     size_t *counted = worker->state == WORKER_BUSY ? &crew->busy : &crew->idle;
     close(worker->channel);
-    if (worker->region) body_unmap(str_make(worker->region, BODY_REGION));
+    if (worker->region) body_unmap(str_make(worker->region, BODY_SHARED));
     worker->region = NULL;
     kill(worker->pid, SIGKILL);
     worker->state = WORKER_DYING;

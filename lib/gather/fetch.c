@@ -54,6 +54,7 @@ static enum status read_store(struct fetcher *fetcher, const struct order *order
     if (order->access_key_id.length > 0)
         store_offer_credentials(fetcher->store, order->access_key_id, order->secret_access_key, order->session_token);
     TRY(store_stream(fetcher->store, io, order->key, NULL, &stream, &object, error));
+    body_answered(&fetcher->body, 200);
     enum status status = read_stream(fetcher, stream, order->deadline, error);
     stream_close(&stream);
     return status;
@@ -100,7 +101,7 @@ static void seal(struct fetcher *fetcher, struct report *report)
 void fetcher_run(struct fetcher *fetcher, const struct order *order, struct report *report, int *body)
 {
     *report = (struct report){.ticket = order->ticket};
-    body_begin(&fetcher->body, order->limit);
+    body_begin(&fetcher->body, body_order(&order->ticket), order->limit);
     if (order->key.length > 0)
         run_store(fetcher, order, report);
     else
@@ -116,5 +117,5 @@ int fetcher_region(const struct fetcher *fetcher)
 
 void fetcher_drop(struct fetcher *fetcher)
 {
-    body_begin(&fetcher->body, 0);
+    body_drop(&fetcher->body);
 }

@@ -101,11 +101,19 @@ static bool takes_length(struct fetch_web *web, struct str list)
     return true;
 }
 
+static long status_of(const struct fetch_web *web)
+{
+    long status = 0;
+    curl_easy_getinfo(web->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
 static size_t on_header(char *data, size_t one, size_t length, void *context)
 {
     struct fetch_web *web = context;
     struct str value = str_trim(str_make(data, one * length));
     web->head_length += one * length;
+    body_answered(web->body, (int)status_of(web));
     if (web->head_length > HEAD_LIMIT) web->malformed = true;
     if (web->malformed) return 0;
     if (str_starts(value, S("HTTP/"))) {
@@ -122,13 +130,6 @@ static size_t on_header(char *data, size_t one, size_t length, void *context)
     if (str_equal_nocase(name, S("transfer-encoding"))) web->chunked = true;
     if (str_equal_nocase(name, S("content-length")) && !takes_length(web, value)) web->malformed = true;
     return web->malformed ? 0 : length;
-}
-
-static long status_of(const struct fetch_web *web)
-{
-    long status = 0;
-    curl_easy_getinfo(web->easy, CURLINFO_RESPONSE_CODE, &status);
-    return status;
 }
 
 static bool is_success(long status)
@@ -276,6 +277,7 @@ static enum gather_reason fetch_hop(struct fetch_web *web, struct str url)
     web->head_length = web->ignored_length = 0;
     web->type[0] = web->encoding[0] = web->reason[0] = 0;
     set_url(web, url);
+    body_answered(web->body, 0);
     curl_easy_setopt(web->easy, CURLOPT_TIMEOUT_MS, (long)(left > 0 ? left < INT32_MAX ? left : INT32_MAX : 1));
     CURLcode code = perform(web);
     long status = status_of(web);

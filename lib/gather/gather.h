@@ -25,12 +25,12 @@ struct gather_resource {
 
 enum gather_reason {
     GATHER_COMPLETE,
-    GATHER_TIMEOUT,     /* not there by the deadline */
+    GATHER_TIMEOUT,     /* nothing of its body by the deadline */
     GATHER_BUSY,        /* no worker was free before the deadline */
     GATHER_REFUSED,     /* its host or address is not one that may be asked */
     GATHER_UNREACHABLE, /* no such name, no connection, no TLS, or broken off before an answer */
     GATHER_STATUS,      /* answered, with another status than 2xx */
-    GATHER_INCOMPLETE,  /* broken off, or not of the length, the digest or the end that it should have */
+    GATHER_INCOMPLETE,  /* broken off, by the deadline too, or not of the length, the digest or the end that it should have */
     GATHER_TOO_LARGE,   /* past the limit for one resource or for all */
     GATHER_REDIRECT,    /* too many redirects, or one that leads nowhere */
     GATHER_MALFORMED,   /* what was answered is not HTTP */
@@ -45,6 +45,7 @@ struct gather_outcome {
     enum gather_reason reason;
     int status;                          /* HTTP's; 200 from the store; 0: no answer */
     struct str body;                     /* complete ones only */
+    uint64_t received;                   /* bytes of its body that came; of one that is incomplete */
     unsigned char sha256[GATHER_DIGEST]; /* of the body */
     struct str type, encoding;           /* Content-Type and Content-Encoding as they came; empty: none */
     struct str detail;                   /* for the log: what went wrong; may name addresses that the client need not know */

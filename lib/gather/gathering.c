@@ -6,7 +6,7 @@
 #include "lib/gather/body.h"
 #include "lib/store/common.h"
 
-enum { TEXTS_LONGEST = 48 << 10 };
+enum { TEXTS_LONGEST = 48 << 10, CRASHES_MOST = 3 /* a resource that kills its workers is not fetched again and again */ };
 
 /* --- the table of requests */
 
@@ -96,14 +96,18 @@ static void finish(struct gather_pool *pool, struct gathering *gathering)
     gathering->request->done(gathering->request);
 }
 
+static bool is_at(const struct worker *worker, const struct fetch *fetch)
+{
+    return worker->state == WORKER_BUSY && worker->ticket.resource == fetch->index &&
+           memcmp(worker->ticket.request, fetch->of->id, REQUEST_ID) == 0;
+}
+
 /* Another attempt at the same is not waited for. */
 static void cancel_others(struct gather_pool *pool, const struct fetch *fetch, int64_t now)
 {
     struct crew *crew = &pool->crew;
     for (struct worker *worker = crew->workers; worker < crew->workers + crew->most; worker++) {
-        bool same = worker->state == WORKER_BUSY && worker->ticket.resource == fetch->index &&
-                    memcmp(worker->ticket.request, fetch->of->id, REQUEST_ID) == 0;
-        if (!same) continue;
+        if (!is_at(worker, fetch)) continue;
         size_t length = message_write_cancel(&worker->ticket, pool->packet);
         message_send(worker->channel, str_make(pool->packet, length), -1, MSG_DONTWAIT);
         if (now + WORKER_GRACE < worker->kill_at) worker->kill_at = now + WORKER_GRACE;
@@ -121,13 +125,37 @@ static void end_fetch(struct gather_pool *pool, struct fetch *fetch, int64_t now
     if (--gathering->left == 0) finish(pool, gathering);
 }
 
+/* The same whether the worker or the pool was first to find that the time is up: what came of the body, and the status that was read. */
+static void tell_progress(const struct worker *worker, struct gather_outcome *outcome)
+{
+    uint64_t bytes;
+    int status;
+    if (!worker->region || !body_progress_of(worker->region, body_order(&worker->ticket), &bytes, &status)) return;
+    if (bytes < outcome->received) return; /* another attempt was further */
+    outcome->received = bytes;
+    if (outcome->reason != GATHER_TIMEOUT) return;
+    if (status >= 100 && status <= 999) outcome->status = status;
+    if (bytes > 0) outcome->reason = GATHER_INCOMPLETE;
+}
+
+static void time_out(struct gather_pool *pool, const struct fetch *fetch, struct gather_outcome *outcome)
+{
+    const struct crew *crew = &pool->crew;
+    outcome->reason = GATHER_TIMEOUT;
+    for (const struct worker *worker = crew->workers; worker < crew->workers + crew->most; worker++)
+        if (is_at(worker, fetch)) tell_progress(worker, outcome);
+}
+
 void gathering_expire(struct gather_pool *pool, struct gathering *gathering)
 {
     for (uint32_t i = 0, left = (uint32_t)gathering->left; left > 0; i++) {
         struct fetch *fetch = &gathering->fetches[i];
         struct gather_outcome *outcome = &gathering->request->outcomes[i];
         if (fetch->ended) continue;
-        if (outcome->reason == GATHER_COMPLETE) outcome->reason = fetch->attempts > 0 ? GATHER_TIMEOUT : GATHER_BUSY;
+        if (outcome->reason == GATHER_COMPLETE && fetch->attempts == 0)
+            outcome->reason = GATHER_BUSY;
+        else if (outcome->reason == GATHER_COMPLETE || (outcome->reason == GATHER_CRASHED && fetch->running > 0))
+            time_out(pool, fetch, outcome);
         left--;
         end_fetch(pool, fetch, clock_monotonic());
     }
@@ -178,6 +206,7 @@ static void take_report(struct gathering *gathering, const struct fetch *fetch, 
     outcome->encoding = arena_copy(gathering->arena, report->encoding);
     outcome->detail = arena_copy(gathering->arena, report->detail);
     if (report->reason == GATHER_COMPLETE) outcome->reason = judge(gathering, fetch, worker, report, fd);
+    tell_progress(worker, outcome);
 }
 
 static void file(struct gather_pool *pool, struct fetch *fetch, const struct worker *worker, const struct report *report, int body,
@@ -192,8 +221,13 @@ static void file(struct gather_pool *pool, struct fetch *fetch, const struct wor
     else
         *outcome = (struct gather_outcome){.reason = GATHER_CRASHED};
     if (outcome->reason == GATHER_COMPLETE) usual_note(pool->usual, fetch->resource_hash, now - worker->started);
+    bool again = fetch->running == 0 && outcome->reason == GATHER_CRASHED && ++fetch->crashes < CRASHES_MOST &&
+                 now < gathering->request->deadline.at;
     bool final = outcome->reason == GATHER_COMPLETE || fetch->running == 0;
-    if (final) end_fetch(pool, fetch, now);
+    if (again)
+        queue_add(&pool->queue, &fetch->waiting, fetch->origin_hash);
+    else if (final)
+        end_fetch(pool, fetch, now);
 }
 
 void gathering_file(struct gather_pool *pool, const struct worker *worker, const struct report *report, int body, int64_t now)

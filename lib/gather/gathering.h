@@ -18,6 +18,7 @@ struct fetch {
     uint32_t index;
     uint32_t attempts;     /* begun so far */
     uint32_t running;      /* of them */
+    uint32_t crashes;      /* of them */
     bool ended;            /* has its outcome */
     struct origin *origin; /* while an attempt runs */
     uint64_t origin_hash, resource_hash;

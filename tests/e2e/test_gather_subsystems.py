@@ -1,8 +1,12 @@
 """What bad subsystems do to an answer: nothing but leave their own resource out. And what is never asked (the spec's Readings)."""
 
+import os
+import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +43,30 @@ def gather(server: Program, run_pakhus: RunPakhus, file_store: str, tmp_path: Pa
     ("/loop", "redirect"), ("/round/6", "redirect"), ("/to/ftp://127.0.0.1/", "redirect"), ("/to/http://", "redirect"),
     ("/to/file:///etc/passwd", "redirect"), ("/to/http://u:p@127.0.0.1/", "redirect"),
     ("/long-announced", "incomplete"), ("/no-length", "incomplete"), ("/cut-chunks", "incomplete"), ("/bad-chunks", "incomplete"),
-    ("/drip", "timeout"), ("/hang", "timeout"), ("/silent", "timeout"), ("/endless", "too-large"), ("/endless-chunks", "too-large"),
+    ("/drip", "incomplete"), ("/hang", "incomplete"), ("/silent", "timeout"), ("/endless", "too-large"), ("/endless-chunks", "too-large"),
     ("/endless-head", "malformed"), ("/garbage", "malformed"), ("/reset", "unreachable"), ("/close", "unreachable")])
 def test_each_costs_its_own_resource(path: str, reason: str, gather: Gather, subsystem: Subsystem) -> None:
-    answer = gather(resources(subsystem.url, bad=path, a="/ok/1", b="/bytes/1000/2"), deadline="1500ms" if reason == "timeout" else "20s")
+    answer = gather(resources(subsystem.url, bad=path, a="/ok/1", b="/bytes/1000/2"), deadline="1500ms" if path in ("/drip", "/hang", "/silent") else "20s")
     assert answer.reasons() == {"bad": reason}
     assert answer.bodies().keys() == {"a", "b"}
+
+
+@pytest.mark.parametrize("accept", ["multipart/mixed", "application/json"])
+@pytest.mark.parametrize("stopped", [False, True], ids=["worker-says", "worker-hangs"])
+def test_g5_what_was_half_received_at_the_deadline_says_so(accept: str, stopped: bool, gather: Gather, subsystem: Subsystem,
+                                                           server: Program) -> None:
+    """Whether the worker reports in time, or hangs and the pool finds out: the same words."""
+    asked = resources(subsystem.url, half="/hang", none="/silent", a="/ok/1")
+    with ThreadPoolExecutor(1) as one:
+        answer = one.submit(gather, asked, accept, deadline="2s")
+        if stopped:
+            time.sleep(1.2)
+            for pid in gathered.workers(server):
+                os.kill(pid, signal.SIGSTOP)
+        parts = answer.result().parts
+    assert (parts["half"].reason, parts["half"].status, parts["half"].received) == ("incomplete", 200, 5)
+    assert (parts["none"].reason, parts["none"].status, parts["none"].received) == ("timeout", 0, None)
+    assert (parts["a"].reason, parts["a"].body) == ("", b"1")
 
 
 def test_all_of_them_at_once(gather: Gather, subsystem: Subsystem) -> None:

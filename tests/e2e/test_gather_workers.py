@@ -92,11 +92,36 @@ def test_workers_that_are_killed(number: signal.Signals, server: Program, scenes
     assert not ask_crowd(server, scenes, lambda: None)
 
 
+def test_g2_what_a_crashed_worker_had_is_fetched_again(server: Program, run_pakhus: RunPakhus, file_store: str, tmp_path: Path,
+                                                       subsystem: Subsystem) -> None:
+    gathered.publish(run_pakhus, file_store, tmp_path, resources(subsystem.url, a="/late/1000/a", b="/late/1000/b"), deadline="20s")
+    settled(server)
+    with ThreadPoolExecutor(1) as one:
+        asked = one.submit(gathered.ask, server.url, "home")
+        time.sleep(0.4)
+        for victim in workers(server):
+            signal_one(victim, signal.SIGKILL)
+        assert asked.result().bodies() == {"a": b"a", "b": b"b"}
+
+
+def test_g2_what_kills_each_worker_is_given_up(server: Program, run_pakhus: RunPakhus, file_store: str, tmp_path: Path,
+                                               subsystem: Subsystem) -> None:
+    gathered.publish(run_pakhus, file_store, tmp_path, resources(subsystem.url, a="/hang?a", b="/hang?b"), deadline="60s")
+    settled(server)
+    with ThreadPoolExecutor(1) as one:
+        asked = one.submit(gathered.ask, server.url, "home")
+        while not asked.done():
+            time.sleep(0.2)
+            for victim in workers(server):
+                signal_one(victim, signal.SIGKILL)
+        assert asked.result().reasons() == {"a": "crashed", "b": "crashed"}
+
+
 def test_workers_that_hang(server: Program, scenes: list[str]) -> None:
     settled(server)
     victims = workers(server)[:3]
     missing = ask_crowd(server, scenes, lambda: [signal_one(victim, signal.SIGSTOP) for victim in victims] and None)
-    assert set(missing) <= {"timeout"} and missing.total() <= len(victims)
+    assert set(missing) <= {"timeout", "incomplete"} and missing.total() <= len(victims)
     for _ in range(3):  # one that was stopped while it was idle is found out by the next that it is given
         missing += ask_crowd(server, scenes, lambda: None)
     time.sleep(1)

@@ -155,7 +155,7 @@ static void small_bodies_are_in_the_region(void **state)
     assert_non_null(region);
     assert_int_equal(ftruncate(received, 0), -1);
     close(received);
-    body_begin(&body, 10);
+    body_begin(&body, 1, 10);
     assert_ok(body_add(&body, S("hello"), &error), &error);
     assert_error(body_add(&body, S("world!"), &error), STATUS_TOO_LARGE, &error, "more than 10 bytes");
     assert_ok(body_add(&body, S("world"), &error), &error);
@@ -163,7 +163,7 @@ static void small_bodies_are_in_the_region(void **state)
     assert_int_equal(body.fd, -1);
     assert_memory_equal(region, "helloworld", 10);
     assert_memory_equal(sha256, "\x93\x6a\x18\x5c\xaa\xa2\x66\xbb", 8);
-    body_unmap(str_make(region, BODY_REGION));
+    body_unmap(str_make(region, BODY_SHARED));
     body_close(&body);
     close(ends[0]);
     assert_int_equal(message_receive(ends[1], packet, &received, 0), 0);
@@ -184,7 +184,7 @@ static void large_bodies_have_a_memfd_of_their_own(void **state)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
     assert_ok(body_open(&body, &error), &error);
     assert_null(body_map_region(ends[0]));
-    body_begin(&body, length);
+    body_begin(&body, 1, length);
     assert_ok(body_add(&body, str_make(block, sizeof block), &error), &error);
     assert_ok(body_add(&body, S("end"), &error), &error);
     assert_false(body_map(body.fd, length, &mapped)); /* not sealed */

@@ -28,6 +28,7 @@ class Part:
     status: int = 0
     reason: str = ""
     body: bytes = b""
+    received: int | None = None
     headers: Message = field(default_factory=Message, compare=False)
 
 
@@ -66,7 +67,7 @@ def read_multipart(body: bytes, kind: str) -> dict[str, Part]:
         length = int(headers["Content-Length"])
         assert rest[length:length + 2] == b"\r\n" and line not in rest[:length]
         part = Part(headers["Pakhus-Id"], headers["Pakhus-Address"], int(headers["Pakhus-Status"] or 0), headers["Pakhus-Reason"] or "",
-                    rest[:length], headers)
+                    rest[:length], None if headers["Pakhus-Received"] is None else int(headers["Pakhus-Received"]), headers)
         if not part.reason:
             assert headers["Content-Digest"] == f"sha-256=:{base64.b64encode(sha256(part.body).digest()).decode()}:"
         assert part.id not in parts
@@ -85,8 +86,8 @@ def read_json(answer: Answer) -> dict[str, Part]:
         assert (one["length"], one["sha256"]) == (len(body), sha256(body).hexdigest())
         parts[one["id"]] = Part(one["id"], one["address"], one["status"], "", body)
     for one in made["missing"]:
-        assert set(one) <= {"id", "address", "reason", "status"}
-        parts[one["id"]] = Part(one["id"], one["address"], one.get("status", 0), one["reason"])
+        assert set(one) <= {"id", "address", "reason", "status", "received"}
+        parts[one["id"]] = Part(one["id"], one["address"], one.get("status", 0), one["reason"], received=one.get("received"))
     return parts
 
 
