@@ -40,7 +40,8 @@ enum status lc_server_listen(struct str text, int *listening, struct error *erro
     return STATUS_OK;
 }
 
-/* Each connection takes a descriptor; some are left for what functions open. */
+/* Each connection takes a descriptor, and its answer may take a second one (a file, a connection to a store) for as long as the client
+ * reads. Some are left for what functions open besides. */
 static unsigned connection_limit(void)
 {
     struct rlimit limit;
@@ -51,7 +52,8 @@ static unsigned connection_limit(void)
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
     }
     rlim_t usable = limit.rlim_cur < MOST_DESCRIPTORS ? limit.rlim_cur : MOST_DESCRIPTORS;
-    return (unsigned)(usable / 2 > KEPT_DESCRIPTORS ? usable - KEPT_DESCRIPTORS : usable / 2);
+    rlim_t kept = usable / 2 > KEPT_DESCRIPTORS ? KEPT_DESCRIPTORS : usable / 2;
+    return (unsigned)((usable - kept) / 2);
 }
 
 /* Half of the processors, so that the workers have the others. */

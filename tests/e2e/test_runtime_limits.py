@@ -9,7 +9,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from support.servers import Program, Servers, accepts, free_port
+from support import apks
+from support.servers import Program, Servers, accepts, free_port, pakhus_binary
+from support.shop import Shop
 from support.wire_client import ask, port_of, send_raw, start
 from support.wire_functions import wire_function
 
@@ -133,7 +135,7 @@ def connections(program: Program) -> int:
     return sum(line[1] == where and line[3] != "0A" and line[9] != "0" for line in held)
 
 
-@pytest.mark.parametrize("descriptors, most", [(64, 32), (300, 172)])
+@pytest.mark.parametrize("descriptors, most", [(64, 16), (300, 86)])
 def test_connections_leave_descriptors_for_others(descriptors: int, most: int, servers: Servers) -> None:
     wire = in_limits(servers, f"ulimit -n {descriptors}")
     with ExitStack() as clients:
@@ -142,6 +144,23 @@ def test_connections_leave_descriptors_for_others(descriptors: int, most: int, s
         time.sleep(0.2)
         assert 1 <= connections(wire) <= most
         soon_answers(wire)
+
+
+def test_readers_of_files_leave_descriptors_for_operators(file_store: str, servers: Servers) -> None:
+    """Whoever reads slowly holds two: the connection and the package's file."""
+    Shop(file_store).publish(apks.original("uiautomator2"))
+    port, operators = free_port(), free_port()
+    command = f"ulimit -n 300; exec {pakhus_binary()} serve --store {file_store} --listen 127.0.0.1:{port} --admin 127.0.0.1:{operators}"
+    serve = servers.start("pakhus", ["bash", "-c", command], lambda: accepts(operators), f"http://127.0.0.1:{operators}")
+    with ExitStack() as clients:
+        for _ in range(172):
+            client = clients.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port))
+            client.sendall(b"GET /packages/APP/1.0.apk HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.5)
+        assert ask(serve, "GET", "/metrics")[0] == 200
+    assert "Too many open files" not in serve.output()
 
 
 @pytest.mark.parametrize("opening", [b"", b"GET /ec", b"GET /echo HTTP/1.1\r\nHost: x\r\n", sized("/bytes/1", b"x", 100), HEALTH],
