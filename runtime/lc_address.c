@@ -7,7 +7,7 @@
 static bool parse_host(struct str host, uint16_t port, struct lc_address *address)
 {
     char text[INET6_ADDRSTRLEN];
-    if (str_equal(host, S("localhost"))) host = S("127.0.0.1");
+    if (str_equal_nocase(host, S("localhost"))) host = S("127.0.0.1");
     if (host.length == 0 || host.length >= sizeof text || str_has_control(host)) return false;
     memcpy(text, host.data, host.length);
     text[host.length] = 0;
@@ -82,6 +82,6 @@ struct str lc_address_bare(struct arena *arena, struct str text)
     struct error error;
     text = str_trim(text);
     bool parsed = parse_host(without_brackets(text), 0, &address) || lc_address_parse(text, &address, &error) == STATUS_OK;
-    if (!parsed || str_equal(text, S("localhost"))) return (struct str){0};
+    if (!parsed || str_equal_nocase(text, S("localhost"))) return (struct str){0};
     return arena_copy(arena, lc_address_host((const struct sockaddr *)&address.storage, canonical));
 }

@@ -105,8 +105,11 @@ static void route(struct lc_exchange *x)
         route_event(x, &port->instances[0], invoke);
         return;
     }
-    if (posts && is_lambda_invoke(x->request.path, &name)) {
-        route_event(x, find_name(port, name), invoke_as_lambda);
+    if (is_lambda_invoke(x->request.path, &name)) {
+        if (posts)
+            route_event(x, find_name(port, name), invoke_as_lambda);
+        else
+            lc_server_refuse_method(x, "POST");
         return;
     }
     if (!x->loop->admin) x->instance = find_mount(port, x->request.path);

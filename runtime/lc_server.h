@@ -127,8 +127,10 @@ bool lc_server_stop(struct lc_server *, int64_t grace);
 /* Serves until SIGTERM or SIGINT, which the caller has blocked, and then stops the server and every instance. */
 void lc_server_run(struct lc_server *);
 
-/* GET /healthz and GET /metrics. False where the request is for neither. */
+/* /healthz and /metrics. False where the request is for neither. */
 bool lc_server_route_own(struct lc_exchange *);
+/* Answers 405. `methods` is what Allow says, such as "GET, HEAD". */
+void lc_server_refuse_method(struct lc_exchange *, const char *methods);
 
 /* The work of a function's `http`. */
 enum status lc_server_http(struct lc_exchange *);

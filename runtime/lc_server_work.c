@@ -57,17 +57,32 @@ static enum status answer_ready(struct lc_exchange *x)
     return STATUS_OK;
 }
 
+void lc_server_refuse_method(struct lc_exchange *x, const char *methods)
+{
+    lc_problem(&x->call, &x->response, 405, "this path takes other methods; Allow lists them");
+    lc_header_add(x->call.arena, &x->response.headers, S("Allow"), str_of(methods));
+}
+
+static void route_health(struct lc_exchange *x)
+{
+    if (str_equal(x->request.query, S("ready"))) {
+        x->work = answer_ready;
+        return;
+    }
+    answer_text(x, S("text/plain"), lc_instance_health(x->call.arena, x->server->options.instances[0].function));
+}
+
 bool lc_server_route_own(struct lc_exchange *x)
 {
     bool reads = str_equal(x->request.method, S("GET")) || str_equal(x->request.method, S("HEAD"));
-    if (!reads) return false;
-    if (str_equal(x->request.path, S("/healthz"))) {
-        if (str_equal(x->request.query, S("ready"))) return x->work = answer_ready, true;
-        answer_text(x, S("text/plain"), lc_instance_health(x->call.arena, x->server->options.instances[0].function));
-        return true;
-    }
-    if (!str_equal(x->request.path, S("/metrics"))) return false;
-    if (lc_admin_may(x)) x->work = write_metrics;
+    bool health = str_equal(x->request.path, S("/healthz"));
+    if (!health && !str_equal(x->request.path, S("/metrics"))) return false;
+    if (!reads)
+        lc_server_refuse_method(x, "GET, HEAD");
+    else if (health)
+        route_health(x);
+    else if (lc_admin_may(x))
+        x->work = write_metrics;
     return true;
 }
 

@@ -146,6 +146,13 @@ def test_operators_routes_are_closed_to_all_others(server: Program, open_server:
             assert client.request(server.url + target, method, {"Content-Length": "0", **ADMIN}).status != 403
 
 
+@pytest.mark.parametrize("path, methods", [("/healthz", {"GET", "HEAD"}), ("/metrics", {"GET", "HEAD"}), ("/2015-03-31/functions/query/invocations", {"POST"})])
+def test_operators_routes_say_which_methods_they_take(path: str, methods: set[str], server: Program) -> None:
+    for method in set(METHODS) - methods:
+        answer = client.request(server.url + path, method, {"Content-Length": "0", **ADMIN})
+        assert answer.status == 405 and set(str(answer.header("allow")).split(", ")) == methods, method
+
+
 # --- what is deployed has the same table
 
 

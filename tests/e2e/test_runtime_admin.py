@@ -52,7 +52,7 @@ def test_the_listener_takes_them(method: str, path: str, body: bytes | None, lis
 
 
 @pytest.mark.parametrize("headers, status", [
-    ({"Host": "localhost"}, 200), ({"Host": "localhost:9001"}, 200), ({"Host": "127.0.0.1"}, 200), ({"Host": "[::1]:9001"}, 200),
+    ({"Host": "localhost"}, 200), ({"Host": "localhost:9001"}, 200), ({"Host": "LocalHost"}, 200), ({"Host": "127.0.0.1"}, 200), ({"Host": "[::1]:9001"}, 200),
     ({"Host": "10.1.2.3:80"}, 200), ({"Host": "rebound.example"}, 403), ({"Host": "rebound.example:9001"}, 403), ({"Host": "127.0.0.1.evil.example"}, 403),
     ({"Host": ""}, 403), ({"Origin": "http://127.0.0.1:9001"}, 403), ({"Origin": "null"}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403),
     ({"Sec-Fetch-Site": "same-origin"}, 403), ({"Sec-Fetch-Site": "none"}, 200)])
