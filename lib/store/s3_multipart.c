@@ -81,7 +81,8 @@ struct str s3_etag_of_result(struct arena *arena, const struct s3_answer *answer
     char *buffer = arena_buffer(arena, ID_LIMIT);
     struct str etag = {0};
     s3_xml_result(buf_str(&answer->body), S("ETag"), buffer, ID_LIMIT, &etag);
-    return etag;
+    if (str_empty(etag) || str_starts(etag, S("\""))) return etag;
+    return arena_join(arena, S("\""), etag, S("\"")); /* Ceph's CopyObject leaves the quotes out (RFC 9110 8.8.3) */
 }
 
 static void *send_part(void *context)
