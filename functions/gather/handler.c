@@ -81,6 +81,13 @@ static enum status shorten(struct str text, struct gather_list *list, struct err
     return STATUS_OK;
 }
 
+static enum status check_given(const struct gatherer *gatherer, struct str retry_of, struct error *error)
+{
+    ENSURE(!retry_of.data || gather_pool_gave(gatherer->pool, retry_of), error, STATUS_INVALID,
+           "'retry_of': no answer had the id '" STR_FMT "'", STR_ARG(str_first(retry_of, GATHER_ID)));
+    return STATUS_OK;
+}
+
 static enum status read_scene(struct gatherer *gatherer, struct lc_call *call, const struct lc_request *request, struct question *question,
                               struct error *error)
 {
@@ -93,6 +100,7 @@ static enum status read_scene(struct gatherer *gatherer, struct lc_call *call, c
     ENSURE(str_is_id(name), error, STATUS_INVALID, "'scene' must be 1 to 128 letters, digits, '.', '_' or '-', not starting with a dot");
     ENSURE(!retry_of.data || gather_is_id(retry_of), error, STATUS_INVALID,
            "'retry_of' must be the id of an answer, 32 hexadecimal digits");
+    TRY(check_given(gatherer, retry_of, error));
     TRY(cache_get(gatherer->scenes, app_io(gatherer->app, call), name, &value, error));
     const struct gather_scene *scene = value;
     question->list = scene->list;
@@ -114,6 +122,7 @@ static enum status read_list(struct gatherer *gatherer, struct lc_call *call, co
     struct gather_question asked;
     ENSURE(!call->no_wait || request->body.length <= QUESTION_QUICK, error, STATUS_WOULD_BLOCK, "the loop has other things to do");
     TRY(gather_question_parse(call->arena, request->body, &asked, error));
+    TRY(check_given(gatherer, asked.retry_of, error));
     question->list = asked.list;
     question->request.allow = gatherer->allow;
     return STATUS_OK;
@@ -273,6 +282,7 @@ static enum status init(void **state, struct error *error)
     TRY(read_allow(app->arena, &gatherer->allow, error));
     TRY(read_workers(&pool.workers, error));
     pool.ready = pool.workers < READY ? pool.workers : READY;
+    pool.secret = arena_join(app->arena, setting(SETTING_ORIGIN_SECRET), S("\n"), str_of(app->store_url)); /* equal in all instances */
     gatherer->app = app;
     gatherer->scenes = cache_new(&scenes);
     TRY(gather_pool_open(&pool, &gatherer->pool, error));

@@ -42,9 +42,10 @@ struct gather_pool {
     struct queue queue;
     struct usual *usual;
     struct gathering *buckets[GATHERING_BUCKETS], *all;
-    uint64_t seed;    /* of hashes */
-    uint32_t savings; /* what second requests may still cost */
-    int64_t due;      /* when there is something to do that nobody announces */
+    uint64_t seed;            /* of hashes */
+    unsigned char secret[32]; /* of ids */
+    uint32_t savings;         /* what second requests may still cost */
+    int64_t due;              /* when there is something to do that nobody announces */
     char packet[MESSAGE_LONGEST];
 
     /* shared with other threads */

@@ -1,6 +1,8 @@
 #include "lib/gather/pool.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -272,6 +274,37 @@ static void *run(void *context)
     return NULL;
 }
 
+/* --- ids: random bytes, and as many that sign them */
+
+enum { ID_RANDOM = REQUEST_ID / 2 };
+
+static void sign_id(const struct gather_pool *pool, unsigned char id[REQUEST_ID])
+{
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    if (!HMAC(EVP_sha256(), pool->secret, sizeof pool->secret, id, ID_RANDOM, mac, NULL)) abort();
+    memcpy(id + ID_RANDOM, mac, REQUEST_ID - ID_RANDOM);
+}
+
+static void make_id(const struct gather_pool *pool, unsigned char id[REQUEST_ID])
+{
+    if (getrandom(id, ID_RANDOM, 0) != ID_RANDOM) abort();
+    sign_id(pool, id);
+}
+
+bool gather_pool_gave(const struct gather_pool *pool, struct str id)
+{
+    unsigned char given[REQUEST_ID], made[REQUEST_ID];
+    struct arena *arena = arena_new();
+    struct str bytes;
+    bool is_id = hex_decode(arena, id, &bytes) && bytes.length == REQUEST_ID;
+    if (is_id) memcpy(given, bytes.data, REQUEST_ID);
+    arena_free(arena);
+    if (!is_id) return false;
+    memcpy(made, given, ID_RANDOM);
+    sign_id(pool, made);
+    return CRYPTO_memcmp(given, made, REQUEST_ID) == 0;
+}
+
 /* --- from outside */
 
 static void free_pool(struct gather_pool *pool)
@@ -307,6 +340,7 @@ enum status gather_pool_open(const struct gather_pool_options *options, struct g
     pool->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pool->usual = usual_new();
     pool->seed = store_random();
+    if (EVP_Digest(options->secret.data, options->secret.length, pool->secret, NULL, EVP_sha256(), NULL) != 1) abort();
     pool->due = INT64_MAX;
     enum status status = start(pool, options, error);
     if (status == STATUS_OK)
@@ -332,7 +366,7 @@ void gather_pool_submit(struct gather_pool *pool, struct arena *arena, struct ga
     gathering->arena = arena;
     gathering->left = request->count;
     gathering->fetches = arena_array(arena, request->count, sizeof *gathering->fetches);
-    if (getrandom(gathering->id, sizeof gathering->id, 0) != sizeof gathering->id) abort();
+    make_id(pool, gathering->id);
     struct str id = hex_encode(arena, str_make(gathering->id, sizeof gathering->id));
     memcpy(request->id, id.data, sizeof request->id);
     request->outcomes = arena_array(arena, request->count, sizeof *request->outcomes);

@@ -13,6 +13,8 @@ struct gather_pool;
 struct gather_pool_options {
     size_t workers; /* processes at most */
     size_t ready;   /* of them made at start, and kept */
+    /* Ids are signed with it: equal ones in all processes that answer one client. Copied. */
+    struct str secret;
 };
 /* The program's main must begin as lib/gather/worker.h says. Returns before there are workers. */
 enum status gather_pool_open(const struct gather_pool_options *, struct gather_pool **, struct error *);
@@ -37,6 +39,9 @@ struct gather_request {
     char id[GATHER_ID + 1]; /* unique */
     struct gather_outcome *outcomes;
 };
+
+/* Whether a pool with this secret gave that id. In constant time. */
+bool gather_pool_gave(const struct gather_pool *, struct str id);
 
 /* From many threads at once. The request, and all that it points to, stays as it is until it is done; the arena, which the outcomes live
  * in, is the pool's until then. `allow` and the credentials have at most 48 KiB, or all is refused. */

@@ -269,6 +269,7 @@ def test_bad_lists(question: Any, says: str, serve: Callable[..., Program]) -> N
     ("scene=home&resources=a", 400, "bad-request", "'resources' names fewer than 2"),
     ("scene=home&resources=a,a", 400, "bad-request", "'resources' names 'a' twice"),
     ("scene=home&resources=a,x", 400, "bad-request", "'resources': the scene has no resource 'x'"),
+    ("scene=home&resources=a&retry_of=0123456789abcdef0123456789abcdef", 400, "bad-request", "'retry_of': no answer had the id"),
     ("scene=home&retry_of=1", 400, "bad-request", "'retry_of' must be the id"),
     ("scene=home&deadline=1", 400, "bad-request", "'deadline' must be a duration"),
     ("scene=home&scene=home", 400, "bad-request", "the parameter 'scene' is given twice")])
@@ -334,3 +335,14 @@ def test_metrics(publish: Publish, serve: Callable[..., Program], subsystem: Sub
     gathered.ask(url, "home")
     lines = client.request(f"{url}/metrics", headers=ADMIN).body.decode().splitlines()
     assert {"pakhus_gather_requests_total 1", "pakhus_gather_fetches_total 2", "pakhus_gather_crashes_total 0"} <= set(lines)
+
+
+def test_g1_retry_of_is_an_id_that_was_given(publish: Publish, serve: Callable[..., Program], subsystem: Subsystem) -> None:
+    publish(resources(subsystem.url, a="/ok/1", b="/ok/2"))
+    first, other = serve(), serve()
+    id = gathered.ask(first.url, "home").id
+    for server in first, other:  # whichever instance the client gets to
+        assert gathered.ask(server.url, "home", f"&retry_of={id}&resources=b").bodies() == {"b": b"2"}
+        for wrong in id[:-1] + ("0" if id[-1] != "0" else "1"), ("0" if id[0] != "0" else "1") + id[1:], "0" * 32:
+            answer = client.request(f"{server.url}/gather?scene=home&retry_of={wrong}&resources=b")
+            assert answer.status == 400 and b"no answer had the id" in answer.body
