@@ -264,7 +264,8 @@ static enum status open_locked(struct app **out, struct error *error)
         struct arena *arena = arena_new();
         struct app *app = arena_new_of(arena, struct app);
         app->arena = arena;
-        if (read_settings(app, error) != STATUS_OK) return arena_free(arena), error->status;
+        enum status status = read_settings(app, error);
+        if (status != STATUS_OK) return arena_free(arena), status;
         shared = app;
     }
     *out = shared;
