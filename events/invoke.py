@@ -31,10 +31,10 @@ def readable(answer: bytes) -> str:
 
 
 def main(function: str, event: Path) -> None:
+    built = sorted(path.parent.name for path in (ROOT / "functions").glob("*/main.c"))
+    if function not in built:
+        sys.exit(f"there is no function {function}: choose one of {', '.join(built)}")
     program = bootstrap(function)
-    if not program.exists():
-        built = sorted(path.parent.name for path in program.parents[1].glob("*/bootstrap"))
-        sys.exit(f"there is no function {function}: {', '.join(built)}")
     with tempfile.TemporaryDirectory(prefix="pakhus-invoke-") as folder, Servers(Path(folder)) as servers:
         emulator = servers.emulator(program, settings())
         with urllib.request.urlopen(emulator.url, event.read_bytes(), timeout=900) as response:

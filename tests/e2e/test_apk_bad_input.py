@@ -136,7 +136,7 @@ def test_regions_that_no_comment_can_have(region: str, apk: Apk, unpreparable: C
 def test_a_file_that_would_pass_four_gibibytes(unpreparable: Callable[..., None], tmp_path: Path) -> None:
     """Sparse: one entry over all the file, and a JAR signature's names."""
     path, size = tmp_path / "in.apk", 0xFFFFFFFF - 100
-    names = [b"big", b"META-INF/A.SF", b"META-INF/A.RSA"]
+    names = [b"AndroidManifest.xml", b"META-INF/A.SF", b"META-INF/A.RSA"]
     directory = b"".join(b"PK\1\2" + bytes(24) + struct.pack("<H", len(name)) + bytes(16) + name for name in names)
     start = size - 22 - len(directory)
     with open(path, "wb") as file:

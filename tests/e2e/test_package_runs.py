@@ -51,7 +51,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 def place(minio: Minio, module_servers: Servers, authority: Authority) -> Place:
     """Packages in MinIO, behind HTTPS that nobody has heard of."""
     bucket = minio.bucket(f"test-{uuid.uuid4().hex[:12]}")
-    shop.minio_shop(minio, bucket).publish(apks.made("v2"), "GAME", "1.0")
+    shop.minio_shop(minio, bucket).publish(apks.made("v1+v2+v3"), "GAME", "1.0")
     front = terminator(module_servers, authority, minio.url, NAME, "localhost")
     return Place(minio.store(bucket, endpoint=front.url), minio.credentials(), minio=minio, bucket=bucket)
 

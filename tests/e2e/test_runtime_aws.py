@@ -58,10 +58,10 @@ def test_invocations_run_at_once(servers: Servers) -> None:
 
 
 def test_sigterm_lets_an_invocation_end_and_then_stops(servers: Servers) -> None:
-    with FakeRuntime({"events": [{"id": "1", "body": "sleep 150"}]}) as runtime:
+    with FakeRuntime({"events": [{"id": "1", "body": "sleep 1500"}]}) as runtime:
         program = start(servers, runtime)
-        runtime.wait_until(lambda: not runtime.idle(0) or runtime.waiting == 0)
-        time.sleep(0.05)
+        runtime.wait_until(lambda: runtime.idle(0) and runtime.waiting == 0)
+        time.sleep(0.3)  # it is on its way to the handler
         program.signal(signal.SIGTERM)
         assert program.process.wait(5) == 0
         assert len(runtime.seen(RESPONSE.format("1"))) == 1

@@ -19,15 +19,20 @@ def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Minio]:
         yield stores.moto(running, folder)
 
 
+def unbound(moto: Minio, bucket: str) -> str:
+    """A bucket in a server that gives a presigned URL's bearer any range."""
+    return moto.store(moto.bucket(bucket)) + "&bind-range=no"
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_moto_passes_the_suites(suite: str, moto: Minio) -> None:
-    """It ignores conditions on copies, closes every connection, and reads bodies that are called forms."""
+    """It ignores conditions on copies, closes every connection, reads bodies that are called forms, and checks no signature."""
     name = suite.replace("_", "-")
-    run_suite(suite, moto.store(moto.bucket(name)), moto.credentials(), moto.store(moto.bucket(f"{name}-beside")))
+    run_suite(suite, unbound(moto, name), moto.credentials(), unbound(moto, f"{name}-beside"))
 
 
 def test_a_package_is_published_to_moto_and_served(moto: Minio, servers: Servers) -> None:
-    store = shop.minio_shop(moto, moto.bucket("shop"))
+    store = shop.Shop(unbound(moto, "shop"), moto.credentials())
     store.publish(apks.made("v1+v2+v3"))
     store.channel("APP", "huawei")
     url = store.serve(servers, "--redirect", "never") + "/packages/APP/1.0/huawei.apk"

@@ -97,7 +97,7 @@ class Machine:
         outer = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS", "PAKHUS_", "SANITIZE", "WERROR"))}
         env = {**outer, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "PAKHUS_CACHE": str(self.cache)}
         return subprocess.run(["make", *arguments], cwd=self.checkout, env=env, text=True, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
 
     def lines(self, name: str) -> list[str]:
         path = self.folder / name
