@@ -150,7 +150,7 @@ def redirects(servers: Servers, apk: Path) -> None:
     on_one_core(function)
     on_one_core(nginx)
     ours, theirs = side_by_side(lambda: rate(url, "bytes=0-524287"), lambda: rate(nginx.url))
-    report("presigned redirects, against nginx return 302", f"{ours:.0f} /s", f"{theirs:.0f} /s", ours / theirs, 0.7, False)
+    report("presigned redirects, against nginx return 302", f"{ours:.0f} /s", f"{theirs:.0f} /s", ours / theirs, 0.8, False)
 
 
 def overlays(servers: Servers, apk: Path, work: Path) -> None:

@@ -61,7 +61,7 @@ def test_answers(servers: Servers, file_store: str, run_pakhus: Run, env: dict[s
     assert ask(server, due, X_Original_Host="CDN.example:8443")[1] == "update"
     for uri, reason, headers in ((due[:-30] + ("A" if due[-30] != "A" else "B") + due[-29:], "forged", {}), (due + "&pkt=1", "twice", {}), (due.replace("a.css", "b.css"), "url", {}),
                                  (due, "host", {"X_Original_Host": "h"}), (due, "business", {"Pakhus_Business": "bank"}),
-                                 (due.replace("k1.", "k2."), "unknown-key", {}), ("/" + "a" * 5000 + "?pkt=" + "b" * 900, "too-long", {})):
+                                 (due.replace("k1.", "k2."), "unknown-key", {}), ("/" + "a" * 5000 + "?pkt=" + "b" * 1300, "too-long", {})):
         status, action, said, body = ask(server, uri, **headers)
         assert (status, action, said) == (403, "refuse", reason)
         assert json.loads(body)["type"] == f"token-{reason}"
