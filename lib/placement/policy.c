@@ -99,18 +99,16 @@ static enum status parse_place(struct config *config, struct policy_place *place
     return config_end(&child, error);
 }
 
-/* The current window may be one that is never over, such as the day until now: then it never counts as a slow one. */
-static bool may_count_current(const struct policy_evict *evict)
+/* Such as the day until now: as the current window it never counts as a slow one. */
+static bool is_never_over(const struct window *window)
 {
-    const struct window *window = &evict->window;
-    bool tiles_the_day = window->kind == WINDOW_SLOT && window->slots * window->length == CLOCK_DAY;
-    return evict->include_current && window->kind != WINDOW_SINCE && !tiles_the_day;
+    return window->kind == WINDOW_SINCE || (window->kind == WINDOW_SLOT && window->slots * window->length == CLOCK_DAY);
 }
 
 /* Asked where a policy is set, not where it is read: one that was set before stays in force. */
 static enum status check_evict(const struct policy_evict *evict, struct error *error)
 {
-    unsigned over = evict->of - (evict->include_current && !may_count_current(evict));
+    unsigned over = evict->of - (evict->include_current && is_never_over(&evict->window));
     bool reachable = evict->confidence > 0 ? policy_is_confident(over, evict->of, evict->confidence) : evict->n <= over;
     ENSURE(reachable, error, STATUS_INVALID,
            "policy.evict.%s: can't be reached: the current window is never over, so at most %u of %u windows count",

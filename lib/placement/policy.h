@@ -66,6 +66,7 @@ void policy_default(struct policy *);
 enum status policy_parse(struct arena *, struct str json, struct policy *, struct error *);
 struct str policy_format(struct arena *, const struct policy *);
 enum status policy_load(struct store *, struct io, uint64_t known, struct policy *, struct error *);
+/* STATUS_INVALID also for an eviction rule that can never be reached, since the current window is never over. */
 enum status policy_publish(struct store *, struct io, struct str json, struct policy *, struct error *);
 
 /* Counts are kept per bucket of five minutes; a moment belongs to the bucket that it is in. */
