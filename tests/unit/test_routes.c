@@ -2,9 +2,8 @@
 #include "functions/common/app.h"
 #include "functions/common/client.h"
 #include "functions/common/routes.h"
+#include "tests/unit/document.h"
 #include "tests/unit/unit.h"
-
-enum { DOCUMENT_MAX = 256 << 10 };
 
 struct asked {
     struct lc_call call;
@@ -106,17 +105,6 @@ static void test_what_decides_is_given_once(void **state)
 
 /* --- docs/api.md */
 
-static struct str document(struct arena *arena)
-{
-    char *text = arena_buffer(arena, DOCUMENT_MAX);
-    FILE *file = fopen("docs/api.md", "r");
-    assert_non_null(file);
-    size_t length = fread(text, 1, DOCUMENT_MAX, file);
-    fclose(file);
-    assert_true(length < DOCUMENT_MAX);
-    return str_make(text, length);
-}
-
 static struct str row_of(struct arena *arena, const struct route *route)
 {
     const char *below = str_ends(str_of(route->path), S("/")) ? "…" : "";
@@ -127,7 +115,7 @@ static struct str row_of(struct arena *arena, const struct route *route)
 
 static void test_the_document_has_this_table(void **state)
 {
-    struct str text = document(*state),
+    struct str text = unit_document(*state, "docs/api.md"),
                head = S("| path | methods | function | who may ask | largest request body |\n| --- | --- | --- | --- | --- |\n");
     size_t at = str_find_str(text, head);
     assert_true(at < text.length);

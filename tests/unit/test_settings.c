@@ -1,9 +1,8 @@
 /* The table of settings, how they are read and named, and docs/settings.md, which repeats it. */
 #include "base/clock.h"
 #include "functions/common/settings.h"
+#include "tests/unit/document.h"
 #include "tests/unit/unit.h"
-
-enum { DOCUMENT_MAX = 256 << 10 };
 
 static int clear(void **state)
 {
@@ -60,17 +59,6 @@ static void test_errors_name_what_was_typed(void **state)
 
 /* --- docs/settings.md */
 
-static struct str document(struct arena *arena)
-{
-    char *text = arena_buffer(arena, DOCUMENT_MAX);
-    FILE *file = fopen("docs/settings.md", "r");
-    assert_non_null(file);
-    size_t length = fread(text, 1, DOCUMENT_MAX, file);
-    fclose(file);
-    assert_true(length < DOCUMENT_MAX);
-    return str_make(text, length);
-}
-
 static struct str row_of(struct arena *arena, enum setting_id id)
 {
     const struct setting *row = &settings[id];
@@ -82,7 +70,7 @@ static struct str row_of(struct arena *arena, enum setting_id id)
 
 static void test_the_document_has_this_table(void **state)
 {
-    struct str text = document(*state),
+    struct str text = unit_document(*state, "docs/settings.md"),
                head = S("| variable | option | | default | functions that read it |\n| --- | --- | --- | --- | --- |\n");
     size_t at = str_find_str(text, head);
     assert_true(at < text.length);
