@@ -7,7 +7,7 @@
 #include "cli/stored.h"
 #include "functions/common/cron.h"
 #include "lib/config/config.h"
-#include "lib/placement/lan.h"
+#include "lib/edges/lan.h"
 
 enum { PATIENCE = CLOCK_DAY };
 

@@ -4,8 +4,7 @@
 #include <stdio.h>
 
 #include "cli/stored.h"
-#include "lib/placement/registry.h"
-#include "lib/placement/state.h"
+#include "lib/edges/edges.h"
 
 enum { ENTRY_LIMIT = 1 << 20, REGISTRY_TIME = 5 * CLOCK_MINUTE };
 

@@ -1,4 +1,4 @@
-#include "lib/placement/window_text.h"
+#include "lib/policy/window_text.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #ifndef CLI_SIMULATE_ROWS_H
 #define CLI_SIMULATE_ROWS_H
 
-#include "lib/placement/simulate.h"
+#include "lib/replay/replay.h"
 
 enum rows_kind { ROWS_OURS, ROWS_CACHE, ROWS_BESIDE };
 struct rows_row {

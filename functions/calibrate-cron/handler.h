@@ -1,13 +1,13 @@
 /* {"pakhus":"calibrate",…} by schedule, timer or direct invoke: thresholds from what decisions came to (P16), and from replaying what was
- * asked for (lib/placement/retention.h). The two kinds of evidence have nothing to do with each other: where P16 refuses T1, T2 and C1, T3
+ * asked for (lib/replay/replay.h). The two kinds of evidence have nothing to do with each other: where P16 refuses T1, T2 and C1, T3
  * and C2 may still follow, and the other way round. What does not follow is said why, and keeps its value. */
 #ifndef FUNCTIONS_CALIBRATE_CRON_HANDLER_H
 #define FUNCTIONS_CALIBRATE_CRON_HANDLER_H
 
 #include "functions/common/app.h"
-#include "lib/placement/calibrate.h"
-#include "lib/placement/downloads.h"
-#include "lib/placement/retention.h"
+#include "lib/demand/downloads.h"
+#include "lib/policy/calibrate.h"
+#include "lib/replay/retention.h"
 
 extern const struct lc_function calibrate_cron_function;
 

@@ -4,7 +4,7 @@
 #define FUNCTIONS_COMMON_CLIENT_H
 
 #include "lambda-c/lambda.h"
-#include "lib/placement/lan.h"
+#include "lib/edges/lan.h"
 
 struct client_proxies {
     struct network *items;

@@ -3,7 +3,7 @@
 #include "functions/common/event.h"
 #include "functions/common/maker.h"
 #include "functions/common/placement.h"
-#include "lib/placement/lan.h"
+#include "lib/edges/lan.h"
 
 enum { LAST_WORDS = 2 * CLOCK_SECOND, RESULT_LIMIT = 1024 };
 

@@ -3,8 +3,8 @@
 #define FUNCTIONS_COMMON_CRON_H
 
 #include "functions/common/app.h"
-#include "lib/placement/evaluate.h"
-#include "lib/placement/reconcile.h"
+#include "lib/delivery/delivery.h"
+#include "lib/policy/evaluate.h"
 
 enum cron_kind { CRON_EVALUATE, CRON_EVICT, CRON_RECONCILE };
 

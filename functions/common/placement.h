@@ -3,7 +3,7 @@
 #define FUNCTIONS_COMMON_PLACEMENT_H
 
 #include "functions/common/app.h"
-#include "lib/placement/evaluate.h"
+#include "lib/policy/evaluate.h"
 
 struct placement_app {
     struct app *app;

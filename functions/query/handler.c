@@ -14,7 +14,7 @@
 enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 32, ANSWER_LIMIT = 16384 };
 /* Kept for the answer, and for counting, whatever a miss sets going. */
 enum { ANSWER_TIME = 3 * CLOCK_SECOND };
-/* What is answered stays where it is for longer than that: an edge keeps what is to go for a while (reconcile.h, grace). */
+/* What is answered stays where it is for longer than that: an edge keeps what is to go for a while (delivery.h, grace). */
 enum { ANSWER_LIFE = 5 * CLOCK_MINUTE, PRESIGN_LIFE = 30 * CLOCK_MINUTE };
 
 /* One question on its way to its answer. */

@@ -5,9 +5,9 @@
 
 #include "functions/common/client.h"
 #include "functions/common/placement.h"
-#include "lib/placement/demand.h"
-#include "lib/placement/reconcile.h"
-#include "lib/placement/samples.h"
+#include "lib/delivery/delivery.h"
+#include "lib/demand/demand.h"
+#include "lib/demand/samples.h"
 
 struct query {
     struct placement_app *placement;

@@ -1,8 +1,8 @@
-/* POST /query/result: what became of a query. Statistics, and believed as such (lib/placement/samples.h). */
+/* POST /query/result: what became of a query. Statistics, and believed as such (lib/demand/samples.h). */
 #include "functions/common/respond.h"
 #include "functions/query/query.h"
 #include "lib/config/config.h"
-#include "lib/placement/name.h"
+#include "lib/edges/name.h"
 
 struct result {
     struct str query, package;

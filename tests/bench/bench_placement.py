@@ -83,7 +83,7 @@ def queries(servers: Servers) -> None:
 
 
 def lan_part(lan: str) -> int:
-    """FNV-1a, as lib/placement/lan.c has it."""
+    """FNV-1a, as lib/edges/lan.c has it."""
     hashed = 2166136261
     for byte in lan.encode():
         hashed = ((hashed ^ byte) * 16777619) & 0xFFFFFFFF

@@ -43,7 +43,7 @@ def test_every_function_is_deployed() -> None:
 
 
 def test_evaluation_has_as_many_parts_as_demand() -> None:
-    parts = re.search(r"LAN_PARTS = (\d+)", (ROOT / "lib/placement/lan.h").read_text())
+    parts = re.search(r"LAN_PARTS = (\d+)", (ROOT / "lib/edges/lan.h").read_text())
     assert parts and f"States.ArrayRange(0, {int(parts[1]) - 1}, 1)" in TEMPLATE
 
 

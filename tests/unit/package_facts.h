@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_PACKAGE_FACTS_H
 #define TESTS_UNIT_PACKAGE_FACTS_H
 
-#include "lib/placement/evaluate.h"
+#include "lib/policy/evaluate.h"
 
 /* A package_facts_fn: the size is in the version, S/100, or 10. */
 static inline enum status facts_of(void *context, struct io io, const struct package_name *name, struct package_facts *facts,

@@ -1,4 +1,4 @@
-"""What devices asked for, as an instance of query would have written it (lib/placement/demand.h)."""
+"""What devices asked for, as an instance of query would have written it (lib/demand/demand.h)."""
 
 import uuid
 from collections import Counter
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 
 def lan_part(lan: str) -> int:
-    """As lib/placement/lan.c has it."""
+    """As lib/edges/lan.c has it."""
     value = 2166136261
     for byte in lan.encode():
         value = (value ^ byte) * 16777619 & 0xFFFFFFFF

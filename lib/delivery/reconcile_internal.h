@@ -1,0 +1,27 @@
+/* Between the steps of reconciliation and the two kinds of places that packages are copied to. */
+#ifndef DELIVERY_RECONCILE_INTERNAL_H
+#define DELIVERY_RECONCILE_INTERNAL_H
+
+#include "lib/delivery/delivery.h"
+#include "lib/transfer/watch.h"
+
+enum { EDGE_PATIENCE = 10 * CLOCK_SECOND }; /* how long an edge's store may take to answer at all */
+
+struct target {
+    const struct reconciliation *how;
+    const struct edge *edge;
+    struct store *store;   /* of the edge: a bucket or, on an edge that pulls and splices, its directory as a store; may be NULL */
+    const char *directory; /* NULL: the store is all there is */
+    struct deadline end;   /* of the run; that of a call's io is for each request */
+    bool copies;           /* the store copies from the origin's by itself, and has not refused to so far */
+};
+
+/* Copies and verifies: *sha256 is what came. */
+enum status target_put(struct target *, struct io, const struct package_name *, const struct package_source *, struct str *sha256,
+                       struct error *);
+/* What is not there is removed already. */
+enum status target_remove(const struct target *, struct io, const struct package_name *, struct error *);
+/* STATUS_NOT_FOUND, STATUS_CORRUPT: what the row says is held is not there, or not as it was. */
+enum status target_check(const struct target *, struct io, const struct package_name *, const struct held_package *, struct error *);
+
+#endif

@@ -1,0 +1,130 @@
+/* The edges and LANs that operators registered: `edges/<edge>.json`, `lans/<code>.json`; and which of them a query belongs to (P1, P2).
+ * Immutable once loaded. */
+#ifndef EDGES_REGISTRY_H
+#define EDGES_REGISTRY_H
+
+#include "lib/edges/lan.h"
+#include "lib/store/store.h"
+
+struct location {
+    bool known;
+    double latitude, longitude; /* degrees */
+};
+
+/* {"edge":"shop-1","address":"192.168.0.5","directory":"/data/share","lans":["192.168.0.0/24"],"site":"","location":[31.2,121.5],
+ *  "region":"","egress":["203.0.113.0/24"],"quota":64000000000,"store":"s3://…"|"pull","credentials":"SHOP1","splices":false} */
+struct edge {
+    struct str id;
+    struct str address;   /* host or host:port, as devices reach it */
+    struct str directory; /* "/data/share"; may be empty */
+    struct str site, region;
+    struct location location;
+    struct str *lans; /* texts of lan.h, canonical: of its networks with its site (or first egress), or @CODE; an entry of "lans" may
+                         also be a registered code */
+    struct network *networks;
+    size_t lan_count, network_count;
+    struct network *egress;
+    size_t egress_count;
+    uint64_t quota;         /* bytes; UINT64_MAX: no limit; 0: nothing is placed here */
+    struct str store;       /* URL; empty: the edge pulls */
+    struct str credentials; /* of its store, as in a store's URL: <NAME>_ACCESS_KEY_ID and its kin; empty: the environment's own */
+    bool splices;           /* runs `pakhus serve`: its base serves every channel */
+};
+
+struct lan_entry { /* {"code":"SHOP-7","site":"shop-7","network":"192.168.0.0/24","location":[…],"region":""}; network may be absent */
+    struct str code, lan; /* its canonical text */
+    struct str site;
+    bool has_network;
+    struct network network;
+    struct str region;
+    struct location location;
+};
+
+enum status lan_entry_parse(struct arena *, struct str json, struct lan_entry *, struct error *);
+
+struct registry_served {
+    struct str lan;
+    const struct edge *edge;
+};
+
+/* A network that an edge serves: one of its own, or that of a code which it lists. */
+struct registry_area {
+    const struct edge *edge;
+    struct str code; /* empty: one of its own */
+    struct str site; /* the edge's, or the registered LAN's */
+    struct network network;
+    struct str lan; /* its canonical text */
+};
+
+struct registry {
+    struct edge *edges; /* by id */
+    size_t edge_count;
+    struct lan_entry *lans; /* by code */
+    const struct lan_entry **lans_by_text;
+    size_t lan_count;
+    struct registry_served *served; /* by LAN: which edge serves it, also where it lists its code */
+    size_t served_count;
+    struct registry_area *areas; /* by edge */
+    size_t area_count;
+    struct registry_source *edge_sources, *lan_sources; /* the objects as they were read, by key */
+    size_t edge_source_count, lan_source_count;
+};
+
+enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);
+struct str edge_format(struct arena *, const struct edge *);
+/* What opens its store: with the name of its credentials; ends in NUL. */
+struct str edge_store_url(struct arena *, const struct edge *);
+/* The first part of the texts of its LANs: its site or, where it has none, the address that its shop is seen with. */
+struct str edge_identity(struct arena *, const struct edge *);
+/* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
+enum status registry_load(struct store *, struct io, struct registry *, struct error *);
+/* As registry_load, but what has not changed since `known` (NULL: nothing is known) is not read again. STATUS_NOT_MODIFIED: nothing has. */
+enum status registry_refresh(struct store *, struct io, const struct registry *known, struct registry *, struct error *);
+/* One edge. STATUS_NOT_FOUND, with words, where there is none. */
+enum status registry_get_edge(struct store *, struct io, struct str id, struct edge *, struct error *);
+/* Registers or changes an edge. STATUS_INVALID, naming both, where another edge lists the same code, or has a network (its own, or a
+ * registered LAN's) that overlaps, of the same site or with no site and an egress that overlaps; and where its store's URL is none that
+ * could be opened. */
+enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
+/* STATUS_NOT_FOUND where there is none. */
+enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
+/* Registers or changes a LAN. STATUS_INVALID where an edge that lists its code would overlap with another one for it. */
+enum status registry_put_lan(struct store *, struct io, struct str json, struct lan_entry *, struct error *);
+enum status registry_remove_lan(struct store *, struct io, struct str code, struct error *);
+
+/* NULL: unknown. */
+const struct edge *registry_edge(const struct registry *, struct str id);
+const struct lan_entry *registry_lan(const struct registry *, struct str code);
+/* Of a text of edge.lans: the registered LAN that is listed there by its code; NULL: it is a network, or nobody registered it. */
+const struct lan_entry *registry_listed_lan(const struct registry *, struct str lan);
+const struct edge *registry_edge_of(const struct registry *, struct str lan);
+
+/* What a query says of where it comes from; each may be empty. */
+struct whereabouts {
+    struct str code, site, ip, mask;
+    struct str caller; /* the address that the query came from: the platform's word, or a trusted proxy's */
+    struct str region;
+};
+struct place {
+    struct str lan;           /* canonical text; empty: not said */
+    bool registered;          /* an edge serves it, or it has a code */
+    const struct edge *edge;  /* NULL: none serves it */
+    struct location location; /* the edge's, the registered LAN's, or not known */
+    struct str region;
+};
+/* By code; else by given site; else by the egress address that the caller has; else with an empty site (Readings). Where edges of an empty
+ * site share a network and none lists the caller, it belongs to none of them. A query with neither address nor mask: the LAN of the site's
+ * or the caller's edge that the caller is in, or that edge's first; without an edge the caller's public address is the LAN (/32; IPv6 /64).
+ * STATUS_INVALID for a malformed address or mask, a mask with
+ * holes, an unknown code. */
+enum status registry_find(const struct registry *, struct arena *, const struct whereabouts *, struct place *, struct error *);
+
+/* `[31.2,121.5]`, of one that is known. */
+struct str location_format(struct arena *, const struct location *);
+/* Kilometres on a great circle. */
+double location_distance(const struct location *, const struct location *);
+/* The edges but the place's own, nearest first: by distance where both locations are known, then those of the same region; at most `most`.
+ * Those of which neither is known are not near. Returns the count. */
+size_t registry_nearest(const struct registry *, struct arena *, const struct place *, const struct edge **edges, size_t most);
+
+#endif

@@ -1,0 +1,206 @@
+/* Which LAN a query comes from, and which edges are near. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "lib/edges/registry.h"
+
+static const struct lan_entry *lan_by_text(const struct registry *registry, struct str lan)
+{
+    size_t low = 0, high = registry->lan_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_compare(registry->lans_by_text[middle]->lan, lan) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < registry->lan_count && str_equal(registry->lans_by_text[low]->lan, lan) ? registry->lans_by_text[low] : NULL;
+}
+
+static bool is_caller(const struct edge *edge, const struct address *caller)
+{
+    for (size_t i = 0; i < edge->egress_count; i++)
+        if (network_contains(&edge->egress[i], caller)) return true;
+    return false;
+}
+
+/* Where the network is served by an edge that lists the caller; else, with an empty site, by the only one that serves it; else NULL. Every
+ * shop uses 192.168.0.0/24: who is seen to come from elsewhere is in none of an edge that says where its own come from. */
+static const struct registry_area *area_by_network(const struct registry *registry, const struct network *network, struct str caller)
+{
+    const struct registry_area *only = NULL;
+    struct address address;
+    size_t edges = 0;
+    bool has_caller = address_parse(caller, &address), elsewhere = has_caller && address_is_public(&address);
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *area = &registry->areas[i];
+        if (!network_equal(&area->network, network)) continue;
+        if (has_caller && is_caller(area->edge, &address)) return area;
+        if (area->site.length > 0 || (elsewhere && area->edge->egress_count > 0)) continue;
+        if (only && only->edge == area->edge) continue;
+        only = area;
+        edges++;
+    }
+    return edges == 1 ? only : NULL;
+}
+
+/* The site of an edge that lists the caller, also where that edge serves another network of the shop's. */
+static struct str identity_by_caller(const struct registry *registry, struct arena *arena, struct str caller)
+{
+    struct address address;
+    if (!address_parse(caller, &address)) return (struct str){NULL, 0};
+    for (size_t i = 0; i < registry->edge_count; i++)
+        if (is_caller(&registry->edges[i], &address)) return edge_identity(arena, &registry->edges[i]);
+    return (struct str){NULL, 0};
+}
+
+static void place_at(const struct registry *registry, struct str lan, struct place *place)
+{
+    const struct lan_entry *entry = lan_by_text(registry, lan);
+    place->lan = lan;
+    if (!place->edge) place->edge = registry_edge_of(registry, lan);
+    place->registered = place->edge || entry;
+    if (entry) place->location = entry->location;
+    if (entry && entry->region.length > 0) place->region = entry->region;
+    if (!place->edge) return;
+    if (place->edge->location.known) place->location = place->edge->location;
+    if (place->edge->region.length > 0) place->region = place->edge->region;
+}
+
+/* A LAN's text as it is counted: the registered one, where it is listed by its code. */
+static struct str canonical(const struct registry *registry, struct str lan)
+{
+    const struct lan_entry *entry = registry_listed_lan(registry, lan);
+    return entry ? entry->lan : lan;
+}
+
+static enum status find_by_code(const struct registry *registry, struct arena *arena, struct str code, struct place *place,
+                                struct error *error)
+{
+    struct str bare = arena_join(arena, S("@"), code);
+    place->edge = registry_edge_of(registry, bare); /* an edge may list the code of a LAN that has a network too */
+    ENSURE(registry_lan(registry, code) || place->edge, error, STATUS_INVALID, "there is no LAN with the code '" STR_FMT "'",
+           STR_ARG(code));
+    place_at(registry, canonical(registry, bare), place);
+    return STATUS_OK;
+}
+
+/* What the edge serves that the caller is in. */
+static const struct registry_area *area_around(const struct registry *registry, const struct edge *edge, const struct address *caller)
+{
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *area = &registry->areas[i];
+        if (area->edge == edge && network_contains(&area->network, caller)) return area;
+    }
+    return NULL;
+}
+
+/* The only edge of which the caller is in a LAN of an empty site. */
+static const struct edge *edge_around(const struct registry *registry, const struct address *caller)
+{
+    const struct edge *only = NULL;
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *area = &registry->areas[i];
+        if (area->site.length > 0 || !network_contains(&area->network, caller)) continue;
+        if (only && only != area->edge) return NULL;
+        only = area->edge;
+    }
+    return only;
+}
+
+/* Of the edges of the site (where none is given, of those that list the caller) the one that the caller is in, or the first; else the one
+ * that is around it. */
+static const struct edge *edge_by_caller(const struct registry *registry, struct str site, const struct address *caller)
+{
+    const struct edge *first = NULL;
+    for (size_t i = 0; i < registry->edge_count; i++) {
+        const struct edge *edge = &registry->edges[i];
+        bool meant = site.length > 0 ? str_equal(edge->site, site) : caller && is_caller(edge, caller);
+        if (edge->lan_count == 0 || !meant) continue;
+        if (caller && area_around(registry, edge, caller)) return edge;
+        if (!first) first = edge;
+    }
+    return first || site.length > 0 || !caller ? first : edge_around(registry, caller);
+}
+
+/* A query that says no address: all that share the caller's public address are one LAN where no edge is known to serve it. */
+static void find_by_caller(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place)
+{
+    struct address address;
+    const struct address *caller = address_parse(where->caller, &address) ? &address : NULL;
+    const struct edge *edge = place->edge = edge_by_caller(registry, where->site, caller);
+    const struct registry_area *around = edge && caller ? area_around(registry, edge, caller) : NULL;
+    if (around) {
+        place_at(registry, around->lan, place);
+    } else if (edge) {
+        place_at(registry, canonical(registry, edge->lans[0]), place);
+    } else if (caller) {
+        const struct network alone = network_at(caller, caller->v6 ? 64 : 32);
+        place_at(registry, lan_format(arena, where->site, &alone), place);
+    }
+}
+
+enum status registry_find(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place,
+                          struct error *error)
+{
+    struct network network;
+    *place = (struct place){.region = where->region};
+    if (where->code.length > 0) return find_by_code(registry, arena, where->code, place, error);
+    if (where->ip.length == 0 && where->mask.length == 0) return find_by_caller(registry, arena, where, place), STATUS_OK;
+    TRY(network_of(where->ip, where->mask, &network, error));
+    struct str identity = where->site;
+    const struct registry_area *area = identity.length == 0 ? area_by_network(registry, &network, where->caller) : NULL;
+    if (area) {
+        place->edge = area->edge;
+        return place_at(registry, area->lan, place), STATUS_OK;
+    }
+    if (identity.length == 0) identity = identity_by_caller(registry, arena, where->caller);
+    place_at(registry, lan_format(arena, identity, &network), place);
+    return STATUS_OK;
+}
+
+/* --- nearness */
+
+double location_distance(const struct location *a, const struct location *b)
+{
+    static const double radians = 3.14159265358979323846 / 180, earth = 6371.0088;
+    double dlat = (b->latitude - a->latitude) * radians, dlon = (b->longitude - a->longitude) * radians;
+    double h = sin(dlat / 2) * sin(dlat / 2) + cos(a->latitude * radians) * cos(b->latitude * radians) * sin(dlon / 2) * sin(dlon / 2);
+    return 2 * earth * asin(sqrt(h > 1 ? 1 : h));
+}
+
+struct near {
+    const struct edge *edge;
+    double distance;
+};
+
+static double distance_to(const struct place *place, const struct edge *edge)
+{
+    static const double same_region = 1e6, elsewhere = 1e7; /* further than any distance on earth */
+    if (place->location.known && edge->location.known) return location_distance(&place->location, &edge->location);
+    return place->region.length > 0 && str_equal(place->region, edge->region) ? same_region : elsewhere;
+}
+
+static int by_distance(const void *a, const void *b)
+{
+    const struct near *one = a, *other = b;
+    if (one->distance != other->distance) return one->distance < other->distance ? -1 : 1;
+    return str_compare(one->edge->id, other->edge->id);
+}
+
+size_t registry_nearest(const struct registry *registry, struct arena *arena, const struct place *place, const struct edge **edges,
+                        size_t most)
+{
+    static const double beyond = 1e7;
+    struct near *all = arena_array(arena, registry->edge_count, sizeof *all);
+    size_t count = 0;
+    for (size_t i = 0; i < registry->edge_count; i++) {
+        const struct edge *edge = &registry->edges[i];
+        double distance = distance_to(place, edge);
+        if (edge != place->edge && distance < beyond) all[count++] = (struct near){edge, distance};
+    }
+    if (count > 0) qsort(all, count, sizeof *all, by_distance);
+    if (count > most) count = most;
+    for (size_t i = 0; i < count; i++) edges[i] = all[i].edge;
+    return count;
+}

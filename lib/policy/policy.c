@@ -1,0 +1,209 @@
+#include "lib/policy/policy.h"
+
+#include "base/buf.h"
+#include "lib/config/config.h"
+#include "lib/policy/window_text.h"
+
+enum { POLICY_TEXT_LIMIT = 4096 };
+static const uint64_t COUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */
+
+static const char *const trigger_names[] = {"immediate", "background", "pending", NULL};
+static const char *const patch_names[] = {"generate", "full", NULL};
+
+void policy_default(struct policy *policy)
+{
+    const struct window day = {.kind = WINDOW_LAST, .last = CLOCK_DAY};
+    const struct window slot = {.kind = WINDOW_SLOT, .begins = {6 * (int64_t)CLOCK_HOUR}, .slots = 1, .length = 18 * (int64_t)CLOCK_HOUR};
+    *policy = (struct policy){
+        .place = {.t1 = 5000, .t2 = 1000, .displace = 1, .m = 3, .of = 5, .include_current = true, .window = day},
+        .evict = {.t3 = 300, .n = 3, .of = 5, .include_current = true, .window = slot, .grace = CLOCK_HOUR},
+        .trigger = TRIGGER_BACKGROUND,
+        .generate_patches = true,
+    };
+}
+
+/* --- reading */
+
+/* `least` of `of` windows. */
+static enum status parse_share(struct config *config, const char *name, unsigned *least, unsigned *of, struct error *error)
+{
+    uint64_t wanted = *least, windows = *of;
+    TRY(config_whole(config, "of", CONFIG_OPTIONAL, 1, POLICY_WINDOWS_MAXIMUM, &windows, error));
+    TRY(config_whole(config, name, CONFIG_OPTIONAL, 1, POLICY_WINDOWS_MAXIMUM, &wanted, error));
+    *least = (unsigned)wanted;
+    *of = (unsigned)windows;
+    if (wanted <= windows) return STATUS_OK;
+    return config_refuse(config, name, error, "must be at most 'of', which is %u", *of);
+}
+
+/* Far below what 1 of POLICY_WINDOWS_MAXIMUM is, and above what is_confident lets pass for rounding. */
+static enum status parse_confidence(struct config *config, double *confidence, struct error *error)
+{
+    static const double least = 1e-6;
+    TRY(config_number(config, "confidence", CONFIG_OPTIONAL, 0, 1, confidence, error));
+    if (*confidence >= least || json_is_null(json_object_get(config->object, "confidence")) ||
+        !json_object_get(config->object, "confidence"))
+        return STATUS_OK;
+    return config_refuse(config, "confidence", error, "must be at least %g", least);
+}
+
+static enum status parse_small(struct config *config, struct policy_place *place, struct error *error)
+{
+    struct config child;
+    TRY(config_object(config, "small", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_whole(&child, "size", CONFIG_REQUIRED, 1, COUNT_MOST, &place->small_size, error));
+    TRY(config_whole(&child, "t1", CONFIG_REQUIRED, 0, COUNT_MOST, &place->small_t1, error));
+    return config_end(&child, error);
+}
+
+static enum status parse_room(struct config *config, struct policy_place *place, struct error *error)
+{
+    struct config child;
+    TRY(config_object(config, "room", CONFIG_OPTIONAL, &child, error));
+    place->has_room_t1 = child.object != NULL;
+    if (!child.object) return STATUS_OK;
+    TRY(config_whole(&child, "t1", CONFIG_REQUIRED, 0, COUNT_MOST, &place->room_t1, error));
+    return config_end(&child, error);
+}
+
+static enum status parse_place(struct config *config, struct policy_place *place, struct error *error)
+{
+    struct config child;
+    TRY(config_object(config, "place", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_whole(&child, "t1", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t1, error));
+    if (place->t2 >= place->t1) place->t2 = place->t1 / 5;
+    TRY(config_whole(&child, "t2", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t2, error));
+    if (place->t2 >= place->t1 && place->t2 > 0) return config_refuse(&child, "t2", error, "must be below t1");
+    TRY(parse_small(&child, place, error));
+    TRY(parse_room(&child, place, error));
+    TRY(config_number(&child, "displace", CONFIG_OPTIONAL, 0, 100, &place->displace, error));
+    TRY(parse_share(&child, "m", &place->m, &place->of, error));
+    TRY(parse_confidence(&child, &place->confidence, error));
+    TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &place->include_current, error));
+    TRY(window_parse(&child, &place->window, error));
+    return config_end(&child, error);
+}
+
+/* Such as the day until now: as the current window it never counts as a slow one. */
+static bool is_never_over(const struct window *window)
+{
+    return window->kind == WINDOW_SINCE || (window->kind == WINDOW_SLOT && window->slots * window->length == CLOCK_DAY);
+}
+
+/* Asked where a policy is set, not where it is read: one that was set before stays in force. */
+static enum status check_evict(const struct policy_evict *evict, struct error *error)
+{
+    unsigned over = evict->of - (evict->include_current && is_never_over(&evict->window));
+    bool reachable = evict->confidence > 0 ? policy_is_confident(over, evict->of, evict->confidence) : evict->n <= over;
+    ENSURE(reachable, error, STATUS_INVALID,
+           "policy.evict.%s: can't be reached: the current window is never over, so at most %u of %u windows count",
+           evict->confidence > 0 ? "confidence" : "n", over, evict->of);
+    return STATUS_OK;
+}
+
+static enum status parse_evict(struct config *config, struct policy_evict *evict, struct error *error)
+{
+    struct config child;
+    TRY(config_object(config, "evict", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_whole(&child, "t3", CONFIG_OPTIONAL, 0, COUNT_MOST, &evict->t3, error));
+    TRY(parse_share(&child, "n", &evict->n, &evict->of, error));
+    TRY(parse_confidence(&child, &evict->confidence, error));
+    TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &evict->include_current, error));
+    TRY(config_span(&child, "grace", CONFIG_OPTIONAL, &evict->grace, error));
+    TRY(window_parse(&child, &evict->window, error));
+    if (evict->window.kind == WINDOW_DATE)
+        return config_refuse(&child, "window", error, "is never over: a window since a date can't show that demand has faded");
+    return config_end(&child, error);
+}
+
+enum status policy_parse(struct arena *arena, struct str json, struct policy *out, struct error *error)
+{
+    struct policy policy;
+    struct config config;
+    policy_default(&policy);
+    int trigger = (int)policy.trigger, missing = policy.generate_patches ? 0 : 1;
+    TRY(config_open(arena, json, "policy", &config, error));
+    TRY(parse_place(&config, &policy.place, error));
+    TRY(parse_evict(&config, &policy.evict, error));
+    TRY(config_choice(&config, "trigger", CONFIG_OPTIONAL, trigger_names, &trigger, error));
+    TRY(config_choice(&config, "missing_patch", CONFIG_OPTIONAL, patch_names, &missing, error));
+    TRY(config_zone(&config, "timezone", CONFIG_OPTIONAL, &policy.zone, error));
+    TRY(config_end(&config, error));
+    policy.trigger = (enum policy_trigger)trigger;
+    policy.generate_patches = missing == 0;
+    *out = policy;
+    return STATUS_OK;
+}
+
+/* --- writing */
+
+static void add_rest(struct buf *out, double confidence, bool include_current, const struct window *window)
+{
+    if (confidence > 0)
+        buf_printf(out, "\"confidence\":%.9g", confidence);
+    else
+        buf_add(out, S("\"confidence\":null"));
+    buf_printf(out, ",\"include_current\":%s,\"window\":", include_current ? "true" : "false");
+    buf_add(out, window_format(out->arena, window));
+    buf_add(out, S("}"));
+}
+
+struct str policy_format(struct arena *arena, const struct policy *policy)
+{
+    const struct policy_place *place = &policy->place;
+    const struct policy_evict *evict = &policy->evict;
+    struct buf out = buf_in(arena, POLICY_TEXT_LIMIT);
+    buf_printf(&out, "{\"place\":{\"t1\":%llu,\"t2\":%llu,\"m\":%u,\"of\":%u,", (unsigned long long)place->t1,
+               (unsigned long long)place->t2, place->m, place->of);
+    if (place->small_size > 0)
+        buf_printf(&out, "\"small\":{\"size\":%llu,\"t1\":%llu},", (unsigned long long)place->small_size,
+                   (unsigned long long)place->small_t1);
+    if (place->has_room_t1) buf_printf(&out, "\"room\":{\"t1\":%llu},", (unsigned long long)place->room_t1);
+    buf_printf(&out, "\"displace\":%.9g,", place->displace);
+    add_rest(&out, place->confidence, place->include_current, &place->window);
+    buf_printf(&out, ",\"evict\":{\"t3\":%llu,\"n\":%u,\"of\":%u,\"grace\":\"", (unsigned long long)evict->t3, evict->n, evict->of);
+    buf_add(&out, clock_format_span(arena, evict->grace));
+    buf_add(&out, S("\","));
+    add_rest(&out, evict->confidence, evict->include_current, &evict->window);
+    buf_printf(&out, ",\"trigger\":\"%s\",\"missing_patch\":\"%s\",\"timezone\":\"", trigger_names[policy->trigger],
+               patch_names[policy->generate_patches ? 0 : 1]);
+    buf_add(&out, clock_format_zone(arena, policy->zone));
+    buf_add(&out, S("\"}\n"));
+    return buf_str(&out);
+}
+
+/* --- the row in the store */
+
+enum status policy_load(struct store *store, struct io io, uint64_t known, struct policy *policy, struct error *error)
+{
+    struct generation row;
+    TRY(generation_newest(store, io, S("policy/"), known, &row, error));
+    policy_default(policy);
+    if (row.number > 0 && policy_parse(io.arena, row.body, policy, error) != STATUS_OK) {
+        error_context(error, STR_FMT, STR_ARG(row.key));
+        return error->status = STATUS_CORRUPT; /* it was taken when it was set: somebody wrote past us */
+    }
+    policy->generation = row.number;
+    return STATUS_OK;
+}
+
+static enum status replace(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)
+{
+    const struct policy *policy = context;
+    *body = policy_format(arena, policy);
+    if (newest->number > 0 && str_equal(newest->body, *body)) return error_set(error, STATUS_NOT_MODIFIED, "nothing new");
+    return STATUS_OK;
+}
+
+enum status policy_publish(struct store *store, struct io io, struct str json, struct policy *policy, struct error *error)
+{
+    struct generation row;
+    TRY(policy_parse(io.arena, json, policy, error));
+    TRY(check_evict(&policy->evict, error));
+    TRY(generation_update(store, io, S("policy/"), replace, policy, &row, error));
+    policy->generation = row.number;
+    return STATUS_OK;
+}
