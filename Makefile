@@ -86,7 +86,7 @@ $(BUILD)/o/%.o: %.c | deps $(if $(FOREIGN),static-libs)
 	$(call say,cc $<)
 	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c $(HANDLERS))
+$(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c lib/*/*/*.c $(HANDLERS))
 	@rm -f $@
 	$(call say,ar $@)
 	$(Q)$(AR) rcs $@ $^

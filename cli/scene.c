@@ -25,8 +25,7 @@ static enum status check_stored(const struct gather_scene *scene, struct error *
     struct str place = command_setting(store_url, SETTING_STORE), key;
     for (size_t i = 0; i < scene->list.count; i++) {
         struct str address = scene->list.items[i].address;
-        bool stored = str_starts(address, S("s3://")) || str_starts(address, S("file://"));
-        if (stored && store_locate(place.data, address, &key, error) != STATUS_OK)
+        if (store_is_address(address) && store_locate(place.data, address, &key, error) != STATUS_OK)
             return error_context(error, "scene.resources[%zu].address", i);
     }
     return STATUS_OK;

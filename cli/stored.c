@@ -18,8 +18,7 @@ static void tell_wait(const char *line)
 enum status stored_open(struct arena *arena, struct str url, struct store **store, struct error *error)
 {
     struct str place = command_setting(url, SETTING_STORE);
-    ENSURE(place.length > 0, error, STATUS_INVALID,
-           "say which store: --store URL, or PAKHUS_STORE (s3://bucket?endpoint=… or file:///directory)");
+    ENSURE(place.length > 0, error, STATUS_INVALID, "say which store: --store URL, or PAKHUS_STORE (" STORE_URLS ")");
     if (store_open(place.data, store, error) != STATUS_OK) return setting_refuse(SETTING_STORE, error);
     arena_defer(arena, close_store, *store);
     store_tell_waits(tell_wait);

@@ -8,7 +8,7 @@
 
 #define STORED_OPTION(target)                                                                                                              \
     {                                                                                                                                      \
-        "store", 's', OPTION_TEXT, (target), "URL", "s3://bucket?endpoint=… or file:///…; or PAKHUS_STORE"                             \
+        "store", 's', OPTION_TEXT, (target), "URL", STORE_URLS "; or PAKHUS_STORE"                                                         \
     }
 
 /* The value of --store, or PAKHUS_STORE. Closed with the arena. */

@@ -66,7 +66,7 @@ static enum status send_kept(struct task *task, struct error *error)
 static bool is_kept(const struct task *task, const struct splice_plan *plan)
 {
     bool touches_region = plan->count > 1 || plan->part[0].kind == SPLICE_INFO;
-    return touches_region && task->range.length <= SLICES_LONGEST && !task->splice->app->directory;
+    return touches_region && task->range.length <= SLICES_LONGEST && !store_abilities(task->splice->app->store)->cheap_metadata;
 }
 
 static enum status send_stored_bytes(struct task *task, const struct splice_plan *plan, struct error *error)

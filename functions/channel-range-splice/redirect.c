@@ -23,7 +23,7 @@ static bool is_read_alike(const struct task *task, struct str range)
     if (is_for_us(task, S("if-match"))) return false;
     if (!range.data) return true;
     if (!task->partial || !http_range_is_plain(range) || is_for_us(task, S("if-range"))) return false;
-    return store_clamps_ranges(task->splice->app->store) || http_range_is_within(range, task->content.size);
+    return store_abilities(task->splice->app->store)->clamps_ranges || http_range_is_within(range, task->content.size);
 }
 
 /* A small range is a client that looks for the size, or whether ranges are served: it learns no other address (S8b). */
@@ -36,7 +36,7 @@ static bool is_probe(const struct task *task, struct str range)
 static bool is_harmless(const struct task *task)
 {
     const struct app *app = task->splice->app;
-    return !task->content.filled || (app->redirect == APP_REDIRECT_PRESIGNED && store_binds_ranges(app->store));
+    return !task->content.filled || (app->redirect == APP_REDIRECT_PRESIGNED && store_abilities(app->store)->binds_ranges);
 }
 
 static bool is_for_followers(const struct task *task)

@@ -48,7 +48,8 @@ static struct str package_key(struct arena *arena, struct str id, struct str ver
 static enum status identify(struct app *app, struct io io, struct str key, const struct record_object *known, struct record_object *object,
                             struct error *error)
 {
-    return app->directory ? app_store_fault(record_identify(app->store, io, key, known, object, error), error) : STATUS_OK;
+    return store_abilities(app->store)->cheap_metadata ? app_store_fault(record_identify(app->store, io, key, known, object, error), error)
+                                                       : STATUS_OK;
 }
 
 static struct record_object base_of(const struct package *package)
@@ -116,7 +117,8 @@ enum status app_package(struct app *app, struct io io, struct str id, struct str
 
 void app_forget_package(struct app *app, struct io io, const struct package *package)
 {
-    if (!app->directory) cache_drop(app->packages, package_key(io.arena, package->app, package->version)); /* there it is asked anyway */
+    if (!store_abilities(app->store)->cheap_metadata)
+        cache_drop(app->packages, package_key(io.arena, package->app, package->version)); /* there it is asked anyway */
 }
 
 enum status app_patch(struct app *app, struct io io, struct str id, struct str from, struct str to, const struct patch **patch,
@@ -130,7 +132,7 @@ enum status app_patch(struct app *app, struct io io, struct str id, struct str f
 
 void app_forget_patch(struct app *app, struct io io, const struct patch *patch)
 {
-    if (!app->directory) cache_drop(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
+    if (!store_abilities(app->store)->cheap_metadata) cache_drop(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
 }
 
 enum status app_channels(struct app *app, struct io io, struct str id, const struct channels **channels, struct error *error)
@@ -174,13 +176,13 @@ enum status app_channel(struct app *app, struct io io, struct str id, struct str
 static enum status read_redirect(struct app *app, struct error *error)
 {
     struct str value = setting(SETTING_REDIRECT);
-    bool directory = app->directory;
+    bool presigns = store_abilities(app->store)->presigns;
     struct url url;
-    app->redirect = directory ? APP_REDIRECT_NEVER : APP_REDIRECT_PRESIGNED;
+    app->redirect = presigns ? APP_REDIRECT_PRESIGNED : APP_REDIRECT_NEVER;
     if (!value.data) return STATUS_OK;
     if (str_equal(value, S("never"))) return app->redirect = APP_REDIRECT_NEVER, STATUS_OK;
     if (str_equal(value, S("presigned"))) {
-        ENSURE(!directory, error, STATUS_INVALID, "%s: a file:// store has no presigned URLs; say 'never' or a public URL",
+        ENSURE(presigns, error, STATUS_INVALID, "%s: this store has no presigned URLs; say 'never' or a public URL",
                setting_name(SETTING_REDIRECT));
         return STATUS_OK;
     }
@@ -210,22 +212,25 @@ static enum status read_followers(struct app *app, struct error *error)
     return read_networks(app, SETTING_FOLLOWERS, &app->followers, error);
 }
 
+int64_t app_life(const struct app *app, int64_t life)
+{
+    return store_abilities(app->store)->cheap_metadata ? 0 : life;
+}
+
 /* Of facts that do not change once they are there. */
 static struct cache_options of_facts(struct app *app)
 {
     return (struct cache_options){
-        .life = app->directory ? 0 : PACKAGE_LIFE, .stale = STALE_LIFE, .missing = app->directory ? 0 : MISSING_LIFE, .context = app};
+        .life = app_life(app, PACKAGE_LIFE), .stale = STALE_LIFE, .missing = app_life(app, MISSING_LIFE), .context = app};
 }
 
 struct cache_options app_published_options(const struct app *app)
 {
-    return (struct cache_options){
-        .life = app->directory ? 0 : PUBLISHED_LIFE, .stale = STALE_LIFE, .missing = app->directory ? 0 : MISSING_LIFE};
+    return (struct cache_options){.life = app_life(app, PUBLISHED_LIFE), .stale = STALE_LIFE, .missing = app_life(app, MISSING_LIFE)};
 }
 
 static void open_caches(struct app *app)
 {
-    bool directory = app->directory;
     struct cache_options packages = of_facts(app), patches = of_facts(app);
     packages.bytes = PACKAGES_BYTES;
     packages.load = load_package;
@@ -234,18 +239,17 @@ static void open_caches(struct app *app)
     patches.load = load_patch;
     app->patches = cache_new(&patches);
     app->channels = cache_new(&(struct cache_options){
-        .life = directory ? 0 : PUBLISHED_LIFE, .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
+        .life = app_life(app, PUBLISHED_LIFE), .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
 }
 
 static enum status read_settings(struct app *app, struct error *error)
 {
     struct str store_url = setting(SETTING_STORE);
-    ENSURE(store_url.data, error, STATUS_INVALID,
-           "PAKHUS_STORE is not set: say where the packages are, such as s3://bucket or file:///var/pakhus");
+    ENSURE(store_url.data, error, STATUS_INVALID, "PAKHUS_STORE is not set: say where the packages are: " STORE_URLS);
     if (keyring_parse(app->arena, setting(SETTING_URL_KEYS), 0, &app->url_keys, error) != STATUS_OK)
         return setting_refuse(SETTING_URL_KEYS, error);
     app->store_url = arena_cstr(app->arena, store_url);
-    app->directory = str_starts(store_url, S("file://"));
+    if (store_open(store_url.data, &app->store, error) != STATUS_OK) return setting_refuse(SETTING_STORE, error);
     TRY(read_redirect(app, error));
     TRY(read_followers(app, error));
     app->origin_secret = arena_copy(app->arena, setting(SETTING_ORIGIN_SECRET));
@@ -253,7 +257,6 @@ static enum status read_settings(struct app *app, struct error *error)
     app->refresh = arena_new_of(app->arena, struct app_refresh);
     *app->refresh = (struct app_refresh){.tokens = REFRESH_BURST, .since = clock_monotonic()};
     pthread_mutex_init(&app->refresh->lock, NULL);
-    if (store_open(store_url.data, &app->store, error) != STATUS_OK) return setting_refuse(SETTING_STORE, error);
     open_caches(app);
     return STATUS_OK;
 }
@@ -265,7 +268,7 @@ static enum status open_locked(struct app **out, struct error *error)
         struct app *app = arena_new_of(arena, struct app);
         app->arena = arena;
         enum status status = read_settings(app, error);
-        if (status != STATUS_OK) return arena_free(arena), status;
+        if (status != STATUS_OK) return store_close(app->store), arena_free(arena), status;
         shared = app;
     }
     *out = shared;
@@ -289,7 +292,8 @@ bool app_is_without_store(struct error *error)
 {
     const struct app *app = app_shared();
     struct arena *arena = arena_new();
-    bool gone = app && app->directory && store_check(app->store, (struct io){.arena = arena}, error) != STATUS_OK;
+    bool gone =
+        app && store_abilities(app->store)->cheap_metadata && store_check(app->store, (struct io){.arena = arena}, error) != STATUS_OK;
     arena_free(arena);
     return gone;
 }

@@ -26,7 +26,6 @@ struct app {
     struct arena *arena;
     struct store *store;
     const char *store_url;
-    bool directory; /* the store is file://: asking it costs nothing, and whoever works with one wants to see changes at once */
     enum app_redirect redirect;
     struct str redirect_url; /* APP_REDIRECT_PUBLIC: what stands before a key, ending in '/' */
     enum app_redirected redirected;
@@ -63,6 +62,9 @@ struct io app_io(struct app *, const struct lc_call *);
 /* What the store finds wrong with a question of ours (no such bucket, another region), or we with its answer, is not the client's fault:
  * STATUS_INVALID becomes STATUS_DENIED, STATUS_TOO_LARGE STATUS_CORRUPT. */
 enum status app_store_fault(enum status, struct error *);
+
+/* How long what was read from the store may be believed: `life`, or 0 where asking costs nothing. */
+int64_t app_life(const struct app *, int64_t life);
 
 /* Of a cache of what an operator may publish anew; `load`, `bytes` and `context` are the caller's to set. */
 struct cache_options app_published_options(const struct app *);

@@ -46,7 +46,7 @@ static struct cache *cache_of(struct placement_app *placement, int64_t life, siz
                               enum status (*load)(void *, struct io, struct str, const void *, void **, struct error *))
 {
     const struct cache_options options = {
-        .life = placement->app->directory ? 0 : life, .stale = STALE_LIFE, .bytes = bytes, .load = load, .context = placement};
+        .life = app_life(placement->app, life), .stale = STALE_LIFE, .bytes = bytes, .load = load, .context = placement};
     return cache_new(&options);
 }
 

@@ -75,9 +75,9 @@ static enum status load_app(void *context, struct io io, struct str key, const v
 
 struct cache *query_apps(struct app *app)
 {
-    return cache_new(&(struct cache_options){.life = app->directory ? 0 : APP_LIFE,
+    return cache_new(&(struct cache_options){.life = app_life(app, APP_LIFE),
                                              .stale = STALE_LIFE,
-                                             .missing = app->directory ? 0 : MISSING_LIFE,
+                                             .missing = app_life(app, MISSING_LIFE),
                                              .bytes = APPS_BYTES,
                                              .load = load_app,
                                              .context = app});

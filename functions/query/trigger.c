@@ -298,5 +298,5 @@ void query_open_triggers(struct query *query)
     query->triggers =
         cache_new(&(struct cache_options){.life = TRIGGER_LIFE, .bytes = TRIGGERS_BYTES, .load = load_look, .context = query});
     query->sums = cache_new(&(struct cache_options){
-        .life = app->directory ? 0 : SUMS_LIFE, .stale = CLOCK_HOUR, .bytes = SUMS_BYTES, .load = load_sums, .context = query});
+        .life = app_life(app, SUMS_LIFE), .stale = CLOCK_HOUR, .bytes = SUMS_BYTES, .load = load_sums, .context = query});
 }

@@ -307,7 +307,7 @@ enum status reconcile_directory(const struct reconciliation *how, struct io io, 
     struct run run = run_of(how, io, edge, result);
     TRY(lock_directory(io.arena, directory, error));
     run.target.directory = directory;
-    struct str url = arena_join(io.arena, S("file://"), percent_encode(io.arena, str_of(directory), true));
+    struct str url = store_url_of_directory(io.arena, str_of(directory));
     if (edge->splices) TRY(open_store(&run, arena_cstr(io.arena, url), error));
     return reconcile(&run, error);
 }

@@ -124,13 +124,10 @@ struct str edge_store_url(struct arena *arena, const struct edge *edge)
 static enum status parse_store(struct config *config, struct edge *edge, struct error *error)
 {
     struct str text = {0};
-    struct url url;
-    struct error why;
     TRY(config_text(config, "store", CONFIG_REQUIRED, &text, error));
     TRY(config_id(config, "credentials", CONFIG_OPTIONAL, &edge->credentials, error));
     if (str_equal(text, S("pull"))) return STATUS_OK;
-    bool known = url_parse(text, &url, &why) == STATUS_OK && (str_equal(url.scheme, S("s3")) || str_equal(url.scheme, S("file")));
-    if (!known) return config_refuse(config, "store", error, "must be s3://…, file:///… or \"pull\"");
+    if (!store_is_address(text)) return config_refuse(config, "store", error, "must be \"pull\", or a store: " STORE_URLS);
     edge->store = text;
     return STATUS_OK;
 }

@@ -21,11 +21,6 @@ bool gather_is_id(struct str text)
 
 /* --- resources */
 
-static bool is_stored(const struct url *url)
-{
-    return str_equal(url->scheme, S("s3")) || str_equal(url->scheme, S("file"));
-}
-
 static enum status read_address(struct config *item, bool may_be_stored, struct str *address, struct error *error)
 {
     struct url url;
@@ -35,8 +30,9 @@ static enum status read_address(struct config *item, bool may_be_stored, struct 
         return config_refuse(item, "address", error, "is longer than %d bytes", GATHER_ADDRESS_LONGEST);
     if (url_parse(*address, &url, &why) != STATUS_OK) return config_refuse(item, "address", error, "%s", why.text);
     if (url.fragment.data) return config_refuse(item, "address", error, "a '#' is for readers, not for servers");
-    if (url_is_web(&url) || (may_be_stored && is_stored(&url))) return STATUS_OK;
-    return config_refuse(item, "address", error, may_be_stored ? "must be of http, https, s3 or file" : "must be of http or https");
+    if (url_is_web(&url) || (may_be_stored && store_is_address(*address))) return STATUS_OK;
+    return config_refuse(item, "address", error,
+                         may_be_stored ? "must be of http, https or a store: " STORE_URLS : "must be of http or https");
 }
 
 static enum status read_resource(struct config *array, size_t index, bool may_be_stored, struct gather_list *list, struct error *error)
@@ -115,9 +111,10 @@ static enum status read_prefixes(struct config *config, struct gather_scene *sce
     TRY(config_texts(config, "prefixes", CONFIG_OPTIONAL, PREFIXES_MOST, &scene->prefixes, &scene->prefix_count, error));
     for (size_t i = 0; i < scene->prefix_count; i++) {
         struct str prefix = scene->prefixes[i];
-        bool fits = url_parse(prefix, &url, &why) == STATUS_OK && is_stored(&url) && str_ends(url.path, S("/")) && !url.has_query;
+        bool fits = url_parse(prefix, &url, &why) == STATUS_OK && store_is_address(prefix) && str_ends(url.path, S("/")) && !url.has_query;
         if (!fits)
-            return config_refuse(config, "prefixes", error, "number %zu is not s3://bucket/…/ or file:///…/, with a '/' at its end", i);
+            return config_refuse(config, "prefixes", error, "number %zu is not a folder of a store (" STORE_URLS "), with a '/' at its end",
+                                 i);
     }
     return STATUS_OK;
 }
@@ -133,8 +130,7 @@ static enum status check_prefixes(struct config *config, const struct gather_sce
 {
     for (size_t i = 0; i < scene->list.count; i++) {
         struct str address = scene->list.items[i].address;
-        bool stored = str_starts(address, S("s3://")) || str_starts(address, S("file://"));
-        if (!stored || is_under(scene, address)) continue;
+        if (!store_is_address(address) || is_under(scene, address)) continue;
         return config_refuse(config, "prefixes", error, "none of them is of resource '" STR_FMT "', " STR_FMT,
                              STR_ARG(scene->list.items[i].id), STR_ARG(str_first(address, 256)));
     }

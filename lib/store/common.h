@@ -13,6 +13,11 @@ uint64_t store_random(void);
 uint64_t store_hash(uint64_t start, struct str);
 void store_sleep(int64_t microseconds);
 
+/* A header of HTTP, or a parameter of a URL. */
+struct store_pair {
+    struct str name, value;
+};
+
 /* A condition that is waited for until a deadline. */
 void store_condition_init(pthread_cond_t *);
 void store_condition_wait(pthread_cond_t *, pthread_mutex_t *, struct deadline);

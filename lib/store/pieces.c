@@ -1,4 +1,10 @@
-#include "lib/store/pieces.h"
+#include "lib/store/pieces_internal.h"
+
+bool store_copies_from(struct store *store, struct io io, struct store *from)
+{
+    if (store == from) return true;
+    return store->backend == from->backend && store->backend->copies_from && store->backend->copies_from(store, io, from);
+}
 
 /* --- what is there */
 

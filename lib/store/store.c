@@ -1,9 +1,6 @@
 #include "lib/store/store.h"
 
-#include <pthread.h>
-
-#include "lib/store/common.h"
-#include "lib/store/pieces.h"
+#include "lib/store/pieces_internal.h"
 #include "lib/store/store_internal.h"
 
 enum status store_open(const char *text, struct store **out, struct error *error)
@@ -12,15 +9,15 @@ enum status store_open(const char *text, struct store **out, struct error *error
     struct store *store;
     TRY(url_parse(str_of(text), &url, error));
     ENSURE(str_empty(url.fragment), error, STATUS_INVALID, "a store's URL has no '#'");
-    bool is_file = str_equal(url.scheme, S("file"));
-    ENSURE(is_file || str_equal(url.scheme, S("s3")), error, STATUS_INVALID,
-           "a store is s3://bucket/prefix or file:///directory, not " STR_FMT "://", STR_ARG(url.scheme));
+    const struct store_backend *backend = store_backend_of(url.scheme);
+    ENSURE(backend, error, STATUS_INVALID, "a store is " STORE_URLS ", not " STR_FMT "://", STR_ARG(url.scheme));
     struct arena *arena = arena_new();
-    enum status status = (is_file ? file_open : s3_open)(arena, &url, &store, error);
+    enum status status = backend->open(arena, &url, &store, error);
     if (status != STATUS_OK) {
         arena_free(arena);
         return status;
     }
+    store->backend = backend;
     store->arena = arena;
     *out = store;
     return STATUS_OK;
@@ -114,12 +111,6 @@ enum status store_upload(struct store *store, struct io io, struct str key, stru
     return counted(store, store->backend->upload(store, io, key, stream, size, put ? put : &plain, object ? object : &ignored, error));
 }
 
-bool store_copies_from(struct store *store, struct io io, struct store *from)
-{
-    if (store == from) return true;
-    return store->backend == from->backend && store->backend->copies_from && store->backend->copies_from(store, io, from);
-}
-
 enum status store_compose(struct store *store, struct io io, struct str key, const struct store_piece *pieces, size_t count,
                           const struct store_put *put, struct store_object *object, struct error *error)
 {
@@ -170,7 +161,7 @@ enum status store_presign_range(struct store *store, struct io io, struct str ke
         return error_set(error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
                          STR_ARG(store->name));
     }
-    if (store->ignores_ranges) range.length = 0;
+    if (!store->abilities.binds_ranges) range.length = 0;
     return store->backend->presign(store, io, key, range, lifetime, url, valid_until, error);
 }
 
@@ -180,86 +171,9 @@ enum status store_presign(struct store *store, struct io io, struct str key, int
     return store_presign_range(store, io, key, (struct str){NULL, 0}, lifetime, url, valid_until, error);
 }
 
-bool store_binds_ranges(const struct store *store)
+const struct store_abilities *store_abilities(const struct store *store)
 {
-    return !store->ignores_ranges;
-}
-
-bool store_clamps_ranges(const struct store *store)
-{
-    return !store->spoils_ranges;
-}
-
-enum { PROBE_RACERS = 8 };
-
-/* A store that has no put-if-absent, or not the one that it was asked for. */
-static enum status unconditional(const struct store *store, const char *how, struct error *error)
-{
-    return error_set(error, STATUS_UNSUPPORTED,
-                     STR_FMT " %s put-if-absent, and two writers would overwrite each other: use a store that honours If-None-Match: * on "
-                             "PUT, or name its own header with if-absent=oss or if-absent=cos",
-                     STR_ARG(store->name), how);
-}
-
-/* One of those that put the same key at once. */
-struct racer {
-    pthread_t thread;
-    bool is_running;
-    struct store *store;
-    struct str key;
-    struct deadline deadline;
-    enum status status;
-    struct error error;
-};
-
-static void *race(void *context)
-{
-    struct racer *racer = context;
-    const struct store_put if_absent = {.condition = STORE_IF_ABSENT, .content_type = "text/plain"};
-    struct io io = {.arena = arena_new(), .deadline = racer->deadline};
-    char digits[U64_DIGITS];
-    struct str body = str_of_u64(digits, store_random()); /* each one's own */
-    racer->status = store_put(racer->store, io, racer->key, body, &if_absent, NULL, &racer->error);
-    arena_free(io.arena);
-    return NULL;
-}
-
-/* How many of PROBE_RACERS won. */
-static enum status run_race(struct store *store, struct io io, struct str key, unsigned *winners, struct error *error)
-{
-    struct racer racers[PROBE_RACERS];
-    enum status status = STATUS_OK;
-    *winners = 0;
-    for (size_t i = 0; i < PROBE_RACERS; i++) {
-        racers[i] = (struct racer){.store = store, .key = key, .deadline = io.deadline};
-        racers[i].is_running = pthread_create(&racers[i].thread, NULL, race, &racers[i]) == 0;
-    }
-    for (size_t i = 0; i < PROBE_RACERS; i++) {
-        if (!racers[i].is_running) continue;
-        pthread_join(racers[i].thread, NULL);
-        if (racers[i].status == STATUS_OK) ++*winners;
-        bool failed = racers[i].status != STATUS_OK && racers[i].status != STATUS_PRECONDITION;
-        if (failed) *error = racers[i].error, status = racers[i].status;
-    }
-    return status;
-}
-
-/* Servers exist that look whether the key is there, and then write: of two writers at once both win. */
-static enum status probe_key(struct store *store, struct io io, struct str key, struct error *error)
-{
-    const struct store_put if_absent = {.condition = STORE_IF_ABSENT, .content_type = "text/plain"};
-    unsigned winners;
-    enum status status = run_race(store, io, key, &winners, error);
-    if (status == STATUS_UNSUPPORTED) return unconditional(store, "refuses", error);
-    if (status != STATUS_OK) return error_context(error, "probing for put-if-absent");
-    status = store_put(store, io, key, S("second"), &if_absent, NULL, error);
-    if (status == STATUS_OK) return unconditional(store, "ignores", error);
-    if (status != STATUS_PRECONDITION) return error_context(error, "probing for put-if-absent");
-    ENSURE(winners <= 1, error, STATUS_UNSUPPORTED,
-           STR_FMT " lets %u of %d writers win that put one key if absent at the same time, so updates would be lost: use another store "
-                   "(docs/stores.md says which were tried)",
-           STR_ARG(store->name), winners, PROBE_RACERS);
-    return store_probe_ranges(store, io, key, error);
+    return &store->abilities;
 }
 
 static bool none(void *context, const struct store_object *object)
@@ -268,22 +182,15 @@ static bool none(void *context, const struct store_object *object)
     return false;
 }
 
-enum status store_check(struct store *store, struct io io, struct error *error)
+enum status store_reach(struct store *store, struct io io, struct error *error)
 {
-    if (store->backend->check) TRY(store->backend->check(store, error));
     return store_list(store, io, S("probe/"), 1, none, NULL, error);
 }
 
-enum status store_probe(struct store *store, struct io io, struct error *error)
+enum status store_check(struct store *store, struct io io, struct error *error)
 {
-    if (atomic_load(&store->probed)) return STATUS_OK;
-    struct str key = arena_printf(io.arena, "probe/%016llx", (unsigned long long)store_random());
-    TRY(store_list(store, io, S("probe/"), 1, none, NULL, error)); /* SeaweedFS makes the bucket that a PUT names */
-    enum status status = probe_key(store, io, key, error);
-    struct error ignored;
-    if (status != STATUS_WOULD_BLOCK) store_remove(store, io, key, &ignored);
-    if (status == STATUS_OK) atomic_store(&store->probed, true);
-    return status;
+    if (store->backend->check) TRY(store->backend->check(store, error));
+    return store_reach(store, io, error);
 }
 
 struct store_counts store_counts(struct store *store)

@@ -16,9 +16,28 @@
 
 struct store;
 
+/* What a store's URL looks like, for texts that a person reads. */
+#define STORE_URLS "s3://bucket?endpoint=… or file:///directory"
+/* Whether it is a URL of something in a store: backends.c has the table of schemes. */
+bool store_is_address(struct str text);
+/* The URL of a directory as a store; `directory` from '/' on. */
+struct str store_url_of_directory(struct arena *, struct str directory);
+
 /* No I/O and no TLS set-up: those wait for the first operation. The store lives until store_close. */
 enum status store_open(const char *url, struct store **, struct error *);
 void store_close(struct store *);
+
+/* What a store can do, as far as its URL tells. Nobody needs to know what kind of store it is. */
+struct store_abilities {
+    bool presigns;     /* store_presign gives URLs */
+    bool binds_ranges; /* a presigned URL holds for its range alone (S8a); store_probe tries it. False with bind-range=no */
+    /* A presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it. OSS
+     * sends the whole object to who does not ask for better with a header of its own. */
+    bool clamps_ranges;
+    /* Asking what an object is costs next to nothing, so nothing needs to be remembered, and who changes something sees it at once. */
+    bool cheap_metadata;
+};
+const struct store_abilities *store_abilities(const struct store *);
 
 /* Credentials for a call, as a platform lends them (Function Compute's headers). They are used where the environment names none, and
  * replace those offered before. Thread-safe; copied. */
@@ -128,17 +147,10 @@ enum status store_list(struct store *, struct io, struct str prefix, size_t limi
  * STATUS_WOULD_BLOCK). STATUS_UNSUPPORTED on file://. */
 enum status store_presign(struct store *, struct io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,
                           struct error *);
-/* The same, but the bearer must send exactly this Range field: the store refuses any other, and none (S8a). Where !store_binds_ranges it is
- * a URL as store_presign's. `range` without spaces. */
+/* The same, but the bearer must send exactly this Range field: the store refuses any other, and none (S8a). Where the store does not bind
+ * ranges it is a URL as store_presign's. `range` without spaces. */
 enum status store_presign_range(struct store *, struct io, struct str key, struct str range, int64_t lifetime, struct str *url,
                                 int64_t *valid_until, struct error *);
-/* Whether the store honours a presigned URL's range, as far as its own URL says; store_probe tries it. False with bind-range=no. */
-bool store_binds_ranges(const struct store *);
-
-/* Whether a presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it.
- * False on OSS, which sends the whole object to who does not ask for better with a header of its own. */
-bool store_clamps_ranges(const struct store *);
-
 /* Whether the store is there and lets us in, by one cheap request. */
 enum status store_check(struct store *, struct io, struct error *);
 

@@ -1,6 +1,6 @@
 /* What the two stores have in common, seen only inside lib/store. */
-#ifndef STORE_INTERNAL_H
-#define STORE_INTERNAL_H
+#ifndef STORE_INTERNAL
+#define STORE_INTERNAL
 
 #include <stdatomic.h>
 
@@ -9,10 +9,14 @@
 
 enum { STORE_KEY_LENGTH = 900, STORE_PREFIX_LENGTH = 100, STORE_GET_LIMIT = 16 * 1024 * 1024 };
 
-struct store_pieces; /* pieces.h */
+struct store_pieces; /* pieces_internal.h */
 
-/* The operations of store.h behind its checks: keys are well-formed, I/O is allowed, `get` and `put` are never NULL. */
+/* A kind of stores: what a URL begins with, and the operations of store.h behind its checks: keys are well-formed, I/O is allowed, `get`
+ * and `put` are never NULL. */
 struct store_backend {
+    const char *scheme;
+    /* Allocates its store in `arena`, which becomes the store's, and says there what it can do. No I/O. */
+    enum status (*open)(struct arena *arena, const struct url *, struct store **, struct error *);
     enum status (*get)(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
     enum status (*stream)(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
                           struct error *);
@@ -46,10 +50,9 @@ struct store {
     struct arena *arena; /* holds the store itself */
     struct str name;     /* for words: "s3://bucket at host" or "file:///var/pakhus" */
     struct str prefix;   /* before its keys in the bucket: empty, or with its '/' */
+    struct store_abilities abilities;
     struct store_counters counters;
     atomic_bool probed;
-    bool spoils_ranges;  /* the opposite of store_clamps_ranges */
-    bool ignores_ranges; /* the opposite of store_binds_ranges */
 };
 
 static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
@@ -57,17 +60,16 @@ static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
     atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
 }
 
-/* The part of store_probe that tries whether a presigned URL gives the range that it is signed for, and no other. The object at `key` has a
- * few bytes. */
-enum status store_probe_ranges(struct store *, struct io, struct str key, struct error *);
+extern const struct store_backend store_backend_s3, store_backend_file; /* the rows of backends.c */
+/* The backend of URLs that begin so; NULL: there is none. */
+const struct store_backend *store_backend_of(struct str scheme);
+
+/* Whether it lets us in, by one listing. A directory that is not there yet lets us in. */
+enum status store_reach(struct store *, struct io, struct error *);
 
 bool store_is_key(struct str key);
 enum status store_check_key(struct str key, struct error *); /* STATUS_INVALID, with what a key is */
 /* A key, a key with '/' behind it, the start of one, or nothing. */
 bool store_is_prefix(struct str prefix);
-
-/* Both allocate their store in `arena`, which becomes the store's. */
-enum status file_open(struct arena *arena, const struct url *, struct store **, struct error *);
-enum status s3_open(struct arena *arena, const struct url *, struct store **, struct error *);
 
 #endif

@@ -1,4 +1,4 @@
-#include "lib/store/wait.h"
+#include "lib/store/wait_internal.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "lib/store/wire.h"
+#include "lib/store/wire_internal.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -7,7 +7,7 @@
 
 #include "base/version.h"
 #include "lib/http/ca_bundle.h"
-#include "lib/store/wait.h"
+#include "lib/store/wait_internal.h"
 
 enum {
     IDLE_CALLS = 64,

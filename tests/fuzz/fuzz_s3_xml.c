@@ -1,7 +1,7 @@
 /* S3's XML: what is reported lies within the document, decoding never grows it, and an answer is one thing only. */
 #include <assert.h>
 
-#include "lib/store/s3_xml.h"
+#include "lib/store/s3/xml_internal.h"
 
 struct seen {
     struct str document;

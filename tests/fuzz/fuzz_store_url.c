@@ -2,7 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "lib/store/s3.h"
+#include "lib/store/s3/s3_internal.h"
 
 static void check_key(struct str key)
 {

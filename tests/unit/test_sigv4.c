@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "lib/store/sigv4.h"
+#include "lib/store/s3/sigv4_internal.h"
 
 static struct arena *arena;
 
@@ -47,7 +47,7 @@ enum { SUITE_HEADERS = 4, SUITE_QUERY = 2 };
 
 struct suite_case {
     const char *name, *method, *path;
-    struct sigv4_pair query[SUITE_QUERY], headers[SUITE_HEADERS];
+    struct store_pair query[SUITE_QUERY], headers[SUITE_HEADERS];
     const char *body, *signed_headers, *signature;
 };
 
@@ -152,7 +152,7 @@ static const struct suite_case suite[] = {
      "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"},
 };
 
-static size_t count_pairs(const struct sigv4_pair *pairs, size_t most)
+static size_t count_pairs(const struct store_pair *pairs, size_t most)
 {
     size_t count = 0;
     while (count < most && pairs[count].name.length > 0) count++;
@@ -196,7 +196,7 @@ static struct sigv4_signature sign_s3(struct sigv4_request request)
 static void a_get_with_a_range_is_signed(void **state)
 {
     (void)state;
-    const struct sigv4_pair headers[] = {S3_BASE, S3_HASH, H("range", "bytes=0-9")};
+    const struct store_pair headers[] = {S3_BASE, S3_HASH, H("range", "bytes=0-9")};
     struct sigv4_signature signature = sign_s3((struct sigv4_request){S("GET"), S("/test.txt"), NULL, 0, headers, 4, S(SIGV4_EMPTY_HASH)});
     assert_str(sigv4_authorization(arena, &signature),
                "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, "
@@ -208,7 +208,7 @@ static void a_put_is_signed(void **state)
 {
     (void)state;
     struct str hash = sigv4_payload_hash(arena, S("Welcome to Amazon S3."));
-    const struct sigv4_pair headers[] = {S3_BASE,
+    const struct store_pair headers[] = {S3_BASE,
                                          {S("x-amz-content-sha256"), hash},
                                          H("date", "Fri, 24 May 2013 00:00:00 GMT"),
                                          H("x-amz-storage-class", "REDUCED_REDUNDANCY")};
@@ -220,7 +220,7 @@ static void a_put_is_signed(void **state)
 static void a_parameter_without_a_value_is_signed(void **state)
 {
     (void)state;
-    const struct sigv4_pair headers[] = {S3_BASE, S3_HASH}, query[] = {H("lifecycle", "")};
+    const struct store_pair headers[] = {S3_BASE, S3_HASH}, query[] = {H("lifecycle", "")};
     struct sigv4_signature signature = sign_s3((struct sigv4_request){S("GET"), S("/"), query, 1, headers, 3, S(SIGV4_EMPTY_HASH)});
     assert_str(signature.query, "lifecycle=");
     assert_str(signature.signature, "fea454ca298b7da1c68078a5d1bdbfbbe0d65c699e0f91ac7a200a0136783543");
@@ -229,7 +229,7 @@ static void a_parameter_without_a_value_is_signed(void **state)
 static void a_listing_is_signed(void **state)
 {
     (void)state;
-    const struct sigv4_pair headers[] = {S3_BASE, S3_HASH}, query[] = {H("prefix", "J"), H("max-keys", "2")};
+    const struct store_pair headers[] = {S3_BASE, S3_HASH}, query[] = {H("prefix", "J"), H("max-keys", "2")};
     struct sigv4_signature signature = sign_s3((struct sigv4_request){S("GET"), S("/"), query, 2, headers, 3, S(SIGV4_EMPTY_HASH)});
     assert_str(signature.query, "max-keys=2&prefix=J");
     assert_str(signature.signature, "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7");
@@ -240,7 +240,7 @@ static void a_url_is_presigned(void **state)
     (void)state;
     int64_t moment = moment_of("2013-05-24T00:00:00Z");
     struct sigv4_signer signer = signer_of("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "s3", moment);
-    const struct sigv4_pair host = H("host", "examplebucket.s3.amazonaws.com");
+    const struct store_pair host = H("host", "examplebucket.s3.amazonaws.com");
     const struct sigv4_request request = {S("GET"), S("/test.txt"), NULL, 0, &host, 1, S(SIGV4_UNSIGNED)};
     assert_str(sigv4_presign(arena, &signer, &request, S(""), moment, 86400),
                "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
@@ -257,7 +257,7 @@ static void a_url_is_bound_to_its_range(void **state)
     static const char *const ranges[] = {"bytes=0-9", "bytes=0-524287", "bytes=5-", "bytes=-999999999999999999"};
     int64_t moment = moment_of("2013-05-24T00:00:00Z");
     struct sigv4_signer signer = signer_of("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "s3", moment);
-    const struct sigv4_pair host = H("host", "examplebucket.s3.amazonaws.com");
+    const struct store_pair host = H("host", "examplebucket.s3.amazonaws.com");
     const struct sigv4_request request = {S("GET"), S("/test.txt"), NULL, 0, &host, 1, S(SIGV4_UNSIGNED)};
     struct sigv4_bound bound;
     assert_str(sigv4_presign_bound(arena, &signer, &request, S("to/ken"), moment, 86400, &bound),
@@ -265,8 +265,8 @@ static void a_url_is_bound_to_its_range(void **state)
                "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-Security-Token=to%2Fken&X-Amz-SignedHeaders=host%3Brange"
                "&X-Amz-Signature=");
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
-        const struct sigv4_pair headers[] = {{S("range"), str_of(ranges[i])}, host};
-        const struct sigv4_pair query[] = {
+        const struct store_pair headers[] = {{S("range"), str_of(ranges[i])}, host};
+        const struct store_pair query[] = {
             H("X-Amz-Algorithm", "AWS4-HMAC-SHA256"), H("X-Amz-Credential", "AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request"),
             H("X-Amz-Date", "20130524T000000Z"),      H("X-Amz-Expires", "86400"),
             H("X-Amz-SignedHeaders", "host;range"),   H("X-Amz-Security-Token", "to/ken")};
@@ -281,7 +281,7 @@ static void a_url_is_bound_to_its_range(void **state)
 static void every_input_matters(void **state)
 {
     (void)state;
-    const struct sigv4_pair headers[] = {S3_BASE, S3_HASH};
+    const struct store_pair headers[] = {S3_BASE, S3_HASH};
     const struct sigv4_request request = {S("GET"), S("/a"), NULL, 0, headers, 3, S(SIGV4_EMPTY_HASH)};
     struct str reference = sign_s3(request).signature;
     struct sigv4_request other = request;

@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include "lib/store/store.h"
-#include "lib/store/wire.h"
+#include "lib/store/wire_internal.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -906,7 +906,7 @@ static int status_of_get(struct str url, struct str range)
 {
     struct store_counters counters = {0};
     struct wire *wire = wire_new(&counters);
-    const struct sigv4_pair header = {S("range"), range};
+    const struct store_pair header = {S("range"), range};
     struct wire_request request = {.method = "GET", .url = url, .headers = &header, .header_count = range.length > 0, .direct = true};
     struct wire_answer answer;
     struct wire_call *call;
@@ -920,13 +920,13 @@ static void presigned_urls_give_one_range(void **state)
 {
     (void)state;
     static const char *const signed_for[] = {"bytes=0-2", "bytes=3-", "bytes=-4", "bytes=2-999999999999999999"};
-    if (is_file || !store_binds_ranges(store)) return;
+    if (is_file || !store_abilities(store)->binds_ranges) return;
     assert_ok(store_put(store, io(), key("bound"), S("0123456789"), NULL, NULL, &failure), &failure);
     for (size_t i = 0; i < sizeof signed_for / sizeof *signed_for; i++) {
         struct str url;
         int64_t until;
         assert_ok(store_presign_range(store, io(), key("bound"), str_of(signed_for[i]), CLOCK_HOUR, &url, &until, &failure), &failure);
-        bool is_past_end = i == 3 && !store_clamps_ranges(store);
+        bool is_past_end = i == 3 && !store_abilities(store)->clamps_ranges;
         assert_int_equal(status_of_get(url, str_of(signed_for[i])), is_past_end ? 200 : 206);
         assert_in_range(status_of_get(url, S("bytes=0-3")), 400, 499);
         assert_in_range(status_of_get(url, S("")), 400, 499);

@@ -1,5 +1,5 @@
 /* Where credentials come from, when they are fetched again, and URLs that do not outlive them. */
-#include "lib/store/credentials.h"
+#include "lib/store/s3/credentials_internal.h"
 #include "lib/store/store.h"
 #include "tests/unit/scripted_server.h"
 
@@ -386,7 +386,7 @@ static void each_range_has_a_url_of_its_own(void **state)
     assert_false(str_equal(first, second));
     assert_true(str_equal(bound_url(s, store, "bytes=0-9"), first));
     assert_true(str_equal(bound_url(s, store, ""), free));
-    assert_true(store_binds_ranges(store));
+    assert_true(store_abilities(store)->binds_ranges);
     store_close(store);
 }
 
@@ -395,7 +395,7 @@ static void a_store_that_cannot_bind_is_told_so(void **state)
     struct source *s = *state;
     struct store *store = open_store("s3://bucket?bind-range=no", &s->error);
     store_offer_credentials(store, S("id"), S("secret"), S(""));
-    assert_false(store_binds_ranges(store));
+    assert_false(store_abilities(store)->binds_ranges);
     assert_true(str_equal(bound_url(s, store, "bytes=0-9"), bound_url(s, store, "")));
     store_close(store);
     assert_error(store_open("s3://bucket?bind-range=maybe", &store, &s->error), STATUS_INVALID, &s->error, "bind-range is yes or no");

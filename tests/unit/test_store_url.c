@@ -1,5 +1,5 @@
 /* Stores' URLs: where each leads, and which are refused. */
-#include "lib/store/s3.h"
+#include "lib/store/s3/s3_internal.h"
 #include "tests/unit/unit.h"
 
 static void clear_regions(void)
@@ -82,7 +82,7 @@ static void bad_urls_are_refused(void **state)
     } cases[] = {
         {"", "scheme"},
         {"bucket", "scheme"},
-        {"ftp://x", "s3://bucket/prefix or file:///directory, not ftp://"},
+        {"ftp://x", "s3://bucket?endpoint=… or file:///directory, not ftp://"},
         {"s3://", "not a bucket's name"},
         {"s3:///x", "not a bucket's name"},
         {"s3://bucket:80", "not a bucket's name"},
@@ -120,6 +120,41 @@ static void bad_urls_are_refused(void **state)
         struct error error;
         assert_error(store_open(cases[i].url, &store, &error), STATUS_INVALID, &error, cases[i].words);
     }
+}
+
+static void what_a_store_can_do_follows_from_its_url(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        struct store_abilities can;
+    } cases[] = {
+        {"s3://bucket", {.presigns = true, .binds_ranges = true, .clamps_ranges = true}},
+        {"s3://bucket?bind-range=no", {.presigns = true, .clamps_ranges = true}},
+        {"s3://bucket?if-absent=oss", {.presigns = true, .binds_ranges = true}},
+        {"file:///var/pakhus", {.clamps_ranges = true, .cheap_metadata = true}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct store *store;
+        struct error error;
+        assert_ok(store_open(cases[i].url, &store, &error), &error);
+        assert_memory_equal(store_abilities(store), &cases[i].can, sizeof cases[i].can);
+        assert_true(store_is_address(str_of(cases[i].url)));
+        store_close(store);
+    }
+    static const char *const others[] = {"http://127.0.0.1/a", "ftp://x/y", "s3", "/var/pakhus", "S3://bucket", ""};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) assert_false(store_is_address(str_of(others[i])));
+}
+
+static void a_directory_has_a_url(void **state)
+{
+    struct arena *arena = *state;
+    struct store *store;
+    struct error error;
+    struct str url = store_url_of_directory(arena, S("/srv/a b/100%"));
+    assert_str(url, S("file:///srv/a%20b/100%25"));
+    assert_ok(store_open(arena_cstr(arena, url), &store, &error), &error);
+    store_close(store);
 }
 
 static void opening_does_nothing_yet(void **state)
@@ -174,6 +209,8 @@ int main(void)
         test_with_arena(every_kind_of_endpoint_is_addressed),
         test_with_arena(the_region_comes_from_url_or_environment),
         test_with_arena(bad_urls_are_refused),
+        cmocka_unit_test(what_a_store_can_do_follows_from_its_url),
+        test_with_arena(a_directory_has_a_url),
         test_with_arena(opening_does_nothing_yet),
         cmocka_unit_test(objects_are_located),
     };

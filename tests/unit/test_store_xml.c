@@ -1,6 +1,6 @@
 /* The scanner of S3's XML: what the stores really send, and what it must refuse; each document ends at a page's end. */
-#include "lib/store/s3_multipart.h"
-#include "lib/store/s3_xml.h"
+#include "lib/store/s3/multipart_internal.h"
+#include "lib/store/s3/xml_internal.h"
 #include "tests/unit/unit.h"
 
 struct listed {

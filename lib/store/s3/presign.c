@@ -1,0 +1,176 @@
+#include "lib/store/s3/presign_internal.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/encode.h"
+#include "lib/store/common.h"
+#include "lib/store/s3/s3_internal.h"
+
+enum {
+    SHARDS = 16,
+    SETS = 64, /* per shard */
+    WAYS = 4,
+    SHORTEST = CLOCK_SECOND,
+    LONGEST = 6 * CLOCK_DAY, /* S3 allows seven days, stretch included */
+    LONGEST_STRETCH = 15 * CLOCK_MINUTE,
+    CREDENTIALS_LEFT = CLOCK_MINUTE
+};
+
+struct slot {
+    struct presign_question question;
+    struct presigned answer;
+    char *bytes; /* the URL, and behind it the key */
+    uint64_t used;
+};
+
+struct shard {
+    pthread_mutex_t lock;
+    uint64_t clock;
+    struct slot slots[SETS][WAYS];
+};
+
+struct presign_memo {
+    uint64_t seed;
+    struct shard shards[SHARDS];
+};
+
+struct presign_memo *presign_new(void)
+{
+    struct presign_memo *memo = calloc(1, sizeof *memo);
+    if (!memo) abort();
+    memo->seed = store_random();
+    for (size_t i = 0; i < SHARDS; i++) pthread_mutex_init(&memo->shards[i].lock, NULL);
+    return memo;
+}
+
+void presign_free(struct presign_memo *memo)
+{
+    for (size_t i = 0; i < SHARDS; i++) {
+        for (size_t k = 0; k < SETS; k++)
+            for (size_t way = 0; way < WAYS; way++) free(memo->shards[i].slots[k][way].bytes);
+        pthread_mutex_destroy(&memo->shards[i].lock);
+    }
+    free(memo);
+}
+
+static bool is_same(const struct slot *slot, const struct presign_question *question)
+{
+    const struct presign_question *known = &slot->question;
+    return slot->bytes && known->bucket == question->bucket && known->lifetime == question->lifetime && known->serial == question->serial &&
+           known->is_bound == question->is_bound && str_equal(known->key, question->key);
+}
+
+static struct slot *find(struct slot set[WAYS], const struct presign_question *question)
+{
+    for (size_t i = 0; i < WAYS; i++)
+        if (is_same(&set[i], question)) return &set[i];
+    return NULL;
+}
+
+static struct slot *least_recent(struct slot set[WAYS])
+{
+    struct slot *oldest = &set[0];
+    for (size_t i = 1; i < WAYS; i++)
+        if (set[i].used < oldest->used) oldest = &set[i];
+    return oldest;
+}
+
+static struct str with_room(struct arena *arena, struct str url)
+{
+    char *text = arena_buffer(arena, url.length + SIGV4_SIGNATURE_LENGTH);
+    memcpy(text, url.data, url.length);
+    return str_make(text, url.length);
+}
+
+bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct presigned *answer)
+{
+    uint64_t hash = store_hash(memo->seed, question->key);
+    struct shard *shard = &memo->shards[hash % SHARDS];
+    pthread_mutex_lock(&shard->lock);
+    struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
+    if (slot) {
+        slot->used = ++shard->clock;
+        answer->url = with_room(arena, slot->answer.url);
+        if (question->is_bound) answer->bound = slot->answer.bound;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return slot != NULL;
+}
+
+void presign_keep(struct presign_memo *memo, const struct presign_question *question, const struct presigned *answer)
+{
+    uint64_t hash = store_hash(memo->seed, question->key);
+    struct shard *shard = &memo->shards[hash % SHARDS];
+    size_t length = answer->url.length;
+    char *bytes = malloc(length + question->key.length);
+    if (!bytes) abort();
+    memcpy(bytes, answer->url.data, length);
+    memcpy(bytes + length, question->key.data, question->key.length);
+    pthread_mutex_lock(&shard->lock);
+    struct slot *set = shard->slots[hash / SHARDS % SETS];
+    struct slot *slot = find(set, question);
+    if (!slot) slot = least_recent(set);
+    free(slot->bytes);
+    *slot = (struct slot){.question = *question, .answer = *answer, .bytes = bytes, .used = ++shard->clock};
+    slot->answer.url = str_make(bytes, length);
+    slot->question.key = str_make(bytes + length, question->key.length);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+/* A URL is signed as of the start of the stretch it was asked in, for the lifetime and one stretch more: so whoever asks gets at least
+ * the lifetime, and all who ask within the stretch get the same URL. */
+static int64_t stretch_of(int64_t lifetime)
+{
+    int64_t stretch = lifetime / 2 / CLOCK_SECOND * CLOCK_SECOND;
+    if (stretch < CLOCK_SECOND) return CLOCK_SECOND;
+    return stretch < LONGEST_STRETCH ? stretch : LONGEST_STRETCH;
+}
+
+static struct presigned sign_url(struct s3 *s3, struct arena *arena, const struct credentials *credentials,
+                                 const struct presign_question *question, int64_t from, int64_t life)
+{
+    const struct store_pair host = {S("host"), s3->host};
+    struct presigned out;
+    struct str path = arena_join(arena, s3->root, percent_encode(arena, question->key, true));
+    struct sigv4_request request = {
+        .method = S("GET"), .path = path, .headers = &host, .header_count = 1, .payload_hash = S(SIGV4_UNSIGNED)};
+    struct sigv4_signer signer = s3_signer(s3, credentials, from);
+    unsigned seconds = (unsigned)(life / CLOCK_SECOND);
+    struct str query = question->is_bound ? sigv4_presign_bound(arena, &signer, &request, credentials->token, from, seconds, &out.bound)
+                                          : sigv4_presign(arena, &signer, &request, credentials->token, from, seconds);
+    out.url = with_room(arena, arena_join(arena, s3->origin, path, S("?"), query));
+    return out;
+}
+
+/* The URL has room for it (with_room). */
+static struct str add_signature(const struct presigned *presigned, struct str range)
+{
+    char *end = (char *)(uintptr_t)presigned->url.data + presigned->url.length;
+    sigv4_sign_range(&presigned->bound, range, end);
+    return str_make(presigned->url.data, presigned->url.length + SIGV4_SIGNATURE_LENGTH);
+}
+
+enum status s3_presign(struct store *store, struct io io, struct str key, struct str range, int64_t lifetime, struct str *url,
+                       int64_t *valid_until, struct error *error)
+{
+    struct s3 *s3 = (struct s3 *)store;
+    struct credentials credentials;
+    struct presigned presigned;
+    ENSURE(lifetime >= SHORTEST && lifetime <= LONGEST, error, STATUS_INVALID, "a URL is presigned for one second to six days");
+    if (credentials_peek(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error) != STATUS_OK)
+        return error_context(error, STR_FMT, STR_ARG(store->name));
+    lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
+    int64_t stretch = stretch_of(lifetime), bucket = clock_real() / stretch, end = (bucket + 1) * stretch + lifetime;
+    struct presign_question question = {key, lifetime, bucket, credentials.serial, range.length > 0};
+    if (!presign_find(s3->presigned, &question, io.arena, &presigned)) { /* a key that is found was checked then */
+        TRY(store_check_key(key, error));
+        TRY(credentials_get(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error));
+        presigned = sign_url(s3, io.arena, &credentials, &question, bucket * stretch, lifetime + stretch);
+        question.serial = credentials.serial;
+        presign_keep(s3->presigned, &question, &presigned);
+    }
+    *url = question.is_bound ? add_signature(&presigned, range) : presigned.url;
+    *valid_until = end < credentials.expires ? end : credentials.expires;
+    return STATUS_OK;
+}
