@@ -1,20 +1,22 @@
 #include "functions/common/routes.h"
 
+#include "base/url.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
 
 enum { RESULT_BODY_MAX = 4 << 10, TOKEN_RESULT_BODY_MAX = 64 << 10, LIST_BODY_MAX = 512 << 10 };
 
 const struct route routes[] = {
-    {"/packages/", "GET, HEAD", "channel-range-splice", ROUTE_ORIGIN, 0},
-    {"/patches/", "GET, HEAD", "channel-range-splice", ROUTE_ORIGIN, 0},
-    {"/query", "GET, HEAD", "query", ROUTE_ORIGIN, 0},
-    {"/query/result", "POST", "query", ROUTE_ORIGIN, RESULT_BODY_MAX},
-    {"/admission", "GET, HEAD", "admission", ROUTE_ORIGIN, 0},
-    {"/gather", "GET, HEAD", "gather", ROUTE_ORIGIN, 0},
-    {"/gather", "POST", "gather", ROUTE_ORIGIN, LIST_BODY_MAX},
-    {"/token/verify", "GET, HEAD", "cache-token-verify", ROUTE_NODE, 0},
-    {"/token/result", "POST", "cache-token-verify", ROUTE_NODE, TOKEN_RESULT_BODY_MAX},
+    {"/packages/", "GET, HEAD", "channel-range-splice", ROUTE_ORIGIN, 0, NULL},
+    {"/patches/", "GET, HEAD", "channel-range-splice", ROUTE_ORIGIN, 0, NULL},
+    {"/query", "GET, HEAD", "query", ROUTE_ORIGIN, 0, "app, version, from, channel, device, ip, mask, lan, site, region"},
+    {"/query/result", "POST", "query", ROUTE_ORIGIN, RESULT_BODY_MAX, ""},
+    {"/admission", "GET, HEAD", "admission", ROUTE_ORIGIN, 0,
+     "resource, client, region, membership, last-login, hours, credit, points, bandwidth"},
+    {"/gather", "GET, HEAD", "gather", ROUTE_ORIGIN, 0, "scene, resources, retry_of, deadline"},
+    {"/gather", "POST", "gather", ROUTE_ORIGIN, LIST_BODY_MAX, ""},
+    {"/token/verify", "GET, HEAD", "cache-token-verify", ROUTE_NODE, 0, NULL},
+    {"/token/result", "POST", "cache-token-verify", ROUTE_NODE, TOKEN_RESULT_BODY_MAX, NULL},
 };
 const size_t routes_count = sizeof routes / sizeof *routes;
 
@@ -33,10 +35,11 @@ static bool is_at(const struct route *route, const char *function, struct str pa
     return matches && strcmp(route->function, function) == 0;
 }
 
-static bool takes(const struct route *route, struct str method)
+/* In a list such as "GET, HEAD". */
+static bool is_listed(const char *list, struct str name, bool (*is_same)(struct str, struct str))
 {
-    for (struct str rest = str_of(route->methods); rest.data;)
-        if (str_equal(str_trim(str_cut(&rest, ',')), method)) return true;
+    for (struct str rest = str_of(list); rest.data;)
+        if (is_same(str_trim(str_cut(&rest, ',')), name)) return true;
     return false;
 }
 
@@ -47,7 +50,7 @@ static const struct route *find_route(const struct lc_call *call, const struct l
     for (size_t i = 0; i < routes_count; i++) {
         const struct route *route = &routes[i];
         if (!is_at(route, call->function->name, request->path)) continue;
-        if (takes(route, request->method)) return route;
+        if (is_listed(route->methods, request->method, str_equal)) return route;
         *allowed = arena_join(call->arena, *allowed, allowed->length > 0 ? S(", ") : S(""), str_of(route->methods));
     }
     return NULL;
@@ -111,6 +114,47 @@ static bool refuse_repeated(struct lc_call *call, const struct lc_headers *heade
     return false;
 }
 
+/* --- parameters */
+
+/* Others add these to a URL on purpose, and they change no answer of ours. With a '*' at its end: every name that begins so. */
+static const char *const foreign[] = {
+    "Expires, Signature, Key-Pair-Id, Policy, Hash-Algorithm",   /* CloudFront */
+    "X-Amz-*, AWSAccessKeyId",                                   /* AWS, signatures 4 and 2 */
+    "KeyName, URLPrefix, Edge-Cache-Token",                      /* Google Cloud CDN, with Expires and Signature */
+    "auth_key, auth_info, x-oss-*, OSSAccessKeyId",              /* Alibaba Cloud; Huawei Cloud */
+    "sign, t, wsSecret, wsTime",                                 /* Tencent Cloud; Wangsu */
+    "hdnts, hdnea, hdntl, __token__, token, token_path, verify", /* Akamai; bunny.net, with expires; Cloudflare */
+    "utm_*, gclid, fbclid, _",                                   /* campaigns; jQuery's cache buster */
+};
+
+static bool is_like(struct str pattern, struct str name)
+{
+    bool begins = str_ends(pattern, S("*"));
+    if (begins) pattern.length--;
+    return str_equal_nocase(pattern, begins ? str_first(name, pattern.length) : name);
+}
+
+static bool is_foreign(struct str name)
+{
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (is_listed(foreign[i], name, is_like)) return true;
+    return false;
+}
+
+/* A misspelt name would be answered as if it had not been given: `current=1.0` for `from=1.0` by the full package. A name that differs in
+ * case passes here: the function that reads it says how it is written. */
+static bool refuse_parameter(struct lc_call *call, const struct route *route, struct str query, struct lc_response *response)
+{
+    struct url_argument argument;
+    while (route->parameters && url_next_argument(&query, &argument)) {
+        if (is_listed(route->parameters, argument.name, str_equal_nocase) || is_foreign(argument.name)) continue;
+        respond_problem(call, response, 400, "unknown-parameter", "unknown parameter '" STR_FMT "'; %s%s",
+                        STR_ARG(str_first(argument.name, 100)), route->parameters[0] ? "use " : "this route takes none", route->parameters);
+        return true;
+    }
+    return false;
+}
+
 /* --- who may ask */
 
 static bool refuse_secret(struct lc_call *call, const struct lc_request *request, struct lc_response *response, enum route_guard guard)
@@ -136,6 +180,7 @@ bool routes_guard(void *state, struct lc_call *call, const struct lc_request *re
     if (!route) return refuse_method(call, response, allowed), false;
     if (refuse_repeated(call, &request->headers, response)) return false;
     if (refuse_secret(call, request, response, route->guard)) return false;
+    if (refuse_parameter(call, route, request->query, response)) return false;
     *body_max = route->body_max;
     return true;
 }

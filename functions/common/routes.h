@@ -15,7 +15,9 @@ struct route {
     const char *methods;  /* as in the header Allow: "GET, HEAD". Several routes may share a path and differ in their methods */
     const char *function; /* lc_function.name; named, so that a bootstrap holds only its own function */
     enum route_guard guard;
-    size_t body_max; /* bytes of a request's body; 0: it has none */
+    size_t body_max;        /* bytes of a request's body; 0: it has none */
+    const char *parameters; /* names of the query string, "app, version"; all others are refused, but those that CDNs and signed URLs add.
+                               NULL: any name passes, since what is unknown changes no answer */
 };
 extern const struct route routes[];
 extern const size_t routes_count;
@@ -23,7 +25,7 @@ extern const size_t routes_count;
 const char *route_guard_name(enum route_guard); /* as docs/api.md calls it: "origin secret" */
 
 /* The `guard` of every function, for lc_function: 404 for a path that is not one of call->function's, 405 with Allow, 400 where a header
- * that decides is given twice, 403 without the secret. Needs app_open to have been called. */
+ * that decides is given twice or a parameter is unknown, 403 without the secret. Needs app_open to have been called. */
 bool routes_guard(void *state, struct lc_call *, const struct lc_request *, struct lc_response *, size_t *body_max);
 
 #endif

@@ -94,6 +94,15 @@ def test_p4_a_hit_is_the_first_address(field: Field, server: Program) -> None:
     assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (1, 0)}
 
 
+def test_p3_an_unknown_parameter_is_refused(field: Field, server: Program) -> None:
+    """Not answered as if it had not been given: `current=1.0` would get the full package."""
+    status, problem = ask(server, app="APP1", current="1.0", **HOME)
+    assert (status, problem["type"]) == (400, "unknown-parameter")
+    assert problem["detail"].startswith("unknown parameter 'current'; use app, version, from, ")
+    assert ask(server, app="APP1", auth_key="1724630400-0-0-aaaa", utm_source="mail", **HOME)[0] == 200  # a CDN's, and a campaign's
+    assert field.counts() == {("192.168.0.0/24", "APP1/2.0"): (0, 1)}
+
+
 def test_p5_a_miss_is_the_origin_and_counted(field: Field, server: Program) -> None:
     field.edge("shop-1", ["192.168.0.0/24"])
     status, answer = ask(server, app="APP1", **HOME)

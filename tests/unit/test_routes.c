@@ -103,6 +103,58 @@ static void test_what_decides_is_given_once(void **state)
     assert_true(passes(*state, &asked, "query", "GET", "/query"));
 }
 
+/* --- parameters */
+
+static int status_with(struct arena *arena, const char *function, const char *method, const char *path, const char *query)
+{
+    struct asked asked = {.request.query = str_of(query)};
+    lc_header_add(arena, &asked.request.headers, S("pakhus-origin-secret"), S("of-the-cdn"));
+    lc_header_add(arena, &asked.request.headers, S("pakhus-node-secret"), S("of-nodes"));
+    if (passes(arena, &asked, function, method, path)) return 200;
+    if (asked.response.status == 400) assert_true(str_find_str(asked.response.body, S("unknown parameter '")) < asked.response.body.length);
+    return asked.response.status;
+}
+
+static void test_a_parameter_that_a_route_does_not_read_is_refused(void **state)
+{
+    assert_int_equal(status_with(*state, "query", "GET", "/query", "app=APP1&current=1.0"), 400);
+    assert_int_equal(status_with(*state, "query", "GET", "/query", "app=APP1&from"), 200);
+    assert_int_equal(status_with(*state, "query", "GET", "/query", "app=APP1&=1.0"), 400);
+    assert_int_equal(status_with(*state, "query", "GET", "/query", "%61pp=APP1"), 400);
+    assert_int_equal(status_with(*state, "query", "GET", "/query", "App=APP1"), 200); /* the function says how it is written */
+    assert_int_equal(status_with(*state, "query", "POST", "/query/result", "query=1"), 400);
+    assert_int_equal(status_with(*state, "admission", "GET", "/admission", "resource=a&client=b&lastlogin=2026-08-20T10:00:00Z"), 400);
+    assert_int_equal(status_with(*state, "gather", "GET", "/gather", "scene=home&resource=a"), 400);
+    assert_int_equal(status_with(*state, "gather", "POST", "/gather", "deadline=1s"), 400);
+    assert_int_equal(status_with(*state, "channel-range-splice", "GET", "/packages/A/1.apk", "utm=1&v=2"), 200);
+    assert_int_equal(status_with(*state, "cache-token-verify", "GET", "/token/verify", "uri=/a&b"), 200);
+}
+
+static void test_what_cdns_and_signed_urls_add_passes(void **state)
+{
+    static const char *const added[] = {
+        "Expires=1&Signature=a~&Key-Pair-Id=K1",         /* CloudFront */
+        "X-Amz-Algorithm=AWS4-HMAC-SHA256&x-amz-date=1", /* a Function URL that wants IAM */
+        "auth_key=1-0-0-md5",
+        "hdnts=exp=1~hmac=2",
+        "token=a&token_path=%2F&expires=1",
+        "utm_source=mail&_=1724630400",
+    };
+    for (size_t i = 0; i < sizeof added / sizeof *added; i++)
+        assert_int_equal(status_with(*state, "query", "GET", "/query", arena_printf(*state, "app=APP1&%s", added[i]).data), 200);
+    assert_int_equal(status_with(*state, "query", "GET", "/query", "app=APP1&X-Am=1"), 400);
+}
+
+static void test_the_document_names_each_parameter(void **state)
+{
+    struct str text = unit_document(*state, "docs/api.md");
+    for (size_t i = 0; i < routes_count; i++)
+        for (struct str rest = str_of(routes[i].parameters ? routes[i].parameters : ""); rest.length > 0;) {
+            struct str name = str_trim(str_cut(&rest, ','));
+            if (str_find_str(text, arena_join(*state, S("`"), name, S("`"))) == text.length) fail_msg("no " STR_FMT, STR_ARG(name));
+        }
+}
+
 /* --- docs/api.md */
 
 static struct str row_of(struct arena *arena, const struct route *route)
@@ -149,9 +201,15 @@ static void test_lines_of_forwarded_for_are_one_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_each_route_has_its_guard),        cmocka_unit_test(test_a_path_of_another_function_is_none),
-        cmocka_unit_test(test_allow_has_all_methods_of_a_path), cmocka_unit_test(test_what_decides_is_given_once),
-        cmocka_unit_test(test_the_document_has_this_table),     cmocka_unit_test(test_lines_of_forwarded_for_are_one_list),
+        cmocka_unit_test(test_each_route_has_its_guard),
+        cmocka_unit_test(test_a_path_of_another_function_is_none),
+        cmocka_unit_test(test_allow_has_all_methods_of_a_path),
+        cmocka_unit_test(test_what_decides_is_given_once),
+        cmocka_unit_test(test_the_document_has_this_table),
+        cmocka_unit_test(test_lines_of_forwarded_for_are_one_list),
+        cmocka_unit_test(test_a_parameter_that_a_route_does_not_read_is_refused),
+        cmocka_unit_test(test_what_cdns_and_signed_urls_add_passes),
+        cmocka_unit_test(test_the_document_names_each_parameter),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
