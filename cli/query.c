@@ -10,7 +10,7 @@
 
 enum { TARGET_LIMIT = 65536 };
 
-static struct str store_url, app, version, from, channel, ip, mask, site, lan, region, device;
+static struct str store_url, app, version, from, channel, from_channel, ip, mask, site, lan, region, device;
 static int64_t now = INT64_MIN;
 static bool json;
 static const struct command_option options[] = {
@@ -18,7 +18,8 @@ static const struct command_option options[] = {
     {"app", 'a', OPTION_TEXT, &app, "APP", "which app", .required = true},
     {"version", 0, OPTION_TEXT, &version, "VERSION", "which version; the newest unless said"},
     {"from", 0, OPTION_TEXT, &from, "VERSION", "what the device has: a patch will do"},
-    {"channel", 0, OPTION_TEXT, &channel, "CHANNEL", "the channel's package"},
+    {"channel", 0, OPTION_TEXT, &channel, "CHANNEL", "the channel that the device shall have"},
+    {"from-channel", 0, OPTION_TEXT, &from_channel, "CHANNEL", "the channel of the installed package"},
     {"ip", 0, OPTION_TEXT, &ip, "ADDRESS", "of the device in its LAN"},
     {"mask", 0, OPTION_TEXT, &mask, "MASK", "such as 255.255.255.0, or a prefix length"},
     {"site", 0, OPTION_TEXT, &site, "SITE", "tells LANs with equal addresses apart"},
@@ -41,8 +42,9 @@ static struct str make_query(struct arena *arena)
     const struct {
         const char *name;
         struct str value;
-    } arguments[] = {{"app", app},   {"version", version}, {"from", from}, {"channel", channel}, {"ip", ip},
-                     {"mask", mask}, {"site", site},       {"lan", lan},   {"region", region},   {"device", device}};
+    } arguments[] = {
+        {"app", app}, {"version", version}, {"from", from},     {"channel", channel},          {"ip", ip}, {"mask", mask}, {"site", site},
+        {"lan", lan}, {"region", region},   {"device", device}, {"from_channel", from_channel}};
     struct buf out = buf_in(arena, TARGET_LIMIT);
     for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++)
         if (arguments[i].value.data)

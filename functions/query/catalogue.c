@@ -125,7 +125,7 @@ static enum status find_patch(struct query *query, struct io io, struct chosen *
     enum status status = app_patch(app, io, name.app, from, name.version, &patch, error);
     *found = status == STATUS_OK;
     if (*found) {
-        *chosen = (struct chosen){.name = name, .wanted = name, .size = patch->size, .sha256 = patch->sha256};
+        *chosen = (struct chosen){.name = name, .wanted = name, .size = patch->size, .sha256 = patch->sha256, .region = chosen->region};
         return STATUS_OK;
     }
     if (status != STATUS_NOT_FOUND) return status;
@@ -145,9 +145,16 @@ static enum status choose_full(struct query *query, struct io io, const struct w
     chosen->name.channel = wish->channel;
     chosen->size = package->size;
     chosen->base = package_base_key(io.arena, package);
+    chosen->region = package->region;
     chosen->sha256 = wish->channel.length > 0 ? (struct str){NULL, 0} : package->sha256;
     chosen->wanted = chosen->name;
     return STATUS_OK;
+}
+
+/* Of the same version: the device reports both channels, and they differ. */
+static bool changes_channel(const struct wish *wish)
+{
+    return wish->channel.length > 0 && wish->from_channel.length > 0 && !str_equal(wish->channel, wish->from_channel);
 }
 
 /* What is offered is no update for who has it already or, where no version is asked for, a newer one: one that was withdrawn. */
@@ -156,8 +163,9 @@ static enum status note_current(struct query *query, struct io io, const struct 
     struct app *app = query->placement->app;
     const struct package *has, *offered;
     if (wish->from.length == 0) return STATUS_OK;
-    chosen->is_current = str_equal(wish->from, chosen->name.version);
-    if (chosen->is_current || wish->version.length > 0) return STATUS_OK;
+    bool same = str_equal(wish->from, chosen->name.version);
+    chosen->is_current = same && !changes_channel(wish);
+    if (same || wish->version.length > 0) return STATUS_OK;
     enum status status = app_package(app, io, wish->app, wish->from, &has, error);
     if (status == STATUS_NOT_FOUND) return STATUS_OK;
     TRY(status);
@@ -174,7 +182,7 @@ enum status query_choose(struct query *query, struct io io, const struct wish *w
     TRY(find_version(query, io, wish, &chosen->name.version, error));
     TRY(choose_full(query, io, wish, chosen, error));
     TRY(note_current(query, io, wish, chosen, error));
-    if (wish->from.length == 0 || chosen->is_current) return STATUS_OK;
+    if (wish->from.length == 0 || chosen->is_current || str_equal(wish->from, chosen->name.version)) return STATUS_OK;
     TRY(find_patch(query, io, chosen, wish->from, &found, error));
     if (!found && !generate) chosen->wanted = chosen->name;
     return STATUS_OK;

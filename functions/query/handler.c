@@ -69,6 +69,7 @@ static enum status read_question(struct task *task, struct error *error)
     TRY(version_argument(task, "version", &wish->version, error));
     TRY(version_argument(task, "from", &wish->from, error));
     TRY(id_argument(task, "channel", &wish->channel, error));
+    TRY(id_argument(task, "from_channel", &wish->from_channel, error));
     TRY(argument(task, "device", &wish->device, error));
     TRY(id_argument(task, "lan", &where->code, error));
     TRY(id_argument(task, "site", &where->site, error));
@@ -227,6 +228,19 @@ static void add_text(struct buf *out, struct str name, struct str value)
         buf_add(out, S("null"));
 }
 
+/* A patch keeps the channel of the installed package. Who changes it fills the region with the bytes that stand there in the wanted
+ * channel's package: a range that the function serves itself. */
+static void add_region(const struct task *task, struct buf *out)
+{
+    const struct chosen *chosen = &task->chosen;
+    const struct package_name full = {.app = chosen->name.app, .version = chosen->name.version, .channel = task->wish.channel};
+    if (chosen->name.from.length == 0 || str_equal(task->wish.channel, task->wish.from_channel)) return;
+    add_text(out, S(",\"region\":{\"url\":"),
+             arena_join(task->io.arena, public_url(task), S("/packages/"), package_name_format(task->io.arena, &full), S(".apk")));
+    buf_printf(out, ",\"offset\":%llu,\"length\":%llu}", (unsigned long long)chosen->region.offset,
+               (unsigned long long)chosen->region.length);
+}
+
 static struct str answer_json(const struct task *task)
 {
     struct arena *arena = task->io.arena;
@@ -240,6 +254,7 @@ static struct str answer_json(const struct task *task)
     buf_add_u64(&out, task->chosen.size);
     add_text(&out, S(",\"sha256\":"), task->sha256);
     add_text(&out, S(",\"expires\":"), clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
+    add_region(task, &out);
     buf_add(&out, S("}\n"));
     return buf_str(&out);
 }

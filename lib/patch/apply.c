@@ -26,7 +26,17 @@ static enum status blank_installed(struct arena *arena, const struct map *map, c
     return STATUS_OK;
 }
 
-enum status patch_apply(struct arena *arena, const struct patch_header *header, struct stream diff, int installed,
+/* Bytes from outside are written into the package only if apk_fill could have made them. */
+static enum status check_region(struct arena *arena, const struct patch_side *to, struct str region, struct error *error)
+{
+    ENSURE(region.length == to->region.length, error, STATUS_INVALID, "the channel region has %zu bytes; the new package reserves %llu",
+           region.length, (unsigned long long)to->region.length);
+    if (apk_carry(arena, to->schemes, region, to->schemes, arena_buffer(arena, region.length), region.length, error) != STATUS_OK)
+        return error_set(error, STATUS_INVALID, "the bytes given for the channel region are not channel info");
+    return STATUS_OK;
+}
+
+enum status patch_apply(struct arena *arena, const struct patch_header *header, struct stream diff, int installed, struct str region,
                         struct progress *progress, struct stream *result, struct error *error)
 {
     struct map map;
@@ -35,10 +45,13 @@ enum status patch_apply(struct arena *arena, const struct patch_header *header, 
     const struct patch_side *from = &header->from, *to = &header->to;
     if (progress) progress->total = from->size + to->size;
     TRY(blank_installed(arena, &map, from, progress, &filled, error));
-    char *refilled = arena_buffer(arena, (size_t)to->region.length);
-    TRY(apk_carry(arena, from->schemes, filled, to->schemes, refilled, (size_t)to->region.length, error));
+    char *carried = arena_buffer(arena, (size_t)to->region.length);
+    if (region.length > 0)
+        TRY(check_region(arena, to, region, error));
+    else
+        TRY(apk_carry(arena, from->schemes, filled, to->schemes, carried, (size_t)to->region.length, error));
     struct stream base = restore_stream(arena, diff, str_make(map.bytes, map.length), to, progress);
-    *result = apk_overlay_stream(arena, base, 0, to->region, refilled);
+    *result = apk_overlay_stream(arena, base, 0, to->region, region.length > 0 ? region.data : carried);
     return STATUS_OK;
 }
 

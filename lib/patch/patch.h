@@ -51,11 +51,13 @@ enum status patch_check(struct arena *, struct stream diff, const struct patch_p
 
 /* Reads the header from the beginning of a patch; errors as patch_header_parse. */
 enum status patch_read(struct arena *, struct stream diff, struct patch_header *, struct error *);
-/* The new package as a stream: its base, checked at the end (STATUS_CORRUPT: nothing of it may be used), with the channel info of the
- * installed file in the region (apk_carry). `diff` stands behind its header, and is not closed; `installed` is open for reading.
- * STATUS_INVALID where its base is not what the patch leads from, and as apk_carry where its info cannot come along. Takes up to 300 MiB of
- * memory. `progress` may be NULL; its total is set. The header outlives the stream, which must be closed. */
-enum status patch_apply(struct arena *, const struct patch_header *, struct stream diff, int installed, struct progress *, struct stream *,
-                        struct error *);
+/* The new package as a stream: its base, checked at the end (STATUS_CORRUPT: nothing of it may be used), with its region filled. `diff`
+ * stands behind its header, and is not closed; `installed` is open for reading. `region` is the region of another channel's package of the
+ * new version, for a device that changes its channel; if it is empty, the installed file's channel info moves along (apk_carry).
+ * STATUS_INVALID: the installed file's base is not the one the patch leads from, `region` is not a region of the new version, or the
+ * installed file's info does not fit. Takes up to 300 MiB of memory. `progress` may be NULL; its total is set. The header outlives the
+ * stream, which must be closed. */
+enum status patch_apply(struct arena *, const struct patch_header *, struct stream diff, int installed, struct str region,
+                        struct progress *, struct stream *, struct error *);
 
 #endif

@@ -69,16 +69,22 @@ static inline struct str patch_between(struct arena *arena, struct str from, str
     return patch_read_all(arena, patch_make(arena, &packages[0], &packages[1], NULL));
 }
 
-/* `pakhus patch`, but for the files. */
-static inline enum status patch_applied(struct arena *arena, struct str old, struct str diff, struct str *new, struct error *error)
+/* `pakhus patch --region`, but for the files. */
+static inline enum status patch_applied_with(struct arena *arena, struct str old, struct str diff, struct str region, struct str *new,
+                                             struct error *error)
 {
     struct patch_header *header = arena_new_of(arena, struct patch_header);
     struct stream stream = stream_of(arena, diff), package;
     TRY(patch_read(arena, stream, header, error));
-    TRY(patch_apply(arena, header, stream, patch_file(arena, old), NULL, &package, error));
+    TRY(patch_apply(arena, header, stream, patch_file(arena, old), region, NULL, &package, error));
     enum status status = stream_read_all(package, arena, 64 << 20, new, error);
     stream_close(&package);
     return status;
+}
+
+static inline enum status patch_applied(struct arena *arena, struct str old, struct str diff, struct str *new, struct error *error)
+{
+    return patch_applied_with(arena, old, diff, (struct str){NULL, 0}, new, error);
 }
 
 #endif

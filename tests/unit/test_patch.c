@@ -96,7 +96,7 @@ static void a_byte_at_a_time_is_the_same(void **state)
     struct stream in = stream_of(*state, diff), slow_in = {.read = read_one, .context = &in}, out;
     struct patch_header header;
     assert_int_equal(patch_read(*state, slow_in, &header, &error), STATUS_OK);
-    assert_int_equal(patch_apply(*state, &header, slow_in, patch_file(*state, old), NULL, &out, &error), STATUS_OK);
+    assert_int_equal(patch_apply(*state, &header, slow_in, patch_file(*state, old), (struct str){NULL, 0}, NULL, &out, &error), STATUS_OK);
     struct stream slow_out = {.read = read_one, .context = &out};
     assert_int_equal(stream_read_all(slow_out, *state, 1 << 20, &result, &error), STATUS_OK);
     stream_close(&out);
@@ -111,7 +111,7 @@ static void progress_reaches_its_end(void **state)
     struct stream in = stream_of(*state, diff), out;
     struct patch_header header;
     assert_int_equal(patch_read(*state, in, &header, &error), STATUS_OK);
-    assert_int_equal(patch_apply(*state, &header, in, patch_file(*state, old), &progress, &out, &error), STATUS_OK);
+    assert_int_equal(patch_apply(*state, &header, in, patch_file(*state, old), (struct str){NULL, 0}, &progress, &out, &error), STATUS_OK);
     assert_int_equal(stream_read_all(out, *state, 1 << 20, &result, &error), STATUS_OK);
     stream_close(&out);
     assert_int_equal(progress.total, old.length + new.length);
@@ -138,6 +138,42 @@ static void a_region_that_was_tampered_with_is_refused(void **state)
     uint64_t region = patch_package_of(*state, old).side.region.offset;
     memset((char *)(uintptr_t)tampered.data + region, 'x', 100);
     assert_fails(*state, tampered, diff, STATUS_INVALID, "holds something else than channel info");
+}
+
+/* --- another channel */
+
+static struct str region_of(struct arena *arena, struct str package)
+{
+    const struct apk_region region = patch_package_of(arena, package).side.region;
+    return str_make(package.data + region.offset, (size_t)region.length);
+}
+
+static void a_region_that_is_given_replaces_the_installed_one(void **state)
+{
+    static const char *const infos[] = {"{\"channel\":\"b\"}", "{\"channel\":\"c\",\"campaign\":\"x\"}"};
+    for (size_t from = 0; from < SIDES; from++)
+        for (size_t to = 0; to < SIDES; to++) {
+            struct str old = patch_base(*state, sides[from]), new = patch_base(*state, sides[to]), diff = patch_between(*state, old, new);
+            struct str installed = with_channel(*state, old, 0, infos[0]), wanted = with_channel(*state, new, 0, infos[1]), made;
+            struct error error = {0};
+            if (patch_applied_with(*state, installed, diff, region_of(*state, wanted), &made, &error) != STATUS_OK)
+                fail_msg("%s", error.text);
+            assert_true(str_equal(made, wanted));
+            assert_int_equal(patch_applied_with(*state, installed, diff, region_of(*state, new), &made, &error), STATUS_OK);
+            assert_true(str_equal(made, new)); /* no channel any more */
+        }
+}
+
+static void a_region_that_is_given_is_channel_info_of_the_right_length(void **state)
+{
+    struct str old = patch_base(*state, sides[2]), new = patch_base(*state, sides[3]), diff = patch_between(*state, old, new), made;
+    struct str region = arena_copy(*state, region_of(*state, with_channel(*state, new, 0, "{\"channel\":\"c\"}")));
+    struct error error = {0};
+    assert_int_equal(patch_applied_with(*state, old, diff, str_first(region, 100), &made, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.text, "the channel region has 100 bytes; the new package reserves 8192"));
+    ((char *)(uintptr_t)region.data)[region.length - 1] = 1;
+    assert_int_equal(patch_applied_with(*state, old, diff, region, &made, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.text, "are not channel info"));
 }
 
 static void info_that_does_not_fit_is_said(void **state)
@@ -187,6 +223,8 @@ int main(void)
         SAMPLE_TEST(progress_reaches_its_end),
         SAMPLE_TEST(another_package_is_refused),
         SAMPLE_TEST(a_region_that_was_tampered_with_is_refused),
+        SAMPLE_TEST(a_region_that_is_given_replaces_the_installed_one),
+        SAMPLE_TEST(a_region_that_is_given_is_channel_info_of_the_right_length),
         SAMPLE_TEST(info_that_does_not_fit_is_said),
         SAMPLE_TEST(what_has_no_region_has_no_patch),
         SAMPLE_TEST(a_patch_is_checked_against_both_packages),
