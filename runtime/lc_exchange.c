@@ -105,10 +105,11 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
 {
     struct lc_exchange *x = take_spare();
     struct arena *arena = x->call.arena;
+    int64_t started = lc_microseconds(), arrived = started / 1000;
     *x = (struct lc_exchange){
         .call = {.arena = arena,
-                 .arrived = clock_monotonic(),
-                 .deadline = deadline_in(CALL_TIME),
+                 .arrived = arrived,
+                 .deadline = {arrived + CALL_TIME},
                  .body_limit = UINT64_MAX,
                  .later = &x->later},
         .later.wake = lc_exchange_wake,
@@ -116,7 +117,7 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
         .loop = loop,
         .connection = connection,
         .peer = peer,
-        .started = lc_microseconds(),
+        .started = started,
     };
     x->call.request_id = x->call.log.request_id = next_request_id(loop->server, arena);
     memcpy(x->address, peer->text, sizeof x->address);

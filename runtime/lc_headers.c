@@ -39,8 +39,24 @@ static bool is_token(struct str s)
     return s.length > 0;
 }
 
+/* Eight bytes at a time: whether all are 0x20 or above (by the borrow of a subtraction, as a number below 128 allows). */
+static bool has_no_control(struct str s)
+{
+    const uint64_t ones = UINT64_MAX / 255;
+    size_t i = 0;
+    uint64_t word;
+    for (; i + sizeof word <= s.length; i += sizeof word) {
+        memcpy(&word, s.data + i, sizeof word);
+        if ((word - ones * 0x20) & ~word & ones * 0x80) return false;
+    }
+    for (; i < s.length; i++)
+        if ((unsigned char)s.data[i] < 0x20) return false;
+    return true;
+}
+
 static bool is_value(struct str s)
 {
+    if (has_no_control(s)) return true;
     return str_find(s, '\r') == s.length && str_find(s, '\n') == s.length && str_find(s, 0) == s.length;
 }
 

@@ -9,39 +9,65 @@ enum { HEAD_LIMIT = 4096 };
 struct lc_shared {
     uint64_t hash;
     struct MHD_Response *reply; /* ours; libmicrohttpd holds it too while it is being sent */
+    int status;
     size_t length;
-    char head[HEAD_LIMIT];
+    char head[HEAD_LIMIT]; /* names and values, each with a NUL behind it, which none of them holds */
 };
 
-/* Status, names and values, each with a NUL behind it. */
-static bool write_head(const struct lc_response *response, char head[HEAD_LIMIT], size_t *length)
+/* The ends of the values, where signatures and ETags differ. Different answers may have one hash: the comparison decides. */
+static uint64_t hash_of(const struct lc_headers *headers)
 {
-    size_t used = sizeof response->status;
-    memcpy(head, &response->status, used);
-    for (size_t i = 0; i < response->headers.count; i++) {
-        const struct str parts[] = {response->headers.items[i].name, response->headers.items[i].value};
-        for (size_t k = 0; k < 2; k++) {
-            if (parts[k].length >= HEAD_LIMIT - used) return false;
-            if (parts[k].length > 0) memcpy(head + used, parts[k].data, parts[k].length);
-            used += parts[k].length;
-            head[used++] = 0;
-        }
-    }
-    *length = used;
-    return true;
-}
-
-/* By words of eight bytes: what decides is the comparison. */
-static uint64_t hash_of(const char *head, size_t length)
-{
-    uint64_t hash = length;
-    for (size_t i = 0; i < length; i += sizeof hash) {
-        uint64_t word = 0;
-        memcpy(&word, head + i, length - i < sizeof word ? length - i : sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = headers->count;
+    for (size_t i = 0; i < headers->count; i++) {
+        struct str value = headers->items[i].value;
+        uint64_t end = 0;
+        if (value.length >= sizeof end)
+            memcpy(&end, value.data + value.length - sizeof end, sizeof end);
+        else if (value.length > 0)
+            memcpy(&end, value.data, value.length);
+        hash = (hash ^ end) * UINT64_C(0x9e3779b97f4a7c15);
         hash ^= hash >> 32;
     }
     return hash;
+}
+
+/* False where it does not fit. */
+static bool append(struct lc_shared *slot, struct str part)
+{
+    if (part.length >= HEAD_LIMIT - slot->length) return false;
+    if (part.length > 0) memcpy(slot->head + slot->length, part.data, part.length);
+    slot->length += part.length;
+    slot->head[slot->length++] = 0;
+    return true;
+}
+
+static bool keep_head(struct lc_shared *slot, const struct lc_response *response, uint64_t hash)
+{
+    slot->hash = hash;
+    slot->status = response->status;
+    slot->length = 0;
+    for (size_t i = 0; i < response->headers.count; i++)
+        if (!append(slot, response->headers.items[i].name) || !append(slot, response->headers.items[i].value)) return false;
+    return true;
+}
+
+/* Moves *at behind the part, where it is the next one. */
+static bool is_next(const struct lc_shared *slot, size_t *at, struct str part)
+{
+    const char *head = slot->head + *at;
+    if (part.length >= slot->length - *at || head[part.length] != 0) return false;
+    if (part.length > 0 && memcmp(head, part.data, part.length) != 0) return false;
+    *at += part.length + 1;
+    return true;
+}
+
+static bool is_alike(const struct lc_shared *slot, const struct lc_response *response, uint64_t hash)
+{
+    size_t at = 0;
+    if (!slot->reply || slot->hash != hash || slot->status != response->status) return false;
+    for (size_t i = 0; i < response->headers.count; i++)
+        if (!is_next(slot, &at, response->headers.items[i].name) || !is_next(slot, &at, response->headers.items[i].value)) return false;
+    return at == slot->length;
 }
 
 static struct lc_shared *slot_of(struct lc_loop *loop, uint64_t hash)
@@ -58,31 +84,39 @@ static bool is_shareable(const struct lc_exchange *x)
     return redirects && x->response.body.length == 0 && !x->response.stream.read && !x->server->draining;
 }
 
+static enum MHD_Result send_alone(struct lc_exchange *x)
+{
+    lc_exchange_reply(x);
+    return lc_exchange_send(x);
+}
+
+static void drop_reply(struct lc_shared *slot)
+{
+    if (slot->reply) MHD_destroy_response(slot->reply);
+    slot->reply = NULL;
+}
+
 enum MHD_Result lc_shared_send(struct lc_exchange *x)
 {
-    char head[HEAD_LIMIT];
-    size_t length;
-    if (!is_shareable(x) || !write_head(&x->response, head, &length)) return lc_exchange_reply(x), lc_exchange_send(x);
-    uint64_t hash = hash_of(head, length);
+    if (!is_shareable(x)) return send_alone(x);
+    uint64_t hash = hash_of(&x->response.headers);
     struct lc_shared *slot = slot_of(x->loop, hash);
-    if (!slot) return lc_exchange_reply(x), lc_exchange_send(x);
-    bool alike = slot->reply && slot->hash == hash && slot->length == length && memcmp(slot->head, head, length) == 0;
-    if (alike) return MHD_queue_response(x->connection, (unsigned)x->response.status, slot->reply);
-    lc_exchange_reply(x);
-    if (!x->reply) return MHD_NO;
-    if (slot->reply) MHD_destroy_response(slot->reply);
-    slot->reply = x->reply;
-    slot->hash = hash;
-    slot->length = length;
-    memcpy(slot->head, head, length);
-    x->reply = NULL;
+    if (!slot) return send_alone(x);
+    if (!is_alike(slot, &x->response, hash)) {
+        drop_reply(slot);
+        if (!keep_head(slot, &x->response, hash)) return send_alone(x);
+        lc_exchange_reply(x);
+        slot->reply = x->reply;
+        x->reply = NULL;
+        if (!slot->reply) return MHD_NO;
+    }
     return MHD_queue_response(x->connection, (unsigned)x->response.status, slot->reply);
 }
 
 void lc_shared_free(struct lc_loop *loop)
 {
     for (size_t i = 0; i < LC_SHARED_COUNT; i++) {
-        if (loop->shared[i] && loop->shared[i]->reply) MHD_destroy_response(loop->shared[i]->reply);
+        if (loop->shared[i]) drop_reply(loop->shared[i]);
         free(loop->shared[i]);
     }
 }

@@ -206,16 +206,11 @@ void cache_expire(struct cache *cache, struct str key)
 
 /* --- loading */
 
-static bool within(int64_t age, int64_t life)
+static bool is_fresh(const struct cache *cache, const struct entry *entry)
 {
-    return life == INT64_MAX || age < life;
-}
-
-static bool is_fresh(const struct cache *cache, const struct entry *entry, int64_t now)
-{
-    if (entry->expired) return false;
-    if (entry->cell) return within(now - entry->loaded, cache->options.life);
-    return entry->missing && within(now - entry->loaded, cache->options.missing);
+    if (entry->expired || (!entry->cell && !entry->missing)) return false;
+    int64_t life = entry->cell ? cache->options.life : cache->options.missing;
+    return life == INT64_MAX || clock_aging() - entry->loaded < life;
 }
 
 /* Whether a value that is past its life may stand in for one that cannot be had. */
@@ -338,7 +333,7 @@ static enum status get_loaded(struct cache *cache, struct entry *entry, struct i
 static enum status get(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
 {
     touch(cache, entry);
-    if (is_fresh(cache, entry, clock_aging())) {
+    if (is_fresh(cache, entry)) {
         cache->counts.hits++;
         return hand_out(entry, io, value, error);
     }

@@ -12,11 +12,22 @@ uint64_t store_random(void)
     return ((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
 uint64_t store_hash(uint64_t start, struct str s)
 {
-    uint64_t hash = start;
-    for (size_t i = 0; i < s.length; i++) hash = (hash ^ (unsigned char)s.data[i]) * UINT64_C(0x100000001b3);
-    return hash ^ hash >> 32;
+    uint64_t hash = start ^ s.length, word;
+    for (; s.length >= sizeof word; s = str_from(s, sizeof word)) {
+        memcpy(&word, s.data, sizeof word);
+        hash = mix(hash, word);
+    }
+    word = 0;
+    if (s.length > 0) memcpy(&word, s.data, s.length);
+    return mix(hash, word);
 }
 
 void store_sleep(int64_t microseconds)

@@ -44,6 +44,23 @@ static void line_breaks_and_nuls_are_dropped(void **state)
     assert_int_equal(headers_of(*state, S("a"), S("\t caf\xc3\xa9")).count, 1);
 }
 
+/* Values are looked at by words: each place in one, and what lies beside the refused bytes. */
+static void each_byte_of_a_value_is_looked_at(void **state)
+{
+    static const char text[] = "0123456789abcdefghijk";
+    for (size_t length = 1; length < sizeof text; length++)
+        for (size_t at = 0; at < length; at++)
+            for (int byte = 0; byte < 256; byte++) {
+                struct lc_headers headers = {0};
+                char value[sizeof text];
+                memcpy(value, text, sizeof text);
+                value[at] = (char)byte;
+                bool refused = byte == 0 || byte == '\r' || byte == '\n';
+                assert_int_equal(lc_header_receive(*state, &headers, S("X"), str_make(value, length), false), !refused);
+                assert_int_equal(headers.count, refused ? 0 : 1);
+            }
+}
+
 /* RFC 9110 section 5.6.2 */
 static void names_are_tokens(void **state)
 {
@@ -114,6 +131,7 @@ int main(void)
         test_with_arena(an_absent_header_is_null_and_an_empty_one_is_not),
         test_with_arena(lines_of_one_name_are_one_list),
         test_with_arena(line_breaks_and_nuls_are_dropped),
+        test_with_arena(each_byte_of_a_value_is_looked_at),
         test_with_arena(names_are_tokens),
         test_with_arena(many_headers_are_kept_in_order),
         test_with_arena(cookies_are_joined),

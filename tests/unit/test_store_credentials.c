@@ -390,6 +390,41 @@ static void each_range_has_a_url_of_its_own(void **state)
     store_close(store);
 }
 
+enum { RANGES = 3000 }; /* more than signatures are kept */
+
+static void collect_urls(struct source *s, struct store *store, struct str urls[RANGES])
+{
+    for (size_t i = 0; i < RANGES; i++) urls[i] = bound_url(s, store, arena_printf(s->arena, "bytes=%zu-%zu", i, i + 9).data);
+}
+
+/* Signatures of ranges are kept; another store that has kept none says what they must be. */
+static void kept_signatures_stay_with_their_range(void **state)
+{
+    struct source *s = *state;
+    struct store *store = open_store("s3://bucket", &s->error);
+    struct str *wanted = arena_array(s->arena, RANGES, sizeof *wanted), *got = arena_array(s->arena, RANGES, sizeof *got);
+    const char *secrets[] = {"secret", "other"};
+    for (size_t k = 0; k < 2; k++) {
+        struct store *fresh = open_store("s3://bucket", &s->error);
+        store_offer_credentials(store, S("id"), str_of(secrets[k]), S(""));
+        store_offer_credentials(fresh, S("id"), str_of(secrets[k]), S(""));
+        collect_urls(s, fresh, wanted);
+        for (int round = 0; round < 2; round++) {
+            collect_urls(s, store, got);
+            for (size_t i = 0; i < RANGES; i++) {
+                assert_str(got[i], wanted[i]);
+                assert_str(bound_url(s, store, arena_printf(s->arena, "bytes=%zu-%zu", i, i + 9).data), wanted[i]);
+            }
+        }
+        store_close(fresh);
+    }
+    const char longest[] = "bytes=00000000000000000000000000000000000000000000000000001-9"; /* too long to be kept */
+    struct str first = bound_url(s, store, longest), second = bound_url(s, store, longest);
+    assert_str(first, second);
+    assert_false(str_equal(first, wanted[1]));
+    store_close(store);
+}
+
 static void a_store_that_cannot_bind_is_told_so(void **state)
 {
     struct source *s = *state;
@@ -536,6 +571,7 @@ int main(void)
         TEST_SOURCE(many_threads_ask_once),
         TEST_SOURCE(urls_stay_the_same_for_a_while),
         TEST_SOURCE(each_range_has_a_url_of_its_own),
+        TEST_SOURCE(kept_signatures_stay_with_their_range),
         TEST_SOURCE(a_store_that_cannot_bind_is_told_so),
         TEST_SOURCE(lifetimes_are_kept),
         TEST_SOURCE(urls_end_with_the_credentials),

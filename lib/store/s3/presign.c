@@ -11,6 +11,8 @@ enum {
     SHARDS = 16,
     SETS = 64, /* per shard */
     WAYS = 4,
+    SIGNATURES = 512, /* per shard */
+    RANGE_MAX = 48,   /* a longer one is signed each time */
     SHORTEST = CLOCK_SECOND,
     LONGEST = 6 * CLOCK_DAY, /* S3 allows seven days, stretch included */
     LONGEST_STRETCH = 15 * CLOCK_MINUTE,
@@ -22,12 +24,21 @@ struct slot {
     struct presigned answer;
     char *bytes; /* the URL, and behind it the key */
     uint64_t used;
+    bool is_bound;
+    uint64_t number; /* no two URLs that a shard has ever kept have the same */
+};
+
+struct signature {
+    uint64_t url; /* its slot's number; 0: none */
+    size_t length;
+    char range[RANGE_MAX], text[SIGV4_SIGNATURE_LENGTH];
 };
 
 struct shard {
     pthread_mutex_t lock;
-    uint64_t clock;
+    uint64_t clock, kept;
     struct slot slots[SETS][WAYS];
+    struct signature signatures[SIGNATURES];
 };
 
 struct presign_memo {
@@ -58,7 +69,7 @@ static bool is_same(const struct slot *slot, const struct presign_question *ques
 {
     const struct presign_question *known = &slot->question;
     return slot->bytes && known->bucket == question->bucket && known->lifetime == question->lifetime && known->serial == question->serial &&
-           known->is_bound == question->is_bound && str_equal(known->key, question->key);
+           slot->is_bound == !str_empty(question->range) && str_equal(known->key, question->key);
 }
 
 static struct slot *find(struct slot set[WAYS], const struct presign_question *question)
@@ -83,17 +94,46 @@ static struct str with_room(struct arena *arena, struct str url)
     return str_make(text, url.length);
 }
 
+/* Where the signature of a range is, if it is kept. */
+static struct signature *place_of(const struct presign_memo *memo, struct shard *shard, uint64_t url, struct str range)
+{
+    return &shard->signatures[store_hash(memo->seed ^ url, range) % SIGNATURES];
+}
+
+static bool is_of(const struct signature *signature, uint64_t url, struct str range)
+{
+    return signature->url == url && str_equal(str_make(signature->range, signature->length), range);
+}
+
+/* The URL has room for it (with_room). */
+static void append_signature(struct presigned *presigned, const char signature[SIGV4_SIGNATURE_LENGTH])
+{
+    memcpy((char *)(uintptr_t)presigned->url.data + presigned->url.length, signature, SIGV4_SIGNATURE_LENGTH);
+    presigned->url.length += SIGV4_SIGNATURE_LENGTH;
+    presigned->is_signed = true;
+}
+
+static void take(const struct presign_memo *memo, struct shard *shard, struct slot *slot, struct str range, struct arena *arena,
+                 struct presigned *answer)
+{
+    slot->used = ++shard->clock;
+    answer->url = with_room(arena, slot->answer.url);
+    answer->is_signed = str_empty(range);
+    if (answer->is_signed) return;
+    const struct signature *signature = place_of(memo, shard, slot->number, range);
+    if (is_of(signature, slot->number, range))
+        append_signature(answer, signature->text);
+    else
+        answer->bound = slot->answer.bound;
+}
+
 bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct presigned *answer)
 {
     uint64_t hash = store_hash(memo->seed, question->key);
     struct shard *shard = &memo->shards[hash % SHARDS];
     pthread_mutex_lock(&shard->lock);
     struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
-    if (slot) {
-        slot->used = ++shard->clock;
-        answer->url = with_room(arena, slot->answer.url);
-        if (question->is_bound) answer->bound = slot->answer.bound;
-    }
+    if (slot) take(memo, shard, slot, question->range, arena, answer);
     pthread_mutex_unlock(&shard->lock);
     return slot != NULL;
 }
@@ -112,9 +152,28 @@ void presign_keep(struct presign_memo *memo, const struct presign_question *ques
     struct slot *slot = find(set, question);
     if (!slot) slot = least_recent(set);
     free(slot->bytes);
-    *slot = (struct slot){.question = *question, .answer = *answer, .bytes = bytes, .used = ++shard->clock};
+    *slot = (struct slot){.question = *question, .answer = *answer, .bytes = bytes, .used = ++shard->clock, .number = ++shard->kept, .is_bound = !str_empty(question->range)};
     slot->answer.url = str_make(bytes, length);
     slot->question.key = str_make(bytes + length, question->key.length);
+    slot->question.range = (struct str){NULL, 0};
+    pthread_mutex_unlock(&shard->lock);
+}
+
+void presign_keep_signature(struct presign_memo *memo, const struct presign_question *question, const char text[SIGV4_SIGNATURE_LENGTH])
+{
+    struct str range = question->range;
+    uint64_t hash = store_hash(memo->seed, question->key);
+    struct shard *shard = &memo->shards[hash % SHARDS];
+    if (range.length > RANGE_MAX) return;
+    pthread_mutex_lock(&shard->lock);
+    struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
+    if (slot) {
+        struct signature *place = place_of(memo, shard, slot->number, range);
+        place->url = slot->number;
+        place->length = range.length;
+        memcpy(place->range, range.data, range.length);
+        memcpy(place->text, text, sizeof place->text);
+    }
     pthread_mutex_unlock(&shard->lock);
 }
 
@@ -131,24 +190,24 @@ static struct presigned sign_url(struct s3 *s3, struct arena *arena, const struc
                                  const struct presign_question *question, int64_t from, int64_t life)
 {
     const struct store_pair host = {S("host"), s3->host};
-    struct presigned out;
+    struct presigned out = {.is_signed = str_empty(question->range)};
     struct str path = arena_join(arena, s3->root, percent_encode(arena, question->key, true));
     struct sigv4_request request = {
         .method = S("GET"), .path = path, .headers = &host, .header_count = 1, .payload_hash = S(SIGV4_UNSIGNED)};
     struct sigv4_signer signer = s3_signer(s3, credentials, from);
     unsigned seconds = (unsigned)(life / CLOCK_SECOND);
-    struct str query = question->is_bound ? sigv4_presign_bound(arena, &signer, &request, credentials->token, from, seconds, &out.bound)
-                                          : sigv4_presign(arena, &signer, &request, credentials->token, from, seconds);
+    struct str query = out.is_signed ? sigv4_presign(arena, &signer, &request, credentials->token, from, seconds)
+                                     : sigv4_presign_bound(arena, &signer, &request, credentials->token, from, seconds, &out.bound);
     out.url = with_room(arena, arena_join(arena, s3->origin, path, S("?"), query));
     return out;
 }
 
-/* The URL has room for it (with_room). */
-static struct str add_signature(const struct presigned *presigned, struct str range)
+static void sign_range(struct presign_memo *memo, const struct presign_question *question, struct presigned *presigned)
 {
-    char *end = (char *)(uintptr_t)presigned->url.data + presigned->url.length;
-    sigv4_sign_range(&presigned->bound, range, end);
-    return str_make(presigned->url.data, presigned->url.length + SIGV4_SIGNATURE_LENGTH);
+    char signature[SIGV4_SIGNATURE_LENGTH];
+    sigv4_sign_range(&presigned->bound, question->range, signature);
+    append_signature(presigned, signature);
+    presign_keep_signature(memo, question, signature);
 }
 
 enum status s3_presign(struct store *store, struct io io, struct str key, struct str range, int64_t lifetime, struct str *url,
@@ -162,7 +221,7 @@ enum status s3_presign(struct store *store, struct io io, struct str key, struct
         return error_context(error, STR_FMT, STR_ARG(store->name));
     lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
     int64_t stretch = stretch_of(lifetime), bucket = clock_real() / stretch, end = (bucket + 1) * stretch + lifetime;
-    struct presign_question question = {key, lifetime, bucket, credentials.serial, range.length > 0};
+    struct presign_question question = {key, lifetime, bucket, credentials.serial, range};
     if (!presign_find(s3->presigned, &question, io.arena, &presigned)) { /* a key that is found was checked then */
         TRY(store_check_key(key, error));
         TRY(credentials_get(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error));
@@ -170,7 +229,8 @@ enum status s3_presign(struct store *store, struct io io, struct str key, struct
         question.serial = credentials.serial;
         presign_keep(s3->presigned, &question, &presigned);
     }
-    *url = question.is_bound ? add_signature(&presigned, range) : presigned.url;
+    if (!presigned.is_signed) sign_range(s3->presigned, &question, &presigned);
+    *url = presigned.url;
     *valid_until = end < credentials.expires ? end : credentials.expires;
     return STATUS_OK;
 }
