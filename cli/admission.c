@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "cli/client.h"
 #include "cli/stored.h"
 #include "lib/admission/answer.h"
 #include "lib/admission/published.h"
@@ -26,7 +27,8 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     struct admission_published published;
     (void)count;
     TRY(command_read(arena, words[0].data, 1 << 20, &text, error));
-    TRY(admission_profile_parse(arena, text, &published.profile, error)); /* before there is a store: its words are of the profile */
+    TRY(admission_profile_parse(arena, text, &published.profile, error)); /* errors in the profile come before those of the store */
+    TRY(admission_profile_check(&published.profile, error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(admission_publish(store, command_io(arena), text, &published, error));
     fprintf(stderr, STR_FMT ": generation %llu\n", STR_ARG(published.profile.resource), (unsigned long long)published.generation);
@@ -97,20 +99,13 @@ static enum status run_list(struct arena *arena, const struct str *words, int co
 
 /* --- ask */
 
-static struct admission_client client = {.last_login = ADMISSION_NEVER};
-static struct str credit, points, bandwidth, hours;
+static struct str client_id;
 static int64_t now = ADMISSION_NEVER;
 static const struct command_option ask_options[] = {
     STORED_OPTION(&store_url),
-    {"client", 'c', OPTION_TEXT, &client.id, "ID", "who asks", .required = true},
+    {"client", 'c', OPTION_TEXT, &client_id, "ID", "id of the client", .required = true},
     {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},
-    {"last-login", 0, OPTION_TIME, &client.last_login, "TIME", "when the client was last there before"},
-    {"credit", 0, OPTION_TEXT, &credit, "NUMBER", "its credit"},
-    {"points", 0, OPTION_TEXT, &points, "NUMBER", "its points"},
-    {"membership", 0, OPTION_TEXT, &client.membership, "NAME", "its kind of membership"},
-    {"region", 0, OPTION_TEXT, &client.region, "REGION", "where it is"},
-    {"hours", 0, OPTION_TEXT, &hours, "HOURS", "when it usually is on, such as 18-23,7-9, in the profile's timezone"},
-    {"bandwidth", 0, OPTION_TEXT, &bandwidth, "NUMBER", "bytes a second that it usually gets"},
+    CLIENT_OPTIONS,
 };
 static const struct command ask = {
     .name = "admission ask",
@@ -122,23 +117,15 @@ static const struct command ask = {
     .most = 1,
 };
 
-static enum status read_number(struct str text, const char *option, uint64_t *number, struct error *error)
-{
-    ENSURE(!text.data || str_to_u64(text, number), error, STATUS_INVALID, "--%s must be a whole number", option);
-    return STATUS_OK;
-}
-
 static enum status run_ask(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
     struct admission_published published;
+    struct admission_client client;
     struct admission_answer answer;
     (void)count;
     TRY(stored_check_id(words[0], "RESOURCE", error));
-    TRY(read_number(credit, "credit", &client.credit, error));
-    TRY(read_number(points, "points", &client.points, error));
-    TRY(read_number(bandwidth, "bandwidth", &client.bandwidth, error));
-    ENSURE(!hours.data || admission_parse_hours(hours, &client.hours), error, STATUS_INVALID, "--hours must be ranges such as 18-23,7-9");
+    TRY(client_read(arena, client_id, &client, error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(admission_load(store, command_io(arena), words[0], 0, &published, error));
     admission_decide(&published.profile, &client, now == ADMISSION_NEVER ? clock_now() : now, admission_fresh(), &answer);

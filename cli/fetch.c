@@ -5,7 +5,7 @@
 
 #include "base/encode.h"
 #include "base/url.h"
-#include "cli/command.h"
+#include "cli/client.h"
 #include "lib/admission/answer.h"
 #include "lib/transfer/download.h"
 
@@ -13,25 +13,13 @@ enum { ANSWER_LIMIT = 1 << 20, ASK_TIMEOUT = 20 * CLOCK_SECOND, ASK_TRIES = 5, N
 
 static struct str resource, admission_url, output, client;
 static bool json;
-/* What the client says of itself, as it stands in the query. */
-static struct said {
-    const char *name;
-    struct str value;
-} said[] = {{"region"}, {"membership"}, {"last-login"}, {"credit"}, {"points"}, {"hours"}, {"bandwidth"}};
-enum { SAID_COUNT = sizeof said / sizeof *said };
 
 static const struct command_option options[] = {
     {"resource", 'r', OPTION_TEXT, &resource, "RESOURCE", "what to fetch", .required = true},
     {"admission", 'a', OPTION_TEXT, &admission_url, "URL", "who says when, such as https://packages.example/admission", .required = true},
     {"output", 'o', OPTION_TEXT, &output, "FILE", "where it goes", .required = true},
     {"client", 'c', OPTION_TEXT, &client, "ID", "this device; made from /etc/machine-id unless said"},
-    {"region", 0, OPTION_TEXT, &said[0].value, "REGION", "where it is"},
-    {"membership", 0, OPTION_TEXT, &said[1].value, "NAME", "its user's kind of membership"},
-    {"last-login", 0, OPTION_TEXT, &said[2].value, "TIME", "when its user was last there before"},
-    {"credit", 0, OPTION_TEXT, &said[3].value, "NUMBER", "its user's credit"},
-    {"points", 0, OPTION_TEXT, &said[4].value, "NUMBER", "its user's points"},
-    {"hours", 0, OPTION_TEXT, &said[5].value, "HOURS", "when it usually is on, such as 18-23,7-9, in the profile's timezone"},
-    {"bandwidth", 0, OPTION_TEXT, &said[6].value, "NUMBER", "bytes a second that it usually gets"},
+    CLIENT_OPTIONS,
     {"json", 0, OPTION_FLAG, &json, NULL, "print what was done as JSON"},
 };
 static const struct command command = {
@@ -48,6 +36,7 @@ struct fetch {
     struct web *web;
     struct str question; /* the whole URL */
     int64_t ask_at;      /* when to ask again */
+    int64_t asked_since; /* as the first answer of this session gave it; ADMISSION_NEVER: not */
 };
 
 /* --- asking */
@@ -80,10 +69,10 @@ static enum status make_question(struct arena *arena, struct str *question, stru
                                          bare ? "/admission" : "");
     struct str out = arena_printf(arena, STR_FMT "%sresource=" STR_FMT "&client=" STR_FMT, STR_ARG(base), url.has_query ? "&" : "",
                                   STR_ARG(resource), STR_ARG(percent_encode(arena, id, false)));
-    for (size_t i = 0; i < SAID_COUNT; i++)
-        if (said[i].value.data)
-            out = arena_printf(arena, STR_FMT "&%s=" STR_FMT, STR_ARG(out), said[i].name,
-                               STR_ARG(percent_encode(arena, said[i].value, false)));
+    for (enum admission_field field = 0; field < ADMISSION_FIELD_COUNT; field++)
+        if (client_texts[field].data)
+            out = arena_printf(arena, STR_FMT "&%s=" STR_FMT, STR_ARG(out), admission_field_names[field],
+                               STR_ARG(percent_encode(arena, client_texts[field], false)));
     *question = out;
     return STATUS_OK;
 }
@@ -92,10 +81,15 @@ static enum status ask(struct fetch *fetch, struct arena *arena, struct admissio
 {
     struct str text;
     const struct io io = {.arena = arena, .deadline = deadline_in(ASK_TIMEOUT)};
-    enum status status = web_get_text(fetch->web, io, fetch->question, ANSWER_LIMIT, &text, error);
+    struct str question = fetch->question;
+    if (fetch->asked_since != ADMISSION_NEVER)
+        question = arena_printf(arena, STR_FMT "&asked-since=" STR_FMT, STR_ARG(question),
+                                STR_ARG(percent_encode(arena, clock_format_time(arena, fetch->asked_since), false)));
+    enum status status = web_get_text(fetch->web, io, question, ANSWER_LIMIT, &text, error);
     if (status == STATUS_OK) status = admission_told_parse(arena, text, told, error);
     if (status != STATUS_OK) return error_context(error, "admission"), status;
     fetch->ask_at = clock_now() + told->retry_after * CLOCK_SECOND;
+    if (!client_texts[ADMISSION_ASKED_SINCE].data) fetch->asked_since = told->asked_since;
     return STATUS_OK;
 }
 
@@ -186,7 +180,7 @@ static void report(const struct download *download, const char *what)
 
 static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)
 {
-    struct fetch fetch = {.arena = arena, .web = web_new(arena)};
+    struct fetch fetch = {.arena = arena, .web = web_new(arena), .asked_since = ADMISSION_NEVER};
     struct admission_told told;
     struct progress progress = progress_start("fetch", 0);
     (void)words;

@@ -40,7 +40,7 @@ static double ratio(double a, double b)
 static void print_table(const struct simulation *simulation)
 {
     printf("mode      peak MB/s   peak/mean  peak/bound  complete by the deadline\n");
-    for (int i = 0; i < SIMULATED_COUNT; i++) {
+    for (size_t i = 0; i < simulation->mode_count; i++) {
         const struct simulated_mode *mode = &simulation->mode[i];
         printf("%-8s %10.1f %10.2f× %10.2f× %10.2f %%\n", mode->name, mode->peak / 1e6, ratio(mode->peak, mode->mean),
                ratio(mode->peak, simulation->balance.bound), mode->complete * 100);
@@ -100,7 +100,7 @@ static void print_json(struct arena *arena, const struct simulation *simulation,
                STR_ARG(clock_format_span(arena, simulation->bin)), simulation->noise);
     add_pacing(&out, &simulation->balance);
     buf_add(&out, S(",\"modes\":["));
-    for (int i = 0; i < SIMULATED_COUNT; i++) {
+    for (size_t i = 0; i < simulation->mode_count; i++) {
         if (i > 0) buf_add(&out, S(",\n"));
         add_mode(&out, simulation, &simulation->mode[i]);
     }
@@ -183,6 +183,7 @@ static enum status read_inputs(struct arena *arena, struct admission_profile *pr
     ENSURE(!seed_text.data || str_to_u64(seed_text, seed), error, STATUS_INVALID, "--seed must be a whole number");
     TRY(command_read(arena, profile_path.data, 1 << 20, &text, error));
     TRY(admission_profile_parse(arena, text, profile, error));
+    TRY(admission_profile_check(profile, error));
     if (population_path.data) TRY(command_read(arena, population_path.data, 1 << 20, &recipe, error));
     if (profile->size == 0) profile->size = size > 0 ? size : SIZE_USUAL;
     return population_make(arena, recipe, profile, profile->size, (size_t)clients, *seed, population, error);

@@ -42,14 +42,6 @@ static enum status text_argument(const struct question *question, const char *na
     return STATUS_OK;
 }
 
-static enum status number_argument(const struct question *question, const char *name, uint64_t *value, struct error *error)
-{
-    struct str text = {0};
-    TRY(text_argument(question, name, &text, error));
-    ENSURE(!text.data || str_to_u64(text, value), error, STATUS_INVALID, "'%s' must be a whole number", name);
-    return STATUS_OK;
-}
-
 static enum status read_resource(const struct question *question, struct str *resource, struct error *error)
 {
     *resource = (struct str){0};
@@ -62,21 +54,16 @@ static enum status read_resource(const struct question *question, struct str *re
 
 static enum status read_client(const struct question *question, struct admission_client *client, struct error *error)
 {
-    struct str last_login = {0}, hours = {0};
-    *client = (struct admission_client){.last_login = ADMISSION_NEVER};
-    TRY(text_argument(question, "client", &client->id, error));
-    TRY(text_argument(question, "region", &client->region, error));
-    TRY(text_argument(question, "membership", &client->membership, error));
-    TRY(text_argument(question, "last-login", &last_login, error));
-    TRY(text_argument(question, "hours", &hours, error));
-    TRY(number_argument(question, "credit", &client->credit, error));
-    TRY(number_argument(question, "points", &client->points, error));
-    TRY(number_argument(question, "bandwidth", &client->bandwidth, error));
-    ENSURE(client->id.length > 0, error, STATUS_INVALID, "'client' is missing");
-    ENSURE(!last_login.data || clock_parse_time(last_login, &client->last_login), error, STATUS_INVALID,
-           "'last-login' must be a time such as 2026-08-20T10:00:00Z");
-    ENSURE(!hours.data || admission_parse_hours(hours, &client->hours), error, STATUS_INVALID,
-           "'hours' must be ranges of hours such as 18-23,7-9");
+    struct str id = {0};
+    TRY(text_argument(question, "client", &id, error));
+    ENSURE(id.length > 0, error, STATUS_INVALID, "'client' is missing");
+    admission_client_init(client, id);
+    for (enum admission_field field = 0; field < ADMISSION_FIELD_COUNT; field++) {
+        const char *name = admission_field_names[field];
+        struct str text = {0}, label = arena_printf(question->arena, "'%s'", name);
+        TRY(text_argument(question, name, &text, error));
+        TRY(admission_client_set(question->arena, client, field, text, label.data, error));
+    }
     return STATUS_OK;
 }
 

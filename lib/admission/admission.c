@@ -55,6 +55,15 @@ bool admission_is_for(const struct admission_profile *profile, const struct admi
     return hash_of(str_make(salted, (size_t)length), client->id) < profile->share;
 }
 
+bool admission_may_ask(const struct admission_profile *profile, const struct admission_client *client)
+{
+    if (profile->ask_count == 0 || client->condition_count == 0) return true;
+    for (size_t i = 0; i < client->condition_count; i++)
+        for (size_t k = 0; k < profile->ask_count; k++)
+            if (str_equal(client->conditions[i], profile->ask[k])) return true;
+    return false;
+}
+
 /* --- account (A4) */
 
 static double band_add(const struct admission_bands *bands, int64_t amount)
@@ -65,13 +74,20 @@ static double band_add(const struct admission_bands *bands, int64_t amount)
     return add;
 }
 
-static double gap_add(const struct admission_profile *profile, const struct admission_client *client, int64_t now)
+/* When this session began. It must not move with `now`: waiting earns nothing, and a start time that was given stays. */
+static int64_t session_of(const struct admission_client *client, int64_t now)
+{
+    if (client->login != ADMISSION_NEVER) return client->login;
+    return client->asked_since != ADMISSION_NEVER ? client->asked_since : now;
+}
+
+static double gap_add(const struct admission_profile *profile, const struct admission_client *client, int64_t session)
 {
     const struct admission_account *account = &profile->account;
-    if (client->last_login == ADMISSION_NEVER || client->last_login >= now) return 0;
-    double least = (double)(profile->deadline - profile->release) * account->initial_coefficient;
-    int64_t gap = now - client->last_login;
-    return (double)gap >= least ? band_add(&account->gap, gap) : 0;
+    if (client->last_login == ADMISSION_NEVER || client->last_login >= session) return 0;
+    double second_span = (double)(profile->deadline - profile->release) * account->initial_coefficient;
+    int64_t gap = session - client->last_login;
+    return (double)gap >= second_span ? fmin(band_add(&account->gap, gap), account->cap) : 0;
 }
 
 static int64_t amount_of(uint64_t amount)
@@ -82,11 +98,12 @@ static int64_t amount_of(uint64_t amount)
 double admission_initial(const struct admission_profile *profile, const struct admission_client *client, int64_t now)
 {
     const struct admission_account *account = &profile->account;
-    double sum = gap_add(profile, client, now) + band_add(&account->credit, amount_of(client->credit)) +
+    if (account->frequent > 0 && client->logins_per_week >= account->frequent) return 1;
+    double sum = gap_add(profile, client, session_of(client, now)) + band_add(&account->credit, amount_of(client->credit)) +
                  band_add(&account->points, amount_of(client->points));
     for (size_t i = 0; i < account->membership_count; i++)
         if (str_equal(account->memberships[i].name, client->membership)) sum += account->memberships[i].add;
-    return fmin(sum, account->cap);
+    return fmin(sum, account->cap_total);
 }
 
 /* --- level (A5) */
@@ -102,9 +119,11 @@ enum admission_level admission_level_at(const struct admission_profile *profile,
 
 /* --- probability */
 
-/* A2, A3: of the present only. */
-static double present_probability(const struct admission_profile *profile, int64_t now)
+double admission_present(const struct admission_profile *profile, int64_t now)
 {
+    if (now < profile->release) return 0;
+    if (profile->mode == ADMISSION_STEPS) return now < admission_profile_end(profile) ? profile->before : profile->after;
+    if (now >= admission_profile_end(profile)) return 1; /* A1 */
     double share = (double)(now - profile->release) / (double)(profile->deadline - profile->release);
     return day_rate(&profile->slots, now) * share;
 }
@@ -258,10 +277,9 @@ static void decide_own(const struct admission_profile *profile, const struct adm
 static void decide_present(const struct admission_profile *profile, const struct admission_client *client, int64_t now, double fresh,
                            struct admission_answer *answer)
 {
-    answer->threshold = profile->mode == ADMISSION_FIXED ? profile->threshold : fresh;
+    answer->threshold = profile->is_fresh ? fresh : profile->threshold;
     if (now < profile->release) return;
-    answer->probability = fmin(present_probability(profile, now) + admission_initial(profile, client, now), 1);
-    if (now >= admission_profile_end(profile)) answer->probability = 1; /* A1 */
+    answer->probability = fmin(admission_present(profile, now) + admission_initial(profile, client, now), 1);
     answer->admit = answer->probability >= 1 || answer->probability > answer->threshold;
 }
 
@@ -282,12 +300,17 @@ void admission_decide(const struct admission_profile *profile, const struct admi
 {
     enum admission_level level = admission_level_at(profile, now);
     const struct admission_strategy *strategy = &profile->levels.strategy[level];
-    *answer = (struct admission_answer){
-        .level = level, .source = strategy->source, .speed_limit = strategy->speed, .threshold = 1, .start_at = ADMISSION_NEVER};
-    if (!admission_is_for(profile, client)) {
-        answer->retry_after = OUTSIDER_RETRY;
-        return;
-    }
+    bool is_session = client->last_login != ADMISSION_NEVER && client->login == ADMISSION_NEVER;
+    *answer = (struct admission_answer){.level = level,
+                                        .source = strategy->source,
+                                        .speed_limit = strategy->speed,
+                                        .threshold = 1,
+                                        .start_at = ADMISSION_NEVER,
+                                        .retry_after = OUTSIDER_RETRY,
+                                        .asked_since = is_session ? session_of(client, now) : ADMISSION_NEVER};
+    if (!admission_is_for(profile, client)) return;
+    answer->retry_after = profile->interval / CLOCK_SECOND;
+    if (!admission_may_ask(profile, client)) return;
     if (profile->mode == ADMISSION_STICKY || profile->mode == ADMISSION_PACED)
         decide_own(profile, client, now, answer);
     else

@@ -45,6 +45,7 @@ struct str admission_answer_json(struct arena *arena, const struct admission_pro
     add_number_or_null(&out, "speed_limit", answer->speed_limit);
     add_text_or_null(&out, "start_at", start);
     buf_printf(&out, ",\"retry_after\":%lld", (long long)answer->retry_after);
+    if (answer->asked_since != ADMISSION_NEVER) add_text_or_null(&out, "asked_since", clock_format_time(arena, answer->asked_since));
     add_texts(&out, "urls", profile->urls, profile->url_count);
     add_number_or_null(&out, "size", profile->size);
     add_text_or_null(&out, "sha256", profile->sha256);
@@ -73,7 +74,7 @@ static enum status read_urls(struct config *config, struct admission_told *told,
 /* Fields that are not known here are no fault: the server may be newer. */
 enum status admission_told_parse(struct arena *arena, struct str json, struct admission_told *out, struct error *error)
 {
-    struct admission_told told = {.start_at = ADMISSION_NEVER};
+    struct admission_told told = {.start_at = ADMISSION_NEVER, .asked_since = ADMISSION_NEVER};
     struct config config;
     uint64_t retry_after = 0;
     TRY(config_open(arena, json, "answer", &config, error));
@@ -82,6 +83,7 @@ enum status admission_told_parse(struct arena *arena, struct str json, struct ad
     TRY(config_number(&config, "threshold", CONFIG_REQUIRED, 0, 1, &told.threshold, error));
     TRY(config_whole(&config, "speed_limit", CONFIG_OPTIONAL, 1, INT64_MAX, &told.speed_limit, error));
     TRY(config_time(&config, "start_at", CONFIG_OPTIONAL, &told.start_at, error));
+    TRY(config_time(&config, "asked_since", CONFIG_OPTIONAL, &told.asked_since, error));
     TRY(config_whole(&config, "retry_after", CONFIG_REQUIRED, 1, RETRY_MOST, &retry_after, error));
     TRY(config_whole(&config, "size", CONFIG_OPTIONAL, 1, INT64_MAX, &told.size, error));
     TRY(config_text(&config, "sha256", CONFIG_OPTIONAL, &told.sha256, error));

@@ -1,6 +1,6 @@
 /* An admission answer as devices read it:
  *     {"admit":false,"probability":0.1,"threshold":0.3,"level":"lowest","source":"peer","speed_limit":262144,"start_at":null,
- *      "retry_after":300,"urls":["https://…"],"size":7436979,"sha256":"…","ask":["unmetered"]} */
+ *      "retry_after":300,"asked_since":"…","urls":["https://…"],"size":7436979,"sha256":"…","ask":["unmetered"]} */
 #ifndef ADMISSION_ANSWER_H
 #define ADMISSION_ANSWER_H
 
@@ -15,6 +15,7 @@ struct admission_told {
     uint64_t speed_limit; /* 0: none */
     int64_t start_at;     /* ADMISSION_NEVER: none */
     int64_t retry_after;  /* seconds */
+    int64_t asked_since;  /* to be sent with the next question; ADMISSION_NEVER: nothing */
     struct str *urls;
     size_t url_count;
     uint64_t size;     /* 0: not said */

@@ -6,15 +6,15 @@
 #include "base/url.h"
 #include "lib/config/config.h"
 
-enum { BANDS_MAXIMUM = 16, URLS_MAXIMUM = 16, REGIONS_MAXIMUM = 256, MEMBERSHIPS_MAXIMUM = 64, ASK_MAXIMUM = 3 };
+enum { BANDS_MAXIMUM = 16, URLS_MAXIMUM = 16, REGIONS_MAXIMUM = 256, MEMBERSHIPS_MAXIMUM = 64, ASK_MAXIMUM = 16 };
 enum { INTERVAL_LEAST = CLOCK_SECOND, INTERVAL_MOST = CLOCK_DAY };
+enum { LOGINS_MAX = 100000 };
 static const double COEFFICIENT_MOST = 1000;
 static const uint64_t AMOUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */
 
-static const char *const mode_names[] = {"fixed", "random", "sticky", "paced", NULL};
+static const char *const mode_names[] = {"fixed", "random", "sticky", "paced", "steps", NULL};
 static const char *const level_names[] = {"lowest", "normal", "highest", NULL};
 static const char *const source_names[] = {"cdn", "peer", "any", NULL};
-static const char *const ask_names[] = {"start-up", "login", "unmetered", NULL};
 
 const char *admission_mode_name(enum admission_mode mode)
 {
@@ -121,14 +121,26 @@ static enum status parse_memberships(struct config *config, struct admission_acc
     return STATUS_OK;
 }
 
+static enum status parse_frequent(struct config *config, struct admission_account *account, struct error *error)
+{
+    struct config child;
+    TRY(config_object(config, "frequent", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    TRY(config_whole(&child, "logins_per_week", CONFIG_REQUIRED, 1, LOGINS_MAX, &account->frequent, error));
+    return config_end(&child, error);
+}
+
 static enum status parse_account(struct config *config, struct admission_account *account, struct error *error)
 {
     struct config child;
     account->cap = 0.05;
+    account->cap_total = 1;
     TRY(config_object(config, "account", CONFIG_OPTIONAL, &child, error));
     if (!child.object) return STATUS_OK;
     TRY(config_number(&child, "initial_coefficient", CONFIG_OPTIONAL, 0, 1, &account->initial_coefficient, error));
     TRY(config_number(&child, "cap", CONFIG_OPTIONAL, 0, 1, &account->cap, error));
+    TRY(config_number(&child, "cap_total", CONFIG_OPTIONAL, 0, 1, &account->cap_total, error));
+    TRY(parse_frequent(&child, account, error));
     TRY(parse_bands(&child, "gap", true, &account->gap, error));
     TRY(parse_bands(&child, "credit", false, &account->credit, error));
     TRY(parse_bands(&child, "points", false, &account->points, error));
@@ -156,11 +168,12 @@ static bool is_slower(uint64_t speed, uint64_t than)
     return speed > 0 && (than == 0 || speed < than);
 }
 
-static enum status parse_levels(struct config *config, struct admission_levels *levels, struct error *error)
+/* `lead`: the profile's own, where the levels have none (A5: the method has one first span). */
+static enum status parse_levels(struct config *config, int64_t lead, struct admission_levels *levels, struct error *error)
 {
     struct config child;
     struct admission_strategy *strategy = levels->strategy;
-    *levels = (struct admission_levels){.r1 = 0.6, .r2 = 0.4, .lead = CLOCK_HOUR};
+    *levels = (struct admission_levels){.r1 = 0.6, .r2 = 0.4, .lead = lead};
     strategy[ADMISSION_LOWEST].source = ADMISSION_PEER;
     strategy[ADMISSION_NORMAL].source = ADMISSION_ANY;
     strategy[ADMISSION_HIGHEST].source = ADMISSION_CDN;
@@ -213,11 +226,8 @@ static enum status parse_audience(struct config *config, struct admission_profil
 static enum status parse_ask(struct config *config, struct admission_profile *profile, struct error *error)
 {
     TRY(config_texts(config, "ask", CONFIG_OPTIONAL, ASK_MAXIMUM, &profile->ask, &profile->ask_count, error));
-    for (size_t i = 0; i < profile->ask_count; i++) {
-        int known = 0;
-        while (ask_names[known] && !str_equal(profile->ask[i], str_of(ask_names[known]))) known++;
-        if (!ask_names[known]) return config_refuse(config, "ask", error, "number %zu is none of start-up, login, unmetered", i);
-    }
+    for (size_t i = 0; i < profile->ask_count; i++)
+        if (!str_is_id(profile->ask[i])) return config_refuse(config, "ask", error, "number %zu is not a name such as live-room", i);
     return STATUS_OK;
 }
 
@@ -236,13 +246,27 @@ static enum status parse_times(struct config *config, struct admission_profile *
     return STATUS_OK;
 }
 
+/* A fixed threshold that the second probability does not pass would keep everyone out for ever. */
+static enum status parse_steps(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    TRY(config_number(config, "before", CONFIG_REQUIRED, 0, 1, &profile->before, error));
+    TRY(config_number(config, "after", CONFIG_REQUIRED, 0, 1, &profile->after, error));
+    if (profile->after < profile->before) return config_refuse(config, "after", error, "must not be below before (%g)", profile->before);
+    if (profile->is_fresh ? profile->after > 0 : profile->after >= 1 || profile->after > profile->threshold) return STATUS_OK;
+    return config_refuse(config, "after", error, "must be above the threshold (%g), or nobody ever downloads", profile->threshold);
+}
+
 static enum status parse_mode(struct config *config, struct admission_profile *profile, struct error *error)
 {
     int mode = 0;
     TRY(config_choice(config, "mode", CONFIG_REQUIRED, mode_names, &mode, error));
     profile->mode = (enum admission_mode)mode;
     enum config_presence presence = profile->mode == ADMISSION_FIXED ? CONFIG_REQUIRED : CONFIG_OPTIONAL;
-    return config_number(config, "threshold", presence, 0, 1, &profile->threshold, error);
+    double threshold = -1;
+    TRY(config_number(config, "threshold", presence, 0, 1, &threshold, error));
+    profile->threshold = threshold >= 0 ? threshold : 0;
+    profile->is_fresh = profile->mode == ADMISSION_RANDOM || (profile->mode == ADMISSION_STEPS && threshold < 0);
+    return profile->mode == ADMISSION_STEPS ? parse_steps(config, profile, error) : STATUS_OK;
 }
 
 /* Where every coefficient between release and D − lead is 0 all clients would come at once, at the end. */
@@ -253,6 +277,8 @@ static enum status parse_day(struct config *config, struct admission_profile *pr
     TRY(config_zone(config, "timezone", CONFIG_OPTIONAL, &offset, error));
     TRY(parse_slots(config, "slots", &slots, error));
     TRY(parse_slots(config, "pacing", &pacing, error));
+    if (profile->mode == ADMISSION_STEPS && slots.count + pacing.count > 0)
+        return config_refuse(config, slots.count > 0 ? "slots" : "pacing", error, "has no effect in mode steps; leave it out");
     day_build(&profile->clock, offset, NULL, NULL);
     day_build(&profile->slots, offset, &slots, NULL);
     day_build(&profile->pace, offset, &slots, &pacing);
@@ -274,7 +300,7 @@ enum status admission_profile_parse(struct arena *arena, struct str json, struct
     TRY(parse_mode(&config, profile, error));
     TRY(parse_day(&config, profile, error));
     TRY(parse_account(&config, &profile->account, error));
-    TRY(parse_levels(&config, &profile->levels, error));
+    TRY(parse_levels(&config, profile->lead, &profile->levels, error));
     TRY(parse_audience(&config, profile, error));
     TRY(parse_ask(&config, profile, error));
     TRY(config_end(&config, error));
@@ -282,24 +308,20 @@ enum status admission_profile_parse(struct arena *arena, struct str json, struct
     return STATUS_OK;
 }
 
-static bool parse_hour_range(struct str text, uint32_t *hours)
+/* --- what is newer than some published profiles */
+
+static enum status check_bands(const struct admission_bands *bands, const char *name, struct error *error)
 {
-    uint64_t from, to;
-    struct str rest = text, first = str_cut(&rest, '-');
-    if (!str_to_u64(first, &from) || !str_to_u64(rest, &to) || from >= DAY_HOURS || to > DAY_HOURS || from == to) return false;
-    for (uint64_t hour = from; hour != to; hour = hour + 1) {
-        if (hour == DAY_HOURS) hour = 0;
-        if (hour == to) break;
-        *hours |= UINT32_C(1) << hour;
-    }
-    return true;
+    for (size_t i = 1; i < bands->count; i++)
+        ENSURE(bands->items[i].add >= bands->items[i - 1].add, error, STATUS_INVALID,
+               "profile.account.%s[%zu].add: must not be below the band before (%g): more must not add less", name, i,
+               bands->items[i - 1].add);
+    return STATUS_OK;
 }
 
-bool admission_parse_hours(struct str text, uint32_t *out)
+enum status admission_profile_check(const struct admission_profile *profile, struct error *error)
 {
-    uint32_t hours = 0;
-    while (text.data)
-        if (!parse_hour_range(str_cut(&text, ','), &hours)) return false;
-    *out = hours;
-    return hours != 0;
+    TRY(check_bands(&profile->account.gap, "gap", error));
+    TRY(check_bands(&profile->account.credit, "credit", error));
+    return check_bands(&profile->account.points, "points", error);
 }

@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "lib/admission/day.h"
 
-enum admission_mode { ADMISSION_FIXED, ADMISSION_RANDOM, ADMISSION_STICKY, ADMISSION_PACED };
+/* STEPS: two fixed probabilities, before and after D − lead. */
+enum admission_mode { ADMISSION_FIXED, ADMISSION_RANDOM, ADMISSION_STICKY, ADMISSION_PACED, ADMISSION_STEPS };
 enum admission_level { ADMISSION_LOWEST, ADMISSION_NORMAL, ADMISSION_HIGHEST, ADMISSION_LEVELS };
 enum admission_source { ADMISSION_CDN, ADMISSION_PEER, ADMISSION_ANY };
 
@@ -25,7 +26,9 @@ struct admission_membership {
 
 /* A4. A gap between two logins counts where it is at least (deadline − release) · initial_coefficient. */
 struct admission_account {
-    double initial_coefficient, cap;
+    double initial_coefficient;
+    double cap, cap_total; /* of what the gap adds; of all together */
+    uint64_t frequent;     /* who logs in that often a week starts at the release; 0: nobody */
     struct admission_bands gap, credit, points;
     struct admission_membership *memberships;
     size_t membership_count;
@@ -49,14 +52,16 @@ struct admission_profile {
     struct str sha256; /* lower-case hexadecimal, or empty */
     int64_t release, deadline, lead;
     enum admission_mode mode;
-    double threshold; /* of fixed mode */
-    int64_t interval; /* between two evaluations (A6) */
+    bool is_fresh;        /* the threshold is a fresh random number: random mode, and steps mode without one of its own */
+    double threshold;     /* otherwise */
+    double before, after; /* steps mode only: the probability before D − lead, and from then on */
+    int64_t interval;     /* between two evaluations (A6) */
     struct admission_account account;
     struct admission_levels levels;
     double share; /* of the devices that it is for */
     struct str *regions;
     size_t region_count; /* 0: all */
-    struct str *ask;     /* when clients ask: "start-up", "login", "unmetered"; handed on to them */
+    struct str *ask;     /* conditions for asking, of which one suffices: "login", "unmetered", "live-room" or any other name */
     size_t ask_count;
     struct day clock; /* the rate 1 at all hours */
     struct day slots; /* A3's coefficients */
@@ -66,6 +71,8 @@ struct admission_profile {
 
 /* Any profile that this takes can be decided by; what is wrong is named with its path. Text lives in the arena. */
 enum status admission_profile_parse(struct arena *, struct str json, struct admission_profile *, struct error *);
+/* Rules that are newer than some profiles in stores: a profile is held to them when it is published, not when it is read. */
+enum status admission_profile_check(const struct admission_profile *, struct error *);
 
 /* D − lead: all have been admitted by then (A1). Not before the release. */
 int64_t admission_profile_end(const struct admission_profile *);
@@ -73,8 +80,5 @@ int64_t admission_profile_end(const struct admission_profile *);
 const char *admission_mode_name(enum admission_mode);
 const char *admission_level_name(enum admission_level);
 const char *admission_source_name(enum admission_source);
-
-/* Hours such as "18-24,0-2" as bits; false where they are none. */
-bool admission_parse_hours(struct str, uint32_t *hours);
 
 #endif

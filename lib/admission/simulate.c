@@ -6,7 +6,7 @@
 #include "lib/admission/admission.h"
 
 static const double INTERVALS_MOST = 4e6;
-static const char *const names[SIMULATED_COUNT] = {"at once", "fixed", "random", "sticky", "paced"};
+static const char *const names[SIMULATED_COUNT] = {"at once", "fixed", "random", "sticky", "paced", "steps"};
 
 /* One mode's run over all clients. */
 struct run {
@@ -136,15 +136,15 @@ static void find_open(struct draws *draws, double threshold)
     }
 }
 
-static struct draws make_draws(struct arena *arena, const struct admission_profile *profile)
+/* Evaluations until `end`. */
+static struct draws make_draws(struct arena *arena, const struct admission_profile *profile, int64_t end)
 {
-    int64_t end = admission_profile_end(profile);
     struct draws draws = {.count = (size_t)((end - profile->release) / profile->interval) + 1};
     draws.hazard = arena_array(arena, draws.count + 1, sizeof *draws.hazard);
     draws.chance = arena_array(arena, draws.count, sizeof *draws.chance);
     for (size_t i = 0; i < draws.count; i++) {
         int64_t at = profile->release + (int64_t)i * profile->interval;
-        double p = day_rate(&profile->slots, at) * (double)(at - profile->release) / (double)(profile->deadline - profile->release);
+        double p = admission_present(profile, at);
         draws.chance[i] = fmin(p, 1);
         draws.hazard[i + 1] = draws.hazard[i] - log1p(-fmin(p, 1 - 1e-15));
     }
@@ -225,10 +225,13 @@ static bool load_client(enum simulated mode, const struct run *run, const struct
     const struct admission_profile *profile = run->profile;
     struct admission_client client = {.last_login = ADMISSION_NEVER, .hours = device->hours, .bandwidth = (uint64_t)device->speed};
     int64_t first = run->start + (int64_t)(random_fraction(random) * (double)profile->interval);
-    const struct asking asking = {run, draws, first, profile->interval, admission_profile_end(profile)};
+    /* two fixed probabilities go on after D − lead; in the other modes all are admitted then */
+    const struct asking asking = {run, draws, first, profile->interval,
+                                  mode == SIMULATED_STEPS ? run->end : admission_profile_end(profile)};
     switch (mode) {
     case SIMULATED_FIXED: return load_fixed(&asking, device);
     case SIMULATED_RANDOM: return load_random(&asking, device, random);
+    case SIMULATED_STEPS: return profile->is_fresh ? load_random(&asking, device, random) : load_fixed(&asking, device);
     case SIMULATED_STICKY:
     case SIMULATED_PACED: return load(run, device, admission_start(profile, &client, population->number[i], 0), run->end);
     default: return load(run, device, run->start, run->end);
@@ -290,6 +293,22 @@ static void simulate_mode(enum simulated mode, const struct admission_profile *p
     sum_up(simulation, bytes, profile->deadline - profile->release, out);
 }
 
+/* The modes in which clients draw or look every interval. */
+static void simulate_polling(struct arena *arena, const struct admission_profile *profile, const struct population *population,
+                             uint64_t seed, struct simulation *simulation)
+{
+    struct admission_profile *variant = arena_new_of(arena, struct admission_profile);
+    *variant = *profile;
+    variant->mode = ADMISSION_FIXED;
+    struct draws draws = make_draws(arena, variant, admission_profile_end(profile));
+    simulate_mode(SIMULATED_FIXED, variant, &draws, population, seed, NULL, simulation);
+    simulate_mode(SIMULATED_RANDOM, variant, &draws, population, seed, NULL, simulation);
+    if (profile->mode != ADMISSION_STEPS) return;
+    draws = make_draws(arena, profile, profile->deadline);
+    simulate_mode(SIMULATED_STEPS, profile, &draws, population, seed, NULL, simulation);
+    simulation->mode_count = SIMULATED_COUNT;
+}
+
 enum status admission_simulate(struct arena *arena, const struct admission_profile *profile, const struct population *population,
                                uint64_t seed, struct simulation *simulation, struct error *error)
 {
@@ -298,13 +317,11 @@ enum status admission_simulate(struct arena *arena, const struct admission_profi
     int64_t span = profile->deadline - profile->release;
     ENSURE((double)span / (double)profile->interval <= INTERVALS_MOST, error, STATUS_INVALID,
            "there are more than four million intervals from release to deadline");
-    struct draws draws = make_draws(arena, profile);
-    *simulation = (struct simulation){.bin = choose_bin(span)};
+    *simulation = (struct simulation){.bin = choose_bin(span), .mode_count = SIMULATED_STEPS};
     simulation->bins = (size_t)((span + simulation->bin - 1) / simulation->bin);
     simulate_mode(SIMULATED_AT_ONCE, profile, NULL, population, seed, reachable, simulation);
     balance_measure(arena, profile, population, reachable, &simulation->balance);
-    simulate_mode(SIMULATED_FIXED, profile, &draws, population, seed, NULL, simulation);
-    simulate_mode(SIMULATED_RANDOM, profile, &draws, population, seed, NULL, simulation);
+    simulate_polling(arena, profile, population, seed, simulation);
     *variant = *profile;
     variant->mode = ADMISSION_STICKY;
     simulate_mode(SIMULATED_STICKY, variant, NULL, population, seed, NULL, simulation);

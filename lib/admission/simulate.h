@@ -5,7 +5,16 @@
 
 #include "lib/admission/balance.h"
 
-enum simulated { SIMULATED_AT_ONCE, SIMULATED_FIXED, SIMULATED_RANDOM, SIMULATED_STICKY, SIMULATED_PACED, SIMULATED_COUNT };
+/* Steps come last: only a profile in that mode has its two probabilities. */
+enum simulated {
+    SIMULATED_AT_ONCE,
+    SIMULATED_FIXED,
+    SIMULATED_RANDOM,
+    SIMULATED_STICKY,
+    SIMULATED_PACED,
+    SIMULATED_STEPS,
+    SIMULATED_COUNT
+};
 enum { SIMULATED_BINS_MAXIMUM = 100 };
 
 struct simulated_mode {
@@ -17,6 +26,7 @@ struct simulated_mode {
 
 struct simulation {
     struct simulated_mode mode[SIMULATED_COUNT];
+    size_t mode_count;
     struct balance balance;
     size_t bins;
     int64_t bin;      /* ms */
@@ -24,7 +34,8 @@ struct simulation {
     double noise;     /* how far above 1 chance alone lifts the highest of the bins, about */
 };
 
-/* The profile's own mode is not looked at, its threshold and interval are. STATUS_INVALID where there are more than four million
+/* All modes are simulated with the profile's threshold and interval, whatever its own mode is; steps for a profile in steps mode only.
+ * STATUS_INVALID where there are more than four million
  * intervals. */
 enum status admission_simulate(struct arena *, const struct admission_profile *, const struct population *, uint64_t seed,
                                struct simulation *, struct error *);

@@ -30,7 +30,9 @@ static inline int64_t sample_time(const char *text)
 
 static inline struct admission_client sample_client(const char *id)
 {
-    return (struct admission_client){.id = str_of(id), .last_login = ADMISSION_NEVER};
+    struct admission_client client;
+    admission_client_init(&client, str_of(id));
+    return client;
 }
 
 static inline struct admission_answer sample_ask(const struct admission_profile *profile, struct admission_client client, const char *now,

@@ -62,7 +62,7 @@ static void mode_and_resource(void **state)
 {
     static const struct refusal cases[] = {
         {SAMPLE_TIMES, "profile.mode: is missing"},
-        {SAMPLE_TIMES ",\"mode\":\"smooth\"", "profile.mode: must be one of fixed, random, sticky, paced"},
+        {SAMPLE_TIMES ",\"mode\":\"smooth\"", "profile.mode: must be one of fixed, random, sticky, paced, steps"},
         {SAMPLE_TIMES ",\"mode\":\"fixed\"", "profile.threshold: is missing"},
         {SAMPLE_TIMES ",\"mode\":\"fixed\",\"threshold\":1.01", "profile.threshold: must be a number from 0 to 1"},
         {SAMPLE_TIMES ",\"mode\":\"fixed\",\"threshold\":-0.1", "profile.threshold: must be a number from 0 to 1"},
@@ -73,7 +73,15 @@ static void mode_and_resource(void **state)
         {SAMPLE_TIMES MODE ",\"audience\":{\"share\":2}", "profile.audience.share: must be"},
         {SAMPLE_TIMES MODE ",\"audience\":{\"regions\":[\"a b\"]}", "profile.audience.regions: number 0"},
         {SAMPLE_TIMES MODE ",\"audience\":{\"country\":1}", "profile.audience.country: is not a field"},
-        {SAMPLE_TIMES MODE ",\"ask\":[\"always\"]", "profile.ask: number 0"},
+        {SAMPLE_TIMES MODE ",\"ask\":[\"live room\"]", "profile.ask: number 0 is not a name such as live-room"},
+        {SAMPLE_TIMES MODE ",\"before\":0.1", "profile.before: is not a field"},
+        {SAMPLE_TIMES ",\"mode\":\"steps\",\"after\":1", "profile.before: is missing"},
+        {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0.2,\"after\":0.1", "profile.after: must not be below before (0.2)"},
+        {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0.2,\"after\":0.3,\"threshold\":0.3",
+         "profile.after: must be above the threshold (0.3), or nobody ever downloads"},
+        {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0,\"after\":0", "profile.after: must be above the threshold (0)"},
+        {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0,\"after\":1,\"slots\":[{\"from\":\"00:00\",\"to\":\"01:00\",\"coefficient\":1}]",
+         "profile.slots: has no effect in mode steps"},
         {SAMPLE_TIMES MODE ",\"treshold\":0.3", "profile.treshold: is not a field"},
     };
     EACH_IS_REFUSED(cases);
@@ -117,6 +125,9 @@ static void account_and_levels(void **state)
         {SAMPLE_TIMES MODE ",\"account\":{\"points\":[{\"from\":1,\"add\":1.5}]}", "profile.account.points[0].add: must be"},
         {SAMPLE_TIMES MODE ",\"account\":{\"membership\":{\"gold\":\"much\"}}", "profile.account.membership.gold: must be"},
         {SAMPLE_TIMES MODE ",\"account\":{\"cap\":5}", "profile.account.cap: must be"},
+        {SAMPLE_TIMES MODE ",\"account\":{\"cap_total\":5}", "profile.account.cap_total: must be"},
+        {SAMPLE_TIMES MODE ",\"account\":{\"frequent\":{}}", "profile.account.frequent.logins_per_week: is missing"},
+        {SAMPLE_TIMES MODE ",\"account\":{\"frequent\":{\"logins_per_week\":0}}", "profile.account.frequent.logins_per_week: must be"},
         {SAMPLE_TIMES MODE ",\"levels\":{\"r1\":0.4,\"r2\":0.6}", "profile.levels.r2: must be below r1"},
         {SAMPLE_TIMES MODE ",\"levels\":{\"r1\":0.4}", "profile.levels.r2: must be below r1"},
         {SAMPLE_TIMES MODE ",\"levels\":{\"lowest\":{\"source\":\"disk\"}}", "profile.levels.lowest.source: must be one of"},
@@ -126,6 +137,21 @@ static void account_and_levels(void **state)
         {SAMPLE_TIMES MODE ",\"levels\":{\"normal\":null,\"highest\":{\"speed\":9}}", "profile.levels.highest: speed must not be below"},
     };
     EACH_IS_REFUSED(cases);
+}
+
+/* Profiles that were published before this rule are still read. */
+static void a4_a_longer_gap_must_not_add_less(void **state)
+{
+    struct error error;
+    struct admission_profile profile =
+        sample_profile(*state, "\"mode\":\"paced\",\"account\":{\"gap\":[{\"from\":\"5d\",\"add\":0.02},{\"from\":\"15d\",\"add\":0.01}]}");
+    assert_error(admission_profile_check(&profile, &error), STATUS_INVALID, &error,
+                 "profile.account.gap[1].add: must not be below the band before (0.02)");
+    profile = sample_profile(*state, "\"mode\":\"paced\",\"account\":{\"points\":[{\"from\":5,\"add\":0.02},{\"from\":6,\"add\":0}]}");
+    assert_error(admission_profile_check(&profile, &error), STATUS_INVALID, &error, "profile.account.points[1].add: must not be below");
+    profile =
+        sample_profile(*state, "\"mode\":\"paced\",\"account\":{\"gap\":[{\"from\":\"5d\",\"add\":0.01},{\"from\":\"15d\",\"add\":0.01}]}");
+    assert_ok(admission_profile_check(&profile, &error), &error);
 }
 
 static void the_end_of_the_text_is_respected(void **state)
@@ -164,6 +190,7 @@ int main(void)
         test_with_arena(mode_and_resource),
         test_with_arena(slots),
         test_with_arena(account_and_levels),
+        test_with_arena(a4_a_longer_gap_must_not_add_less),
         test_with_arena(the_end_of_the_text_is_respected),
         test_with_arena(hours),
     };

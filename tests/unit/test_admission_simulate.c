@@ -85,7 +85,7 @@ static void all_modes_load_every_byte(void **state)
     double whole = 0;
     assert_ok(admission_simulate(*state, &profile, &population, 1, simulation, &error), &error);
     for (size_t i = 0; i < population.count; i++) whole += population.hours[i] ? (double)population.size[i] : 0;
-    for (int mode = 0; mode < SIMULATED_COUNT; mode++) {
+    for (size_t mode = 0; mode < simulation->mode_count; mode++) {
         const struct simulated_mode *run = &simulation->mode[mode];
         assert_near(run->complete, 1, 0);
         assert_near(run->mean * 864000, whole, whole * 1e-9);
@@ -118,6 +118,28 @@ static void the_same_seed_gives_the_same(void **state)
     assert_memory_not_equal(one.number, other.number, 500 * sizeof *one.number);
 }
 
+static const struct simulation *simulate(struct arena *arena, const char *fields)
+{
+    struct admission_profile profile = sample_profile(arena, fields);
+    struct population population = make(arena, &profile, "", 2000);
+    struct simulation *simulation = arena_new_of(arena, struct simulation);
+    struct error error;
+    assert_ok(admission_simulate(arena, &profile, &population, 1, simulation, &error), &error);
+    return simulation;
+}
+
+static void a6_steps_are_simulated_where_the_profile_has_them(void **state)
+{
+    const struct simulation *none = simulate(*state, "\"mode\":\"steps\",\"before\":0,\"after\":1,\"size\":1000000");
+    assert_int_equal(none->mode_count, SIMULATED_COUNT);
+    assert_near(none->mode[SIMULATED_STEPS].complete, 1, 0);
+    for (size_t i = 0; i < none->bins * 9 / 10; i++) assert_near(none->mode[SIMULATED_STEPS].rate[i], 0, 0);
+    const struct simulation *many = simulate(*state, "\"mode\":\"steps\",\"before\":0.2,\"after\":0.9,\"size\":1000000");
+    assert_near(many->mode[SIMULATED_STEPS].complete, 1, 0);
+    assert_true(many->mode[SIMULATED_STEPS].rate[0] > 0);
+    assert_int_equal(simulate(*state, "\"mode\":\"paced\",\"size\":1000000")->mode_count, SIMULATED_STEPS);
+}
+
 static void what_cannot_be_simulated_is_refused(void **state)
 {
     static const struct {
@@ -147,6 +169,7 @@ int main(void)
         test_with_arena(the_pace_reaches_the_bound),
         test_with_arena(all_modes_load_every_byte),
         test_with_arena(paced_stays_near_the_bound_and_random_does_not),
+        test_with_arena(a6_steps_are_simulated_where_the_profile_has_them),
         test_with_arena(the_same_seed_gives_the_same),
         test_with_arena(what_cannot_be_simulated_is_refused),
     };

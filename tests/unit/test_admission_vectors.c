@@ -76,14 +76,14 @@ static void a3_slots_are_in_the_profiles_timezone(void **state)
     ",\"account\":{\"initial_coefficient\":0.5,\"gap\":[{\"from\":\"5d\",\"add\":0.01},{\"from\":\"15d\",\"add\":0.02},"                   \
     "{\"from\":\"30d\",\"add\":0.03},{\"from\":\"90d\",\"add\":0.04}],\"credit\":[{\"from\":100,\"add\":0.01},{\"from\":500,\"add\":0.03}" \
     "],"                                                                                                                                   \
-    "\"points\":[{\"from\":10,\"add\":0.02}],\"membership\":{\"gold\":0.05,\"silver\":0.02},\"cap\":0.05}"
+    "\"points\":[{\"from\":10,\"add\":0.02}],\"membership\":{\"gold\":0.05,\"silver\":0.02},\"cap_total\":0.05}"
 
 static double initial(const struct admission_profile *profile, int64_t gap)
 {
     struct admission_client client = sample_client("c");
-    int64_t now = sample_time("2026-08-21T10:00:00Z");
-    client.last_login = now - gap;
-    return admission_initial(profile, &client, now);
+    client.login = sample_time("2026-08-21T10:00:00Z");
+    client.last_login = client.login - gap;
+    return admission_initial(profile, &client, sample_time("2026-08-29T09:00:00Z"));
 }
 
 static void a4_a_long_gap_is_a_head_start(void **state)
@@ -117,6 +117,69 @@ static void a4_parts_add_up_to_the_cap(void **state)
     client.membership = S("Gold");
     client.points = 9;
     assert_near(sample_ask(&profile, client, "2026-08-21T10:00:00Z", 0).probability, 0.13, EXACT);
+}
+
+/* The client waits for eight days, and its gap stays. Without a login its first question of the session stands for it. */
+static void a4_the_gap_is_between_two_logins(void **state)
+{
+    struct admission_profile profile = sample_profile(*state, "\"mode\":\"sticky\"" ACCOUNT);
+    struct admission_client client = sample_client("c"), silent = sample_client("c");
+    client.login = sample_time("2026-08-21T10:00:00Z");
+    client.last_login = silent.last_login = client.login - 14 * (int64_t)CLOCK_DAY;
+    struct admission_answer first = sample_ask(&profile, client, "2026-08-21T10:00:00Z", 0);
+    struct admission_answer later = sample_ask(&profile, client, "2026-08-29T09:59:59Z", 0);
+    assert_true(first.start_at == later.start_at);
+    assert_true(first.asked_since == ADMISSION_NEVER);
+    struct admission_answer asked = sample_ask(&profile, silent, "2026-08-21T10:00:00Z", 0);
+    assert_true(asked.start_at == first.start_at && asked.asked_since == client.login);
+    silent.asked_since = asked.asked_since;
+    asked = sample_ask(&profile, silent, "2026-08-29T09:59:59Z", 0);
+    assert_true(asked.start_at == first.start_at && asked.asked_since == client.login);
+}
+
+static void a4_the_cap_is_the_gaps(void **state)
+{
+    struct admission_profile profile =
+        sample_profile(*state, FIXED ",\"account\":{\"gap\":[{\"from\":\"5d\",\"add\":0.2}],\"membership\":{\"gold\":0.1},"
+                                     "\"credit\":[{\"from\":1,\"add\":0.3}]}");
+    struct admission_client client = sample_client("c");
+    client.login = sample_time("2026-08-21T10:00:00Z");
+    client.last_login = client.login - 6 * (int64_t)CLOCK_DAY;
+    assert_near(admission_initial(&profile, &client, client.login), 0.05, EXACT);
+    client.membership = S("gold");
+    assert_near(admission_initial(&profile, &client, client.login), 0.15, EXACT);
+    client.credit = 1;
+    assert_near(admission_initial(&profile, &client, client.login), 0.45, EXACT);
+    profile.account.cap_total = 0.25;
+    assert_near(admission_initial(&profile, &client, client.login), 0.25, EXACT);
+}
+
+static void a4_frequent_users_start_at_the_release(void **state)
+{
+    static const char *const modes[] = {"fixed", "sticky", "paced"};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        struct admission_profile profile =
+            sample_profile(*state, arena_cstr(*state, arena_printf(*state,
+                                                                   "\"threshold\":1,\"mode\":\"%s\",\"account\":{\"cap_total\":0.05,"
+                                                                   "\"frequent\":{\"logins_per_week\":5}}",
+                                                                   modes[i])));
+        struct admission_client client = sample_client("c");
+        client.logins_per_week = 4;
+        assert_false(sample_ask(&profile, client, "2026-08-20T10:00:00Z", 0).admit);
+        client.logins_per_week = 5;
+        assert_false(sample_ask(&profile, client, "2026-08-20T09:59:59Z", 0).admit);
+        assert_true(sample_ask(&profile, client, "2026-08-20T10:00:00Z", 0).admit);
+    }
+}
+
+/* The case: lead 24 h, 20 h left. */
+static void a5_there_is_one_first_span(void **state)
+{
+    struct admission_profile profile = sample_profile(*state, FIXED ",\"levels\":{\"r1\":0.06,\"r2\":0.04}");
+    assert_int_equal(ask(&profile, "2026-08-29T14:00:00Z").level, ADMISSION_HIGHEST);
+    assert_int_equal(ask(&profile, "2026-08-29T09:59:59Z").level, ADMISSION_LOWEST);
+    profile = sample_profile(*state, FIXED ",\"levels\":{\"r1\":0.06,\"r2\":0.04,\"lead\":\"1h\"}");
+    assert_int_equal(ask(&profile, "2026-08-29T14:00:00Z").level, ADMISSION_LOWEST);
 }
 
 static void a5_the_level_follows_what_remains(void **state)
@@ -179,6 +242,42 @@ static void a6_fresh_numbers_are_fresh(void **state)
     assert_near(sum / 10000, 0.5, 0.02);
 }
 
+/* The method's simplest form: one probability before the first span, another from then on. */
+static void a6_steps_are_two_fixed_probabilities(void **state)
+{
+    struct admission_profile profile = sample_profile(*state, "\"mode\":\"steps\",\"before\":0.1,\"after\":0.8" ACCOUNT);
+    struct admission_client client = sample_client("c");
+    assert_near(sample_ask(&profile, client, "2026-08-20T09:59:59Z", 0.05).probability, 0, 0);
+    assert_near(sample_ask(&profile, client, "2026-08-20T10:00:00Z", 0.05).probability, 0.1, 0);
+    assert_true(sample_ask(&profile, client, "2026-08-20T10:00:00Z", 0.05).admit);
+    assert_false(sample_ask(&profile, client, "2026-08-29T09:59:59Z", 0.1).admit);
+    assert_near(sample_ask(&profile, client, "2026-08-29T10:00:00Z", 0.5).probability, 0.8, 0);
+    assert_true(sample_ask(&profile, client, "2026-08-29T10:00:00Z", 0.79).admit);
+    assert_false(sample_ask(&profile, client, "2026-09-29T10:00:00Z", 0.8).admit);
+    client.credit = 100;
+    assert_near(sample_ask(&profile, client, "2026-08-29T09:59:59Z", 0.1).probability, 0.11, EXACT);
+    profile = sample_profile(*state, "\"mode\":\"steps\",\"before\":0.1,\"after\":0.8,\"threshold\":0.3");
+    assert_false(sample_ask(&profile, client, "2026-08-29T09:59:59Z", 0).admit);
+    assert_true(sample_ask(&profile, client, "2026-08-29T10:00:00Z", 1).admit);
+    assert_near(sample_ask(&profile, client, "2026-08-29T10:00:00Z", 1).threshold, 0.3, 0);
+}
+
+static void a7_conditions_are_free_names(void **state)
+{
+    struct admission_profile profile = sample_profile(*state, "\"mode\":\"sticky\",\"ask\":[\"on-release\",\"live-room\"]");
+    struct admission_client client = sample_client("c");
+    struct str conditions[] = {S("unmetered"), S("Live-Room")};
+    assert_true(sample_ask(&profile, client, "2026-08-30T10:00:00Z", 0).admit); /* it judges by itself */
+    client.conditions = conditions;
+    client.condition_count = 2;
+    struct admission_answer answer = sample_ask(&profile, client, "2026-08-30T10:00:00Z", 0);
+    assert_false(answer.admit);
+    assert_true(answer.start_at == ADMISSION_NEVER);
+    assert_int_equal(answer.retry_after, 300);
+    conditions[1] = S("live-room");
+    assert_true(sample_ask(&profile, client, "2026-08-30T10:00:00Z", 0).admit);
+}
+
 static void a7_regions(void **state)
 {
     struct admission_profile profile =
@@ -220,10 +319,16 @@ int main(void)
         test_with_arena(a3_slots_are_in_the_profiles_timezone),
         test_with_arena(a4_a_long_gap_is_a_head_start),
         test_with_arena(a4_parts_add_up_to_the_cap),
+        test_with_arena(a4_the_gap_is_between_two_logins),
+        test_with_arena(a4_the_cap_is_the_gaps),
+        test_with_arena(a4_frequent_users_start_at_the_release),
+        test_with_arena(a5_there_is_one_first_span),
         test_with_arena(a5_the_level_follows_what_remains),
         test_with_arena(a5_the_level_says_where_from_and_how_fast),
         test_with_arena(a6_a_fresh_number_starts_and_pauses),
         test_with_arena(a6_fresh_numbers_are_fresh),
+        test_with_arena(a6_steps_are_two_fixed_probabilities),
+        test_with_arena(a7_conditions_are_free_names),
         test_with_arena(a7_regions),
         test_with_arena(a7_a_share_of_the_devices),
     };
