@@ -32,10 +32,6 @@ void buf_add(struct buf *, struct str);
 void buf_add_byte(struct buf *, char);
 void buf_add_u64(struct buf *, uint64_t); /* in decimal */
 void buf_printf(struct buf *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* As a JSON string, with its quotes. Data must be UTF-8: a byte that is not sets `overflow`, as what does not fit does. */
-void buf_add_json(struct buf *, struct str);
-/* The same for logs and error texts, which must be readable, not exact: each byte that is not UTF-8 becomes U+FFFD. */
-void buf_add_json_lossy(struct buf *, struct str);
 /* Room for `size` more bytes to be written by the caller, who then adds to `length`; NULL past the limit. */
 char *buf_room(struct buf *, size_t size);
 

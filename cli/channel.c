@@ -1,7 +1,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/csv.h"
 #include "cli/stored.h"
 #include "lib/apk/info.h"
@@ -50,9 +50,9 @@ static struct str row_as_json(struct arena *arena, const struct csv_row *header,
         if (row->fields[i].length == 0) continue;
         if (str_equal_nocase(header->fields[i], S("info"))) return row->fields[i];
         buf_add(&out, str_of(separator));
-        buf_add_json(&out, header->fields[i]);
+        json_quote(&out, header->fields[i]);
         buf_add_byte(&out, ':');
-        buf_add_json(&out, row->fields[i]);
+        json_quote(&out, row->fields[i]);
         separator = ",";
     }
     buf_add(&out, *separator == '{' ? S("{}") : S("}"));

@@ -53,6 +53,21 @@ struct io command_io(struct arena *arena)
     return (struct io){.arena = arena, .deadline = deadline_in(PATIENCE)};
 }
 
+enum { JSON_MAX = 64 << 20 };
+
+struct json_writer command_json(struct arena *arena)
+{
+    struct buf *out = arena_new_of(arena, struct buf);
+    *out = buf_in(arena, JSON_MAX);
+    return json_writer(out);
+}
+
+void command_print(struct json_writer *json)
+{
+    buf_add_byte(json->out, '\n');
+    fwrite(json->out->data, 1, json->out->length, stdout);
+}
+
 struct io command_upload_io(struct arena *arena)
 {
     return (struct io){.arena = arena, .deadline = deadline_in(UPLOAD_PATIENCE)};

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "functions/common/settings.h"
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
@@ -84,6 +85,10 @@ const struct command_visitor *command_visiting(void); /* NULL: commands run */
 
 /* An io for commands: the arena, and as long as a person at a terminal waits for one answer of a store. */
 struct io command_io(struct arena *);
+
+/* For --json: one JSON text a line on standard output. The writer's buffer grows in the arena. */
+struct json_writer command_json(struct arena *);
+void command_print(struct json_writer *);
 /* For an upload: as long as a part of it may take on a slow line. */
 struct io command_upload_io(struct arena *);
 

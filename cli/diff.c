@@ -50,22 +50,28 @@ static enum status write_patch(struct arena *arena, struct output *output, const
     return patch_check(arena, stream_of(arena, str_make(map.bytes, map.length)), from, to, progress, error);
 }
 
-static void print_side(const char *name, const struct patch_side *side)
+static void put_side(struct json_writer *line, const char *name, const struct patch_side *side)
 {
-    printf(",\"%s\":{\"size\":%llu,\"sha256\":\"" STR_FMT "\"}", name, (unsigned long long)side->size, STR_ARG(side->sha256));
+    json_open_object(line, name);
+    json_put_number(line, "size", side->size);
+    json_put_text(line, "sha256", side->sha256);
+    json_close(line);
 }
 
-static void report(const struct patch_header *sides, uint64_t size)
+static void report(struct arena *arena, const struct patch_header *sides, uint64_t size)
 {
     if (!json) {
         printf(STR_FMT ": %llu bytes, %.1f %% of the new package\n", STR_ARG(output_path), (unsigned long long)size,
                100.0 * (double)size / (double)sides->to.size);
         return;
     }
-    printf("{\"size\":%llu", (unsigned long long)size);
-    print_side("from", &sides->from);
-    print_side("to", &sides->to);
-    printf("}\n");
+    struct json_writer line = command_json(arena);
+    json_open_object(&line, NULL);
+    json_put_number(&line, "size", size);
+    put_side(&line, "from", &sides->from);
+    put_side(&line, "to", &sides->to);
+    json_close(&line);
+    command_print(&line);
 }
 
 static enum status make_patch(struct arena *arena, const struct str *paths, const struct apk_source *sources, struct progress *progress,
@@ -94,7 +100,7 @@ static enum status diff_files(struct arena *arena, const struct str *paths, int 
     enum status status = make_patch(arena, paths, sources, &progress, &sides, &size, error);
     progress_end(&progress);
     TRY(status);
-    report(&sides, size);
+    report(arena, &sides, size);
     return STATUS_OK;
 }
 

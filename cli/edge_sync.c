@@ -51,12 +51,20 @@ static enum status open_app(struct arena *arena, struct edge *edge, struct app *
     return stored_app(store_url, app, error);
 }
 
-static void report(const struct reconcile_result *result)
+static void report(struct arena *arena, const struct reconcile_result *result)
 {
-    if (json)
-        printf("{\"edge\":\"" STR_FMT "\",\"copied\":%" PRIu64 ",\"deleted\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"waiting\":%" PRIu64
-               ",\"bytes\":%" PRIu64 "}\n",
-               STR_ARG(edge_id), result->copied, result->deleted, result->failed, result->waiting, result->bytes);
+    if (json) {
+        struct json_writer line = command_json(arena);
+        json_open_object(&line, NULL);
+        json_put_text(&line, "edge", edge_id);
+        json_put_number(&line, "copied", result->copied);
+        json_put_number(&line, "deleted", result->deleted);
+        json_put_number(&line, "failed", result->failed);
+        json_put_number(&line, "waiting", result->waiting);
+        json_put_number(&line, "bytes", result->bytes);
+        json_close(&line);
+        command_print(&line);
+    }
     fprintf(stderr,
             STR_FMT ": %" PRIu64 " copied (%" PRIu64 " bytes), %" PRIu64 " deleted, %" PRIu64 " failed, %" PRIu64 " waiting for room\n",
             STR_ARG(edge_id), result->copied, result->bytes, result->deleted, result->failed, result->waiting);
@@ -78,7 +86,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
         .origin = app->store, .maker = &maker, .now = now < 0 ? clock_now() : now, .grace = grace, .verify = verify, .visible = true};
     struct io io = {.arena = arena, .deadline = deadline_in(RUN_TIME)};
     enum status status = reconcile_directory(&how, io, &edge, path, &result, error);
-    report(&result);
+    report(arena, &result);
     TRY(status);
     ENSURE(result.failed == 0, error, STATUS_UNAVAILABLE, "%" PRIu64 " of the packages could not be brought up to date", result.failed);
     return STATUS_OK;

@@ -169,13 +169,21 @@ static enum status gate(void *context, struct download *download, struct error *
 
 /* --- the command */
 
-static void report(const struct download *download, const char *what)
+static void report(struct arena *arena, const struct download *download, const char *what)
 {
-    if (json)
-        printf("{\"resource\":\"" STR_FMT "\",\"size\":%" PRIu64 ",\"fetched\":%" PRIu64 ",\"verified\":%s}\n", STR_ARG(resource),
-               download->size, download->fetched, download->sha256.length > 0 ? "true" : "false");
+    bool verified = download->sha256.length > 0;
+    if (json) {
+        struct json_writer line = command_json(arena);
+        json_open_object(&line, NULL);
+        json_put_text(&line, "resource", resource);
+        json_put_number(&line, "size", download->size);
+        json_put_number(&line, "fetched", download->fetched);
+        json_put_bool(&line, "verified", verified);
+        json_close(&line);
+        command_print(&line);
+    }
     fprintf(stderr, STR_FMT ": %s, %" PRIu64 " bytes loaded now%s\n", STR_ARG(output), what, download->fetched,
-            download->sha256.length > 0 ? ", SHA-256 verified" : "");
+            verified ? ", SHA-256 verified" : "");
 }
 
 static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)
@@ -188,7 +196,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     TRY(make_question(arena, &fetch.question, error));
     TRY(ask_patiently(&fetch, &told, error));
     struct download download = {.size = told.size, .sha256 = told.sha256, .progress = &progress, .gate = gate, .context = &fetch};
-    if (download_is_done(arena, output.data, told.sha256)) return report(&download, "is there already"), STATUS_OK;
+    if (download_is_done(arena, output.data, told.sha256)) return report(arena, &download, "is there already"), STATUS_OK;
     TRY(wait_for_admission(&fetch, &told, error));
     download.urls = told.urls;
     download.url_count = told.url_count;
@@ -199,7 +207,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     enum status status = download_to_file((struct io){.arena = arena, .deadline = deadline_in(INT64_C(366) * CLOCK_DAY)}, fetch.web,
                                           output.data, &download, error);
     progress_end(&progress);
-    if (status == STATUS_OK) report(&download, "complete");
+    if (status == STATUS_OK) report(arena, &download, "complete");
     return status;
 }
 

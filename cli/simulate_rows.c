@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cli/command.h"
 #include "base/buf.h"
 #include "lib/chart/chart.h"
 #include "lib/config/config.h"
@@ -101,19 +102,23 @@ void rows_print(const struct rows *rows)
 
 void rows_print_json(const struct rows *rows)
 {
-    struct buf out = buf_in(rows->arena, 1 << 20);
-    buf_add(&out, S("["));
+    struct json_writer json = command_json(rows->arena);
+    json_open_array(&json, NULL);
     for (size_t i = 0; i < rows->count; i++) {
         const struct simulated *row = &rows->rows[i].result;
-        buf_add(&out, i > 0 ? S(",\n{\"policy\":") : S("{\"policy\":"));
-        buf_add_json(&out, rows->rows[i].name);
-        buf_printf(&out,
-                   ",\"hit_ratio\":%.6f,\"byte_hit_ratio\":%.6f,\"bytes_placed\":%llu,\"storage\":%llu,\"bytes\":%llu,\"evicted\":%llu}",
-                   ratio(row->hits, row->requests), ratio(row->bytes_hit, row->bytes), (unsigned long long)row->bytes_placed,
-                   (unsigned long long)row->storage, (unsigned long long)row->bytes, (unsigned long long)row->evicted);
+        if (i > 0) json_new_line(&json);
+        json_open_object(&json, NULL);
+        json_put_text(&json, "policy", rows->rows[i].name);
+        json_put_fixed(&json, "hit_ratio", ratio(row->hits, row->requests), 6);
+        json_put_fixed(&json, "byte_hit_ratio", ratio(row->bytes_hit, row->bytes), 6);
+        json_put_number(&json, "bytes_placed", row->bytes_placed);
+        json_put_number(&json, "storage", row->storage);
+        json_put_number(&json, "bytes", row->bytes);
+        json_put_number(&json, "evicted", row->evicted);
+        json_close(&json);
     }
-    buf_add(&out, S("]\n"));
-    fwrite(out.data, 1, out.length, stdout);
+    json_close(&json);
+    command_print(&json);
 }
 
 /* --- pictures */

@@ -69,23 +69,41 @@ static void print_notes(struct arena *arena, const struct fleet_plan *plan)
 
 /* --- JSON */
 
+static void put_way(struct json_writer *all, const struct fleet_result *result, const struct fleet_run *run)
+{
+    json_open_object(all, NULL);
+    json_put_word(all, "way", run->name);
+    json_put_fixed(all, "last_median", run->last_median, 3);
+    json_put_fixed(all, "last_most", run->last_most, 3);
+    json_put_fixed(all, "old", part(run->old, run->answers), 8);
+    json_put_fixed(all, "old_to_links", part(run->outside_old, run->outside), 8);
+    json_put_fixed(all, "hits", run->hits, 6);
+    json_put_fixed(all, "origin", run->origin, 0);
+    json_put_fixed(all, "origin_for_changes", origin_extra(result, run), 0);
+    json_put_fixed(all, "left_over", run->left_over, 0);
+    json_open_array(all, "share");
+    for (size_t i = 0; i < FLEET_POINTS; i++) json_put_fixed(all, NULL, run->share[i], 5);
+    json_close(all);
+    json_close(all);
+}
+
 static void print_json(struct arena *arena, const struct fleet_plan *plan, const struct fleet_result *result)
 {
-    struct buf out = buf_in(arena, 1 << 20);
-    buf_printf(&out, "{\"nodes\":%u,\"regions\":%u,\"changes\":%u,\"views\":%g,\"step\":%g,\"ways\":[", plan->nodes, plan->regions,
-               plan->changes, plan->views, result->step);
+    struct json_writer all = command_json(arena);
+    json_open_object(&all, NULL);
+    json_put_number(&all, "nodes", plan->nodes);
+    json_put_number(&all, "regions", plan->regions);
+    json_put_number(&all, "changes", plan->changes);
+    json_put_real(&all, "views", plan->views, 6);
+    json_put_real(&all, "step", result->step, 6);
+    json_open_array(&all, "ways");
     for (int way = 0; way < FLEET_WAYS; way++) {
-        const struct fleet_run *run = &result->run[way];
-        buf_printf(&out,
-                   "%s{\"way\":\"%s\",\"last_median\":%.3f,\"last_most\":%.3f,\"old\":%.8f,\"old_to_links\":%.8f,\"hits\":%.6f,"
-                   "\"origin\":%.0f,\"origin_for_changes\":%.0f,\"left_over\":%.0f,\"share\":[",
-                   way ? ",\n" : "", run->name, run->last_median, run->last_most, part(run->old, run->answers),
-                   part(run->outside_old, run->outside), run->hits, run->origin, origin_extra(result, run), run->left_over);
-        for (size_t i = 0; i < FLEET_POINTS; i++) buf_printf(&out, "%s%.5f", i ? "," : "", run->share[i]);
-        buf_add(&out, S("]}"));
+        if (way > 0) json_new_line(&all);
+        put_way(&all, result, &result->run[way]);
     }
-    buf_add(&out, S("]}\n"));
-    fwrite(out.data, 1, out.length, stdout);
+    json_close(&all);
+    json_close(&all);
+    command_print(&all);
 }
 
 /* --- the picture */

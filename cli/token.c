@@ -195,8 +195,14 @@ static void print_stale(void *context, const struct hits_resource *resource)
         printf("%s\n", key);
         return;
     }
-    printf("{\"key\":\"%s\",\"frequency\":%.3f,\"updated\":\"" STR_FMT "\",\"modified\":\"" STR_FMT "\"}\n", key, resource->frequency,
-           STR_ARG(clock_format_time(arena, resource->updated)), STR_ARG(clock_format_time(arena, resource->modified)));
+    struct json_writer line = command_json(arena);
+    json_open_object(&line, NULL);
+    json_put_word(&line, "key", key);
+    json_put_fixed(&line, "frequency", resource->frequency, 3);
+    json_put_text(&line, "updated", clock_format_time(arena, resource->updated));
+    json_put_text(&line, "modified", clock_format_time(arena, resource->modified));
+    json_close(&line);
+    command_print(&line);
 }
 
 struct tables {

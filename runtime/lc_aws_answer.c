@@ -1,6 +1,7 @@
 #include <microhttpd.h>
 
 #include "base/encode.h"
+#include "base/json.h"
 #include "lc_aws_event.h"
 #include "lc_headers.h"
 
@@ -44,11 +45,11 @@ static struct str joined(struct arena *arena, const struct lc_headers *headers, 
 static void add_values(struct buf *out, const struct lc_headers *headers, size_t index)
 {
     buf_add_byte(out, '[');
-    buf_add_json_lossy(out, headers->items[index].value);
+    json_quote_lossy(out, headers->items[index].value);
     for (size_t i = index + 1; i < headers->count; i++) {
         if (!str_equal_nocase(headers->items[i].name, headers->items[index].name)) continue;
         buf_add_byte(out, ',');
-        buf_add_json_lossy(out, headers->items[i].value);
+        json_quote_lossy(out, headers->items[i].value);
     }
     buf_add_byte(out, ']');
 }
@@ -67,12 +68,12 @@ static void add_headers(struct buf *out, enum lc_aws_form form, const struct lc_
         struct str name = headers->items[i].name;
         if (lc_header_is_hosts(name) || seen_before(headers, i) || (form == LC_AWS_V2 && is_cookie(name))) continue;
         add_comma(out);
-        buf_add_json_lossy(out, name);
+        json_quote_lossy(out, name);
         buf_add_byte(out, ':');
         if (several)
             add_values(out, headers, i);
         else
-            buf_add_json_lossy(out, is_cookie(name) ? headers->items[i].value : joined(out->arena, headers, i));
+            json_quote_lossy(out, is_cookie(name) ? headers->items[i].value : joined(out->arena, headers, i));
     }
 }
 
@@ -82,7 +83,7 @@ static void add_cookies(struct buf *out, const struct lc_headers *headers)
     for (size_t i = 0; i < headers->count; i++) {
         if (!is_cookie(headers->items[i].name)) continue;
         add_comma(out);
-        buf_add_json_lossy(out, headers->items[i].value);
+        json_quote_lossy(out, headers->items[i].value);
     }
     buf_add_byte(out, ']');
 }
@@ -118,7 +119,7 @@ static void add_envelope(struct buf *out, enum lc_aws_form form, const struct lc
     if (form == LC_AWS_V2) add_cookies(out, &response->headers);
 }
 
-/* Bytes that buf_add_json_lossy makes of a text; SIZE_MAX where control bytes show that it is none. */
+/* Bytes that json_quote_lossy makes of a text; SIZE_MAX where control bytes show that it is none. */
 static size_t json_length(struct str text)
 {
     size_t length = 2;
@@ -148,7 +149,7 @@ struct lc_aws_answer lc_aws_answer_make(struct arena *arena, enum lc_aws_form fo
     add_envelope(&out, form, request, response);
     buf_add(&out, text ? S(",\"isBase64Encoded\":false,\"body\":") : S(",\"isBase64Encoded\":true,\"body\":\""));
     if (!text) return (struct lc_aws_answer){{buf_str(&out), base64_encode(arena, body), S("\"}")}};
-    buf_add_json_lossy(&out, body);
+    json_quote_lossy(&out, body);
     buf_add_byte(&out, '}');
     return (struct lc_aws_answer){{buf_str(&out)}};
 }

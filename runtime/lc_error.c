@@ -1,12 +1,14 @@
 #include "lc_error.h"
 
+#include "base/json.h"
+
 struct str lc_error_json(struct arena *arena, struct str type, struct str message)
 {
     struct buf out = buf_in(arena, 16384);
     buf_add(&out, S("{\"errorMessage\":"));
-    buf_add_json_lossy(&out, str_first(message, 1024));
+    json_quote_lossy(&out, str_first(message, 1024));
     buf_add(&out, S(",\"errorType\":"));
-    buf_add_json_lossy(&out, str_first(type, 128));
+    json_quote_lossy(&out, str_first(type, 128));
     buf_add(&out, S(",\"stackTrace\":[]}"));
     return buf_str(&out);
 }

@@ -2,21 +2,23 @@
 
 #include <microhttpd.h>
 
+#include "base/json.h"
+
 const char lc_body_too_large[] = "the request body is larger than this route takes";
 
 void lc_problem(const struct lc_call *call, struct lc_response *response, int status, const char *detail)
 {
     struct buf body = buf_in(call->arena, 4096);
     buf_add(&body, S("{\"type\":\"about:blank\",\"title\":"));
-    buf_add_json_lossy(&body, str_of(MHD_get_reason_phrase_for((unsigned)status)));
+    json_quote_lossy(&body, str_of(MHD_get_reason_phrase_for((unsigned)status)));
     buf_add(&body, S(",\"status\":"));
     buf_add_u64(&body, (uint64_t)status);
     if (detail) {
         buf_add(&body, S(",\"detail\":"));
-        buf_add_json_lossy(&body, str_of(detail));
+        json_quote_lossy(&body, str_of(detail));
     }
     buf_add(&body, S(",\"request_id\":"));
-    buf_add_json_lossy(&body, str_first(call->request_id, 128));
+    json_quote_lossy(&body, str_first(call->request_id, 128));
     buf_add(&body, S("}\n"));
 
     *response = (struct lc_response){.status = status, .body = buf_str(&body)};

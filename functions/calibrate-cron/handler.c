@@ -1,5 +1,6 @@
 #include "functions/calibrate-cron/handler.h"
 
+#include "base/json.h"
 #include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/common/cron.h"
@@ -149,7 +150,7 @@ static void add_why(struct buf *out, const char *name, const struct error *why)
 {
     if (why->status == STATUS_OK) return;
     buf_printf(out, ",\"%s\":", name);
-    buf_add_json_lossy(out, str_of(why->text));
+    json_quote_lossy(out, str_of(why->text));
 }
 
 static void add_replayed(struct buf *out, const char *name, const struct replayed *replayed)

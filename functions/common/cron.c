@@ -1,5 +1,6 @@
 #include "functions/common/cron.h"
 
+#include "base/json.h"
 #include "functions/common/event.h"
 #include "functions/common/maker.h"
 #include "functions/common/placement.h"
@@ -97,16 +98,24 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
     const struct evaluation_result *evaluated = &result->evaluated;
     const struct reconcile_result *reconciled = &result->reconciled;
     struct buf out = buf_in(arena, RESULT_LIMIT);
-    buf_add(&out, S("{"));
-    if (cron->kind != CRON_RECONCILE)
-        buf_printf(&out,
-                   "\"pairs\":%llu,\"placed\":%llu,\"kept\":%llu,\"evicted\":%llu,\"alerts\":%llu,\"no_room\":%llu,\"passed_over\":%llu,",
-                   (unsigned long long)evaluated->pairs, (unsigned long long)evaluated->placed, (unsigned long long)evaluated->kept,
-                   (unsigned long long)evaluated->evicted, (unsigned long long)evaluated->alerts, (unsigned long long)evaluated->no_room,
-                   (unsigned long long)evaluated->failed);
-    buf_printf(&out, "\"copied\":%llu,\"deleted\":%llu,\"failed\":%llu,\"waiting\":%llu,\"bytes\":%llu,\"unfinished\":%s}",
-               (unsigned long long)reconciled->copied, (unsigned long long)reconciled->deleted, (unsigned long long)reconciled->failed,
-               (unsigned long long)reconciled->waiting, (unsigned long long)reconciled->bytes, result->unfinished ? "true" : "false");
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    if (cron->kind != CRON_RECONCILE) {
+        json_put_number(&json, "pairs", evaluated->pairs);
+        json_put_number(&json, "placed", evaluated->placed);
+        json_put_number(&json, "kept", evaluated->kept);
+        json_put_number(&json, "evicted", evaluated->evicted);
+        json_put_number(&json, "alerts", evaluated->alerts);
+        json_put_number(&json, "no_room", evaluated->no_room);
+        json_put_number(&json, "passed_over", evaluated->failed);
+    }
+    json_put_number(&json, "copied", reconciled->copied);
+    json_put_number(&json, "deleted", reconciled->deleted);
+    json_put_number(&json, "failed", reconciled->failed);
+    json_put_number(&json, "waiting", reconciled->waiting);
+    json_put_number(&json, "bytes", reconciled->bytes);
+    json_put_bool(&json, "unfinished", result->unfinished);
+    json_close(&json);
     return buf_str(&out);
 }
 

@@ -1,5 +1,6 @@
 #include "functions/prepare-upload/handler.h"
 
+#include "base/json.h"
 #include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/prepare-upload/notices.h"
@@ -7,50 +8,45 @@
 
 enum { STEP_TIME = 60 * CLOCK_SECOND, LIST_LIMIT = 1 << 20 };
 
+/* What became of the notices. */
+enum { PREPARED, FAILED, IGNORED, LISTS };
+static const char *const list_names[LISTS] = {[PREPARED] = "prepared", [FAILED] = "failed", [IGNORED] = "ignored"};
+
 struct task {
     struct app *app;
     struct lc_call *call;
-    struct buf prepared, failed, ignored; /* JSON objects, with commas between them */
-    struct error again;                   /* the last failure that may pass */
+    struct buf texts[LISTS];
+    struct json_writer lists[LISTS]; /* an open array each */
+    struct error again;              /* the last failure that may pass */
 };
-
-static void add_field(struct buf *list, const char *before, struct str value)
-{
-    buf_add(list, str_of(before));
-    buf_add_json_lossy(list, value);
-}
-
-static void begin_item(struct buf *list)
-{
-    if (list->length > 0) buf_add_byte(list, ',');
-    buf_add_byte(list, '{');
-}
 
 static void ignore(struct task *task, struct str object, struct str why)
 {
     log_info(task->call->log, STR_FMT " is ignored: " STR_FMT, STR_ARG(object), STR_ARG(why));
-    begin_item(&task->ignored);
-    add_field(&task->ignored, "\"object\":", object);
-    add_field(&task->ignored, ",\"why\":", why);
-    buf_add_byte(&task->ignored, '}');
+    struct json_writer *list = &task->lists[IGNORED];
+    json_open_object(list, NULL);
+    json_put_lossy(list, "object", object);
+    json_put_lossy(list, "why", why);
+    json_close(list);
 }
 
 static void tell_prepared(struct task *task, const struct publish_plan *plan)
 {
     const struct package *package = &plan->package;
     const struct apk_prepared *prepared = &plan->prepared;
-    struct buf *list = &task->prepared;
+    struct json_writer *list = &task->lists[PREPARED];
     log_info(task->call->log, STR_FMT "/" STR_FMT " is prepared and published: %llu bytes", STR_ARG(package->app),
              STR_ARG(package->version), (unsigned long long)package->size);
-    begin_item(list);
-    add_field(list, "\"app\":", package->app);
-    add_field(list, ",\"version\":", package->version);
-    buf_printf(list, ",\"size\":%llu", (unsigned long long)package->size);
-    add_field(list, ",\"sha256\":", package->sha256);
-    buf_add(list, S(",\"notes\":["));
-    for (int i = 0; i < prepared->note_count; i++) add_field(list, i > 0 ? "," : "", prepared->notes[i]);
-    for (size_t i = 0; i < plan->warning_count; i++) add_field(list, prepared->note_count > 0 || i > 0 ? "," : "", plan->warnings[i]);
-    buf_add(list, S("]}"));
+    json_open_object(list, NULL);
+    json_put_text(list, "app", package->app);
+    json_put_text(list, "version", package->version);
+    json_put_number(list, "size", package->size);
+    json_put_text(list, "sha256", package->sha256);
+    json_open_array(list, "notes");
+    for (int i = 0; i < prepared->note_count; i++) json_put_lossy(list, NULL, prepared->notes[i]);
+    for (size_t i = 0; i < plan->warning_count; i++) json_put_lossy(list, NULL, plan->warnings[i]);
+    json_close(list);
+    json_close(list);
 }
 
 /* Whether the same package may fare better another time, without anyone's doing anything about it. */
@@ -63,11 +59,12 @@ static bool may_pass(enum status status)
 static void tell_failed(struct task *task, struct str app, struct str version, const struct error *error)
 {
     log_warn(task->call->log, STR_FMT "/" STR_FMT " is not prepared: %s", STR_ARG(app), STR_ARG(version), error->text);
-    begin_item(&task->failed);
-    add_field(&task->failed, "\"app\":", app);
-    add_field(&task->failed, ",\"version\":", version);
-    add_field(&task->failed, ",\"problem\":", str_of(error->text));
-    buf_add_byte(&task->failed, '}');
+    struct json_writer *list = &task->lists[FAILED];
+    json_open_object(list, NULL);
+    json_put_text(list, "app", app);
+    json_put_text(list, "version", version);
+    json_put_lossy(list, "problem", str_of(error->text));
+    json_close(list);
     if (may_pass(error->status)) task->again = *error;
 }
 
@@ -103,10 +100,11 @@ static void take_other(struct task *task, const struct notice *notice)
     io.deadline = deadline_within(task->call->deadline, STEP_TIME);
     enum status status = upload_refuse(store, io, key, notice->object, &error);
     log_warn(task->call->log, STR_FMT " is not prepared: %s", STR_ARG(notice->object), error.text);
-    begin_item(&task->failed);
-    add_field(&task->failed, "\"object\":", notice->object);
-    add_field(&task->failed, ",\"problem\":", str_of(error.text));
-    buf_add_byte(&task->failed, '}');
+    struct json_writer *list = &task->lists[FAILED];
+    json_open_object(list, NULL);
+    json_put_lossy(list, "object", notice->object);
+    json_put_lossy(list, "problem", str_of(error.text));
+    json_close(list);
     if (may_pass(status)) task->again = error;
 }
 
@@ -122,23 +120,44 @@ static void take_notice(struct task *task, const struct notice *notice)
     if (status != STATUS_OK) tell_failed(task, app, version, &error);
 }
 
+static void open_lists(struct task *task)
+{
+    for (int i = 0; i < LISTS; i++) {
+        task->texts[i] = buf_in(task->call->arena, LIST_LIMIT);
+        task->lists[i] = json_writer(&task->texts[i]);
+        json_open_array(&task->lists[i], NULL);
+    }
+}
+
+/* False where they are too long. */
+static bool close_lists(struct task *task, struct str *result)
+{
+    struct buf out = buf_in(task->call->arena, LISTS * (LIST_LIMIT + 16));
+    struct json_writer json = json_writer(&out);
+    bool whole = true;
+    json_open_object(&json, NULL);
+    for (int i = 0; i < LISTS; i++) {
+        json_close(&task->lists[i]);
+        json_put_raw(&json, list_names[i], buf_str(&task->texts[i]));
+        whole = whole && !task->texts[i].overflow;
+    }
+    json_close(&json);
+    *result = buf_str(&out);
+    return whole && !out.overflow;
+}
+
 static enum status event(void *state, struct lc_call *call, struct str text, struct str *result, struct error *error)
 {
     struct notices notices;
     struct arena *arena = call->arena;
-    struct task task = {.app = state,
-                        .call = call,
-                        .prepared = buf_in(arena, LIST_LIMIT),
-                        .failed = buf_in(arena, LIST_LIMIT),
-                        .ignored = buf_in(arena, LIST_LIMIT)};
+    struct task task = {.app = state, .call = call};
     TRY(notices_parse(arena, text, &notices, error));
+    open_lists(&task);
     if (notices.app.data) TRY(publish(&task, notices.app, notices.version, error));
     for (size_t i = 0; i < notices.count; i++) take_notice(&task, &notices.items[i]);
     if (task.again.status != STATUS_OK) return *error = task.again, error->status;
-    ENSURE(!task.prepared.overflow && !task.failed.overflow && !task.ignored.overflow, error, STATUS_TOO_LARGE,
+    ENSURE(close_lists(&task, result), error, STATUS_TOO_LARGE,
            "%zu notices at once are more than can be answered: they were taken, and the log says what became of each", notices.count);
-    *result = arena_join(arena, S("{\"prepared\":["), buf_str(&task.prepared), S("],\"failed\":["), buf_str(&task.failed),
-                         S("],\"ignored\":["), buf_str(&task.ignored), S("]}"));
     return STATUS_OK;
 }
 

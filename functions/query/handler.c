@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "base/url.h"
 #include "base/version.h"
@@ -223,7 +224,7 @@ static void add_text(struct buf *out, struct str name, struct str value)
 {
     buf_add(out, name);
     if (value.length > 0)
-        buf_add_json(out, value);
+        json_quote(out, value);
     else
         buf_add(out, S("null"));
 }

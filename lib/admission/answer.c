@@ -1,6 +1,6 @@
 #include "lib/admission/answer.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/url.h"
 #include "lib/config/config.h"
 
@@ -12,7 +12,7 @@ static void add_texts(struct buf *out, const char *name, const struct str *items
     buf_printf(out, ",\"%s\":[", name);
     for (size_t i = 0; i < count; i++) {
         if (i > 0) buf_add_byte(out, ',');
-        buf_add_json(out, items[i]);
+        json_quote(out, items[i]);
     }
     buf_add_byte(out, ']');
 }
@@ -32,7 +32,7 @@ static void add_text_or_null(struct buf *out, const char *name, struct str text)
     if (text.length == 0)
         buf_add(out, S("null"));
     else
-        buf_add_json(out, text);
+        json_quote(out, text);
 }
 
 struct str admission_answer_json(struct arena *arena, const struct admission_profile *profile, const struct admission_answer *answer)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/apk/info.h"
 #include "lib/apk/prepare.h"
 #include "lib/catalog/package.h"
@@ -175,47 +175,53 @@ static int by_change(const void *a, const void *b)
     return str_compare(one->id, other->id);
 }
 
-static void add_changed(struct arena *arena, struct buf *out, const struct channels *channels)
+static void put_changed(struct arena *arena, struct json_writer *json, const struct channels *channels)
 {
     const struct channel **sorted = arena_array(arena, channels->count, sizeof *sorted);
     for (size_t i = 0; i < channels->count; i++) sorted[i] = &channels->items[i];
     if (channels->count > 0) qsort(sorted, channels->count, sizeof *sorted, by_change);
-    buf_add(out, S(",\n\"changed\":{"));
+    json_new_line(json);
+    json_open_object(json, "changed");
     for (size_t i = 0; i < channels->count; i++) {
-        bool first = i == 0 || sorted[i]->changed != sorted[i - 1]->changed;
-        if (first) buf_printf(out, "%s\"" STR_FMT "\":[", i ? "],\n" : "\n", STR_ARG(clock_format_time(arena, sorted[i]->changed)));
-        buf_printf(out, "%s\"" STR_FMT "\"", first ? "" : ",", STR_ARG(sorted[i]->id));
+        if (i == 0 || sorted[i]->changed != sorted[i - 1]->changed) {
+            if (i > 0) json_close(json);
+            json_new_line(json);
+            json_open_array(json, clock_format_time(arena, sorted[i]->changed).data);
+        }
+        json_put_text(json, NULL, sorted[i]->id);
     }
-    buf_add(out, channels->count ? S("]}") : S("}"));
+    if (channels->count > 0) json_close(json);
+    json_close(json);
 }
 
-static void add_table(struct buf *out, const char *name, const struct channel *items, size_t count)
+static void put_table(struct json_writer *json, const char *name, const struct channel *items, size_t count)
 {
-    buf_printf(out, ",\"%s\":{", name);
+    json_open_object(json, name);
     for (size_t i = 0; i < count; i++) {
-        buf_printf(out, "%s\n\"" STR_FMT "\":", i ? "," : "", STR_ARG(items[i].id));
-        buf_add(out, items[i].info.json);
+        json_new_line(json);
+        json_name(json, items[i].id);
+        json_put_raw(json, NULL, items[i].info.json);
     }
-    buf_add_byte(out, '}');
+    json_close(json);
 }
 
 struct str channels_format(struct arena *arena, const struct channels *channels)
 {
     struct buf out = buf_in(arena, BODY_LIMIT);
-    const char *separator = "";
-    buf_add(&out, S("{\"formats\":["));
-    for (int i = 0; i < FORMAT_COUNT; i++) {
-        if (!(channels->formats & all_formats[i])) continue;
-        buf_printf(&out, "%s\"%s\"", separator, apk_format_name(all_formats[i]));
-        separator = ",";
-    }
-    buf_printf(&out, "],\"validator\":\"%s\",\"url_info\":\"%s\",\"filename\":", validator_names[channels->validator],
-               url_info_names[channels->url_info]);
-    buf_add_json(&out, channels->filename);
-    add_table(&out, "channels", channels->items, channels->count);
-    if (channels->removed_count > 0) add_table(&out, "removed", channels->removed, channels->removed_count);
-    add_changed(arena, &out, channels);
-    buf_add(&out, S("}\n"));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_open_array(&json, "formats");
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (channels->formats & all_formats[i]) json_put_word(&json, NULL, apk_format_name(all_formats[i]));
+    json_close(&json);
+    json_put_word(&json, "validator", validator_names[channels->validator]);
+    json_put_word(&json, "url_info", url_info_names[channels->url_info]);
+    json_put_text(&json, "filename", channels->filename);
+    put_table(&json, "channels", channels->items, channels->count);
+    if (channels->removed_count > 0) put_table(&json, "removed", channels->removed, channels->removed_count);
+    put_changed(arena, &json, channels);
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 

@@ -1,6 +1,6 @@
 #include "lib/catalog/package.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/catalog/record.h"
 #include "lib/config/config.h"
 
@@ -82,18 +82,25 @@ enum status package_parse(struct arena *arena, struct str json, struct package *
 struct str package_format(struct arena *arena, const struct package *package)
 {
     struct buf out = buf_in(arena, 16384);
-    buf_printf(&out, "{\"app\":\"" STR_FMT "\",\"version\":\"" STR_FMT "\"", STR_ARG(package->app), STR_ARG(package->version));
-    buf_printf(&out, ",\"base\":\"" STR_FMT "\"", STR_ARG(package->base));
-    buf_printf(&out, ",\"size\":%llu,\"sha256\":\"" STR_FMT "\"", (unsigned long long)package->size, STR_ARG(package->sha256));
-    buf_printf(&out, ",\"scheme\":\"" STR_FMT "\"", STR_ARG(apk_schemes_name(arena, package->schemes)));
-    buf_printf(&out, ",\"region\":{\"offset\":%llu,\"length\":%llu}", (unsigned long long)package->region.offset,
-               (unsigned long long)package->region.length);
-    buf_add(&out, S(",\"package\":"));
-    buf_add_json(&out, package->name);
-    buf_printf(&out, ",\"version_code\":%llu,\"etag\":", (unsigned long long)package->version_code);
-    buf_add_json(&out, package->etag);
-    buf_printf(&out, ",\"modified\":\"" STR_FMT "\"", STR_ARG(clock_format_time(arena, package->modified)));
-    buf_printf(&out, ",\"published\":\"" STR_FMT "\"}\n", STR_ARG(clock_format_time(arena, package->published)));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "app", package->app);
+    json_put_text(&json, "version", package->version);
+    json_put_text(&json, "base", package->base);
+    json_put_number(&json, "size", package->size);
+    json_put_text(&json, "sha256", package->sha256);
+    json_put_text(&json, "scheme", apk_schemes_name(arena, package->schemes));
+    json_open_object(&json, "region");
+    json_put_number(&json, "offset", package->region.offset);
+    json_put_number(&json, "length", package->region.length);
+    json_close(&json);
+    json_put_text(&json, "package", package->name);
+    json_put_number(&json, "version_code", package->version_code);
+    json_put_text(&json, "etag", package->etag);
+    json_put_text(&json, "modified", clock_format_time(arena, package->modified));
+    json_put_text(&json, "published", clock_format_time(arena, package->published));
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 

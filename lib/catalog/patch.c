@@ -1,6 +1,6 @@
 #include "lib/catalog/patch.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/catalog/package.h"
 #include "lib/catalog/record.h"
 #include "lib/config/config.h"
@@ -70,14 +70,20 @@ enum status patch_parse(struct arena *arena, struct str json, struct patch *out,
 struct str patch_format(struct arena *arena, const struct patch *patch)
 {
     struct buf out = buf_in(arena, 16384);
-    buf_printf(&out, "{\"app\":\"" STR_FMT "\",\"from\":\"" STR_FMT "\",\"to\":\"" STR_FMT "\"", STR_ARG(patch->app), STR_ARG(patch->from),
-               STR_ARG(patch->to));
-    buf_printf(&out, ",\"size\":%llu,\"sha256\":\"" STR_FMT "\"", (unsigned long long)patch->size, STR_ARG(patch->sha256));
-    buf_printf(&out, ",\"from_sha256\":\"" STR_FMT "\",\"to_sha256\":\"" STR_FMT "\",\"etag\":", STR_ARG(patch->from_sha256),
-               STR_ARG(patch->to_sha256));
-    buf_add_json(&out, patch->etag);
-    buf_printf(&out, ",\"modified\":\"" STR_FMT "\"", STR_ARG(clock_format_time(arena, patch->modified)));
-    buf_printf(&out, ",\"published\":\"" STR_FMT "\"}\n", STR_ARG(clock_format_time(arena, patch->published)));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "app", patch->app);
+    json_put_text(&json, "from", patch->from);
+    json_put_text(&json, "to", patch->to);
+    json_put_number(&json, "size", patch->size);
+    json_put_text(&json, "sha256", patch->sha256);
+    json_put_text(&json, "from_sha256", patch->from_sha256);
+    json_put_text(&json, "to_sha256", patch->to_sha256);
+    json_put_text(&json, "etag", patch->etag);
+    json_put_text(&json, "modified", clock_format_time(arena, patch->modified));
+    json_put_text(&json, "published", clock_format_time(arena, patch->published));
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 

@@ -1,6 +1,6 @@
 #include "lib/catalog/release.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/config/config.h"
 
 static enum status parse_stage(struct config *array, size_t index, struct release *release, struct error *error)
@@ -32,13 +32,20 @@ enum status release_parse(struct arena *arena, struct str json, struct release *
 struct str release_format(struct arena *arena, const struct release *release)
 {
     struct buf out = buf_in(arena, 16384);
-    buf_printf(&out, "{\"app\":\"" STR_FMT "\"", STR_ARG(release->app));
-    if (release->current.length > 0) buf_printf(&out, ",\"current\":\"" STR_FMT "\"", STR_ARG(release->current));
-    buf_add(&out, S(",\"staged\":["));
-    for (size_t i = 0; i < release->staged_count; i++)
-        buf_printf(&out, "%s{\"version\":\"" STR_FMT "\",\"share\":%.6g}", i ? "," : "", STR_ARG(release->staged[i].version),
-                   release->staged[i].share);
-    buf_add(&out, S("]}\n"));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "app", release->app);
+    json_put_text_if_any(&json, "current", release->current);
+    json_open_array(&json, "staged");
+    for (size_t i = 0; i < release->staged_count; i++) {
+        json_open_object(&json, NULL);
+        json_put_text(&json, "version", release->staged[i].version);
+        json_put_real(&json, "share", release->staged[i].share, 6);
+        json_close(&json);
+    }
+    json_close(&json);
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 

@@ -1,6 +1,6 @@
 #include "lib/catalog/upload.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/catalog/stored_apk.h"
 
 enum { REPORT_LIMIT = 16384, PIECES = sizeof((struct apk_prepared *)0)->pieces / sizeof(struct apk_piece) };
@@ -81,36 +81,33 @@ static struct str advice_of(const struct upload *upload, enum status status)
     }
 }
 
-static void add_field(struct buf *out, struct str before, struct str value)
-{
-    buf_add(out, before);
-    buf_add_json_lossy(out, value);
-}
-
 /* `failure` NULL: it is begun. */
 static enum status put_report(const struct upload *upload, const struct error *failure, struct error *error)
 {
     struct arena *arena = upload->io.arena;
     struct buf out = buf_in(arena, REPORT_LIMIT);
-    const struct store_put json = {.content_type = "application/json"};
-    struct str advice = failure ? advice_of(upload, failure->status) : str_of(started_advice);
-    add_field(&out, S("{\"state\":"), failure ? S("failed") : S("started"));
-    add_field(&out, S(",\"app\":"), upload->app);
-    add_field(&out, S(",\"version\":"), upload->version);
-    add_field(&out, S(",\"key\":"), upload->object.key);
-    add_field(&out, S(",\"etag\":"), upload->object.etag);
-    buf_printf(&out, ",\"size\":%llu", (unsigned long long)upload->object.size);
-    add_field(&out, S(",\"time\":"), clock_format_time(arena, clock_now()));
-    add_field(&out, S(",\"problem\":"), str_of(failure ? failure->text : started_problem));
-    add_field(&out, S(",\"advice\":"), advice);
-    buf_add(&out, S("}\n"));
-    return store_put(upload->store, io_of_step(upload), report_key(upload), buf_str(&out), &json, NULL, error);
+    struct json_writer json = json_writer(&out);
+    const struct store_put put = {.content_type = "application/json"};
+    json_open_object(&json, NULL);
+    json_put_word(&json, "state", failure ? "failed" : "started");
+    json_put_text(&json, "app", upload->app);
+    json_put_text(&json, "version", upload->version);
+    json_put_text(&json, "key", upload->object.key);
+    json_put_lossy(&json, "etag", upload->object.etag);
+    json_put_number(&json, "size", upload->object.size);
+    json_put_text(&json, "time", clock_format_time(arena, clock_now()));
+    json_put_lossy(&json, "problem", str_of(failure ? failure->text : started_problem));
+    json_put_lossy(&json, "advice", failure ? advice_of(upload, failure->status) : str_of(started_advice));
+    json_close(&json);
+    buf_add_byte(&out, '\n');
+    return store_put(upload->store, io_of_step(upload), report_key(upload), buf_str(&out), &put, NULL, error);
 }
 
 enum status upload_refuse(struct store *store, struct io io, struct str key, struct str object, struct error *error)
 {
     struct buf out = buf_in(io.arena, REPORT_LIMIT);
-    const struct store_put json = {.content_type = "application/json"};
+    struct json_writer json = json_writer(&out);
+    const struct store_put put = {.content_type = "application/json"};
     struct error why;
     if (is_bundle(key))
         error_set(
@@ -121,13 +118,15 @@ enum status upload_refuse(struct store *store, struct io io, struct str key, str
             error, STATUS_INVALID,
             "the name is not uploads/<app>/<version>.apk: an app is 1 to 128 letters, digits, '.', '_' or '-', a version also '+', neither "
             "begins with a dot, and .apk is in lower case");
-    add_field(&out, S("{\"state\":"), S("failed"));
-    add_field(&out, S(",\"key\":"), str_first(object, 2048));
-    add_field(&out, S(",\"time\":"), clock_format_time(io.arena, clock_now()));
-    add_field(&out, S(",\"problem\":"), str_of(error->text));
-    add_field(&out, S(",\"advice\":"), S("put the APK under such a name, as uploads/GAME/1.2.3+45.apk"));
-    buf_add(&out, S("}\n"));
-    if (store_put(store, io, arena_join(io.arena, key, report_ending), buf_str(&out), &json, NULL, &why) != STATUS_OK)
+    json_open_object(&json, NULL);
+    json_put_word(&json, "state", "failed");
+    json_put_lossy(&json, "key", str_first(object, 2048));
+    json_put_text(&json, "time", clock_format_time(io.arena, clock_now()));
+    json_put_lossy(&json, "problem", str_of(error->text));
+    json_put_word(&json, "advice", "put the APK under such a name, as uploads/GAME/1.2.3+45.apk");
+    json_close(&json);
+    buf_add_byte(&out, '\n');
+    if (store_put(store, io, arena_join(io.arena, key, report_ending), buf_str(&out), &put, NULL, &why) != STATUS_OK)
         error_context(error, "no report could be left (%s)", why.text), error->status = why.status;
     return error->status;
 }

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/url.h"
 #include "lib/config/config.h"
 
@@ -170,29 +170,19 @@ enum status edge_parse(struct arena *arena, struct str json, struct edge *out, s
     return STATUS_OK;
 }
 
-static void add_text(struct buf *out, const char *name, struct str value)
+static void put_networks(struct json_writer *json, const struct network *networks, size_t count)
 {
-    buf_printf(out, ",\"%s\":", name);
-    buf_add_json(out, value);
+    for (size_t i = 0; i < count; i++) json_put_text(json, NULL, network_format(json->out->arena, &networks[i]));
 }
 
-static void add_networks(struct buf *out, const char *name, const struct network *networks, size_t count)
+/* Networks and codes stand in one list. */
+static void put_lans(struct json_writer *json, const struct edge *edge)
 {
-    buf_printf(out, ",\"%s\":[", name);
-    for (size_t i = 0; i < count; i++)
-        buf_printf(out, "%s\"" STR_FMT "\"", i ? "," : "", STR_ARG(network_format(out->arena, &networks[i])));
-    buf_add(out, S("]"));
-}
-
-static void add_lans(struct buf *out, const struct edge *edge)
-{
-    add_networks(out, "lans", edge->networks, edge->network_count);
-    out->length--; /* codes stand in the same list */
-    for (size_t i = 0, written = edge->network_count; i < edge->lan_count; i++) {
-        if (!str_starts(edge->lans[i], S("@"))) continue;
-        buf_printf(out, "%s\"" STR_FMT "\"", written++ ? "," : "", STR_ARG(str_from(edge->lans[i], 1)));
-    }
-    buf_add(out, S("]"));
+    json_open_array(json, "lans");
+    put_networks(json, edge->networks, edge->network_count);
+    for (size_t i = 0; i < edge->lan_count; i++)
+        if (str_starts(edge->lans[i], S("@"))) json_put_text(json, NULL, str_from(edge->lans[i], 1));
+    json_close(json);
 }
 
 struct str location_format(struct arena *arena, const struct location *location)
@@ -203,18 +193,24 @@ struct str location_format(struct arena *arena, const struct location *location)
 struct str edge_format(struct arena *arena, const struct edge *edge)
 {
     struct buf out = buf_in(arena, EDGE_TEXT_LIMIT);
-    buf_printf(&out, "{\"edge\":\"" STR_FMT "\"", STR_ARG(edge->id));
-    add_text(&out, "address", edge->address);
-    add_text(&out, "directory", edge->directory);
-    add_lans(&out, edge);
-    add_text(&out, "site", edge->site);
-    if (edge->location.known) buf_printf(&out, ",\"location\":" STR_FMT, STR_ARG(location_format(arena, &edge->location)));
-    add_text(&out, "region", edge->region);
-    add_networks(&out, "egress", edge->egress, edge->egress_count);
-    if (edge->quota != UINT64_MAX) buf_printf(&out, ",\"quota\":%llu", (unsigned long long)edge->quota);
-    add_text(&out, "store", edge->store.length > 0 ? edge->store : S("pull"));
-    if (edge->credentials.length > 0) add_text(&out, "credentials", edge->credentials);
-    buf_printf(&out, ",\"splices\":%s}\n", edge->splices ? "true" : "false");
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "edge", edge->id);
+    json_put_text(&json, "address", edge->address);
+    json_put_text(&json, "directory", edge->directory);
+    put_lans(&json, edge);
+    json_put_text(&json, "site", edge->site);
+    if (edge->location.known) json_put_raw(&json, "location", location_format(arena, &edge->location));
+    json_put_text(&json, "region", edge->region);
+    json_open_array(&json, "egress");
+    put_networks(&json, edge->egress, edge->egress_count);
+    json_close(&json);
+    if (edge->quota != UINT64_MAX) json_put_number(&json, "quota", edge->quota);
+    json_put_text(&json, "store", edge->store.length > 0 ? edge->store : S("pull"));
+    json_put_text_if_any(&json, "credentials", edge->credentials);
+    json_put_bool(&json, "splices", edge->splices);
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/config/config.h"
 #include "lib/edges/name.h"
 
@@ -32,30 +32,36 @@ static enum status read_name(struct config *member, struct str name, struct str 
     return STATUS_OK;
 }
 
-static void write_member(struct buf *out, bool first, struct str package, int64_t since)
+static void open_member(struct json_writer *json, struct str package, int64_t since)
 {
-    buf_add(out, first ? S("\n") : S(",\n"));
-    buf_add_json(out, package);
-    buf_add(out, S(":{\"since\":"));
-    buf_add_json(out, clock_format_time(out->arena, since));
+    json_new_line(json);
+    json_name(json, package);
+    json_open_object(json, NULL);
+    json_put_text(json, "since", clock_format_time(json->out->arena, since));
 }
 
-static void write_facts(struct buf *out, uint64_t size, struct str sha256)
+static void close_member(struct json_writer *json, uint64_t size, struct str sha256)
 {
-    buf_add(out, S(",\"size\":"));
-    buf_add_u64(out, size);
-    if (sha256.length > 0) {
-        buf_add(out, S(",\"sha256\":"));
-        buf_add_json(out, sha256);
-    }
-    buf_add(out, S("}"));
+    json_put_number(json, "size", size);
+    json_put_text_if_any(json, "sha256", sha256);
+    json_close(json);
 }
 
-static void write_head(struct buf *out, struct str edge)
+static struct json_writer begin_state(struct buf *out, struct str edge)
 {
-    buf_add(out, S("{\"edge\":"));
-    buf_add_json(out, edge);
-    buf_add(out, S(",\"packages\":{"));
+    struct json_writer json = json_writer(out);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "edge", edge);
+    json_open_object(&json, "packages");
+    return json;
+}
+
+static struct str end_state(struct json_writer *json)
+{
+    json_close(json);
+    json_close(json);
+    buf_add_byte(json->out, '\n');
+    return buf_str(json->out);
 }
 
 static struct str row_of(struct arena *arena, const char *kind, struct str edge)
@@ -124,15 +130,15 @@ enum status wanted_parse(struct arena *arena, struct str json, struct wanted *ou
 struct str wanted_format(struct arena *arena, const struct wanted *wanted)
 {
     struct buf out = buf_in(arena, STATE_LIMIT);
-    write_head(&out, wanted->edge);
+    struct json_writer json = begin_state(&out, wanted->edge);
     for (size_t i = 0; i < wanted->count; i++) {
         const struct wanted_package *package = &wanted->items[i];
-        write_member(&out, i == 0, package->package, package->since);
-        buf_printf(&out, ",\"reason\":\"%s\",\"state\":\"%s\"", policy_rule_name(package->reason), package->pending ? "pending" : "wanted");
-        write_facts(&out, package->size, package->sha256);
+        open_member(&json, package->package, package->since);
+        json_put_word(&json, "reason", policy_rule_name(package->reason));
+        json_put_word(&json, "state", package->pending ? "pending" : "wanted");
+        close_member(&json, package->size, package->sha256);
     }
-    buf_add(&out, S("}}\n"));
-    return buf_str(&out);
+    return end_state(&json);
 }
 
 static enum status wanted_of_row(struct arena *arena, struct str edge, const struct generation *row, struct wanted *wanted,
@@ -228,23 +234,16 @@ enum status held_parse(struct arena *arena, struct str json, struct held *out, s
 struct str held_format(struct arena *arena, const struct held *held)
 {
     struct buf out = buf_in(arena, STATE_LIMIT);
-    write_head(&out, held->edge);
+    struct json_writer json = begin_state(&out, held->edge);
     for (size_t i = 0; i < held->count; i++) {
         const struct held_package *package = &held->items[i];
-        write_member(&out, i == 0, package->package, package->since);
-        if (package->state != HELD_HERE) buf_printf(&out, ",\"state\":\"%s\"", held_states[package->state]);
-        if (package->state == HELD_LEAVING) {
-            buf_add(&out, S(",\"until\":"));
-            buf_add_json(&out, clock_format_time(arena, package->until));
-        }
-        if (package->validator.length > 0) {
-            buf_add(&out, S(",\"validator\":"));
-            buf_add_json(&out, package->validator);
-        }
-        write_facts(&out, package->size, package->sha256);
+        open_member(&json, package->package, package->since);
+        if (package->state != HELD_HERE) json_put_word(&json, "state", held_states[package->state]);
+        if (package->state == HELD_LEAVING) json_put_text(&json, "until", clock_format_time(arena, package->until));
+        json_put_text_if_any(&json, "validator", package->validator);
+        close_member(&json, package->size, package->sha256);
     }
-    buf_add(&out, S("}}\n"));
-    return buf_str(&out);
+    return end_state(&json);
 }
 
 static enum status held_of_row(struct arena *arena, struct str edge, const struct generation *row, struct held *held, struct error *error)

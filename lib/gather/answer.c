@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/encode.h"
 
 enum { SMALL = 1 << 20, HEAD_LIMIT = 16384, HEAD_MOST = 2048, QUAD = 4 };
@@ -146,29 +146,28 @@ void gather_answer_multipart(struct arena *arena, const struct gather_resource *
 
 /* --- JSON */
 
-static struct buf begin_object(struct arena *arena, const char *before, const struct gather_resource *resource)
+static struct json_writer begin_object(struct buf *out, const char *before, const struct gather_resource *resource)
 {
-    struct buf out = buf_in(arena, 2 * HEAD_LIMIT);
-    buf_printf(&out, "%s{\"id\":\"" STR_FMT "\",\"address\":", before, STR_ARG(resource->id));
-    buf_add_json(&out, resource->address);
-    return out;
+    struct json_writer json = json_writer(out);
+    buf_add(out, str_of(before));
+    json_open_object(&json, NULL);
+    json_put_text(&json, "id", resource->id);
+    json_put_text(&json, "address", resource->address);
+    return json;
 }
 
 static void add_complete(struct arena *arena, struct pieces *pieces, const char *before, const struct gather_resource *resource,
                          const struct gather_outcome *outcome)
 {
-    struct buf out = begin_object(arena, before, resource);
-    buf_printf(&out, ",\"status\":%d", outcome->status);
-    if (outcome->type.length > 0) {
-        buf_add(&out, S(",\"content_type\":"));
-        buf_add_json_lossy(&out, outcome->type);
-    }
-    if (outcome->encoding.length > 0) {
-        buf_add(&out, S(",\"content_encoding\":"));
-        buf_add_json_lossy(&out, outcome->encoding);
-    }
-    struct str digest = hex_encode(arena, str_make(outcome->sha256, sizeof outcome->sha256));
-    buf_printf(&out, ",\"length\":%zu,\"sha256\":\"" STR_FMT "\",\"body\":\"", outcome->body.length, STR_ARG(digest));
+    struct buf out = buf_in(arena, 2 * HEAD_LIMIT);
+    struct json_writer json = begin_object(&out, before, resource);
+    json_put_signed(&json, "status", outcome->status);
+    if (outcome->type.length > 0) json_put_lossy(&json, "content_type", outcome->type);
+    if (outcome->encoding.length > 0) json_put_lossy(&json, "content_encoding", outcome->encoding);
+    json_put_number(&json, "length", outcome->body.length);
+    json_put_text(&json, "sha256", hex_encode(arena, str_make(outcome->sha256, sizeof outcome->sha256)));
+    json_name(&json, S("body"));
+    buf_add_byte(&out, '"'); /* the body itself is a piece, which is not copied */
     add(pieces, buf_str(&out), false);
     add(pieces, outcome->body, true);
     add(pieces, S("\"}"), false);
@@ -177,11 +176,12 @@ static void add_complete(struct arena *arena, struct pieces *pieces, const char 
 static void add_missing(struct arena *arena, struct pieces *pieces, const char *before, const struct gather_resource *resource,
                         const struct gather_outcome *outcome)
 {
-    struct buf out = begin_object(arena, before, resource);
-    buf_printf(&out, ",\"reason\":\"%s\"", gather_reason_name(outcome->reason));
-    if (outcome->status > 0) buf_printf(&out, ",\"status\":%d", outcome->status);
-    if (outcome->reason == GATHER_INCOMPLETE) buf_printf(&out, ",\"received\":%llu", (unsigned long long)outcome->received);
-    buf_add_byte(&out, '}');
+    struct buf out = buf_in(arena, 2 * HEAD_LIMIT);
+    struct json_writer json = begin_object(&out, before, resource);
+    json_put_word(&json, "reason", gather_reason_name(outcome->reason));
+    if (outcome->status > 0) json_put_signed(&json, "status", outcome->status);
+    if (outcome->reason == GATHER_INCOMPLETE) json_put_number(&json, "received", outcome->received);
+    json_close(&json);
     add(pieces, buf_str(&out), false);
 }
 

@@ -1,6 +1,6 @@
 #include "lib/http/problem.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 
 const char *http_reason(int status)
 {
@@ -26,12 +26,12 @@ struct str http_problem(struct arena *arena, int status, const char *type, struc
 {
     struct buf out = buf_in(arena, 16384);
     buf_add(&out, S("{\"type\":"));
-    buf_add_json_lossy(&out, str_of(type));
+    json_quote_lossy(&out, str_of(type));
     buf_printf(&out, ",\"title\":\"%s\",\"status\":%d,\"detail\":", http_reason(status), status);
-    buf_add_json_lossy(&out, str_first(detail, 1024));
+    json_quote_lossy(&out, str_first(detail, 1024));
     if (instance.length > 0) {
         buf_add(&out, S(",\"instance\":"));
-        buf_add_json_lossy(&out, str_first(instance, 256));
+        json_quote_lossy(&out, str_first(instance, 256));
     }
     buf_add(&out, S("}\n"));
     return buf_str(&out);

@@ -1,45 +1,38 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "lib/edges/lan.h"
 #include "lib/policy/evaluate_internal.h"
 #include "lib/store/common.h"
 
 enum { TRIES = 3 };
 
-static void add_counts(struct buf *out, const char *name, const uint64_t *counts, unsigned count)
+static void put_counts(struct json_writer *json, const char *name, const uint64_t *counts, unsigned count)
 {
-    buf_printf(out, ",\"%s\":[", name);
-    for (unsigned i = 0; i < count; i++) {
-        if (i > 0) buf_add_byte(out, ',');
-        buf_add_u64(out, counts[i]);
-    }
-    buf_add_byte(out, ']');
-}
-
-static void add_text(struct buf *out, const char *name, struct str value)
-{
-    buf_printf(out, ",\"%s\":", name);
-    buf_add_json(out, value);
+    json_open_array(json, name);
+    for (unsigned i = 0; i < count; i++) json_put_number(json, NULL, counts[i]);
+    json_close(json);
 }
 
 /* {"time":"…","edge":"shop-1","lan":"192.168.0.0/24","package":"APP1/2.0","decision":"place","rule":"t1","size":…,"misses":[…],"hits":[…]}:
  * the current window first; "awaited" are misses over the evicting rule's windows of what is wanted and has not come. */
 static void write_line(struct buf *out, const struct job *job, struct str edge, const struct candidate *candidate)
 {
-    buf_add(out, S("{\"time\":"));
-    buf_add_json(out, clock_format_time(out->arena, job->how->now));
-    add_text(out, "edge", edge);
-    if (candidate->lan.length > 0) add_text(out, "lan", candidate->lan);
-    add_text(out, "package", candidate->package);
-    add_text(out, "decision", str_of(decision_name(candidate->decision)));
-    add_text(out, "rule", str_of(policy_rule_name(candidate->rule)));
-    buf_add(out, S(",\"size\":"));
-    buf_add_u64(out, candidate->size);
-    add_counts(out, "misses", candidate->misses, job->places);
-    add_counts(out, "hits", candidate->hits, job->evicts);
-    if (candidate->awaited) add_counts(out, "awaited", candidate->awaited, job->evicts);
-    buf_add(out, S("}\n"));
+    struct json_writer json = json_writer(out);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "time", clock_format_time(out->arena, job->how->now));
+    json_put_text(&json, "edge", edge);
+    json_put_text_if_any(&json, "lan", candidate->lan);
+    json_put_text(&json, "package", candidate->package);
+    json_put_word(&json, "decision", decision_name(candidate->decision));
+    json_put_word(&json, "rule", policy_rule_name(candidate->rule));
+    json_put_number(&json, "size", candidate->size);
+    put_counts(&json, "misses", candidate->misses, job->places);
+    put_counts(&json, "hits", candidate->hits, job->evicts);
+    if (candidate->awaited) put_counts(&json, "awaited", candidate->awaited, job->evicts);
+    json_close(&json);
+    buf_add_byte(out, '\n');
 }
 
 void job_tell(struct job *job, struct str edge, const struct candidate *candidate)

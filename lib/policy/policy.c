@@ -1,6 +1,6 @@
 #include "lib/policy/policy.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/config/config.h"
 #include "lib/policy/window_text.h"
 
@@ -140,38 +140,62 @@ enum status policy_parse(struct arena *arena, struct str json, struct policy *ou
 
 /* --- writing */
 
-static void add_rest(struct buf *out, double confidence, bool include_current, const struct window *window)
+static void put_rest(struct json_writer *json, double confidence, bool include_current, const struct window *window)
 {
     if (confidence > 0)
-        buf_printf(out, "\"confidence\":%.9g", confidence);
+        json_put_real(json, "confidence", confidence, 9);
     else
-        buf_add(out, S("\"confidence\":null"));
-    buf_printf(out, ",\"include_current\":%s,\"window\":", include_current ? "true" : "false");
-    buf_add(out, window_format(out->arena, window));
-    buf_add(out, S("}"));
+        json_put_null(json, "confidence");
+    json_put_bool(json, "include_current", include_current);
+    json_put_raw(json, "window", window_format(json->out->arena, window));
+}
+
+static void put_place(struct json_writer *json, const struct policy_place *place)
+{
+    json_open_object(json, "place");
+    json_put_number(json, "t1", place->t1);
+    json_put_number(json, "t2", place->t2);
+    json_put_number(json, "m", place->m);
+    json_put_number(json, "of", place->of);
+    if (place->small_size > 0) {
+        json_open_object(json, "small");
+        json_put_number(json, "size", place->small_size);
+        json_put_number(json, "t1", place->small_t1);
+        json_close(json);
+    }
+    if (place->has_room_t1) {
+        json_open_object(json, "room");
+        json_put_number(json, "t1", place->room_t1);
+        json_close(json);
+    }
+    json_put_real(json, "displace", place->displace, 9);
+    put_rest(json, place->confidence, place->include_current, &place->window);
+    json_close(json);
+}
+
+static void put_evict(struct json_writer *json, const struct policy_evict *evict)
+{
+    json_open_object(json, "evict");
+    json_put_number(json, "t3", evict->t3);
+    json_put_number(json, "n", evict->n);
+    json_put_number(json, "of", evict->of);
+    json_put_text(json, "grace", clock_format_span(json->out->arena, evict->grace));
+    put_rest(json, evict->confidence, evict->include_current, &evict->window);
+    json_close(json);
 }
 
 struct str policy_format(struct arena *arena, const struct policy *policy)
 {
-    const struct policy_place *place = &policy->place;
-    const struct policy_evict *evict = &policy->evict;
     struct buf out = buf_in(arena, POLICY_TEXT_LIMIT);
-    buf_printf(&out, "{\"place\":{\"t1\":%llu,\"t2\":%llu,\"m\":%u,\"of\":%u,", (unsigned long long)place->t1,
-               (unsigned long long)place->t2, place->m, place->of);
-    if (place->small_size > 0)
-        buf_printf(&out, "\"small\":{\"size\":%llu,\"t1\":%llu},", (unsigned long long)place->small_size,
-                   (unsigned long long)place->small_t1);
-    if (place->has_room_t1) buf_printf(&out, "\"room\":{\"t1\":%llu},", (unsigned long long)place->room_t1);
-    buf_printf(&out, "\"displace\":%.9g,", place->displace);
-    add_rest(&out, place->confidence, place->include_current, &place->window);
-    buf_printf(&out, ",\"evict\":{\"t3\":%llu,\"n\":%u,\"of\":%u,\"grace\":\"", (unsigned long long)evict->t3, evict->n, evict->of);
-    buf_add(&out, clock_format_span(arena, evict->grace));
-    buf_add(&out, S("\","));
-    add_rest(&out, evict->confidence, evict->include_current, &evict->window);
-    buf_printf(&out, ",\"trigger\":\"%s\",\"missing_patch\":\"%s\",\"timezone\":\"", trigger_names[policy->trigger],
-               patch_names[policy->generate_patches ? 0 : 1]);
-    buf_add(&out, clock_format_zone(arena, policy->zone));
-    buf_add(&out, S("\"}\n"));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    put_place(&json, &policy->place);
+    put_evict(&json, &policy->evict);
+    json_put_word(&json, "trigger", trigger_names[policy->trigger]);
+    json_put_word(&json, "missing_patch", patch_names[policy->generate_patches ? 0 : 1]);
+    json_put_text(&json, "timezone", clock_format_zone(arena, policy->zone));
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 

@@ -1,7 +1,7 @@
 /* Windows as JSON, both ways. */
 #include "lib/policy/window_text.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 
 enum { TIME_LENGTH = 5, DATE_LENGTH = 10, WINDOW_TEXT_MAX = 1024 };
 
@@ -105,24 +105,22 @@ struct str window_slot_text(struct arena *arena, const struct window *window, un
     return arena_join(arena, clock_format_day_time(arena, begin), S("-"), clock_format_day_time(arena, end));
 }
 
-static struct str slots_format(struct arena *arena, const struct window *window)
-{
-    struct buf out = buf_in(arena, WINDOW_TEXT_MAX);
-    buf_add(&out, S("{\"slots\":["));
-    for (unsigned i = 0; i < window->slots; i++) {
-        buf_add(&out, i > 0 ? S(",\"") : S("\""));
-        buf_add(&out, window_slot_text(arena, window, i));
-        buf_add(&out, S("\""));
-    }
-    buf_add(&out, S("]}"));
-    return buf_str(&out);
-}
-
 struct str window_format(struct arena *arena, const struct window *window)
 {
+    struct buf out = buf_in(arena, WINDOW_TEXT_MAX);
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
     if (window->kind == WINDOW_SINCE || window->kind == WINDOW_DATE)
-        return arena_join(arena, S("{\"since\":\""), window_since_text(arena, window), S("\"}"));
-    if (window->kind == WINDOW_LAST) return arena_join(arena, S("{\"last\":\""), clock_format_span(arena, window->last), S("\"}"));
-    if (window->slots > 1) return slots_format(arena, window);
-    return arena_join(arena, S("{\"slot\":\""), window_slot_text(arena, window, 0), S("\"}"));
+        json_put_text(&json, "since", window_since_text(arena, window));
+    else if (window->kind == WINDOW_LAST)
+        json_put_text(&json, "last", clock_format_span(arena, window->last));
+    else if (window->slots == 1)
+        json_put_text(&json, "slot", window_slot_text(arena, window, 0));
+    else {
+        json_open_array(&json, "slots");
+        for (unsigned i = 0; i < window->slots; i++) json_put_text(&json, NULL, window_slot_text(arena, window, i));
+        json_close(&json);
+    }
+    json_close(&json);
+    return buf_str(&out);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "lib/config/config.h"
 
 enum { STATE_LIMIT = 256 << 10 };
@@ -54,15 +54,20 @@ bool resume_load(struct arena *arena, const char *path, struct resume *resume)
 static struct str format(struct arena *arena, const struct resume *resume)
 {
     struct buf out = buf_in(arena, STATE_LIMIT - 1);
-    buf_printf(&out, "{\"size\":%llu,\"sha256\":\"" STR_FMT "\",\"sources\":[", (unsigned long long)resume->size, STR_ARG(resume->sha256));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_number(&json, "size", resume->size);
+    json_put_text(&json, "sha256", resume->sha256);
+    json_open_array(&json, "sources");
     for (size_t i = 0; i < resume->source_count; i++) {
-        buf_add(&out, i > 0 ? S(",{\"url\":") : S("{\"url\":"));
-        buf_add_json(&out, resume->sources[i].name);
-        buf_add(&out, S(",\"validator\":"));
-        buf_add_json(&out, resume->sources[i].validator);
-        buf_add_byte(&out, '}');
+        json_open_object(&json, NULL);
+        json_put_text(&json, "url", resume->sources[i].name);
+        json_put_text(&json, "validator", resume->sources[i].validator);
+        json_close(&json);
     }
-    buf_add(&out, S("]}\n"));
+    json_close(&json);
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 

@@ -1,7 +1,7 @@
 /* Encodings and text: what is encoded decodes to itself, and what decodes has one text only. */
 #include <assert.h>
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/encode.h"
 
 static void check_round_trips(struct arena *arena, struct str bytes)
@@ -32,9 +32,9 @@ static void check_json(struct arena *arena, struct str text)
 {
     struct buf out = buf_in(arena, text.length * 6 + 2);
     struct buf exact = buf_in(arena, text.length * 6 + 2);
-    buf_add_json_lossy(&out, text);
+    json_quote_lossy(&out, text);
     assert(!out.overflow && str_is_utf8(buf_str(&out)) && !str_has_control(buf_str(&out)));
-    buf_add_json(&exact, text);
+    json_quote(&exact, text);
     assert(exact.overflow != str_is_utf8(text) && (exact.overflow || str_equal(buf_str(&exact), buf_str(&out))));
 }
 

@@ -1,6 +1,6 @@
 #include "tests/unit/unit.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/bytes.h"
 
 static void grows_to_its_limit(void **state)
@@ -108,7 +108,7 @@ static void leaves_little_in_the_arena(void **state)
 static struct str json(struct arena *arena, struct str s)
 {
     struct buf buf = buf_in(arena, 1000);
-    buf_add_json_lossy(&buf, s);
+    json_quote_lossy(&buf, s);
     assert_false(buf.overflow);
     return buf_str(&buf);
 }
@@ -151,9 +151,9 @@ static void json_of_data_is_never_altered(void **state)
     static const char *const wrong[] = {"\xbb\xaa", "a\xc0\x80", "\xed\xa0\x80", "\xf5", "abc\xe4\xbd"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct buf buf = buf_in(*state, 1000);
-        buf_add_json(&buf, S("right"));
+        json_quote(&buf, S("right"));
         assert_false(buf.overflow);
-        buf_add_json(&buf, str_of(wrong[i]));
+        json_quote(&buf, str_of(wrong[i]));
         assert_true(buf.overflow);
         assert_str(buf_str(&buf), S("\"right\""));
     }

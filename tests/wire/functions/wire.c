@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/encode.h"
+#include "base/json.h"
 
 static _Atomic int calls, open_streams;
 
@@ -111,18 +112,18 @@ static enum status echo(struct lc_call *call, const struct lc_request *request, 
     };
     buf_add_byte(&out, '{');
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        buf_add_json_lossy(&out, pairs[i][0]);
+        json_quote_lossy(&out, pairs[i][0]);
         buf_add_byte(&out, ':');
-        buf_add_json_lossy(&out, pairs[i][1]);
+        json_quote_lossy(&out, pairs[i][1]);
         buf_add_byte(&out, ',');
     }
     buf_printf(&out, "\"seconds_left\":%lld,\"body_limit\":%llu,\"headers\":[", (long long)(deadline_left(call->deadline) + 500) / 1000,
                (unsigned long long)call->body_limit);
     for (size_t i = 0; i < request->headers.count; i++) {
         buf_add(&out, i > 0 ? S(",[") : S("["));
-        buf_add_json_lossy(&out, request->headers.items[i].name);
+        json_quote_lossy(&out, request->headers.items[i].name);
         buf_add_byte(&out, ',');
-        buf_add_json_lossy(&out, request->headers.items[i].value);
+        json_quote_lossy(&out, request->headers.items[i].value);
         buf_add_byte(&out, ']');
     }
     buf_add(&out, S("]}"));
