@@ -5,6 +5,7 @@
  *     pakhus_token_business shop;
  *     pakhus_token_param pkt;
  *     pakhus_token       updates | off;                  decides in the access phase: a token that is refused is answered 403
+ *     pakhus_token_on_evict keep | purge;                the copies of resources that a full hit table forgets: purge deletes them
  *     pakhus_token_table updates;                        answers with the hit table, for `pakhus token stale --table`: for the node's owner
  * only
  *
@@ -20,6 +21,8 @@
 #include <ngx_http.h>
 
 #include "cdn/nginx-token-module/copy.h"
+#include "cdn/nginx-token-module/keys.h"
+#include "cdn/nginx-token-module/purge.h"
 #include "lib/token/hits.h"
 
 typedef struct {
@@ -28,6 +31,7 @@ typedef struct {
     ngx_str_t parameter;
     ngx_shm_zone_t *zone; /* NULL: off */
     ngx_shm_zone_t *table;
+    ngx_uint_t purges;
 } location_t;
 
 typedef struct {
@@ -214,15 +218,32 @@ static ngx_int_t access_handler(ngx_http_request_t *r)
     return token_action_of(verdict->answer.reason) == TOKEN_REFUSE ? NGX_HTTP_FORBIDDEN : NGX_DECLINED;
 }
 
-static ngx_int_t log_handler(ngx_http_request_t *r)
+static void purge_evicted(ngx_http_request_t *r, const verdict_t *verdict)
 {
-    verdict_t *verdict = find_verdict(r->main);
-    if (!verdict || !verdict->pending) return NGX_OK;
+    struct token_key keys[HITS_EVICTED];
+    const location_t *location = ngx_http_get_module_loc_conf(r, ngx_http_pakhus_token_module);
+    if (!location->purges || !r->cache || !r->cache->file_cache) return;
+    ngx_shmtx_lock(&verdict->pool->mutex);
+    size_t count = hits_take_evicted(verdict->pool->data, keys, HITS_EVICTED);
+    ngx_shmtx_unlock(&verdict->pool->mutex);
+    for (size_t i = 0; i < count; i++) pakhus_purge(r, &keys[i]);
+}
+
+static void report_update(ngx_http_request_t *r, verdict_t *verdict)
+{
     bool stored = pakhus_copy_is_stored(r);
     const char *mismatch = mismatch_of(r, verdict);
     if (!stored)
         ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "pakhus token: update not stored (%s)", mismatch ? mismatch : "no response");
     report(verdict, stored && !mismatch);
+}
+
+static ngx_int_t log_handler(ngx_http_request_t *r)
+{
+    verdict_t *verdict = find_verdict(r->main);
+    if (!verdict) return NGX_OK;
+    if (verdict->pending) report_update(r, verdict);
+    if (verdict->answer.target.token.data) purge_evicted(r, verdict);
     return NGX_OK;
 }
 
@@ -392,65 +413,17 @@ static char *set_table(ngx_conf_t *cf, ngx_command_t *command, void *conf)
     return location->table ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
-static void free_arena(void *arena)
-{
-    arena_free(arena);
-}
-
-static struct arena *conf_arena(ngx_conf_t *cf)
-{
-    ngx_pool_cleanup_t *cleanup = ngx_pool_cleanup_add(cf->pool, 0);
-    if (!cleanup) return NULL;
-    cleanup->handler = free_arena;
-    return cleanup->data = arena_new();
-}
-
-static ssize_t read_file(ngx_conf_t *cf, ngx_str_t *path, u_char *text, size_t capacity)
-{
-    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) return NGX_ERROR;
-    ngx_fd_t fd = ngx_open_file(path->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    if (fd == NGX_INVALID_FILE) return NGX_ERROR;
-    ssize_t length = ngx_read_fd(fd, text, capacity);
-    ngx_close_file(fd);
-    return length;
-}
-
-/* Lines are as good as commas; empty ones and those with a '#' in front do not count. */
-static struct str join_lines(struct arena *arena, struct str text)
-{
-    char *out = arena_buffer(arena, text.length + 1);
-    size_t used = 0;
-    for (struct str rest = text; rest.data;) {
-        struct str line = str_trim(str_cut(&rest, '\n'));
-        if (str_ends(line, S(","))) line.length--;
-        if (line.length == 0 || line.data[0] == '#') continue;
-        if (used > 0) out[used++] = ',';
-        memcpy(out + used, line.data, line.length);
-        used += line.length;
-    }
-    return str_make(out, used);
-}
-
 static char *set_keys(ngx_conf_t *cf, ngx_command_t *command, void *conf)
 {
     location_t *location = conf;
     ngx_str_t *value = cf->args->elts;
-    u_char text[8192];
-    struct error error;
     (void)command;
     if (location->keys != NGX_CONF_UNSET_PTR) return "is given twice";
-    ssize_t length = read_file(cf, &value[1], text, sizeof text);
-    struct arena *arena = conf_arena(cf);
-    if (length < 0 || length == sizeof text || !arena) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "the keys \"%V\" can't be read, or are too many", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-    location->keys = arena_new_of(arena, struct keyring);
-    if (keyring_parse(arena, join_lines(arena, str_make(text, (size_t)length)), TOKEN_SECRET_LENGTH, location->keys, &error) == STATUS_OK)
-        return NGX_CONF_OK;
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\": %s", &value[1], error.text);
-    return NGX_CONF_ERROR;
+    location->keys = pakhus_keys_read(cf, &value[1]);
+    return location->keys ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
+
+static ngx_conf_enum_t on_evict_words[] = {{ngx_string("keep"), 0}, {ngx_string("purge"), 1}, {ngx_null_string, 0}};
 
 static void *create_location(ngx_conf_t *cf)
 {
@@ -458,6 +431,7 @@ static void *create_location(ngx_conf_t *cf)
     if (!location) return NULL;
     location->keys = NGX_CONF_UNSET_PTR;
     location->zone = NGX_CONF_UNSET_PTR;
+    location->purges = NGX_CONF_UNSET_UINT;
     return location;
 }
 
@@ -467,6 +441,7 @@ static char *merge_location(ngx_conf_t *cf, void *parent, void *child)
     (void)cf;
     ngx_conf_merge_ptr_value(inner->keys, outer->keys, NULL);
     ngx_conf_merge_ptr_value(inner->zone, outer->zone, NULL);
+    ngx_conf_merge_uint_value(inner->purges, outer->purges, 0);
     ngx_conf_merge_str_value(inner->business, outer->business, "");
     ngx_conf_merge_str_value(inner->parameter, outer->parameter, "pkt");
     if (inner->zone && !inner->keys) return "pakhus_token needs pakhus_token_keys";
@@ -480,6 +455,8 @@ static ngx_command_t commands[] = {
     {ngx_string("pakhus_token_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, set_zone, 0, 0, NULL},
     {ngx_string("pakhus_token"), ANYWHERE, set_token, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("pakhus_token_table"), NGX_HTTP_LOC_CONF | NGX_CONF_TAKE1, set_table, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
+    {ngx_string("pakhus_token_on_evict"), ANYWHERE, ngx_conf_set_enum_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(location_t, purges),
+     on_evict_words},
     {ngx_string("pakhus_token_keys"), ANYWHERE, set_keys, NGX_HTTP_LOC_CONF_OFFSET, 0, NULL},
     {ngx_string("pakhus_token_business"), ANYWHERE, ngx_conf_set_str_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(location_t, business), NULL},
     {ngx_string("pakhus_token_param"), ANYWHERE, ngx_conf_set_str_slot, NGX_HTTP_LOC_CONF_OFFSET, offsetof(location_t, parameter), NULL},

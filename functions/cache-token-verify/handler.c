@@ -15,6 +15,8 @@
 #include "lib/config/config.h"
 #include "lib/http/date.h"
 
+/* Keys in one answer: an update pushes out fewer, and Varnish needs a restart for each. */
+enum { EVICTED_MOST = 4 };
 enum { ENTRIES = 8192, FLUSH = CLOCK_SECOND, FLUSH_TIME = 400 };
 
 struct verify {
@@ -22,6 +24,7 @@ struct verify {
     struct keyring ring;
     struct str business, parameter;
     struct nodes *nodes;
+    bool purges; /* PAKHUS_TOKEN_ON_EVICT */
     _Atomic uint64_t answers[TOKEN_REASONS];
 };
 
@@ -129,6 +132,21 @@ static void describe_copy(struct task *task)
     if (fields->has_digest) lc_header_add(arena, headers, S("Pakhus-Digest"), arena_join(arena, S("sha-256=:"), digest, S(":")));
 }
 
+/* Copies that the node is to drop, since its hit table forgot them. */
+static void tell_evicted(struct task *task, struct node *node)
+{
+    struct token_key keys[EVICTED_MOST];
+    char key[2 * TOKEN_KEY_LENGTH + 1];
+    struct buf out = buf_in(task->io.arena, (size_t)EVICTED_MOST * sizeof key);
+    size_t count = task->verify->purges ? node_take_evicted(node, keys, EVICTED_MOST) : 0;
+    for (size_t i = 0; i < count; i++) {
+        token_key_hex(&keys[i], key);
+        if (i > 0) buf_add_byte(&out, ',');
+        buf_add(&out, str_of(key));
+    }
+    if (count > 0) lc_header_add(task->io.arena, &task->response->headers, S("Pakhus-Purge"), buf_str(&out));
+}
+
 static enum status ask_node(struct task *task, enum token_reason *reason, struct error *error)
 {
     struct node *node;
@@ -136,6 +154,7 @@ static enum status ask_node(struct task *task, enum token_reason *reason, struct
     struct hits_token token = hits_token_of(&task->answer);
     TRY(nodes_hold(nodes, task->io, task->call->log, task->node, &node, error));
     enum status status = node_ask(nodes, node, task->io, task->call->log, &token, task->question.now, reason, error);
+    if (status == STATUS_OK) tell_evicted(task, node);
     nodes_release(nodes, node);
     return status;
 }
@@ -375,6 +394,10 @@ static enum status read_settings(struct verify *verify, struct nodes_options *op
     verify->parameter = arena_copy(arena, setting(SETTING_TOKEN_PARAM));
     ENSURE(verify->parameter.length == 0 || token_is_parameter(verify->parameter), error, STATUS_INVALID,
            "%s must be 1 to 32 letters, digits, '_' or '-'", setting_name(SETTING_TOKEN_PARAM));
+    struct str on_evict = setting(SETTING_TOKEN_ON_EVICT);
+    verify->purges = str_equal(on_evict, S("purge"));
+    ENSURE(verify->purges || !on_evict.data || str_equal(on_evict, S("keep")), error, STATUS_INVALID,
+           "%s is '" STR_FMT "', not keep or purge", setting_name(SETTING_TOKEN_ON_EVICT), STR_ARG(str_first(on_evict, 100)));
     TRY(app_flush_span(&options->flush, error));
     TRY(setting_span(SETTING_TOKEN_WINDOW, &options->rules.window, error));
     uint64_t entries = ENTRIES;

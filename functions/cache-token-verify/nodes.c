@@ -327,6 +327,14 @@ enum status node_report(struct nodes *nodes, struct node *node, struct io io, st
     return STATUS_OK;
 }
 
+size_t node_take_evicted(struct node *node, struct token_key *keys, size_t most)
+{
+    pthread_mutex_lock(&node->table_lock);
+    size_t count = hits_take_evicted(node->hits, keys, most);
+    pthread_mutex_unlock(&node->table_lock);
+    return count;
+}
+
 static bool remove_other(void *context, const struct store_object *object)
 {
     struct reading *reading = context;

@@ -35,6 +35,8 @@ enum status node_ask(struct nodes *, struct node *, struct io, struct log, const
 /* Written before it returns. */
 enum status node_report(struct nodes *, struct node *, struct io, struct log, const struct hits_token *, bool succeeded, int64_t now,
                         struct error *);
+/* As hits_take_evicted. */
+size_t node_take_evicted(struct node *, struct token_key *keys, size_t most);
 /* As hits_stale. What `mark` changes is written, and what other instances wrote, which is in this table too, is removed. */
 void node_stale(struct nodes *, struct node *, struct io, struct log, const struct stale_rules *, int64_t now, bool mark,
                 hits_resource_fn *, void *context);

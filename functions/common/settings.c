@@ -43,6 +43,9 @@ const struct setting settings[SETTINGS] = {
                               "when an update that no node reported counts as made; 1h where nodes report"},
     [SETTING_TOKEN_ENTRIES] = {"PAKHUS_TOKEN_ENTRIES", "COUNT", SETTING_NUMBER, HITS_LEAST, HITS_MOST, "8192", "cache-token-verify",
                                "entries in the hit table of a node"},
+    [SETTING_TOKEN_ON_EVICT] =
+        {"PAKHUS_TOKEN_ON_EVICT", "HOW", .otherwise = "keep", .readers = "cache-token-verify",
+         .help = "copies of resources that a full hit table forgets: keep, or purge (answers name them in Pakhus-Purge)"},
     [SETTING_GATHER_ALLOW] = {"PAKHUS_GATHER_ALLOW", "HOSTS", .otherwise = "none: no lists, public addresses only", .readers = "gather",
                               .help = "hosts that lists may name, and private addresses that are open: *.example.com,10.0.0.0/8"},
     [SETTING_GATHER_WORKERS] = {"PAKHUS_GATHER_WORKERS", "COUNT", SETTING_NUMBER, 1, 256, "64; by memory on Lambda", "gather",

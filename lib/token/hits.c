@@ -32,6 +32,9 @@ struct hits {
     uint32_t free;
     struct order failed, used;
     uint64_t version;
+    uint32_t evicted_first, evicted_count; /* a ring */
+    bool is_loading;
+    struct token_key evicted[HITS_EVICTED];
     alignas(8) struct entry entries[];
 };
 
@@ -133,10 +136,24 @@ static void drop(struct hits *hits, struct entry *entry)
     hits->count--;
 }
 
+/* The oldest entry makes room. */
+static void evict(struct hits *hits)
+{
+    struct entry *entry = &hits->entries[hits->failed.oldest != NONE ? hits->failed.oldest : hits->used.oldest];
+    if (entry->kind == RESOURCE && !hits->is_loading) {
+        memcpy(hits->evicted[(hits->evicted_first + hits->evicted_count) % HITS_EVICTED].bytes, entry->id, sizeof entry->id);
+        if (hits->evicted_count < HITS_EVICTED)
+            hits->evicted_count++;
+        else
+            hits->evicted_first = (hits->evicted_first + 1) % HITS_EVICTED;
+    }
+    drop(hits, entry);
+}
+
 static uint32_t take_free(struct hits *hits)
 {
     if (hits->free == NONE && hits->fresh < hits->capacity) return hits->fresh++;
-    if (hits->free == NONE) drop(hits, &hits->entries[hits->failed.oldest != NONE ? hits->failed.oldest : hits->used.oldest]);
+    if (hits->free == NONE) evict(hits);
     uint32_t index = hits->free;
     hits->free = hits->entries[index].next;
     return index;
@@ -152,6 +169,18 @@ static struct entry *add(struct hits *hits, const unsigned char id[32], enum kin
     link_newest(hits, entry);
     hits->count++;
     return entry;
+}
+
+size_t hits_take_evicted(struct hits *hits, struct token_key *keys, size_t most)
+{
+    size_t count = 0;
+    while (hits->evicted_count > 0 && count < most) {
+        const struct token_key *key = &hits->evicted[hits->evicted_first];
+        hits->evicted_first = (hits->evicted_first + 1) % HITS_EVICTED;
+        hits->evicted_count--;
+        if (!find(hits, key->bytes, true)) keys[count++] = *key;
+    }
+    return count;
 }
 
 /* --- tokens */
@@ -388,7 +417,7 @@ static void merge(struct hits *hits, const struct entry *loaded)
     memcpy(known->updates, loaded->updates, sizeof known->updates);
 }
 
-bool hits_load(struct hits *hits, struct str saved)
+static bool load_entries(struct hits *hits, struct str saved)
 {
     if (saved.length < HITS_HEAD || (saved.length - HITS_HEAD) % HITS_RECORD != 0 || memcmp(saved.data, head, HITS_HEAD) != 0) return false;
     struct str records = str_from(saved, HITS_HEAD);
@@ -398,4 +427,12 @@ bool hits_load(struct hits *hits, struct str saved)
         merge(hits, &loaded);
     }
     return true;
+}
+
+bool hits_load(struct hits *hits, struct str saved)
+{
+    hits->is_loading = true;
+    bool whole = load_entries(hits, saved);
+    hits->is_loading = false;
+    return whole;
 }

@@ -2,7 +2,8 @@
  *
  * It lives in memory that its caller hands in, and holds no pointers, so that it works in memory shared by processes. Its caller also
  * locks: every function here but the two about sizes wants the table to itself. Each costs O(1) but those that walk it. When it is full,
- * tokens that failed are forgotten first, then whatever was used longest ago. Moments in ms. */
+ * tokens that failed are forgotten first, then whatever was used longest ago. A node may be told to purge the copies of resources that were
+ * forgotten (hits_take_evicted). Moments in ms. */
 #ifndef TOKEN_HITS_H
 #define TOKEN_HITS_H
 
@@ -46,6 +47,11 @@ bool hits_knows(struct hits *, const struct hits_token *);
 /* What became of it. A success is not undone by the failure of an equal request, unless it was only assumed; and of requests that asked
  * while it was processed and all failed, one counts. */
 void hits_report(struct hits *, const struct hits_rules *, const struct hits_token *, bool succeeded, int64_t now);
+
+/* The cache keys of resources that a full table forgot, and that no update has brought back since; each is handed out once. The table keeps
+ * the last HITS_EVICTED of them. What hits_load displaces is not among them, since another instance still knows it. */
+enum { HITS_EVICTED = 64 };
+size_t hits_take_evicted(struct hits *, struct token_key *keys, size_t most);
 
 /* Each change of what is worth keeping raises it. */
 uint64_t hits_version(const struct hits *);

@@ -64,7 +64,8 @@ def test_settings_come_from_options_or_the_environment(file_store: str, servers:
     (["--listen", "nowhere"], "nowhere"), (["--listen", "127.0.0.1:99999"], "99999"), (["--listen", "192.0.2.1:80"], "192.0.2.1"),
     (["--threads", "0"], "--threads is '0'"), (["--redirect", "ftp://x"], "--redirect"), (["--redirect", "presigned"], "--redirect"),
     (["--url-keys", "nonsense"], "--url-keys"), (["--flush", "3x"], "--flush is '3x'"),
-    (["--token-window", "soon"], "--token-window is 'soon'"), (["--token-entries", "1"], "--token-entries is '1'"), (["--trusted-proxies", "x"], "--trusted-proxies"),
+    (["--token-window", "soon"], "--token-window is 'soon'"), (["--token-entries", "1"], "--token-entries is '1'"),
+    (["--token-on-evict", "drop"], "--token-on-evict is 'drop', not keep or purge"), (["--trusted-proxies", "x"], "--trusted-proxies"),
     (["--gather-workers", "257"], "--gather-workers is '257', not a whole number from 1 to 256"), (["--gather-allow", "*x"], "--gather-allow"), (["--clock", "/no/such/file"], "/no/such/file")])
 def test_what_makes_no_sense_stops_the_start(options: list[str], word: str, file_store: str) -> None:
     done = shop.run("serve", "--store", file_store, "--listen", "127.0.0.1:0", *options, check=False, timeout=20)

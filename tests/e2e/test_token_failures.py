@@ -4,11 +4,15 @@ import concurrent.futures
 import contextlib
 import http.client
 import math
+import os
 import socket
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
+from support.cache import ROOT
 from support.servers import Nginx, Program, port_of
 from support.token_levels import HOST, Levels, ask, filled, send
 
@@ -117,6 +121,32 @@ def sign(levels: Levels, keys: str, key: str, modified: str = "2026-08-20T10:00:
     done = levels.run_pakhus("token", "sign", f"https://{HOST}/{key}", "--modified", modified, env={**levels.env, "PAKHUS_TOKEN_KEYS": keys})
     url: str = done.stdout.strip()
     return url.removeprefix(f"https://{HOST}")
+
+
+@pytest.mark.parametrize("on_evict", ["keep", "purge"])
+def test_t7_what_a_full_hit_table_forgets_leaves_the_cache_where_it_shall(levels: Levels, on_evict: str, pakhus: Path, file_store: str) -> None:
+    if levels.function:
+        levels.function.stop()
+        levels.start_function(port_of(levels.function.url), {"PAKHUS_TOKEN_ENTRIES": "16", "PAKHUS_TOKEN_ON_EVICT": on_evict})
+    node = levels.start_node("edge-3", "32k", on_evict)
+    count = 180 if levels.how == "module" else 14  # two entries each; the module's table has what fits into 32k, some 240
+    for number in range(count):
+        levels.put(f"{number}.txt", b"now")
+        assert ask(node, levels.sign(f"{number}.txt")).body == b"now"
+    time.sleep(0.3)
+    for _ in range(8):  # the function names four at a time
+        levels.put("last.txt", os.urandom(8))
+        ask(node, sign(levels, levels.env["PAKHUS_TOKEN_KEYS"], "last.txt", f"2026-08-20T10:00:0{_}Z"))
+    if levels.how == "function":
+        named = node.prefix / "first.evicted"
+        assert (named.exists() and named.stat().st_size > 0) == (on_evict == "purge")
+        subprocess.run([ROOT / "cdn/nginx/token-clean-up", node.prefix / "first", "edge-3"], check=True,
+                       env={**os.environ, "PAKHUS_BIN": str(pakhus), "PAKHUS_STORE": file_store})
+        assert not named.exists() or named.stat().st_size == 0
+    for number, cache in ((0, "MISS" if on_evict == "purge" else "HIT"), (1, "MISS" if on_evict == "purge" else "HIT"), (count - 1, "HIT")):
+        answer = ask(node, f"/{number}.txt")
+        assert (answer.status, answer.body, answer.cache) == (200, b"now", cache), number
+        assert ask(node, f"/{number}.txt").cache == "HIT"
 
 
 def test_a_full_hit_table(levels: Levels) -> None:

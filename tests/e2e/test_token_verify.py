@@ -143,6 +143,30 @@ def test_the_table_of_one_that_lives_stays_whatever_clock_is_followed(servers: S
     assert len(list((Path(file_store.removeprefix("file://")) / "tokens/edge-1").iterdir())) == 2
 
 
+def purged(server: Program, uri: str) -> list[str]:
+    """The cache keys that the answer names."""
+    answer = client.request(f"{server.url}/token/verify", headers={"X-Original-URI": uri, "X-Original-Host": "cdn.example", "Pakhus-Node": "edge-1"})
+    named = answer.header("pakhus-purge") or ""
+    return named.split(",") if named else []
+
+
+@pytest.mark.parametrize("on_evict", ["keep", "purge"])
+def test_t7_a_full_table_names_what_it_forgets(on_evict: str, servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str]) -> None:
+    """Two entries a resource: with the ninth, the first is forgotten. Nobody is told unless the setting says so."""
+    server = servers.pakhus(file_store, env={**env, "PAKHUS_TOKEN_ENTRIES": "16", "PAKHUS_TOKEN_ON_EVICT": on_evict})
+    keys, told = [], [""]
+    for number in range(9):
+        uri = sign(run_pakhus, env, f"https://cdn.example/{number}")
+        headers = {"X-Original-URI": uri, "X-Original-Host": "cdn.example", "Pakhus-Node": "edge-1"}
+        answer = client.request(f"{server.url}/token/verify", headers=headers)
+        keys.append(answer.header("pakhus-cache-key") or "")
+        told = (answer.header("pakhus-purge") or "").split(",")
+        report(server, uri)
+    assert told == ([keys[0]] if on_evict == "purge" else [""])
+    assert purged(server, "/no-token") == []
+    assert purged(server, sign(run_pakhus, env, "https://cdn.example/9")) == ([keys[1]] if on_evict == "purge" else [])
+
+
 def test_many_at_once(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str]) -> None:
     server = servers.pakhus(file_store, env={**env, "PAKHUS_TOKEN_ENTRIES": "16"})
     urls = [sign(run_pakhus, env, f"https://cdn.example/{number}") for number in range(12)]

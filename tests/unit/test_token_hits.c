@@ -161,6 +161,34 @@ static double stale_at(struct hits *hits, const struct stale_rules *rules, int64
     return found.frequency;
 }
 
+static size_t evicted(struct hits *hits, uint32_t *resources)
+{
+    struct token_key keys[HITS_EVICTED];
+    size_t count = hits_take_evicted(hits, keys, HITS_EVICTED);
+    for (size_t i = 0; i < count; i++) memcpy(&resources[i], keys[i].bytes, sizeof *resources);
+    return count;
+}
+
+static void t7_resources_that_a_full_table_forgets_are_told_once(void **state)
+{
+    struct hits *hits = table(*state, 16);
+    uint32_t resources[HITS_EVICTED];
+    for (uint32_t i = 1; i <= 8; i++) report(hits, token(i, i, 100), true, 1000 + i);
+    assert_int_equal(evicted(hits, resources), 0); /* two entries each: it is just full */
+    ask(hits, token(1, 1, 100), 2000);             /* used again */
+    report(hits, token(9, 9, 100), true, 2001);
+    assert_int_equal(evicted(hits, resources), 1);
+    assert_int_equal(resources[0], 2);
+    assert_int_equal(evicted(hits, resources), 0);
+    for (uint32_t i = 100; i < 200; i++) report(hits, token(i, i, 100), true, 3000 + i);
+    assert_int_equal(evicted(hits, resources), HITS_EVICTED); /* the last ones */
+    assert_int_equal(resources[HITS_EVICTED - 1], 191);
+    report(hits, token(200, 200, 100), true, 4000);
+    report(hits, token(192, 1, 200), true, 4001); /* forgotten, and brought back: it pushed out 193 */
+    assert_int_equal(evicted(hits, resources), 1);
+    assert_int_equal(resources[0], 193);
+}
+
 static void stale_below_once_a_month(void **state)
 {
     struct hits *hits = table(*state, 64);
@@ -297,6 +325,15 @@ static void instances_merge(void **state)
     assert_int_equal(ask(other, token(2, 3, 199), 4001), TOKEN_OLDER);
 }
 
+static void what_loading_displaces_is_not_told(void **state)
+{
+    struct hits *hits = table(*state, 16), *other = table(*state, 16);
+    uint32_t resources[HITS_EVICTED];
+    for (uint32_t i = 1; i <= 8; i++) report(hits, token(i, i, 100), true, 1000 + i), report(other, token(50 + i, i, 100), true, 2000 + i);
+    assert_true(hits_load(hits, saved(*state, other)));
+    assert_int_equal(evicted(hits, resources), 0);
+}
+
 static void what_is_no_table(void **state)
 {
     struct hits *hits = table(*state, 64);
@@ -331,6 +368,8 @@ int main(void)
         test_with_arena(older_tokens_fetch_nothing),
         test_with_arena(failed_ones_go_first),
         test_with_arena(a_full_table_works_on),
+        test_with_arena(t7_resources_that_a_full_table_forgets_are_told_once),
+        test_with_arena(what_loading_displaces_is_not_told),
         test_with_arena(stale_below_once_a_month),
         test_with_arena(t8_updates_of_the_last_period_count),
         test_with_arena(t8_thresholds_by_directory_and_type),

@@ -300,7 +300,7 @@ class Servers:
         port, prefix = free_port(), self._folder()
         (prefix / "node.vcl").write_text(fill(vcl, {"port": port, "prefix": prefix}))
         jail: Command = ["-j", "none"] if os.geteuid() == 0 else []
-        command: Command = ["varnishd", "-F", *jail, "-n", prefix / "work", "-f", prefix / "node.vcl", "-s", "malloc,64m", "-p", "max_restarts=6",
+        command: Command = ["varnishd", "-F", *jail, "-n", prefix / "work", "-f", prefix / "node.vcl", "-s", "malloc,64m", "-p", "max_restarts=10",
                             "-a", f"127.0.0.1:{port}", "-a", f"pakhus_inner={prefix}/token-inner.sock"]
         program = self.start("varnish", command, lambda: accepts(port), f"http://127.0.0.1:{port}", seconds=60)
         return self.replace(program, Varnish(**vars(program), prefix=prefix))

@@ -150,10 +150,12 @@ def policy(bucket: str) -> str:
                       "Action": ["s3:GetObject"], "Resource": [f"arn:aws:s3:::{bucket}/*"]}]})
 
 
-def started(servers: Servers, how: str, level: str, values: Mapping[str, str], module: Path, zone: str) -> "Nginx | Varnish":
-    """One node; `values` are what its template wants to be filled in, `zone` is the module's for its hit table."""
+def started(servers: Servers, how: str, level: str, values: Mapping[str, str], module: Path, zone: str,
+            on_evict: str = "keep") -> "Nginx | Varnish":
+    """One node; `values` are what its template wants to be filled in, `zone` and `on_evict` are the module's for its hit table."""
     name = "varnish/token.vcl" if how == "varnish" else f"nginx/token-{level}-{how}.conf"
     template = (ROOT / f"cdn/{name}.template").read_text().replace("pakhus_hits:16m", f"pakhus_hits:{zone}")
+    template = template.replace("pakhus_token_on_evict keep", f"pakhus_token_on_evict {on_evict}")
     filled = re.sub(r"\$\{PAKHUS_(?:NGINX|VARNISH)_(\w+)\}", lambda match: values[match.group(1)], template)
     if how == "varnish":
         return servers.varnish(filled)
@@ -188,8 +190,8 @@ def levels(request: pytest.FixtureRequest, servers: Servers, minio: Minio, bucke
     def start_function(port: int, more: Mapping[str, str]) -> Program:
         return servers.pakhus(file_store, env={**env, **more}, port=port)
 
-    def start_node(name: str, zone: str = "16m") -> Nginx | Varnish:
-        return started(servers, how, "first", {**values, "NODE": name}, module, zone)
+    def start_node(name: str, zone: str = "16m", on_evict: str = "keep") -> Nginx | Varnish:
+        return started(servers, how, "first", {**values, "NODE": name}, module, zone, on_evict)
 
     function = start_function(free_port(), {}) if how != "module" else None
     if function:
