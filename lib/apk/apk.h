@@ -82,8 +82,9 @@ struct apk_manifest {
     bool split_required;   /* the base needs such parts beside it */
     uint64_t version_code; /* versionCodeMajor << 32 | versionCode; 0 where there is neither */
     bool has_version_code;
-    uint32_t min_sdk;    /* 0: not known */
-    uint32_t target_sdk; /* minSdkVersion where there is no targetSdkVersion; 0: not known */
+    uint32_t min_sdk;        /* 0: not known */
+    uint32_t target_sdk;     /* minSdkVersion where there is no targetSdkVersion; 0: not known */
+    uint32_t target_sandbox; /* targetSandboxVersion; 0: there is none, which counts as 1 */
 };
 enum status apk_manifest(struct arena *, const struct apk_source *, const struct apk *, struct apk_manifest *, struct error *);
 

@@ -5,10 +5,15 @@
 #include "base/bytes.h"
 #include "base/encode.h"
 #include "lib/apk/jar.h"
+#include "lib/apk/jar_verify.h"
 #include "lib/apk/signature.h"
 
 static const unsigned block_schemes[] = {APK_V2, APK_V3, APK_V31};
-enum { BLOCK_SCHEMES = sizeof block_schemes / sizeof *block_schemes, SDK_WITHOUT_V1 = 30 };
+enum {
+    BLOCK_SCHEMES = sizeof block_schemes / sizeof *block_schemes,
+    SDK_WITH_V2 = 24,
+    SDK_WITHOUT_V1 = 30,
+};
 
 /* --- what kind of file it is */
 
@@ -58,12 +63,20 @@ static struct str split_problem(struct arena *arena, const struct apk_manifest *
 
 static struct str v1_problem(struct arena *arena, const struct apk *apk, const struct apk_manifest *manifest)
 {
-    if (!apk_v1_only(apk->schemes) || manifest->target_sdk < SDK_WITHOUT_V1) return S("");
-    return arena_printf(
-        arena,
-        "it is signed with v1 alone and its targetSdkVersion is %u: devices with Android 11 and later refuse that from %d on; "
-        "sign it with v2 too",
-        manifest->target_sdk, SDK_WITHOUT_V1);
+    if (!apk_v1_only(apk->schemes)) return S("");
+    if (manifest->target_sdk >= SDK_WITHOUT_V1)
+        return arena_printf(
+            arena,
+            "it is signed with v1 alone and its targetSdkVersion is %u: devices with Android 11 and later refuse that from %d on; "
+            "sign it with v2 too",
+            manifest->target_sdk, SDK_WITHOUT_V1);
+    if (manifest->target_sandbox > 1)
+        return arena_printf(
+            arena,
+            "it is signed with v1 alone and its targetSandboxVersion is %u: devices with Android 8 and later refuse that from 2 on; "
+            "sign it with v2 too",
+            manifest->target_sandbox);
+    return S("");
 }
 
 /* --- stripped signatures */
@@ -127,8 +140,8 @@ static enum status read_signers(struct arena *arena, const struct apk *apk, stru
     return STATUS_OK;
 }
 
-static enum status look_at_signatures(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct str *problem,
-                                      struct error *error)
+static enum status look_at_block_signatures(struct arena *arena, const struct apk_source *source, const struct apk *apk,
+                                            struct str *problem, struct error *error)
 {
     struct signers *signers = arena_new_of(arena, struct signers);
     bool wanted[APK_HASH_COUNT] = {false};
@@ -146,6 +159,15 @@ static enum status look_at_signatures(struct arena *arena, const struct apk_sour
 
 /* --- */
 
+/* Where the manifest can't be read, nothing is known of older devices, which ask for more. */
+static enum status look_at_signatures(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_check *check,
+                                      struct error *error)
+{
+    uint32_t min_sdk = str_empty(check->no_manifest) ? check->manifest.min_sdk : SDK_WITH_V2;
+    if (apk_v1_only(apk->schemes)) return apk_jar_verify(arena, source, apk, min_sdk, &check->problem, error);
+    return look_at_block_signatures(arena, source, apk, &check->problem, error);
+}
+
 enum status apk_check(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_check *out,
                       struct error *error)
 {
@@ -158,7 +180,7 @@ enum status apk_check(struct arena *arena, const struct apk_source *source, cons
     TRY(look_for_stripped(arena, source, apk, &seen.jar, &check.problem, error));
     if (str_empty(check.problem)) check.problem = v1_problem(arena, apk, &check.manifest);
     if (str_empty(check.problem)) check.problem = split_problem(arena, &check.manifest);
-    if (str_empty(check.problem) && apk->schemes & ~(unsigned)APK_V1) TRY(look_at_signatures(arena, source, apk, &check.problem, error));
+    if (str_empty(check.problem)) TRY(look_at_signatures(arena, source, apk, &check, error));
     *out = check;
     return STATUS_OK;
 }

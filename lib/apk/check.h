@@ -10,13 +10,15 @@ struct apk_check {
     struct str no_manifest; /* why the manifest can't be read; empty: it can */
 };
 
-/* Reads the whole file once where it has a v2 or later signature; of one with v1 alone, whose entries are not compared with their
- * digests, only the ends. STATUS_INVALID for what is no APK: an App Bundle, a set of APKs, a JAR. Otherwise STATUS_OK, also with a problem:
+/* Reads the whole file once. STATUS_INVALID for what is no APK: an App Bundle, a set of APKs, a JAR. Otherwise STATUS_OK, also with a
+ * problem:
  *   - a stripped signature: META-INF/x.SF or an older scheme names a scheme that is missing
- *   - v1 alone, with targetSdkVersion 30 or higher
+ *   - v1 alone, with targetSdkVersion 30 or targetSandboxVersion 2 or higher
  *   - a part of an app (a split)
  *   - v2, v3 or v3.1 does not verify: changed contents, a ZIP comment that was added afterwards. Digests for fs-verity alone, which no tool
- *     writes without others, are not checked. */
+ *     writes without others, are not checked.
+ *   - v1 alone, which does not verify for every device from minSdkVersion on: an entry that was changed, added or removed afterwards, a
+ *     signature that is not its certificate's. Beside v2 or later, which covers every byte, v1 is not checked. */
 enum status apk_check(struct arena *, const struct apk_source *, const struct apk *, struct apk_check *, struct error *);
 
 /* SHA-256 of certificates, hexadecimal: those of the signers of every scheme, and those that v3 says were rotated away from; of v1 only

@@ -30,6 +30,7 @@ enum {
     ID_SPLIT_REQUIRED = 0x01010591,
     ID_MIN_SDK = 0x0101020c,
     ID_TARGET_SDK = 0x01010270,
+    ID_TARGET_SANDBOX = 0x0101054c,
     ID_VERSION_CODE = 0x0101021b,
     ID_VERSION_NAME = 0x0101021c,
     ID_VERSION_CODE_MAJOR = 0x01010576,
@@ -177,6 +178,8 @@ static void take_attribute(const struct document *document, const struct attribu
     if (is_named(document, attribute, ID_SPLIT_REQUIRED, S("isSplitRequired")))
         manifest->split_required = attribute->type == TYPE_BOOLEAN && attribute->data != 0;
     if (is_named(document, attribute, ID_VERSION_NAME, S("versionName"))) manifest->version_name = text_of(document, attribute);
+    if (is_named(document, attribute, ID_TARGET_SANDBOX, S("targetSandboxVersion")))
+        manifest->target_sandbox = (uint32_t)number_of(attribute);
     if (code) manifest->version_code |= number_of(attribute);
     if (major) manifest->version_code |= number_of(attribute) << 32;
     manifest->has_version_code = manifest->has_version_code || ((code || major) && is_number(attribute));
@@ -218,9 +221,11 @@ static uint32_t sdk_of(const struct document *document, const struct attribute *
     return str_to_u64(text, &number) && number < SDK_CODENAME ? (uint32_t)number : SDK_CODENAME;
 }
 
+/* Devices must pass every element: the highest minSdkVersion counts. */
 static void take_sdk(const struct document *document, const struct attribute *attribute, struct apk_manifest *manifest)
 {
-    if (is_named(document, attribute, ID_MIN_SDK, S("minSdkVersion"))) manifest->min_sdk = sdk_of(document, attribute);
+    uint32_t sdk = sdk_of(document, attribute);
+    if (is_named(document, attribute, ID_MIN_SDK, S("minSdkVersion")) && sdk > manifest->min_sdk) manifest->min_sdk = sdk;
     if (is_named(document, attribute, ID_TARGET_SDK, S("targetSdkVersion"))) manifest->target_sdk = sdk_of(document, attribute);
 }
 

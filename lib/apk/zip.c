@@ -15,7 +15,7 @@
  * Entry of the central directory (4.3.12):
  *
  *      0  4  "PK" 01 02                8  2  flags            10  2  method
- *     20  4  compressed size          24  4  uncompressed size
+ *     16  4  CRC-32                   20  4  compressed size  24  4  uncompressed size
  *     28  2  length of the name       30  2  of the extra field   32  2  of the comment
  *     42  4  offset of the local header
  *     46     name, extra field, comment */
@@ -142,6 +142,7 @@ static enum status read_entry(struct window *window, uint64_t *at, struct apk_zi
         .name = str_make(bytes + ENTRY_SIZE, name),
         .flags = bytes_get16(bytes + 8),
         .method = bytes_get16(bytes + 10),
+        .crc = bytes_get32(bytes + 16),
         .compressed = bytes_get32(bytes + 20),
         .uncompressed = bytes_get32(bytes + 24),
         .header = bytes_get32(bytes + 42),

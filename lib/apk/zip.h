@@ -16,7 +16,7 @@ enum status apk_zip_find_end(struct arena *, const struct apk_source *, struct a
 struct apk_zip_entry {
     struct str name; /* valid during the visit */
     uint16_t flags, method;
-    uint32_t compressed, uncompressed;
+    uint32_t crc, compressed, uncompressed;
     uint64_t header; /* offset of its local header */
 };
 typedef void apk_zip_visit(void *context, const struct apk_zip_entry *);
@@ -31,5 +31,13 @@ enum status apk_zip_extract(struct arena *, const struct apk_source *, const str
 /* The first `length` bytes of one entry, or all where it has fewer; of a damaged one, the bytes before the damage. */
 enum status apk_zip_extract_head(struct arena *, const struct apk_source *, const struct apk *, const struct apk_zip_entry *, size_t length,
                                  struct str *out, struct error *);
+
+/* Entries one after the other, in memory of a few hundred KiB, whatever their sizes. */
+struct apk_zip_reader;
+struct apk_zip_reader *apk_zip_reader_new(struct arena *, const struct apk_source *, const struct apk *);
+/* Calls `sink` with the entry's bytes, in order: exactly `uncompressed` of them, or STATUS_CORRUPT. Its local header must say what the
+ * directory says. As on devices, any method but "stored" counts as deflated, and its CRC is not checked. */
+typedef void apk_zip_sink(void *context, struct str bytes);
+enum status apk_zip_read(struct apk_zip_reader *, const struct apk_zip_entry *, apk_zip_sink *, void *context, struct error *);
 
 #endif

@@ -79,6 +79,20 @@ def test_v1_alone_for_older_devices(run_pakhus: Run, tmp_path: Path) -> None:
     assert apksigner.verify_newest(tmp_path / "base.apk")["verified"]
 
 
+def test_v1_of_jarsigner(run_pakhus: Run, tmp_path: Path) -> None:
+    source = odd_apks.signed_by_jarsigner(tmp_path)
+    assert apksigner.verify_newest(source)["v1"]
+    run_pakhus("prepare", source, "-o", "base.apk")
+    assert apksigner.verify_newest(tmp_path / "base.apk")["verified"]
+
+
+def test_v1_of_entries_that_are_packed_otherwise(run_pakhus: Run, tmp_path: Path) -> None:
+    """v1 is about what is in the entries, not about how it is compressed; files in META-INF are not covered."""
+    source = odd_apks.edited(tmp_path, odd_apks.v1_alone(tmp_path, 29), lambda name, data: data, {"META-INF/channel_x": b""})
+    assert apksigner.verify_newest(source)["verified"]
+    run_pakhus("prepare", source, "-o", "base.apk")
+
+
 # --- refused
 
 
@@ -118,6 +132,33 @@ def test_v1_alone_for_newer_devices(refused: Refused, run_pakhus: Run, tmp_path:
              "with v2 too")
     refused(source, words)
     assert run_pakhus("prepare", source, "-o", "base.apk", "--force").stderr == f"warning: {words}\n"
+
+
+V1 = "its v1 signature does not verify: {}; take the APK as it was signed, or sign it again"
+CHANGES: dict[str, tuple[odd_apks.Edit, dict[str, bytes], str]] = {
+    "changed": (lambda name, data: data + b"x" if name == "classes.dex" else data, {},
+                "classes.dex: it is not what was signed: it was changed afterwards, or is damaged"),
+    "added": (lambda name, data: data, {"assets/new": b"x"},
+              "assets/new: it is not listed in META-INF/MANIFEST.MF: it was added after the package was signed"),
+    "removed": (lambda name, data: None if name == "classes.dex" else data, {},
+                "classes.dex is listed in META-INF/MANIFEST.MF, and not in the package"),
+    "manifest": (lambda name, data: data.replace(b"Name: classes.dex", b"Name: classes.dex\r\nX: y") if name.endswith(".MF") else data, {},
+                 "the section of META-INF/MANIFEST.MF for classes.dex is not what was signed"),
+    "signature file": (lambda name, data: data + b"\r\n" if name.endswith(".SF") else data, {},
+                       "META-INF/ORIGINAL.RSA: it does not sign its signature file"),
+    "block": (lambda name, data: data[:-1] + bytes([data[-1] ^ 1]) if name.endswith(".RSA") else data, {},
+              "META-INF/ORIGINAL.RSA: it does not sign its signature file"),
+}
+
+
+def test_v1_of_something_else(refused: Refused, run_pakhus: Run, tmp_path: Path) -> None:
+    signed = odd_apks.v1_alone(tmp_path, 29)
+    for edit, added, words in CHANGES.values():
+        source = odd_apks.edited(tmp_path, signed, edit, added)
+        assert not apksigner.verify_newest(source)["verified"]
+        refused(source, V1.format(words))
+    done = run_pakhus("prepare", source, "-o", "base.apk", "--force")
+    assert done.stderr == f"warning: {V1.format(words)}\n"
 
 
 def test_a_comment_that_was_added_later(refused: Refused, tmp_path: Path) -> None:

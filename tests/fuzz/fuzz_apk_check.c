@@ -33,8 +33,11 @@ static void check_signers(struct arena *arena, uint32_t id, struct str value)
 
 static void check_jar(struct arena *arena, struct str file, struct str block)
 {
-    const struct package_entry entries[] = {{"META-INF/A.SF", file}, {"META-INF/A.RSA", block}, {"AndroidManifest.xml", S("")}};
-    check(arena, package_of(arena, entries, 3, (struct str){NULL, 0}, (struct str){NULL, 0}), false);
+    const struct package_entry entries[] = {{"META-INF/A.SF", file},
+                                            {"META-INF/A.RSA", block},
+                                            {"META-INF/MANIFEST.MF", S("Manifest-Version: 1.0\n\nName: AndroidManifest.xml\n")},
+                                            {"AndroidManifest.xml", S("")}};
+    check(arena, package_of(arena, entries, 4, (struct str){NULL, 0}, (struct str){NULL, 0}), true);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

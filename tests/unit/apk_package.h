@@ -11,6 +11,7 @@
 struct package_entry {
     const char *name;
     struct str data;
+    uint32_t inflated; /* the data is deflated, and has so many bytes; 0: it is stored */
 };
 
 enum { PACKAGE_LIMIT = 1 << 20 };
@@ -44,16 +45,21 @@ static inline void package_pair(struct buf *out, uint32_t id, struct str value)
     buf_add(out, value);
 }
 
-static inline void package_add_entry(struct buf *entries, struct buf *directory, struct str name, struct str data)
+static inline void package_add_entry(struct buf *entries, struct buf *directory, const struct package_entry *entry)
 {
+    struct str name = str_of(entry->name), data = entry->data;
     size_t header = entries->length, at = directory->length;
+    uint32_t uncompressed = entry->inflated ? entry->inflated : (uint32_t)data.length;
     package_zeros(entries, 30);
     package_zeros(directory, 46);
     bytes_put32(entries->data + header, 0x04034b50);
+    bytes_put32(entries->data + header + 18, (uint32_t)data.length);
+    bytes_put32(entries->data + header + 22, uncompressed);
     bytes_put16(entries->data + header + 26, (uint16_t)name.length);
     bytes_put32(directory->data + at, 0x02014b50);
+    bytes_put16(directory->data + at + 10, entry->inflated ? 8 : 0);
     bytes_put32(directory->data + at + 20, (uint32_t)data.length);
-    bytes_put32(directory->data + at + 24, (uint32_t)data.length);
+    bytes_put32(directory->data + at + 24, uncompressed);
     bytes_put16(directory->data + at + 28, (uint16_t)name.length);
     bytes_put32(directory->data + at + 42, (uint32_t)header);
     buf_add(directory, name);
@@ -75,7 +81,7 @@ static inline struct str package_of(struct arena *arena, const struct package_en
                                     struct str comment)
 {
     struct buf out = buf_in(arena, PACKAGE_LIMIT), directory = buf_in(arena, PACKAGE_LIMIT);
-    for (size_t i = 0; i < count; i++) package_add_entry(&out, &directory, str_of(entries[i].name), entries[i].data);
+    for (size_t i = 0; i < count; i++) package_add_entry(&out, &directory, &entries[i]);
     package_add_block(&out, pairs);
     size_t start = out.length;
     buf_add(&out, buf_str(&directory));

@@ -303,16 +303,18 @@ static void schemes_that_a_signature_file_names(void **state)
                       "not after it");
     struct str v3 = S("the v3 signature was stripped (META-INF/CERT.SF names it): sign the package again, and run zipalign before signing, "
                       "not after it");
+    struct str none = S("its v1 signature does not verify: there is no META-INF/MANIFEST.MF; take the APK as it was signed, or sign it "
+                        "again"); /* that is looked at later */
     const struct {
         struct str file, problem;
     } cases[] = {
         {S("Signature-Version: 1.0\r\nX-Android-APK-Signed: 2, 3\r\n\r\n"), v2},
         {S("Signature-Version: 1.0\nx-android-apk-signed:3\n\n"), v3},
         {S("X-Android-APK-Signed: 2"), v2},
-        {S("X-Android-APK-Signed: 1, 4, 22, x\r\n\r\n"), S("")},
-        {S("Signature-Version: 1.0\r\n\r\nName: a\r\nX-Android-APK-Signed: 2\r\n\r\n"), S("")}, /* of an entry, not of the file */
-        {S("X-Android-APK-Signed-By: 2\r\n"), S("")},
-        {S(""), S("")},
+        {S("X-Android-APK-Signed: 1, 4, 22, x\r\n\r\n"), none},
+        {S("Signature-Version: 1.0\r\n\r\nName: a\r\nX-Android-APK-Signed: 2\r\n\r\n"), none}, /* of an entry, not of the file */
+        {S("X-Android-APK-Signed-By: 2\r\n"), none},
+        {S(""), none},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) assert_str(problem_with_file(*state, cases[i].file), cases[i].problem);
 }

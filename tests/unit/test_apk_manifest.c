@@ -29,12 +29,23 @@ static void add_chunk(struct buf *out, unsigned type, unsigned head, const struc
     buf_add(out, buf_str(rest));
 }
 
-static const char *const strings[] = {"versionCode",     "versionName", "versionCodeMajor",
-                                      "package",         "manifest",    "1.2-\xc3\xa9\xf0\x9f\x93\xa6",
-                                      "org.example.app", "platform",    "7",
-                                      "uses-sdk",        "split",       "config.arm64",
-                                      "Tiramisu",        "application", "minSdkVersion",
-                                      "targetSdkVersion"};
+static const char *const strings[] = {"versionCode",
+                                      "versionName",
+                                      "versionCodeMajor",
+                                      "package",
+                                      "manifest",
+                                      "1.2-\xc3\xa9\xf0\x9f\x93\xa6",
+                                      "org.example.app",
+                                      "platform",
+                                      "7",
+                                      "uses-sdk",
+                                      "split",
+                                      "config.arm64",
+                                      "Tiramisu",
+                                      "application",
+                                      "minSdkVersion",
+                                      "targetSdkVersion",
+                                      "targetSandboxVersion"};
 enum {
     VERSION_CODE,
     VERSION_NAME,
@@ -52,6 +63,7 @@ enum {
     APPLICATION,
     MIN_SDK,
     TARGET_SDK,
+    TARGET_SANDBOX,
     STRING_COUNT
 };
 
@@ -355,8 +367,17 @@ static void packages_that_are_a_part_or_too_old(void **state)
 {
     const struct value split[VALUES] = {{SPLIT, 3, CONFIG}, {OTHER, 0x10, 1}, {OTHER, 0x10, 1}, {PACKAGE, 3, APP}, {OTHER, 0x10, 1}};
     const struct value old[2] = {{MIN_SDK, 0x10, 21}, {TARGET_SDK, 0x10, 29}}, new[2] = {{MIN_SDK, 0x10, 21}, {TARGET_SDK, 0x10, 30}};
-    assert_str(problem_with(*state, (struct parts){0}), S(""));
-    assert_str(problem_with(*state, (struct parts){.sdk = old}), S(""));
+    const struct value sandbox[VALUES] = {
+        {TARGET_SANDBOX, 0x10, 2}, {OTHER, 0x10, 1}, {OTHER, 0x10, 1}, {PACKAGE, 3, APP}, {OTHER, 0x10, 1}};
+    const struct str later =
+        S("its v1 signature does not verify: there is no META-INF/MANIFEST.MF; take the APK as it was signed, or sign it "
+          "again"); /* that is looked at last */
+    assert_str(problem_with(*state, (struct parts){0}), later);
+    assert_str(problem_with(*state, (struct parts){.sdk = old}), later);
+    assert_str(
+        problem_with(*state, (struct parts){.values = sandbox}),
+        S("it is signed with v1 alone and its targetSandboxVersion is 2: devices with Android 8 and later refuse that from 2 on; sign it "
+          "with v2 too"));
     assert_str(
         problem_with(*state, (struct parts){.sdk = new}),
         S("it is signed with v1 alone and its targetSdkVersion is 30: devices with Android 11 and later refuse that from 30 on; sign it "

@@ -63,6 +63,31 @@ def v1_alone(folder: Path, target_sdk: int) -> Path:
     return target
 
 
+def signed_by_jarsigner(folder: Path) -> Path:
+    """v1 alone, as jarsigner makes it."""
+    target = folder / "jarsigner.apk"
+    apks.stripped(apks.original(), target, target_sdk=29)
+    subprocess.run(["jarsigner", "-keystore", apks.keystore(), "-storepass", apks.PASSWORD, target, "original"], check=True,
+                   capture_output=True)
+    return target
+
+
+Edit = Callable[[str, bytes], bytes | None]
+
+
+def edited(folder: Path, source: Path, edit: Edit, added: dict[str, bytes] | None = None) -> Path:
+    """The same entries, each as `edit` gives it, None taking it out; then those that are added. Nothing is signed again."""
+    target = folder / "edited.apk"
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            data = edit(name, old.read(name))
+            if data is not None:
+                new.writestr(name, data)
+        for name, data in (added or {}).items():
+            new.writestr(name, data)
+    return target
+
+
 def changed_pair(folder: Path, source: Path, id: int, change: Callable[[bytearray], None]) -> Path:
     """One pair of the signing block changed in place."""
     def edit(pairs: list[Pair]) -> list[Pair]:
