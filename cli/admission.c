@@ -27,8 +27,7 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     struct admission_published published;
     (void)count;
     TRY(command_read(arena, words[0].data, 1 << 20, &text, error));
-    TRY(admission_profile_parse(arena, text, &published.profile, error)); /* errors in the profile come before those of the store */
-    TRY(admission_profile_check(&published.profile, error));
+    TRY(admission_profile_prepare(arena, text, &text, &published.profile, error)); /* its errors come before those of the store */
     TRY(stored_open(arena, store_url, &store, error));
     TRY(admission_publish(store, command_io(arena), text, &published, error));
     fprintf(stderr, STR_FMT ": generation %llu\n", STR_ARG(published.profile.resource), (unsigned long long)published.generation);
@@ -128,6 +127,7 @@ static enum status run_ask(struct arena *arena, const struct str *words, int cou
     TRY(client_read(arena, client_id, &client, error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(admission_load(store, command_io(arena), words[0], 0, &published, error));
+    TRY(admission_client_fits(&published.profile, &client, error));
     admission_decide(&published.profile, &client, now == ADMISSION_NEVER ? clock_now() : now, admission_fresh(), &answer);
     struct str text = admission_answer_json(arena, &published.profile, &answer);
     fwrite(text.data, 1, text.length, stdout);

@@ -11,7 +11,7 @@ extern struct str client_texts[ADMISSION_FIELD_COUNT]; /* as given; without data
     {                                                                                                                                      \
         name, 0, OPTION_TEXT, &client_texts[ADMISSION_##id], argument, help                                                                \
     }
-#define CLIENT_OPTIONS ADMISSION_FIELDS(CLIENT_OPTION)
+#define CLIENT_OPTIONS ADMISSION_FIELDS(CLIENT_OPTION, ADMISSION_COMMA)
 
 /* What was given, checked; errors name the option. */
 enum status client_read(struct arena *, struct str id, struct admission_client *, struct error *);

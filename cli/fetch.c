@@ -41,6 +41,15 @@ struct fetch {
 
 /* --- asking */
 
+/* The device's own, where none was given: some profiles go by it. The same for the whole run, so that a start time stays. */
+static void set_timezone(struct arena *arena)
+{
+    struct tm local;
+    time_t now = (time_t)(clock_now() / CLOCK_SECOND);
+    if (!client_texts[ADMISSION_TIMEZONE].data && localtime_r(&now, &local))
+        client_texts[ADMISSION_TIMEZONE] = clock_format_zone(arena, local.tm_gmtoff / 60 * (int64_t)CLOCK_MINUTE);
+}
+
 static enum status machine_id(struct arena *arena, struct str *id, struct error *error)
 {
     struct str text;
@@ -193,6 +202,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     struct progress progress = progress_start("fetch", 0);
     (void)words;
     (void)count;
+    set_timezone(arena);
     TRY(make_question(arena, &fetch.question, error));
     TRY(ask_patiently(&fetch, &told, error));
     struct download download = {.size = told.size, .sha256 = told.sha256, .progress = &progress, .gate = gate, .context = &fetch};

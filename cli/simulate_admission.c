@@ -117,7 +117,7 @@ static struct chart_tick *make_ticks(struct arena *arena, const struct admission
                                     3 * CLOCK_HOUR, 6 * CLOCK_HOUR,   12 * CLOCK_HOUR};
     int64_t span = profile->deadline - profile->release, step = CLOCK_DAY * (1 + span / (12 * (int64_t)CLOCK_DAY));
     for (size_t i = sizeof steps / sizeof *steps; i-- > 0 && span / step < 6;) step = steps[i];
-    int64_t zone = profile->slots.zone, first = ((profile->release + zone + step - 1) / step) * step - zone;
+    int64_t zone = day_offset_at(&profile->zone, profile->release), first = ((profile->release + zone + step - 1) / step) * step - zone;
     struct chart_tick *ticks = arena_array(arena, (size_t)(span / step) + 2, sizeof *ticks);
     for (int64_t at = first; at <= profile->deadline; at += step) {
         static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
@@ -182,8 +182,7 @@ static enum status read_inputs(struct arena *arena, struct admission_profile *pr
            "--clients must be a number from 1 to %d", CLIENTS_MOST);
     ENSURE(!seed_text.data || str_to_u64(seed_text, seed), error, STATUS_INVALID, "--seed must be a whole number");
     TRY(command_read(arena, profile_path.data, 1 << 20, &text, error));
-    TRY(admission_profile_parse(arena, text, profile, error));
-    TRY(admission_profile_check(profile, error));
+    TRY(admission_profile_prepare(arena, text, &text, profile, error));
     if (population_path.data) TRY(command_read(arena, population_path.data, 1 << 20, &recipe, error));
     if (profile->size == 0) profile->size = size > 0 ? size : SIZE_USUAL;
     return population_make(arena, recipe, profile, profile->size, (size_t)clients, *seed, population, error);

@@ -81,6 +81,7 @@ static enum status answer(struct admitting *admitting, struct lc_call *call, con
     TRY(read_client(&question, &client, error));
     TRY(cache_get(admitting->profiles, app_io(admitting->app, call), resource, &value, error));
     const struct admission_published *published = value;
+    TRY(admission_client_fits(&published->profile, &client, error));
     admission_decide(&published->profile, &client, clock_now(), admission_fresh(), &decided);
     struct lc_headers *headers = &response->headers;
     lc_header_add(call->arena, headers, S("Content-Type"), S("application/json"));

@@ -3,6 +3,7 @@
 #include "base/url.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
+#include "lib/admission/client.h"
 
 enum { RESULT_BODY_MAX = 4 << 10, TOKEN_RESULT_BODY_MAX = 64 << 10, LIST_BODY_MAX = 512 << 10 };
 
@@ -11,8 +12,7 @@ const struct route routes[] = {
     {"/patches/", "GET, HEAD", "channel-range-splice", ROUTE_ORIGIN, 0, NULL},
     {"/query", "GET, HEAD", "query", ROUTE_ORIGIN, 0, "app, version, from, channel, device, ip, mask, lan, site, region"},
     {"/query/result", "POST", "query", ROUTE_ORIGIN, RESULT_BODY_MAX, ""},
-    {"/admission", "GET, HEAD", "admission", ROUTE_ORIGIN, 0,
-     "resource, client, region, membership, last-login, hours, credit, points, bandwidth"},
+    {"/admission", "GET, HEAD", "admission", ROUTE_ORIGIN, 0, ADMISSION_PARAMETERS},
     {"/gather", "GET, HEAD", "gather", ROUTE_ORIGIN, 0, "scene, resources, retry_of, deadline"},
     {"/gather", "POST", "gather", ROUTE_ORIGIN, LIST_BODY_MAX, ""},
     {"/token/verify", "GET, HEAD", "cache-token-verify", ROUTE_NODE, 0, NULL},

@@ -64,6 +64,22 @@ bool admission_may_ask(const struct admission_profile *profile, const struct adm
     return false;
 }
 
+/* --- whose time of day */
+
+enum status admission_client_fits(const struct admission_profile *profile, const struct admission_client *client, struct error *error)
+{
+    ENSURE(!profile->is_device_time || client->has_offset, error, STATUS_INVALID,
+           "the profile goes by the device's time of day: give its offset from UTC as 'timezone', such as +08:00");
+    return STATUS_OK;
+}
+
+/* `own` holds the client's, where it counts. */
+static struct day_zone zone_of(const struct admission_profile *profile, const struct admission_client *client, struct day_offset *own)
+{
+    *own = (struct day_offset){0, client->offset};
+    return profile->is_device_time && client->has_offset ? (struct day_zone){own, 1} : profile->zone;
+}
+
 /* --- account (A4) */
 
 static double band_add(const struct admission_bands *bands, int64_t amount)
@@ -119,35 +135,38 @@ enum admission_level admission_level_at(const struct admission_profile *profile,
 
 /* --- probability */
 
-double admission_present(const struct admission_profile *profile, int64_t now)
+double admission_present(const struct admission_profile *profile, const struct day_zone *zone, int64_t now)
 {
     if (now < profile->release) return 0;
     if (profile->mode == ADMISSION_STEPS) return now < admission_profile_end(profile) ? profile->before : profile->after;
     if (now >= admission_profile_end(profile)) return 1; /* A1 */
     double share = (double)(now - profile->release) / (double)(profile->deadline - profile->release);
-    return day_rate(&profile->slots, now) * share;
+    return day_rate(&profile->slots, zone, now) * share;
 }
 
-/* A8: what the weighted share has reached at most, as a part of what it will have reached at D − lead. */
-static double sticky_probability(const struct admission_profile *profile, int64_t now)
+/* A8: what the weighted share has reached at most, as a part of what it will have reached at D − lead. Where all the coefficients on the
+ * way are 0 (by the device's time of day) the share is not weighted. */
+static double sticky_probability(const struct admission_profile *profile, const struct day_zone *zone, double whole, int64_t now)
 {
-    return day_highest_product(&profile->slots, profile->release, now) / profile->whole;
+    if (whole > 0) return day_highest_product(&profile->slots, zone, profile->release, now) / whole;
+    return (double)(now - profile->release) / (double)(admission_profile_end(profile) - profile->release);
 }
 
 /* A9: what of a client's own window has passed: of the time until it must start, the hours in which it is on, weighted by the pace. */
 struct window {
+    const struct day_zone *zone;
     struct day pace;
     int64_t start, end;
     double whole;
 };
 
 /* The latest moment in [from, to] from which on `need` ms are left until `to`; from − 1 where there never were. */
-static int64_t latest_with(const struct day *on, int64_t from, int64_t to, double need)
+static int64_t latest_with(const struct day *on, const struct day_zone *zone, int64_t from, int64_t to, double need)
 {
     int64_t low = from - 1, high = to;
     while (high - low > 1) {
         int64_t middle = low + (high - low) / 2;
-        if (day_integral(on, middle, to) >= need)
+        if (day_integral(on, zone, middle, to) >= need)
             low = middle;
         else
             high = middle;
@@ -157,8 +176,8 @@ static int64_t latest_with(const struct day *on, int64_t from, int64_t to, doubl
 
 /* When a client must start at the latest to be through at the deadline, and not after `end`: backwards from there, level by level, each
  * with its speed. A tenth is kept in hand. */
-static int64_t latest_start(const struct admission_profile *profile, const struct admission_client *client, const struct day *on,
-                            int64_t end)
+static int64_t latest_start(const struct admission_profile *profile, const struct admission_client *client, const struct day_zone *zone,
+                            const struct day *on, int64_t end)
 {
     const struct admission_levels *levels = &profile->levels;
     double span = (double)(profile->deadline - profile->release), need = (double)(profile->size > 0 ? profile->size : 1) * 1.1;
@@ -171,9 +190,9 @@ static int64_t latest_start(const struct admission_profile *profile, const struc
         if (from < profile->release) from = profile->release;
         double speed = client->bandwidth > 0 ? (double)client->bandwidth : INFINITY;
         if (limit > 0) speed = fmin(speed, (double)limit);
-        double has = day_integral(on, from, to), wants = fmax(need / speed * CLOCK_SECOND, 1);
-        if (day_integral(on, from > end ? from : end, to) >= wants) return end;
-        if (has >= wants) return latest_with(on, from, to, wants); /* before `end`, as less was left from there on */
+        double has = day_integral(on, zone, from, to), wants = fmax(need / speed * CLOCK_SECOND, 1);
+        if (day_integral(on, zone, from > end ? from : end, to) >= wants) return end;
+        if (has >= wants) return latest_with(on, zone, from, to, wants); /* before `end`, as less was left from there on */
         if (has > 0) need -= speed * has / CLOCK_SECOND;
         if (need < 1) return from < end ? from : end;
         to = from;
@@ -183,32 +202,37 @@ static int64_t latest_start(const struct admission_profile *profile, const struc
 
 /* Who is never on while the package is wanted, as far as one knows, or only where the pace is 0, is treated as everybody. Who could
  * not be through however early it starts has no window: it starts at the release. */
-static void open_window(const struct admission_profile *profile, const struct admission_client *client, struct window *window)
+static void open_window(const struct admission_profile *profile, const struct admission_client *client, const struct day_zone *zone,
+                        struct window *window)
 {
     struct day on;
+    window->zone = zone;
     int64_t end = admission_profile_end(profile);
     day_mask(&profile->clock, client->hours ? client->hours : DAY_ALL_HOURS, &on);
-    if (day_integral(&on, profile->release, end) <= 0) on = profile->clock;
+    if (day_integral(&on, zone, profile->release, end) <= 0) on = profile->clock;
     window->start = profile->release;
-    window->end = latest_start(profile, client, &on, end);
+    window->end = latest_start(profile, client, zone, &on, end);
     day_mask(&profile->pace, client->hours ? client->hours : DAY_ALL_HOURS, &window->pace);
-    window->whole = day_integral(&window->pace, window->start, window->end);
+    window->whole = day_integral(&window->pace, zone, window->start, window->end);
     if (window->whole > 0) return;
-    window->pace = day_integral(&profile->pace, window->start, window->end) > 0 ? profile->pace : profile->clock;
-    window->whole = day_integral(&window->pace, window->start, window->end);
+    window->pace = day_integral(&profile->pace, zone, window->start, window->end) > 0 ? profile->pace : profile->clock;
+    window->whole = day_integral(&window->pace, zone, window->start, window->end);
 }
 
 static double paced_probability(const struct window *window, int64_t now)
 {
     if (now >= window->end) return 1;
-    return day_integral(&window->pace, window->start, now) / window->whole;
+    return day_integral(&window->pace, window->zone, window->start, now) / window->whole;
 }
 
 /* --- the moment that is a client's own */
 
 struct own {
     const struct admission_profile *profile;
+    struct day_offset offset; /* of the device, where it counts */
+    struct day_zone zone;
     struct window window; /* paced only */
+    double whole;         /* sticky only: what its product reaches at D − lead */
     double initial, threshold;
 };
 
@@ -220,9 +244,11 @@ static void own_open(const struct admission_profile *profile, const struct admis
     own->profile = profile;
     own->initial = initial;
     own->threshold = number;
+    own->zone = zone_of(profile, client, &own->offset);
+    own->whole = day_highest_product(&profile->slots, &own->zone, profile->release, admission_profile_end(profile));
     if (profile->mode != ADMISSION_PACED) return;
     own->threshold = initial + number * (1 - initial);
-    open_window(profile, client, &own->window);
+    open_window(profile, client, &own->zone, &own->window);
 }
 
 static double own_probability(const struct own *own, int64_t now)
@@ -230,7 +256,8 @@ static double own_probability(const struct own *own, int64_t now)
     const struct admission_profile *profile = own->profile;
     if (now < profile->release) return 0;
     if (now >= admission_profile_end(profile)) return 1;
-    double share = profile->mode == ADMISSION_PACED ? paced_probability(&own->window, now) : sticky_probability(profile, now);
+    double share =
+        profile->mode == ADMISSION_PACED ? paced_probability(&own->window, now) : sticky_probability(profile, &own->zone, own->whole, now);
     return fmin(share + own->initial, 1);
 }
 
@@ -279,7 +306,9 @@ static void decide_present(const struct admission_profile *profile, const struct
 {
     answer->threshold = profile->is_fresh ? fresh : profile->threshold;
     if (now < profile->release) return;
-    answer->probability = fmin(admission_present(profile, now) + admission_initial(profile, client, now), 1);
+    struct day_offset own;
+    struct day_zone zone = zone_of(profile, client, &own);
+    answer->probability = fmin(admission_present(profile, &zone, now) + admission_initial(profile, client, now), 1);
     answer->admit = answer->probability >= 1 || answer->probability > answer->threshold;
 }
 

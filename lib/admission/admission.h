@@ -20,6 +20,9 @@ struct admission_answer {
     int64_t asked_since;  /* what the client sends with its next question in this session (A4); ADMISSION_NEVER: nothing */
 };
 
+/* STATUS_INVALID where the profile goes by the device's time of day, and the client does not say its own: ask before deciding. */
+enum status admission_client_fits(const struct admission_profile *, const struct admission_client *, struct error *);
+
 /* `fresh`: a random number in [0, 1), new for each question; used in random mode, and in steps mode without a threshold. */
 void admission_decide(const struct admission_profile *, const struct admission_client *, int64_t now, double fresh,
                       struct admission_answer *);
@@ -36,7 +39,7 @@ bool admission_may_ask(const struct admission_profile *, const struct admission_
  * for the first one) stands for it. 1 for frequent users. */
 double admission_initial(const struct admission_profile *, const struct admission_client *, int64_t now);
 /* A2, A3; in steps mode the two fixed probabilities. Without the initial one, and not limited to 1. */
-double admission_present(const struct admission_profile *, int64_t now);
+double admission_present(const struct admission_profile *, const struct day_zone *, int64_t now);
 enum admission_level admission_level_at(const struct admission_profile *, int64_t now); /* A5 */
 /* The first moment at which a client whose number is `number` is admitted; sticky and paced modes. */
 int64_t admission_start(const struct admission_profile *, const struct admission_client *, double number, double initial);

@@ -92,7 +92,7 @@ static void measure_room(const struct admission_profile *profile, double room[DA
     for (unsigned hour = 0; hour < DAY_HOURS; hour++) {
         struct day only;
         day_mask(&profile->slots, UINT32_C(1) << hour, &only);
-        room[hour] = day_integral(&only, profile->release, admission_profile_end(profile)) / CLOCK_SECOND;
+        room[hour] = day_integral(&only, &profile->zone, profile->release, admission_profile_end(profile)) / CLOCK_SECOND;
     }
 }
 

@@ -5,7 +5,7 @@
 enum { CONDITIONS_MAX = 16 };
 
 #define FIELD_NAME(id, name, argument, help) name
-const char *const admission_field_names[ADMISSION_FIELD_COUNT] = {ADMISSION_FIELDS(FIELD_NAME)};
+const char *const admission_field_names[ADMISSION_FIELD_COUNT] = {ADMISSION_FIELDS(FIELD_NAME, ADMISSION_COMMA)};
 
 void admission_client_init(struct admission_client *client, struct str id)
 {
@@ -57,6 +57,13 @@ static enum status set_time(int64_t *moment, struct str text, const char *label,
     return STATUS_OK;
 }
 
+static enum status set_offset(struct admission_client *client, struct str text, const char *label, struct error *error)
+{
+    ENSURE(text.length > 0 && clock_parse_zone(text, &client->offset), error, STATUS_INVALID, "%s must be an offset such as +08:00", label);
+    client->has_offset = true;
+    return STATUS_OK;
+}
+
 static enum status set_number(uint64_t *number, struct str text, const char *label, struct error *error)
 {
     ENSURE(str_to_u64(text, number), error, STATUS_INVALID, "%s must be a whole number", label);
@@ -83,6 +90,7 @@ enum status admission_client_set(struct arena *arena, struct admission_client *c
     case ADMISSION_LOGINS_PER_WEEK: return set_number(&client->logins_per_week, text, label, error);
     case ADMISSION_CREDIT: return set_number(&client->credit, text, label, error);
     case ADMISSION_POINTS: return set_number(&client->points, text, label, error);
+    case ADMISSION_TIMEZONE: return set_offset(client, text, label, error);
     case ADMISSION_HOURS: return set_hours(&client->hours, text, label, error);
     case ADMISSION_BANDWIDTH: return set_number(&client->bandwidth, text, label, error);
     case ADMISSION_FIELD_COUNT: break;

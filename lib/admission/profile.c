@@ -4,6 +4,7 @@
 
 #include "base/encode.h"
 #include "base/url.h"
+#include "lib/admission/zone.h"
 #include "lib/config/config.h"
 
 enum { BANDS_MAXIMUM = 16, URLS_MAXIMUM = 16, REGIONS_MAXIMUM = 256, MEMBERSHIPS_MAXIMUM = 64, ASK_MAXIMUM = 16 };
@@ -231,6 +232,49 @@ static enum status parse_ask(struct config *config, struct admission_profile *pr
     return STATUS_OK;
 }
 
+/* --- whose time of day */
+
+static enum status parse_offsets(struct config *config, struct day_zone *zone, struct error *error)
+{
+    struct config array, item;
+    size_t count;
+    TRY(config_array(config, "timezone_offsets", CONFIG_OPTIONAL, &array, &count, error));
+    if (count > DAY_OFFSETS_MAX) return config_refuse(config, "timezone_offsets", error, "more than %d", DAY_OFFSETS_MAX);
+    struct day_offset *items = arena_array(config->arena, count, sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        TRY(config_item_object(&array, i, &item, error));
+        TRY(config_time(&item, "from", CONFIG_REQUIRED, &items[i].from, error));
+        TRY(config_zone(&item, "offset", CONFIG_REQUIRED, &items[i].offset, error));
+        TRY(config_end(&item, error));
+        if (i > 0 && items[i].from <= items[i - 1].from) return config_refuse(&item, "from", error, "must be after the one before");
+    }
+    *zone = (struct day_zone){items, count};
+    return STATUS_OK;
+}
+
+/* An offset, "device", or a zone's name with its offsets beside it. */
+static enum status parse_zone(struct config *config, struct admission_profile *profile, struct error *error)
+{
+    struct str text = {0};
+    struct day_zone zone;
+    struct day_offset *own = arena_new_of(config->arena, struct day_offset);
+    TRY(config_text(config, "timezone", CONFIG_OPTIONAL, &text, error));
+    TRY(parse_offsets(config, &zone, error));
+    profile->zone = (struct day_zone){own, 1};
+    if (zone_is_name(text)) {
+        profile->zone = zone;
+        if (zone.count > 0) return STATUS_OK;
+        return config_refuse(config, "timezone", error,
+                             "the offsets of " STR_FMT
+                             " are missing: publish the profile with 'pakhus admission profile set', which writes timezone_offsets",
+                             STR_ARG(text));
+    }
+    if (zone.count > 0) return config_refuse(config, "timezone_offsets", error, "goes with a timezone such as Asia/Shanghai only");
+    profile->is_device_time = str_equal(text, S("device"));
+    if (profile->is_device_time || !text.data || clock_parse_zone(text, &own->offset)) return STATUS_OK;
+    return config_refuse(config, "timezone", error, "must be an offset such as +08:00, a name such as Asia/Shanghai, or device");
+}
+
 /* --- when */
 
 static enum status parse_times(struct config *config, struct admission_profile *profile, struct error *error)
@@ -269,25 +313,32 @@ static enum status parse_mode(struct config *config, struct admission_profile *p
     return profile->mode == ADMISSION_STEPS ? parse_steps(config, profile, error) : STATUS_OK;
 }
 
-/* Where every coefficient between release and D − lead is 0 all clients would come at once, at the end. */
+/* Where every coefficient between release and D − lead is 0 all clients would come at once, at the end. A device's time of day may be any:
+ * there only a whole day of zeros is refused. */
+static enum status check_day(struct config *config, const struct admission_profile *profile, struct error *error)
+{
+    int64_t from = profile->is_device_time ? 0 : profile->release,
+            to = profile->is_device_time ? CLOCK_DAY : admission_profile_end(profile);
+    if (from == to) return STATUS_OK;
+    if (day_integral(&profile->slots, &profile->zone, from, to) <= 0)
+        return config_refuse(config, "slots", error, "the coefficients are 0 all the time before the lead");
+    if (day_integral(&profile->pace, &profile->zone, from, to) <= 0)
+        return config_refuse(config, "pacing", error, "leaves nothing of the time before the lead");
+    return STATUS_OK;
+}
+
 static enum status parse_day(struct config *config, struct admission_profile *profile, struct error *error)
 {
     struct day_slots slots = {0}, pacing = {0};
-    int64_t offset = 0, end = admission_profile_end(profile);
-    TRY(config_zone(config, "timezone", CONFIG_OPTIONAL, &offset, error));
+    TRY(parse_zone(config, profile, error));
     TRY(parse_slots(config, "slots", &slots, error));
     TRY(parse_slots(config, "pacing", &pacing, error));
     if (profile->mode == ADMISSION_STEPS && slots.count + pacing.count > 0)
         return config_refuse(config, slots.count > 0 ? "slots" : "pacing", error, "has no effect in mode steps; leave it out");
-    day_build(&profile->clock, offset, NULL, NULL);
-    day_build(&profile->slots, offset, &slots, NULL);
-    day_build(&profile->pace, offset, &slots, &pacing);
-    profile->whole = day_highest_product(&profile->slots, profile->release, end);
-    if (end == profile->release) return STATUS_OK;
-    if (profile->whole <= 0) return config_refuse(config, "slots", error, "the coefficients are 0 all the time before the lead");
-    if (day_integral(&profile->pace, profile->release, end) <= 0)
-        return config_refuse(config, "pacing", error, "leaves nothing of the time before the lead");
-    return STATUS_OK;
+    day_build(&profile->clock, &slots, &pacing);
+    day_weigh(&profile->clock, &slots, &profile->slots);
+    day_weigh(&profile->slots, &pacing, &profile->pace);
+    return check_day(config, profile, error);
 }
 
 enum status admission_profile_parse(struct arena *arena, struct str json, struct admission_profile *out, struct error *error)
@@ -306,6 +357,61 @@ enum status admission_profile_parse(struct arena *arena, struct str json, struct
     TRY(config_end(&config, error));
     *out = *profile;
     return STATUS_OK;
+}
+
+/* --- before publishing */
+
+/* Behind the last field, so that the rest stays as it was written. The text is a JSON object: it ends in '}', and is not empty. */
+static struct str append_offsets(struct arena *arena, struct str json, const struct day_zone *zone)
+{
+    struct str text = str_trim(json),
+               out = arena_printf(arena, STR_FMT ",\n \"timezone_offsets\":[", STR_ARG(str_trim(str_first(text, text.length - 1))));
+    for (size_t i = 0; i < zone->count; i++) {
+        struct str from = clock_format_time(arena, zone->items[i].from), offset = clock_format_zone(arena, zone->items[i].offset);
+        out = arena_printf(arena, STR_FMT "%s{\"from\":\"" STR_FMT "\",\"offset\":\"" STR_FMT "\"}", STR_ARG(out), i ? "," : "",
+                           STR_ARG(from), STR_ARG(offset));
+    }
+    return arena_printf(arena, STR_FMT "]}", STR_ARG(out));
+}
+
+static bool is_same_zone(const struct day_zone *one, const struct day_zone *other)
+{
+    return one->count == other->count && memcmp(one->items, other->items, one->count * sizeof *one->items) == 0;
+}
+
+enum status admission_profile_resolve(struct arena *arena, struct str json, struct str *out, struct error *error)
+{
+    struct config config;
+    struct str name = {0};
+    struct day_zone given = {0}, known;
+    int64_t release, deadline;
+    *out = json;
+    TRY(config_open(arena, json, "profile", &config, error));
+    TRY(config_text(&config, "timezone", CONFIG_OPTIONAL, &name, error));
+    if (!zone_is_name(name)) return STATUS_OK;
+    TRY(config_time(&config, "release", CONFIG_REQUIRED, &release, error));
+    TRY(config_time(&config, "deadline", CONFIG_REQUIRED, &deadline, error));
+    TRY(parse_offsets(&config, &given, error));
+    if (zone_resolve(arena, name, release, deadline, &known, error) != STATUS_OK) {
+        if (given.count > 0 && error->status == STATUS_NOT_FOUND) return STATUS_OK;
+        error->status = STATUS_INVALID;
+        return error_context(error, "profile.timezone");
+    }
+    if (given.count > 0 && !is_same_zone(&given, &known))
+        return config_refuse(&config, "timezone_offsets", error,
+                             "these are not the offsets of " STR_FMT
+                             " from release to deadline; leave the field out, it is written when the profile is published",
+                             STR_ARG(name));
+    if (given.count == 0) *out = append_offsets(arena, json, &known);
+    return STATUS_OK;
+}
+
+enum status admission_profile_prepare(struct arena *arena, struct str json, struct str *out, struct admission_profile *profile,
+                                      struct error *error)
+{
+    TRY(admission_profile_resolve(arena, json, out, error));
+    TRY(admission_profile_parse(arena, *out, profile, error));
+    return admission_profile_check(profile, error);
 }
 
 /* --- what is newer than some published profiles */

@@ -63,16 +63,23 @@ struct admission_profile {
     size_t region_count; /* 0: all */
     struct str *ask;     /* conditions for asking, of which one suffices: "login", "unmetered", "live-room" or any other name */
     size_t ask_count;
-    struct day clock; /* the rate 1 at all hours */
+    struct day clock; /* the rate 1 at all hours, in the steps of `pace` */
     struct day slots; /* A3's coefficients */
     struct day pace;  /* those times the measured `pacing` */
-    double whole;     /* what sticky mode's product reaches at D − lead */
+    struct day_zone zone;
+    bool is_device_time; /* times of day are each device's own; `zone` is UTC then, for devices that one knows nothing of */
 };
 
 /* Any profile that this takes can be decided by; what is wrong is named with its path. Text lives in the arena. */
 enum status admission_profile_parse(struct arena *, struct str json, struct admission_profile *, struct error *);
+/* The text as it is published: a zone's name ("Europe/Berlin") gets its offsets from the release to the deadline beside it, in
+ * `timezone_offsets`, by the time zone data of this machine. Those who read the profile need none. */
+enum status admission_profile_resolve(struct arena *, struct str json, struct str *out, struct error *);
 /* Rules that are newer than some profiles in stores: a profile is held to them when it is published, not when it is read. */
 enum status admission_profile_check(const struct admission_profile *, struct error *);
+
+/* All three, as before publishing. */
+enum status admission_profile_prepare(struct arena *, struct str json, struct str *out, struct admission_profile *, struct error *);
 
 /* D − lead: all have been admitted by then (A1). Not before the release. */
 int64_t admission_profile_end(const struct admission_profile *);

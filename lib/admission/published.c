@@ -8,8 +8,7 @@ enum status admission_publish(struct store *store, struct io io, struct str text
                               struct error *error)
 {
     struct document document;
-    TRY(admission_profile_parse(io.arena, text, &published->profile, error));
-    TRY(admission_profile_check(&published->profile, error));
+    TRY(admission_profile_prepare(io.arena, text, &text, &published->profile, error));
     TRY(document_publish(store, io, folder, published->profile.resource, text, &document, error));
     published->text = document.text;
     published->generation = document.generation;

@@ -1,4 +1,5 @@
-/* Published profiles: `profiles/<resource>/<n>`, a row of generations. The text is kept as the operator wrote it. */
+/* Published profiles: `profiles/<resource>/<n>`, a row of generations. The text is kept as the operator wrote it, with the
+ * offsets of its time zone behind it. */
 #ifndef ADMISSION_PUBLISHED_H
 #define ADMISSION_PUBLISHED_H
 

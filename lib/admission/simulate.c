@@ -19,19 +19,25 @@ struct run {
 struct device {
     uint32_t hours;
     double speed, left; /* bytes a second, bytes */
-    int64_t zone;       /* ms to add to UTC, and a day, so that sums with times since 1970 are never negative */
+    const struct day_zone *zone;
 };
 
 /* --- time in a device's life */
 
+/* A day is added, so that sums with times since 1970 are never negative. */
+static int64_t local_time(const struct device *device, int64_t at)
+{
+    return at + day_offset_at(device->zone, at) + CLOCK_DAY;
+}
+
 static unsigned hour_of(const struct device *device, int64_t at)
 {
-    return (unsigned)((at + device->zone) % CLOCK_DAY / CLOCK_HOUR);
+    return (unsigned)(local_time(device, at) % CLOCK_DAY / CLOCK_HOUR);
 }
 
 static int64_t hour_end(const struct device *device, int64_t at)
 {
-    return at + CLOCK_HOUR - (at + device->zone) % CLOCK_HOUR;
+    return at + CLOCK_HOUR - local_time(device, at) % CLOCK_HOUR;
 }
 
 /* The first moment from `at` on at which the device is on; `until` where there is none before. */
@@ -144,7 +150,7 @@ static struct draws make_draws(struct arena *arena, const struct admission_profi
     draws.chance = arena_array(arena, draws.count, sizeof *draws.chance);
     for (size_t i = 0; i < draws.count; i++) {
         int64_t at = profile->release + (int64_t)i * profile->interval;
-        double p = admission_present(profile, at);
+        double p = admission_present(profile, &profile->zone, at);
         draws.chance[i] = fmin(p, 1);
         draws.hazard[i + 1] = draws.hazard[i] - log1p(-fmin(p, 1 - 1e-15));
     }
@@ -245,8 +251,7 @@ static size_t run_mode(enum simulated mode, const struct run *run, const struct 
     size_t count = 0;
     for (size_t i = 0; i < population->count; i++) {
         uint64_t random = seed ^ (uint64_t)i * UINT64_C(0xd1342543de82ef95);
-        struct device device = {population->hours[i], (double)population->bandwidth[i], (double)population->size[i],
-                                run->profile->slots.zone + CLOCK_DAY};
+        struct device device = {population->hours[i], (double)population->bandwidth[i], (double)population->size[i], &run->profile->zone};
         if (device.hours == 0) continue;
         bool done = !load_client(mode, run, draws, population, i, &random, &device);
         count += done;

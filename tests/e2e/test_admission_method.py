@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,45 @@ def test_a7_conditions_are_free_names_passed_on_and_matched(admissions: Admissio
     told = admissions.ask("2026-08-29T10:00:00Z", conditions="unmetered,login")
     assert (told["admit"], told["probability"], told["retry_after"]) == (False, 0, 300)
     assert admissions.ask("2026-08-29T10:00:00Z", conditions="unmetered,live-room")["admit"]
+
+
+AUTUMN = {"release": "2026-10-20T00:00:00Z", "deadline": "2026-10-30T00:00:00Z", "lead": "1h", "timezone": "Europe/Berlin",
+          "slots": [{"from": "20:00", "to": "21:00", "coefficient": 0.5}]}
+
+
+@pytest.mark.parametrize("now, probability", [
+    ("2026-10-24T18:00:00Z", 0.2375), ("2026-10-24T19:12:00Z", 0.48), ("2026-10-25T18:00:00Z", 0.575), ("2026-10-25T19:12:00Z", 0.29)])
+def test_a3_slots_follow_the_zones_clocks(now: str, probability: float, admissions: Admissions) -> None:
+    """20:00 in Berlin is 18:00 UTC until 25 October, and 19:00 from then on."""
+    admissions.publish(**AUTUMN)
+    assert admissions.ask(now)["probability"] == pytest.approx(probability)
+
+
+def test_a3_who_answers_needs_no_time_zone_data(admissions: Admissions) -> None:
+    """Publishing writes the offsets into the profile. What is shown can be published again."""
+    admissions.publish(**AUTUMN)
+    shown = shop.run("admission", "profile", "show", "--store", admissions.store, "game-2.0").stdout
+    offsets = json.loads(shown)["timezone_offsets"]
+    assert offsets == [{"from": "2026-10-20T00:00:00Z", "offset": "+02:00"}, {"from": "2026-10-25T01:00:00Z", "offset": "+01:00"}]
+    assert "generation 1" in admissions.publish(**AUTUMN, timezone_offsets=None).stderr
+    stale = admissions.publish(check=False, **{**AUTUMN, "deadline": "2026-10-24T00:00:00Z"}, timezone_offsets=offsets)
+    assert "profile.timezone_offsets: these are not the offsets of Europe/Berlin from release to deadline; leave the field out" in stale.stderr
+
+
+@pytest.mark.parametrize("timezone, says", [
+    ("Europe/Atlantis", "profile.timezone: there is no time zone 'Europe/Atlantis' in /usr/share/zoneinfo; give a name such as Asia/Shanghai"),
+    ("+8", "profile.timezone: must be an offset such as +08:00, a name such as Asia/Shanghai, or device")])
+def test_a3_an_unknown_zone_is_refused(timezone: str, says: str, admissions: Admissions) -> None:
+    refused = admissions.publish(check=False, timezone=timezone)
+    assert (refused.returncode, says in refused.stderr) == (1, True)
+
+
+def test_a3_slots_follow_the_devices_clock(admissions: Admissions) -> None:
+    admissions.publish(timezone="device", slots=[{"from": "18:00", "to": "20:00", "coefficient": 0.5}])
+    assert admissions.ask("2026-08-26T10:00:00Z", timezone="+08:00")["probability"] == pytest.approx(0.3)
+    assert admissions.ask("2026-08-26T10:00:00Z", timezone="Z")["probability"] == pytest.approx(0.6)
+    silent = shop.run("admission", "ask", "--store", admissions.store, "game-2.0", "--client", "c", check=False)
+    assert "give its offset from UTC as 'timezone', such as +08:00" in silent.stderr
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{admissions.server.url}/admission?resource=game-2.0&client=c")
+    assert (refused.value.code, "as 'timezone'" in json.loads(refused.value.read())["detail"]) == (400, True)

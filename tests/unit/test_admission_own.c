@@ -49,22 +49,34 @@ static struct str random_slots(struct arena *arena)
     return arena_printf(arena, STR_FMT "]", STR_ARG(all));
 }
 
+/* One offset, or one that changes once or twice on the way, as in spring and autumn. */
+static struct str random_zone(struct arena *arena, int64_t release, int64_t span)
+{
+    int zone = (int)random_below(47) - 23, minutes = (int)random_below(60);
+    if (random_below(2)) return arena_printf(arena, "\"timezone\":\"%+03d:%02d\"", zone, minutes);
+    int64_t first = release + random_below(span), second = first + 1000 * (1 + random_below(span / 1000 + 1));
+    return arena_printf(arena,
+                        "\"timezone\":\"Europe/Berlin\",\"timezone_offsets\":[{\"from\":\"" STR_FMT "\",\"offset\":\"+01:00\"},"
+                        "{\"from\":\"" STR_FMT "\",\"offset\":\"+02:00\"},{\"from\":\"" STR_FMT "\",\"offset\":\"+01:%02d\"}]",
+                        STR_ARG(clock_format_time(arena, release)), STR_ARG(clock_format_time(arena, first + 1)),
+                        STR_ARG(clock_format_time(arena, second + 2)), minutes);
+}
+
 static struct admission_profile random_profile(struct arena *arena, const char *mode)
 {
     struct admission_profile profile;
     struct error error;
     int64_t release = sample_time("2026-08-20T10:00:00Z") + random_below(2 * (int64_t)CLOCK_DAY),
             span = 1 + random_below(12 * (int64_t)CLOCK_DAY);
-    int64_t zone = random_below(47) - 23;
-    struct str slots = random_slots(arena), pacing = random_slots(arena);
+    struct str slots = random_slots(arena), pacing = random_slots(arena), zone = random_zone(arena, release, span);
     struct str from = clock_format_time(arena, release), to = clock_format_time(arena, release + span);
-    struct str text = arena_printf(
-        arena,
-        "{\"resource\":\"r%lld\",\"mode\":\"%s\",\"release\":\"" STR_FMT "\",\"deadline\":\"" STR_FMT
-        "\",\"lead\":\"%lldms\",\"size\":%lld,"
-        "\"timezone\":\"%+03d:%02d\",\"slots\":" STR_FMT ",\"pacing\":" STR_FMT ",\"account\":{\"credit\":[{\"from\":1,\"add\":0.04}]}}",
-        (long long)random_below(1000), mode, STR_ARG(from), STR_ARG(to), (long long)random_below(span + span / 4 + 1),
-        (long long)random_below(2000000000) + 1, (int)zone, (int)random_below(60), STR_ARG(slots), STR_ARG(pacing));
+    struct str text =
+        arena_printf(arena,
+                     "{\"resource\":\"r%lld\",\"mode\":\"%s\",\"release\":\"" STR_FMT "\",\"deadline\":\"" STR_FMT
+                     "\",\"lead\":\"%lldms\",\"size\":%lld," STR_FMT ",\"slots\":" STR_FMT ",\"pacing\":" STR_FMT
+                     ",\"account\":{\"credit\":[{\"from\":1,\"add\":0.04}]}}",
+                     (long long)random_below(1000), mode, STR_ARG(from), STR_ARG(to), (long long)random_below(span + span / 4 + 1),
+                     (long long)random_below(2000000000) + 1, STR_ARG(zone), STR_ARG(slots), STR_ARG(pacing));
     assert_ok(admission_profile_parse(arena, text, &profile, &error), &error);
     return profile;
 }
@@ -121,7 +133,7 @@ static double highest_by_steps(const struct admission_profile *profile, int64_t 
 {
     double highest = 0;
     for (int64_t at = profile->release; at <= to; at += CLOCK_MINUTE / 2)
-        highest = fmax(highest, day_rate(&profile->slots, at) * (double)(at - profile->release));
+        highest = fmax(highest, day_rate(&profile->slots, &profile->zone, at) * (double)(at - profile->release));
     return highest;
 }
 
@@ -130,7 +142,7 @@ static void a8_probability_is_the_running_maximum(void **state)
     for (int round = 0; round < 30; round++) {
         struct admission_profile profile = random_profile(*state, "sticky");
         int64_t end = admission_profile_end(&profile), now = profile.release + random_below(end - profile.release + 1);
-        double exact = day_highest_product(&profile.slots, profile.release, now);
+        double exact = day_highest_product(&profile.slots, &profile.zone, profile.release, now);
         assert_near(exact, highest_by_steps(&profile, now), 4.0 * CLOCK_MINUTE);
         assert_true(exact >= highest_by_steps(&profile, now));
     }
@@ -143,8 +155,8 @@ static void a9_integral_is_the_sum_of_the_rates(void **state)
         double sum = 0;
         int64_t end = admission_profile_end(&profile), step = CLOCK_MINUTE / 4;
         for (int64_t at = profile.release; at < end; at += step)
-            sum += day_rate(&profile.pace, at) * (double)(end - at < step ? end - at : step);
-        double exact = day_integral(&profile.pace, profile.release, end);
+            sum += day_rate(&profile.pace, &profile.zone, at) * (double)(end - at < step ? end - at : step);
+        double exact = day_integral(&profile.pace, &profile.zone, profile.release, end);
         assert_near(exact, sum, exact * 0.002 + 3.0 * (double)step * 100);
     }
 }
@@ -187,7 +199,7 @@ static void a9_the_curve_is_flat_up_to_the_coefficients(void **state)
     struct admission_profile profile = sample_profile(
         *state, "\"mode\":\"paced\",\"timezone\":\"+08:00\",\"slots\":[{\"from\":\"18:00\",\"to\":\"23:00\",\"coefficient\":0.4},"
                 "{\"from\":\"23:00\",\"to\":\"07:00\",\"coefficient\":1.6}]");
-    double whole = day_integral(&profile.slots, profile.release, admission_profile_end(&profile)), chi = 0;
+    double whole = day_integral(&profile.slots, &profile.zone, profile.release, admission_profile_end(&profile)), chi = 0;
     memset(hours, 0, sizeof hours);
     for (int i = 0; i < CLIENTS; i++) {
         char id[32];
@@ -197,7 +209,8 @@ static void a9_the_curve_is_flat_up_to_the_coefficients(void **state)
         hours[(start - profile.release) / CLOCK_HOUR]++;
     }
     for (int hour = 0; hour < HOURS; hour++) {
-        double expected = CLIENTS * day_rate(&profile.slots, profile.release + hour * (int64_t)CLOCK_HOUR) * CLOCK_HOUR / whole;
+        double expected =
+            CLIENTS * day_rate(&profile.slots, &profile.zone, profile.release + hour * (int64_t)CLOCK_HOUR) * CLOCK_HOUR / whole;
         chi += (hours[hour] - expected) * (hours[hour] - expected) / expected;
     }
     assert_true(chi > HOURS - 5 * sqrt(2 * HOURS) && chi < HOURS + 5 * sqrt(2 * HOURS));
@@ -210,7 +223,7 @@ static void a9_who_is_off_is_not_told_to_start(void **state)
         struct admission_client client = random_client(*state);
         client.bandwidth = 1000;
         int64_t start = admission_start(&profile, &client, random_number(), 0);
-        uint32_t hour = (uint32_t)((start + profile.pace.zone) % CLOCK_DAY / CLOCK_HOUR);
+        uint32_t hour = (uint32_t)((start + day_offset_at(&profile.zone, start)) % CLOCK_DAY / CLOCK_HOUR);
         if (client.hours) assert_true(client.hours >> hour & 1);
     }
 }

@@ -53,7 +53,16 @@ static void times(void **state)
         {"\"resource\":\"a\",\"release\":\"2026-08-20T10:00:00Z\",\"deadline\":\"2026-08-21T10:00:00Z\",\"lead\":\"-1h\"" MODE,
          "profile.lead: must be a duration"},
         {SAMPLE_TIMES MODE ",\"interval\":\"800ms\"", "profile.interval: must be from"},
-        {SAMPLE_TIMES MODE ",\"timezone\":\"Shanghai\"", "profile.timezone: must be an offset"},
+        {SAMPLE_TIMES MODE ",\"timezone\":\"+8\"",
+         "profile.timezone: must be an offset such as +08:00, a name such as Asia/Shanghai, or device"},
+        {SAMPLE_TIMES MODE ",\"timezone\":\"../../etc/passwd\"", "profile.timezone: must be an offset"},
+        {SAMPLE_TIMES MODE ",\"timezone\":\"Europe/Berlin\"", "profile.timezone: the offsets of Europe/Berlin are missing"},
+        {SAMPLE_TIMES MODE ",\"timezone\":\"device\",\"timezone_offsets\":[{\"from\":\"2026-08-20T10:00:00Z\",\"offset\":\"+02:00\"}]",
+         "profile.timezone_offsets: goes with a timezone"},
+        {SAMPLE_TIMES MODE
+         ",\"timezone\":\"Europe/Berlin\",\"timezone_offsets\":[{\"from\":\"2026-08-20T10:00:00Z\",\"offset\":\"+02:00\"},"
+         "{\"from\":\"2026-08-20T10:00:00Z\",\"offset\":\"+01:00\"}]",
+         "profile.timezone_offsets[1].from: must be after the one before"},
     };
     EACH_IS_REFUSED(cases);
 }
