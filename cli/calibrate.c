@@ -137,9 +137,10 @@ static void print_replay(const struct calibrated *c)
 static void print(const struct calibrated *c)
 {
     const struct calibration *t = &c->thresholds;
-    printf("%llu queries: %llu placed and downloaded, %llu placed only, %llu downloaded elsewhere, %llu neither\n",
-           (unsigned long long)t->samples, (unsigned long long)t->tp, (unsigned long long)t->fp, (unsigned long long)t->fn,
-           (unsigned long long)t->tn);
+    printf(
+        "%llu queries, of which %llu were sampled: %llu placed and downloaded, %llu placed only, %llu downloaded elsewhere, %llu neither\n",
+        (unsigned long long)t->queries, (unsigned long long)t->samples, (unsigned long long)t->tp, (unsigned long long)t->fp,
+        (unsigned long long)t->fn, (unsigned long long)t->tn);
     print_values(c);
     if (c->replayed) print_replay(c);
     if (c->refused.status != STATUS_OK) printf("no T1, T2 and C1: %s\n", c->refused.text);

@@ -179,8 +179,9 @@ struct str calibrating_json(struct arena *arena, const struct calibrating *calib
     const struct calibration *t = &c->thresholds;
     struct buf out = buf_in(arena, RESULT_LIMIT);
     bool follows = c->refused.status == STATUS_OK, retention = c->retention_refused.status == STATUS_OK;
-    buf_printf(&out, "{\"samples\":%llu,\"tp\":%llu,\"fp\":%llu,\"tn\":%llu,\"fn\":%llu", (unsigned long long)t->samples,
-               (unsigned long long)t->tp, (unsigned long long)t->fp, (unsigned long long)t->tn, (unsigned long long)t->fn);
+    buf_printf(&out, "{\"queries\":%llu,\"samples\":%llu,\"tp\":%llu,\"fp\":%llu,\"tn\":%llu,\"fn\":%llu", (unsigned long long)t->queries,
+               (unsigned long long)t->samples, (unsigned long long)t->tp, (unsigned long long)t->fp, (unsigned long long)t->tn,
+               (unsigned long long)t->fn);
     add_count(&out, "t1", follows, t->t1);
     add_count(&out, "t2", follows, t->t2);
     add_share(&out, "c1", follows, t->c1);

@@ -47,7 +47,8 @@ struct sample {
 struct sample_set {
     struct sample *items; /* by time */
     size_t count;
-    double share; /* of all queries that these are; 1: all of them */
+    double share;     /* of all queries that these are; 1: all of them */
+    uint64_t queries; /* how many there were, sampled or not: the S of P16 */
 };
 /* The queries within [from, to) that were kept everywhere, at most `most` of them; a download counts that was told of at most `horizon` ms
  * later. In io.arena. What makes no sense is logged and left out. */

@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -6,6 +7,7 @@
 #include "lib/demand/samples_internal.h"
 
 enum { OBJECT_LIMIT = 16 << 20 };
+#define QUERIES_MAX (UINT64_C(1) << 40) /* of an object */
 
 struct noted {
     uint64_t hash;
@@ -25,7 +27,10 @@ struct reading {
     size_t most;
     uint64_t bound; /* hashes below were kept wherever they came */
     struct pile queries, results;
-    int64_t hour; /* of the object that is read */
+    int64_t hour;             /* of the object that is read */
+    uint64_t seen;            /* queries that its instance counted */
+    size_t sampled, in_range; /* queries that it has, and those that were asked within [from, to) */
+    double asked;             /* queries of all objects, within [from, to) */
     struct error *error;
     enum status status;
 };
@@ -33,11 +38,10 @@ struct reading {
 /* --- lines */
 
 /* below 01a4c02b9d3f5e66, behind the count */
-static bool read_bound(struct str line, uint64_t *bound)
+static bool read_bound(struct str line, uint64_t *seen, uint64_t *bound)
 {
     struct str count = str_cut(&line, ' ');
-    uint64_t ignored;
-    return str_to_u64(count, &ignored) && str_equal(str_cut(&line, ' '), S("below")) && str_hex_to_u64(line, bound);
+    return str_to_u64(count, seen) && *seen <= QUERIES_MAX && str_equal(str_cut(&line, ' '), S("below")) && str_hex_to_u64(line, bound);
 }
 
 static int by_hash(const void *a, const void *b)
@@ -81,7 +85,10 @@ static bool read_query(struct reading *reading, struct str line)
     noted.hash = sample_hash(noted.sample.id);
     noted.sample.lan = lan;
     noted.sample.package = line;
-    if (reading->from <= noted.sample.time && noted.sample.time < reading->to) add(reading, &reading->queries, &noted);
+    bool in_range = reading->from <= noted.sample.time && noted.sample.time < reading->to;
+    reading->sampled++;
+    reading->in_range += in_range;
+    if (in_range) add(reading, &reading->queries, &noted);
     return true;
 }
 
@@ -99,19 +106,28 @@ static bool read_result(struct reading *reading, struct str line)
 static bool read_line(struct reading *reading, struct str line)
 {
     struct str kind = str_cut(&line, ' ');
-    uint64_t bound;
+    uint64_t seen, bound;
     bool asked = reading->hour + CLOCK_HOUR > reading->from && reading->hour < reading->to;
     if (str_equal(kind, S("q"))) return read_query(reading, line);
     if (str_equal(kind, S("r"))) return read_result(reading, line);
     bool queries = str_equal(kind, S("queries"));
-    if ((!queries && !str_equal(kind, S("results"))) || !read_bound(line, &bound)) return false;
+    if ((!queries && !str_equal(kind, S("results"))) || !read_bound(line, &seen, &bound)) return false;
+    if (queries) reading->seen = seen;
     if (asked || !queries) lower(reading, bound);
     return true;
+}
+
+/* Of an hour that lies only partly within [from, to), the part that its sampled queries have. */
+static void count_queries(struct reading *reading)
+{
+    double sampled = (double)reading->sampled, seen = (double)reading->seen > sampled ? (double)reading->seen : sampled;
+    if (reading->in_range > 0) reading->asked += seen * (double)reading->in_range / sampled;
 }
 
 static void read_lines(struct reading *reading, struct str key, struct str text)
 {
     size_t nonsense = 0;
+    reading->seen = reading->sampled = reading->in_range = 0;
     struct str head = str_cut(&text, '\n');
     if (!str_starts(head, S("samples 1 "))) {
         log_warn((struct log){0}, STR_FMT " holds no samples: it is left out", STR_ARG(key));
@@ -121,6 +137,7 @@ static void read_lines(struct reading *reading, struct str key, struct str text)
         struct str line = str_cut(&text, '\n');
         nonsense += line.length > 0 && !read_line(reading, line);
     }
+    count_queries(reading);
     if (nonsense > 0) log_warn((struct log){0}, STR_FMT ": %zu lines make no sense: they are left out", STR_ARG(key), nonsense);
 }
 
@@ -193,6 +210,7 @@ static void join(struct reading *reading, struct sample_set *set)
         find_result(reading, queries->items[i].hash, sample);
     }
     if (set->count > 0) qsort(set->items, set->count, sizeof *set->items, by_time);
+    set->queries = (uint64_t)llround(reading->asked);
     set->share = reading->bound == UINT64_MAX ? 1 : (double)reading->bound / 18446744073709551616.0;
 }
 

@@ -4,7 +4,7 @@
 
 void calibrate_count(const struct sample_set *set, struct calibration *calibration)
 {
-    *calibration = (struct calibration){.samples = set->count};
+    *calibration = (struct calibration){.queries = set->queries, .samples = set->count};
     for (size_t i = 0; i < set->count; i++) {
         const struct sample *sample = &set->items[i];
         bool placed = sample->placed == SAMPLE_HIT;
@@ -18,11 +18,11 @@ void calibrate_count(const struct sample_set *set, struct calibration *calibrati
 /* T1 = S·TP/(TP + FP), T2 = S·FP/(TP + FP), C1 = TP/(TP + FN) */
 enum status calibrate(struct calibration *c, struct error *error)
 {
-    double placed = (double)c->tp + (double)c->fp, samples = (double)c->samples;
+    double placed = (double)c->tp + (double)c->fp, queries = (double)c->queries;
     ENSURE(placed > 0, error, STATUS_INVALID, "none of the %llu samples was placed: there is nothing to compare with",
            (unsigned long long)c->samples);
-    c->t1 = (uint64_t)llround(samples * (double)c->tp / placed);
-    c->t2 = (uint64_t)llround(samples * (double)c->fp / placed);
+    c->t1 = (uint64_t)llround(queries * (double)c->tp / placed);
+    c->t2 = (uint64_t)llround(queries * (double)c->fp / placed);
     c->c1 = c->tp > 0 ? (double)c->tp / ((double)c->tp + (double)c->fn) : 0;
     ENSURE(c->t2 < c->t1, error, STATUS_INVALID,
            "T2 would be %llu and T1 %llu: more of what was placed was not downloaded than was, and no thresholds follow from that",

@@ -7,7 +7,8 @@
 #include "lib/demand/samples.h"
 
 struct calibration {
-    uint64_t samples;        /* S */
+    uint64_t queries;        /* S: those that the samples stand for */
+    uint64_t samples;        /* the ones that were kept: TP + FP + TN + FN */
     uint64_t tp, fp, tn, fn; /* placed and downloaded; placed only; neither; downloaded elsewhere only */
     uint64_t t1, t2;         /* proposed */
     double c1;

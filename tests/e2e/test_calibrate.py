@@ -5,6 +5,7 @@ import gzip
 import json
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -84,12 +85,78 @@ def test_thresholds_come_from_what_was_downloaded(folder: Path, shop: Shop, serv
     told = proposed(shop)
     assert "every T3 comes to the same" in told.pop("t3_refused")
     assert told.pop("replay")["requests"] == 10
-    assert told == {"samples": 12, "tp": 8, "fp": 2, "tn": 1, "fn": 1, "t1": 10, "t2": 2, "c1": 0.888889, "t3": None, "c2": None,
+    assert told == {"queries": 12, "samples": 12, "tp": 8, "fp": 2, "tn": 1, "fn": 1, "t1": 10, "t2": 2, "c1": 0.888889, "t3": None, "c2": None,
                     "applied": False}
     assert not (folder / "policy").exists()
     shop.run("calibrate", "--now", LATER, "--horizon", "1h", "--apply")
     place = policy(folder)["place"]
     assert (place["t1"], place["t2"], place["confidence"], policy(folder)["evict"]["t3"]) == (10, 2, None, 300)
+
+
+def thousand(shop: Shop, servers: Servers, instances: int) -> None:
+    """The published 1,000 queries: 600 placed and downloaded, 100 placed only, 150 downloaded elsewhere, 150 neither."""
+    programs = [shop.program(servers) for _ in range(instances)]
+    kinds = [("192.168.0.7", True)] * 600 + [("192.168.0.7", False)] * 100 + [("10.0.0.1", True)] * 150 + [("10.0.0.1", False)] * 150
+
+    def work(index: int) -> None:
+        network, downloaded = kinds[index]
+        server = programs[index % instances]
+        number, source = ask(server, network)
+        if downloaded:
+            tell(server, number, source)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(1000)))
+    for server in programs:
+        stop(server)
+
+
+def test_p16_the_published_thousand_queries_over_http(folder: Path, shop: Shop, servers: Servers) -> None:
+    """Two instances keep them all: exactly the published thresholds."""
+    put(folder, {"edges/shop-1.json": EDGE, "held/shop-1/9999999999999999": HELD})
+    thousand(shop, servers, 2)
+    told = proposed(shop)
+    assert (told["queries"], told["samples"]) == (1000, 1000)
+    assert (told["tp"], told["fp"], told["tn"], told["fn"]) == (600, 100, 150, 150)
+    assert (told["t1"], told["t2"], told["c1"]) == (857, 143, 0.8)
+
+
+def test_p16_one_instance_keeps_half_of_them_and_they_stand_for_all(folder: Path, shop: Shop, servers: Servers) -> None:
+    put(folder, {"edges/shop-1.json": EDGE, "held/shop-1/9999999999999999": HELD})
+    thousand(shop, servers, 1)
+    told = proposed(shop)
+    assert told["queries"] == 1000 and 400 < told["samples"] <= 1000  # 511, or more where the hour changed meanwhile
+    assert abs(told["t1"] - 857) < 65 and told["t1"] + told["t2"] == 1000  # five standard deviations of such a sample
+
+
+def test_p16_a_sample_of_half_of_the_published_queries(folder: Path, shop: Shop, servers: Servers) -> None:
+    """By command and by event, from what an instance would have written: 500 of 1,000 queries."""
+    put(folder, {"edges/shop-1.json": EDGE, "held/shop-1/9999999999999999": HELD})
+    lines = ["samples 1 2026-08-25 12 one", "queries 1000 below 8000000000000000", "results 375 below ffffffffffffffff"]
+    kinds, number = [("Y", True)] * 300 + [("Y", False)] * 50 + [("N", True)] * 75 + [("N", False)] * 75, 0
+    for placed, downloaded in kinds:
+        number = next(n for n in range(number + 1, 10**6) if sample_hash(f"one-{n}") < 1 << 63)
+        lines.append(f"q one-{number} 2026-08-25T12:10:00Z {placed} 192.168.0.0/24 APP1/2.0")
+        lines += [f"r one-{number} 2026-08-25T12:11:00Z edge"] if downloaded else []
+    put(folder, {"samples/2026-08-25/12/one": "\n".join(lines) + "\n"})
+    now = "2026-08-26T18:00:00Z"
+    told = json.loads(shop.run("calibrate", "--now", now, "--json").stdout)
+    assert (told["queries"], told["samples"], told["t1"], told["t2"], told["c1"]) == (1000, 500, 857, 143, 0.8)
+    said = shop.run("calibrate", "--now", now).stdout
+    assert "1000 queries, of which 500 were sampled: 300 placed and downloaded, 50 placed only, 75 downloaded elsewhere, 75 neither" in said
+    with FunctionUrl(servers.emulator(bootstrap("calibrate-cron"), {"PAKHUS_STORE": shop.store}).url) as front:
+        answer = front.invoke({"pakhus": "calibrate", "now": now})
+    assert (answer["queries"], answer["samples"], answer["t1"], answer["t2"]) == (1000, 500, 857, 143)
+
+
+def sample_hash(text: str) -> int:
+    """Which samples are kept: lib/demand/samples.c."""
+    value = 0xCBF29CE484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        value = (value ^ value >> shift) * factor % 2**64
+    return value ^ value >> 31
 
 
 def logging_edge(servers: Servers, files: Path) -> Nginx:

@@ -120,6 +120,8 @@ static void a_sample_is_like_the_whole(void **state)
     assert_in_range((size_t)((double)set.count / set.share), QUERIES * INSTANCES * 3 / 4, QUERIES * INSTANCES * 5 / 4);
     struct sample_set small = read_set(s, hour_before, hour_after, CLOCK_HOUR, 50);
     assert_int_equal(small.count, 50);
+    assert_int_equal(set.queries, QUERIES * INSTANCES); /* whatever was kept of them */
+    assert_int_equal(small.queries, QUERIES * INSTANCES);
     assert_true(small.share < set.share);
     for (int i = 0; i < INSTANCES; i++) samples_free(instances[i]);
 }
@@ -140,6 +142,35 @@ static void a_flood_of_results_makes_no_sample_wrong(void **state)
     assert_in_range(set.count, 1, 20);
     for (size_t i = 0; i < set.count; i++) assert_true(set.items[i].downloaded);
     samples_free(samples);
+}
+
+/* Of an hour that is cut, the part that its sample has: 200 of 1,000 queries fall into its first twelve minutes. */
+static void p16_queries_of_a_cut_hour_are_estimated(void **state)
+{
+    struct trial *s = *state;
+    struct samples *samples = samples_new(S("one"), 10000), *few = samples_new(S("few"), MOST);
+    for (int i = 0; i < 1000; i++) {
+        struct str id = samples_new_id(samples, s->arena), other = samples_new_id(few, s->arena);
+        samples_query(samples, id, NOON + i * CLOCK_HOUR / 1000, SAMPLE_HIT, S("10.0.0.0/8"), S("A/1"));
+        samples_query(few, other, NOON + CLOCK_HOUR + i * CLOCK_HOUR / 1000, SAMPLE_HIT, S("10.0.0.0/8"), S("A/1"));
+    }
+    flush(s, samples);
+    flush(s, few);
+    assert_int_equal(read_set(s, NOON, NOON + 12 * CLOCK_MINUTE, CLOCK_HOUR, 10000).queries, 200);
+    assert_int_equal(read_set(s, NOON, NOON + 2 * CLOCK_HOUR, CLOCK_HOUR, 10000).queries, 2000);
+    assert_in_range(read_set(s, NOON + CLOCK_HOUR, NOON + 90 * CLOCK_MINUTE, CLOCK_HOUR, 10000).queries, 375, 625);
+    assert_int_equal(read_set(s, NOON + 2 * CLOCK_HOUR, NOON + 3 * CLOCK_HOUR, CLOCK_HOUR, 10000).queries, 0);
+    samples_free(samples);
+    samples_free(few);
+}
+
+static void counts_that_make_no_sense_count_what_is_there(void **state)
+{
+    struct trial *s = *state;
+    sample_put(s, "samples/2026-11-22/12/a",
+               "samples 1 x\nqueries 99999999999999 below ffffffffffffffff\nq a 2026-11-22T12:00:00Z Y l A/1\n");
+    sample_put(s, "samples/2026-11-22/12/b", "samples 1 x\nqueries 0 below ffffffffffffffff\nq b 2026-11-22T12:00:00Z Y l A/1\n");
+    assert_int_equal(read_set(s, hour_before, hour_after, CLOCK_HOUR, 100).queries, 2);
 }
 
 static void what_makes_no_sense_is_left_out(void **state)
@@ -181,6 +212,8 @@ int main(void)
         SAMPLE_TEST(queries_meet_their_results),
         SAMPLE_TEST(a_sample_is_like_the_whole),
         SAMPLE_TEST(a_flood_of_results_makes_no_sample_wrong),
+        SAMPLE_TEST(p16_queries_of_a_cut_hour_are_estimated),
+        SAMPLE_TEST(counts_that_make_no_sense_count_what_is_there),
         SAMPLE_TEST(what_makes_no_sense_is_left_out),
         SAMPLE_TEST(hours_follow_each_other),
     };

@@ -4,7 +4,19 @@
 
 static void p16_thresholds_follow_from_what_decisions_came_to(void **state)
 {
-    struct calibration c = {.samples = 1000, .tp = 600, .fp = 100, .tn = 150, .fn = 150};
+    struct calibration c = {.queries = 1000, .samples = 1000, .tp = 600, .fp = 100, .tn = 150, .fn = 150};
+    struct error error;
+    (void)state;
+    assert_ok(calibrate(&c, &error), &error);
+    assert_int_equal(c.t1, 857);
+    assert_int_equal(c.t2, 143);
+    assert_true(c.c1 > 0.7999 && c.c1 < 0.8001);
+}
+
+/* Every other query was kept: S is still 1,000. */
+static void p16_s_is_the_number_of_queries_not_of_samples(void **state)
+{
+    struct calibration c = {.queries = 1000, .samples = 500, .tp = 300, .fp = 50, .tn = 75, .fn = 75};
     struct error error;
     (void)state;
     assert_ok(calibrate(&c, &error), &error);
@@ -15,8 +27,8 @@ static void p16_thresholds_follow_from_what_decisions_came_to(void **state)
 
 static void what_nothing_follows_from_is_refused(void **state)
 {
-    struct calibration nothing = {.samples = 10, .tn = 4, .fn = 6}, worse = {.samples = 10, .tp = 2, .fp = 8},
-                       even = {.samples = 4, .tp = 2, .fp = 2};
+    struct calibration nothing = {.queries = 10, .samples = 10, .tn = 4, .fn = 6}, worse = {.queries = 10, .samples = 10, .tp = 2, .fp = 8},
+                       even = {.queries = 4, .samples = 4, .tp = 2, .fp = 2};
     struct error error;
     (void)state;
     assert_error(calibrate(&nothing, &error), STATUS_INVALID, &error, "none of the 10 samples was placed");
@@ -31,11 +43,12 @@ static void samples_are_counted(void **state)
                              {.placed = SAMPLE_MISS, .downloaded = true},
                              {.placed = SAMPLE_MISS},
                              {.placed = SAMPLE_NO_EDGE, .downloaded = true}};
-    const struct sample_set set = {.items = items, .count = 5, .share = 1};
+    const struct sample_set set = {.items = items, .count = 5, .share = 0.5, .queries = 10};
     struct calibration c;
     (void)state;
     calibrate_count(&set, &c);
     assert_int_equal(c.samples, 5);
+    assert_int_equal(c.queries, 10);
     assert_int_equal(c.tp, 1);
     assert_int_equal(c.fp, 1);
     assert_int_equal(c.fn, 2);
@@ -46,6 +59,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(p16_thresholds_follow_from_what_decisions_came_to),
+        cmocka_unit_test(p16_s_is_the_number_of_queries_not_of_samples),
         cmocka_unit_test(what_nothing_follows_from_is_refused),
         cmocka_unit_test(samples_are_counted),
     };
