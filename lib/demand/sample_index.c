@@ -83,7 +83,7 @@ static int by_group_and_time(const void *a, const void *b)
 static void add(struct sample_index *index, struct order orders[LIKENESSES], struct sample *sample)
 {
     uint32_t package = number_of(index->packages, index->package_count, sample->package) - 1;
-    const struct edge *edge = registry_edge_of(index->registry, sample->lan);
+    const struct edge *edge = registry_edge_serving(index->registry, sample->lan, NULL);
     for (int i = 0; i < LIKENESSES; i++) {
         uint64_t group = group_of(index, (enum likeness)i, package, sample->lan, edge);
         orders[i].places[orders[i].count++] = (struct place_in_order){.group = group, .time = sample->time, .sample = sample};

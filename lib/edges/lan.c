@@ -126,6 +126,11 @@ bool network_equal(const struct network *a, const struct network *b)
     return a->prefix == b->prefix && network_contains(a, &b->address);
 }
 
+struct network network_of_caller(const struct address *caller)
+{
+    return network_at(caller, caller->v6 ? 64 : V4_BITS);
+}
+
 bool address_is_public(const struct address *address)
 {
     static const struct network others[] = {
@@ -151,9 +156,42 @@ struct str lan_format(struct arena *arena, struct str site, const struct network
     return site.length == 0 ? text : arena_join(arena, site, S("@"), text);
 }
 
+bool lan_parse_caller(struct str lan, struct network *caller, struct network *network, bool *has_network)
+{
+    struct str rest = lan, first = str_cut(&rest, '@');
+    *has_network = rest.data != NULL;
+    if (!network_parse(first, caller)) return false;
+    return *has_network ? network_parse(rest, network) : address_is_public(&caller->address);
+}
+
 /* Part of what is stored: it never changes. */
+static unsigned part_of(struct str text)
+{
+    uint32_t hash = hash32(HASH32, text);
+    return (hash ^ hash >> 16) % LAN_PARTS;
+}
+
+enum { V4_GROUP = 16, V6_GROUP = 32 }; /* bits */
+
+static unsigned group_bits(const struct network *network)
+{
+    return network->address.v6 ? V6_GROUP : V4_GROUP;
+}
+
+static unsigned group_of(const struct network *network)
+{
+    return part_of(str_make((const char *)network->address.bytes, group_bits(network) / 8));
+}
+
+unsigned network_part(const struct network *network)
+{
+    return network->prefix < group_bits(network) ? LAN_PARTS : group_of(network);
+}
+
+/* By the beginning of the address, so that an edge finds what was counted of its callers before it was registered. */
 unsigned lan_part(struct str lan)
 {
-    uint32_t hash = hash32(HASH32, lan);
-    return (hash ^ hash >> 16) % LAN_PARTS;
+    struct network caller, network;
+    bool has_network;
+    return lan_parse_caller(lan, &caller, &network, &has_network) ? group_of(&caller) : part_of(lan);
 }

@@ -1,4 +1,4 @@
-#include "lib/edges/registry.h"
+#include "lib/edges/registry_internal.h"
 
 #include <stdlib.h>
 
@@ -178,6 +178,7 @@ static void index_all(struct arena *arena, struct registry *registry)
     index_texts(arena, registry);
     index_lans(arena, registry);
     index_areas(arena, registry);
+    registry_index_egress(arena, registry);
 }
 
 enum status registry_refresh(struct store *store, struct io io, const struct registry *known, struct registry *out, struct error *error)

@@ -56,6 +56,11 @@ struct registry_area {
     struct str lan; /* its canonical text */
 };
 
+struct registry_egress {
+    struct network network;
+    const struct edge *edge;
+};
+
 struct registry {
     struct edge *edges; /* by id */
     size_t edge_count;
@@ -66,6 +71,8 @@ struct registry {
     size_t served_count;
     struct registry_area *areas; /* by edge */
     size_t area_count;
+    struct registry_egress *egresses; /* of edges with LANs, by family, prefix length and address, then by edge */
+    size_t egress_count;
     struct registry_source *edge_sources, *lan_sources; /* the objects as they were read, by key */
     size_t edge_source_count, lan_source_count;
 };
@@ -98,6 +105,9 @@ const struct lan_entry *registry_lan(const struct registry *, struct str code);
 /* Of a text of edge.lans: the registered LAN that is listed there by its code; NULL: it is a network, or nobody registered it. */
 const struct lan_entry *registry_listed_lan(const struct registry *, struct str lan);
 const struct edge *registry_edge_of(const struct registry *, struct str lan);
+/* As registry_edge_of; also the edge whose egress has the address by which the LAN was counted before that edge was registered. *own (may
+ * be NULL): the text under which it is counted now. */
+const struct edge *registry_edge_serving(const struct registry *, struct str lan, struct str *own);
 
 /* What a query says of where it comes from; each may be empty. */
 struct whereabouts {
@@ -112,11 +122,12 @@ struct place {
     struct location location; /* the edge's, the registered LAN's, or not known */
     struct str region;
 };
-/* By code; else by given site; else by the egress address that the caller has; else with an empty site (Readings). Where edges of an empty
- * site share a network and none lists the caller, it belongs to none of them. A query with neither address nor mask: the LAN of the site's
- * or the caller's edge that the caller is in, or that edge's first; without an edge the caller's public address is the LAN (/32; IPv6 /64).
- * STATUS_INVALID for a malformed address or mask, a mask with
- * holes, an unknown code. */
+/* By code; else by given site; else by the egress address that the caller has; else by the only edge without a site that lists the network
+ * (Readings): one without egress serves callers from everywhere, one with egress only those whose own address is private. A LAN that no
+ * edge serves is keyed by the caller's public address (/32; IPv6 /64); its first part is empty where the caller's address is private, and
+ * where the network is public and has the caller in it. A query with neither address nor mask: the LAN of the site's or the caller's edge
+ * that the caller is in, or that edge's first; without an edge the caller's address is the LAN. STATUS_INVALID for a malformed address or
+ * mask, a mask with holes, an unknown code. */
 enum status registry_find(const struct registry *, struct arena *, const struct whereabouts *, struct place *, struct error *);
 
 /* `[31.2,121.5]`, of one that is known. */

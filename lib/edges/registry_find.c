@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "lib/edges/registry.h"
+#include "lib/edges/registry_internal.h"
 
 static const struct lan_entry *lan_by_text(const struct registry *registry, struct str lan)
 {
@@ -54,6 +54,16 @@ static struct str identity_by_caller(const struct registry *registry, struct are
     return (struct str){NULL, 0};
 }
 
+/* Every shop uses 192.168.0.0/24. A network of public addresses that the caller is in is one in the world, whoever of it calls. */
+static struct str identity_of_caller(struct arena *arena, struct str caller, const struct network *network)
+{
+    struct address address;
+    bool is_seen = address_parse(caller, &address) && address_is_public(&address) && !network_contains(network, &address);
+    if (!is_seen) return (struct str){NULL, 0};
+    const struct network shop = network_of_caller(&address);
+    return network_format(arena, &shop);
+}
+
 static void place_at(const struct registry *registry, struct str lan, struct place *place)
 {
     const struct lan_entry *entry = lan_by_text(registry, lan);
@@ -67,8 +77,7 @@ static void place_at(const struct registry *registry, struct str lan, struct pla
     if (place->edge->region.length > 0) place->region = place->edge->region;
 }
 
-/* A LAN's text as it is counted: the registered one, where it is listed by its code. */
-static struct str canonical(const struct registry *registry, struct str lan)
+struct str registry_canonical(const struct registry *registry, struct str lan)
 {
     const struct lan_entry *entry = registry_listed_lan(registry, lan);
     return entry ? entry->lan : lan;
@@ -81,7 +90,7 @@ static enum status find_by_code(const struct registry *registry, struct arena *a
     place->edge = registry_edge_of(registry, bare); /* an edge may list the code of a LAN that has a network too */
     ENSURE(registry_lan(registry, code) || place->edge, error, STATUS_INVALID, "there is no LAN with the code '" STR_FMT "'",
            STR_ARG(code));
-    place_at(registry, canonical(registry, bare), place);
+    place_at(registry, registry_canonical(registry, bare), place);
     return STATUS_OK;
 }
 
@@ -133,9 +142,9 @@ static void find_by_caller(const struct registry *registry, struct arena *arena,
     if (around) {
         place_at(registry, around->lan, place);
     } else if (edge) {
-        place_at(registry, canonical(registry, edge->lans[0]), place);
+        place_at(registry, registry_canonical(registry, edge->lans[0]), place);
     } else if (caller) {
-        const struct network alone = network_at(caller, caller->v6 ? 64 : 32);
+        const struct network alone = network_of_caller(caller);
         place_at(registry, lan_format(arena, where->site, &alone), place);
     }
 }
@@ -155,6 +164,7 @@ enum status registry_find(const struct registry *registry, struct arena *arena, 
         return place_at(registry, area->lan, place), STATUS_OK;
     }
     if (identity.length == 0) identity = identity_by_caller(registry, arena, where->caller);
+    if (identity.length == 0) identity = identity_of_caller(arena, where->caller, &network);
     place_at(registry, lan_format(arena, identity, &network), place);
     return STATUS_OK;
 }

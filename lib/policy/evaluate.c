@@ -26,6 +26,7 @@ struct reading {
     size_t site_count;
     struct site **of_edges; /* of each edge of the registry; NULL: of another part's */
     struct str lan;         /* of the last row: rows come by LAN */
+    struct str own;         /* that LAN, as its edge's is counted now */
     const struct edge *edge;
 };
 
@@ -72,7 +73,7 @@ static const struct edge *edge_of(struct reading *reading, struct str lan)
 {
     if (reading->lan.data && str_equal(reading->lan, lan)) return reading->edge;
     reading->lan = arena_copy(reading->job->io.arena, lan);
-    return reading->edge = registry_edge_of(reading->job->how->registry, lan);
+    return reading->edge = registry_edge_serving(reading->job->how->registry, reading->lan, &reading->own);
 }
 
 static struct site *site_of(const struct reading *reading, const struct edge *edge)
@@ -108,7 +109,7 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
     if (!site || package_name_parse(row->package, &name, &ignored) != STATUS_OK) return STATUS_OK;
     job->result->pairs++;
     edge_package(edge, &name);
-    uint64_t *counts = cells_of(&site->demand, row->lan, package_name_format(job->io.arena, &name));
+    uint64_t *counts = cells_of(&site->demand, reading->own, package_name_format(job->io.arena, &name));
     for (unsigned i = 0; i < job->places; i++) cells_add(&counts[i], row->misses[i]);
     for (unsigned i = job->places; i < job->places + job->evicts; i++) {
         cells_add(&counts[i], row->hits[i]);
@@ -135,6 +136,15 @@ static enum status read_sums(struct reading *reading, struct error *error)
     return STATUS_OK;
 }
 
+/* What was counted of an edge's callers before it was registered. */
+static void need_callers(const struct edge *edge, bool needed[LAN_PARTS])
+{
+    for (size_t i = 0; i < edge->egress_count; i++) {
+        unsigned part = network_part(&edge->egress[i]);
+        for (unsigned each = 0; each < LAN_PARTS; each++) needed[each] = needed[each] || part == each || part == LAN_PARTS;
+    }
+}
+
 /* The part itself, and those that other LANs of its edges are in. */
 static enum status read_parts(struct reading *reading, struct error *error)
 {
@@ -144,6 +154,7 @@ static enum status read_parts(struct reading *reading, struct error *error)
     needed[reading->part] = reading->site_count > 0 || job->place;
     for (size_t i = 0; i < registry->served_count; i++)
         if (site_of(reading, registry->served[i].edge)) needed[lan_part(registry->served[i].lan)] = true;
+    for (size_t i = 0; i < reading->site_count; i++) need_callers(reading->sites[i].edge, needed);
     for (unsigned part = 0; part < LAN_PARTS; part++) {
         const struct demand_question question = {.part = part, .spans = job->spans, .span_count = job->places + job->evicts};
         if (needed[part]) TRY(demand_sum(job->how->store, job->io, &question, note_row, reading, error));

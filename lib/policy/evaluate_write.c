@@ -15,6 +15,14 @@ static void put_counts(struct json_writer *json, const char *name, const uint64_
     json_close(json);
 }
 
+/* Where the edge is missing: the public address of the LAN's callers, as an edge's "egress" takes it. */
+static void put_egress(struct json_writer *json, struct arena *arena, struct str lan)
+{
+    struct network caller, network;
+    bool has_network;
+    if (lan_parse_caller(lan, &caller, &network, &has_network)) json_put_text(json, "egress", network_format(arena, &caller));
+}
+
 /* {"time":"…","edge":"shop-1","lan":"192.168.0.0/24","package":"APP1/2.0","decision":"place","rule":"t1","size":…,"misses":[…],"hits":[…]}:
  * the current window first; "awaited" are misses over the evicting rule's windows of what is wanted and has not come. */
 static void write_line(struct buf *out, const struct job *job, struct str edge, const struct candidate *candidate)
@@ -24,6 +32,7 @@ static void write_line(struct buf *out, const struct job *job, struct str edge, 
     json_put_text(&json, "time", clock_format_time(out->arena, job->how->now));
     json_put_text(&json, "edge", edge);
     json_put_text_if_any(&json, "lan", candidate->lan);
+    if (candidate->decision == DECISION_ALERT) put_egress(&json, out->arena, candidate->lan);
     json_put_text(&json, "package", candidate->package);
     json_put_word(&json, "decision", decision_name(candidate->decision));
     json_put_word(&json, "rule", policy_rule_name(candidate->rule));

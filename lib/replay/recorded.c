@@ -36,7 +36,7 @@ static uint64_t *pair_of(struct reading *reading, struct str lan, struct str pac
     reading->last_lan = arena_copy(reading->scratch, lan);
     reading->last_package = arena_copy(reading->scratch, package);
     reading->last_pair = NULL;
-    const struct edge *edge = registry_edge_of(reading->how->registry, lan);
+    const struct edge *edge = registry_edge_serving(reading->how->registry, lan, NULL);
     if (!edge || package_name_parse(package, &name, &ignored) != STATUS_OK) return NULL;
     edge_package(edge, &name);
     return reading->last_pair = cells_of(&reading->pairs, edge->id, package_name_format(reading->scratch, &name));

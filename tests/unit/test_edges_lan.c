@@ -98,7 +98,27 @@ static void the_part_of_a_lan_never_changes(void **state)
     unsigned seen = 0;
     assert_int_equal(lan_part(S("192.168.0.0/24")), 10);
     assert_int_equal(lan_part(S("shop-7@192.168.0.0/24")), 10);
+    assert_int_equal(lan_part(S("203.0.113.5/32@192.168.0.0/24")), 15);
+    assert_int_equal(lan_part(S("2001:db8:1:2::/64@192.168.0.0/24")), 9);
     for (int i = 0; i < 400; i++) seen |= 1u << lan_part(arena_printf(*state, "shop-%d@192.168.0.0/24", i));
+    assert_int_equal(seen, (1u << LAN_PARTS) - 1);
+}
+
+static void lans_of_callers_are_in_the_part_of_their_edges_egress(void **state)
+{
+    static const char *const of_one[] = {"203.0.113.5/32@192.168.0.0/24", "203.0.113.0/24@10.0.0.0/8", "203.0.7.7/32",
+                                         "203.0.0.0/16@10.1.0.0/16"};
+    struct network network;
+    unsigned seen = 0;
+    (void)state;
+    assert_true(network_parse(S("203.0.113.0/24"), &network));
+    for (size_t i = 0; i < sizeof of_one / sizeof *of_one; i++) assert_int_equal(lan_part(str_of(of_one[i])), network_part(&network));
+    assert_true(network_parse(S("203.0.0.0/15"), &network));
+    assert_int_equal(network_part(&network), LAN_PARTS);
+    for (int i = 0; i < 255; i++) seen |= 1u << lan_part(arena_printf(*state, "%d.7.7.7/32@192.168.0.0/24", i + 1));
+    assert_int_equal(seen, (1u << LAN_PARTS) - 1);
+    seen = 0; /* networks that are not public are spread as before */
+    for (int i = 0; i < 255; i++) seen |= 1u << lan_part(arena_printf(*state, "192.168.%d.0/24", i));
     assert_int_equal(seen, (1u << LAN_PARTS) - 1);
 }
 
@@ -179,6 +199,7 @@ int main(void)
         test_with_arena(a_network_knows_its_addresses),
         test_with_arena(a_site_tells_equal_networks_apart),
         test_with_arena(the_part_of_a_lan_never_changes),
+        test_with_arena(lans_of_callers_are_in_the_part_of_their_edges_egress),
         test_with_arena(addresses_of_the_internet_at_large_are_told),
         test_with_arena(p3_names_are_read_and_written),
         test_with_arena(names_that_would_get_one_file_get_two),

@@ -201,7 +201,7 @@ static void p1_egress_tells_equal_networks_apart(void **state)
     assert_edge(&second, "shop-2", "203.0.113.128/25@192.168.0.0/24");
     where.caller = S("198.51.100.1");
     struct place nobody = find(f, where);
-    assert_edge(&nobody, "none", "192.168.0.0/24");
+    assert_edge(&nobody, "none", "198.51.100.1/32@192.168.0.0/24");
     where.caller = S("203.0.113.7");
     where.ip = S("192.168.5.1"); /* another network of the first shop's, with no edge in it */
     struct place beside = find(f, where);
@@ -220,7 +220,68 @@ static void an_edge_that_is_the_only_one_is_found_without_its_egress(void **stat
     assert_edge(&behind, "shop-1", "203.0.113.0/24@192.168.0.0/24");
     where.caller = S("198.51.100.7"); /* another shop's */
     struct place stranger = find(f, where);
-    assert_edge(&stranger, "none", "192.168.0.0/24");
+    assert_edge(&stranger, "none", "198.51.100.7/32@192.168.0.0/24");
+}
+
+static void p1_lans_that_no_edge_serves_are_told_apart_by_their_callers(void **state)
+{
+    static const struct {
+        const char *caller, *ip, *mask, *lan;
+    } asked[] = {
+        {"203.0.113.5", "192.168.0.7", "24", "203.0.113.5/32@192.168.0.0/24"},
+        {"198.51.100.7", "192.168.0.7", "255.255.255.0", "198.51.100.7/32@192.168.0.0/24"},
+        {"2001:db8:1:2:3::4", "192.168.0.7", "24", "2001:db8:1:2::/64@192.168.0.0/24"},
+        {"::ffff:203.0.113.5", "192.168.0.7", "24", "203.0.113.5/32@192.168.0.0/24"},
+        {"10.9.8.7", "192.168.0.7", "24", "192.168.0.0/24"},
+        {"", "192.168.0.7", "24", "192.168.0.0/24"},
+        {"203.0.113.5", "203.0.113.77", "24", "203.0.113.0/24"}, /* no address was translated: the network is one in the world */
+        {"2001:db8:1:2::3", "2001:db8:1:7::3", "48", "2001:db8:1::/48"},
+        {"203.0.113.5", "198.51.100.7", "24", "203.0.113.5/32@198.51.100.0/24"},
+    };
+    struct fixture *f = *state;
+    put_all(f, (const char *[]){EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\"],\"site\":\"one\""), NULL});
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct place place =
+            find(f, (struct whereabouts){.ip = str_of(asked[i].ip), .mask = str_of(asked[i].mask), .caller = str_of(asked[i].caller)});
+        assert_edge(&place, "none", asked[i].lan);
+        assert_false(place.registered);
+    }
+    put_all(f, (const char *[]){EDGE("plain", ",\"lans\":[\"192.168.0.0/24\"]"), NULL}); /* P1 as published: one shop */
+    for (size_t i = 0; i < 2; i++) {
+        struct place place =
+            find(f, (struct whereabouts){.ip = str_of(asked[i].ip), .mask = str_of(asked[i].mask), .caller = str_of(asked[i].caller)});
+        assert_edge(&place, "plain", "192.168.0.0/24");
+    }
+}
+
+static void assert_serving(struct fixture *f, const char *lan, const char *edge, const char *own)
+{
+    struct str text;
+    const struct edge *found = registry_edge_serving(&f->registry, str_of(lan), &text);
+    assert_str(found ? found->id : S("none"), str_of(edge));
+    assert_str(text, str_of(own));
+}
+
+static void p1_an_edge_gets_what_was_counted_by_its_egress_before(void **state)
+{
+    struct fixture *f = *state;
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"site\":\"three\",\"network\":\"10.3.0.0/16\"}"), &f->error);
+    put_all(f, (const char *[]){
+                   EDGE("shop-1", ",\"lans\":[\"192.168.0.0/24\",\"10.1.0.0/16\"],\"egress\":[\"203.0.113.0/28\",\"192.0.2.1/32\"]"),
+                   EDGE("shop-2", ",\"lans\":[\"192.168.0.0/24\"],\"egress\":[\"203.0.113.128/25\"],\"site\":\"two\""),
+                   EDGE("shop-3", ",\"lans\":[\"L1\"],\"egress\":[\"203.0.112.0/23\",\"2001:db8:1::/48\"]"),
+                   EDGE("node", ",\"egress\":[\"198.51.100.0/24\"]"), NULL});
+    assert_serving(f, "203.0.113.5/32@192.168.0.0/24", "shop-1", "203.0.113.0/28@192.168.0.0/24");
+    assert_serving(f, "192.0.2.1/32@10.1.0.0/16", "shop-1", "203.0.113.0/28@10.1.0.0/16");
+    assert_serving(f, "203.0.113.200/32@192.168.0.0/24", "shop-2", "two@192.168.0.0/24");
+    assert_serving(f, "203.0.113.5/32@10.3.0.0/16", "shop-3", "three@10.3.0.0/16");
+    assert_serving(f, "2001:db8:1:2::/64@10.3.0.0/16", "shop-3", "three@10.3.0.0/16");
+    assert_serving(f, "203.0.113.5/32", "shop-1", "203.0.113.0/28@192.168.0.0/24"); /* the narrowest */
+    assert_serving(f, "203.0.112.5/32", "shop-3", "three@10.3.0.0/16");
+    assert_serving(f, "203.0.113.5/32@192.168.1.0/24", "none", "203.0.113.5/32@192.168.1.0/24"); /* another LAN of the shop's */
+    assert_serving(f, "203.0.113.77/32@192.168.0.0/24", "none", "203.0.113.77/32@192.168.0.0/24");
+    assert_serving(f, "198.51.100.7/32", "none", "198.51.100.7/32"); /* an edge without LANs is nobody's own */
+    assert_serving(f, "two@192.168.0.0/24", "shop-2", "two@192.168.0.0/24");
 }
 
 static void p1_a_query_without_an_address_is_placed_by_who_calls(void **state)
@@ -441,6 +502,8 @@ int main(void)
         TEST(p1_sites_tell_equal_networks_apart),
         TEST(p1_egress_tells_equal_networks_apart),
         TEST(an_edge_that_is_the_only_one_is_found_without_its_egress),
+        TEST(p1_lans_that_no_edge_serves_are_told_apart_by_their_callers),
+        TEST(p1_an_edge_gets_what_was_counted_by_its_egress_before),
         TEST(p1_a_query_without_an_address_is_placed_by_who_calls),
         TEST(p1_a_registered_code_stands_for_a_lan),
         TEST(a_lan_that_has_a_code_is_found_by_its_address_too),

@@ -266,6 +266,36 @@ static void p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one(void
 }
 
 /* Names that a hash of 32 bits does not tell apart, and names that are one text behind one another. */
+static void p12_alerts_of_shops_with_equal_networks_say_where(void **state)
+{
+    struct fixture *f = *state;
+    ask(f, "203.0.113.5/32@192.168.0.0/24", "A/1", false, 0, 11);
+    ask(f, "198.51.100.7/32@192.168.0.0/24", "A/1", false, 0, 11);
+    ask(f, "192.0.2.9/32@192.168.0.0/24", "A/1", false, 0, 10);
+    evaluate(f);
+    assert_int_equal(f->result.alerts, 2);
+    assert_true(str_find_str(f->told, S("\"lan\":\"203.0.113.5/32@192.168.0.0/24\",\"egress\":\"203.0.113.5/32\"")) < f->told.length);
+    assert_true(str_find_str(f->told, S("\"egress\":\"198.51.100.7/32\"")) < f->told.length);
+}
+
+/* What was counted before the edge was registered and what came since are one LAN's. */
+static void p1_an_edge_gets_what_its_egress_was_counted_by(void **state)
+{
+    struct fixture *f = *state;
+    const char *const lans[] = {"203.0.113.5/32@192.168.0.0/24", "198.51.100.7/32@192.168.0.0/24", "5.6.7.8/32@192.168.0.0/24"};
+    for (int i = 0; i < 3; i++) ask(f, lans[i], "A/1", false, 0, 6);
+    put_edge(f, EDGE("shop-1", "\"192.168.0.0/24\"", ",\"egress\":[\"203.0.113.0/28\"]"));
+    put_edge(f, EDGE("shop-2", "\"192.168.0.0/24\"", ",\"egress\":[\"198.51.100.7/32\"],\"site\":\"two\""));
+    put_edge(f, EDGE("shop-3", "\"192.168.0.0/24\"", ",\"egress\":[\"5.0.0.0/8\"],\"site\":\"three\""));
+    ask(f, "203.0.113.0/28@192.168.0.0/24", "A/1", false, 0, 5);
+    ask(f, "two@192.168.0.0/24", "A/1", false, 0, 5);
+    ask(f, "three@192.168.0.0/24", "A/1", false, 0, 5);
+    for (f->how.part = 0; f->how.part < LAN_PARTS; f->how.part++) evaluate(f); /* wherever the counts are */
+    assert_wanted(f, "shop-1", "A/1");
+    assert_wanted(f, "shop-2", "A/1");
+    assert_wanted(f, "shop-3", "A/1");
+}
+
 static void each_lan_and_package_has_an_alert_of_its_own(void **state)
 {
     struct fixture *f = *state;
@@ -600,6 +630,8 @@ int main(void)
         TEST(p1_a_lan_that_the_edge_lists_by_its_code_is_its_own),
         TEST(a_row_that_cannot_be_read_stops_its_edge_only),
         TEST(p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one),
+        TEST(p12_alerts_of_shops_with_equal_networks_say_where),
+        TEST(p1_an_edge_gets_what_its_egress_was_counted_by),
         TEST(each_lan_and_package_has_an_alert_of_its_own),
         TEST(the_quota_is_kept_for_those_that_are_asked_for_most),
         TEST(what_is_asked_for_no_more_goes),

@@ -1,14 +1,26 @@
 """What devices asked for, as an instance of query would have written it (lib/demand/demand.h)."""
 
+import ipaddress
 import uuid
 from collections import Counter
 from collections.abc import Iterator
 
 
+NOT_PUBLIC = [ipaddress.ip_network(text) for text in (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/8",
+    "fc00::/7", "fe80::/10", "::/127")]
+
+
 def lan_part(lan: str) -> int:
-    """As lib/edges/lan.c has it."""
+    """As lib/edges/lan.c has it: LANs whose first part is an address are together by its first 16 bits, of IPv6 by 32."""
+    first, at, _ = lan.partition("@")
+    hashed = lan.encode()
+    if "/" in first:
+        network = ipaddress.ip_network(first)
+        if at or not any(network.network_address in other for other in NOT_PUBLIC):
+            hashed = network.network_address.packed[: 2 if network.version == 4 else 4]
     value = 2166136261
-    for byte in lan.encode():
+    for byte in hashed:
         value = (value ^ byte) * 16777619 & 0xFFFFFFFF
     return (value ^ value >> 16) % 16
 

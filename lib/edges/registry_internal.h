@@ -1,0 +1,12 @@
+/* Between registry.c, registry_find.c and registry_egress.c. */
+#ifndef EDGES_REGISTRY_INTERNAL_H
+#define EDGES_REGISTRY_INTERNAL_H
+
+#include "lib/edges/registry.h"
+
+/* Fills `egresses`, after edges and areas. */
+void registry_index_egress(struct arena *, struct registry *);
+/* A LAN's text as it is counted: the registered one, where it is listed by its code. */
+struct str registry_canonical(const struct registry *, struct str lan);
+
+#endif
