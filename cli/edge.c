@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/stored.h"
+#include "lib/demand/callers.h"
 #include "lib/edges/edges.h"
 
 enum { ENTRY_LIMIT = 1 << 20, REGISTRY_TIME = 5 * CLOCK_MINUTE };
@@ -41,6 +42,7 @@ static enum status forget_namesake(struct arena *arena, struct store *store, str
     struct error ignored;
     bool found;
     if (registry_get_edge(store, command_io(arena), id, &known, &ignored) != STATUS_NOT_FOUND) return STATUS_OK;
+    TRY(callers_forget(store, command_io(arena), id, error));
     return state_forget(store, registry_io(arena), id, &found, error);
 }
 
@@ -65,17 +67,33 @@ static enum status run_add(struct arena *arena, const struct str *words, int cou
 static const struct command list = {
     .name = "edge list",
     .arguments = "",
-    .summary = "Lists the edges: id, tab, address and directory, tab, its LANs with commas.",
+    .summary = "Lists the edges: id, tab, address and directory, tab, its LANs with commas. Warns of edges that may serve several shops.",
     .example = "pakhus edge list --store s3://packages",
     COMMAND_OPTIONS(shown_options),
 };
 
-static enum status load_registry(struct arena *arena, struct registry *registry, struct error *error)
+static enum status load_registry(struct arena *arena, struct store **store, struct registry *registry, struct error *error)
 {
-    struct store *store;
-    TRY(stored_open(arena, store_url, &store, error));
-    TRY(stored_reach(arena, store, error));
-    return registry_load(store, registry_io(arena), registry, error);
+    TRY(stored_open(arena, store_url, store, error));
+    TRY(stored_reach(arena, *store, error));
+    return registry_load(*store, registry_io(arena), registry, error);
+}
+
+/* P1: as published, an edge that says nothing of its callers serves its networks to whoever is in one of that address. */
+static enum status warn_of_callers(struct arena *arena, struct store *store, const struct registry *registry, struct error *error)
+{
+    struct callers *callers;
+    size_t count;
+    TRY(callers_load(store, registry_io(arena), &callers, &count, error));
+    for (size_t i = 0; i < count; i++) {
+        const struct edge *edge = registry_edge(registry, callers[i].edge);
+        if (!edge || edge->site.length > 0 || edge->egress_count > 0) continue;
+        fprintf(stderr,
+                "warning: edge " STR_FMT " has neither site nor egress, and callers with more than one public address use it: " STR_FMT
+                " and " STR_FMT ". If they are several shops, give it a site or an egress\n",
+                STR_ARG(edge->id), STR_ARG(callers[i].first), STR_ARG(callers[i].second));
+    }
+    return STATUS_OK;
 }
 
 static void print_edge(const struct edge *edge)
@@ -94,13 +112,14 @@ static void print_edges_json(struct arena *arena, const struct registry *registr
 
 static enum status run_list(struct arena *arena, const struct str *words, int count, struct error *error)
 {
+    struct store *store;
     struct registry registry;
     (void)words;
     (void)count;
-    TRY(load_registry(arena, &registry, error));
-    if (json) return print_edges_json(arena, &registry), STATUS_OK;
-    for (size_t i = 0; i < registry.edge_count; i++) print_edge(&registry.edges[i]);
-    return STATUS_OK;
+    TRY(load_registry(arena, &store, &registry, error));
+    if (json) print_edges_json(arena, &registry);
+    for (size_t i = 0; !json && i < registry.edge_count; i++) print_edge(&registry.edges[i]);
+    return warn_of_callers(arena, store, &registry, error);
 }
 
 /* --- show */
@@ -205,6 +224,7 @@ static enum status run_remove(struct arena *arena, const struct str *words, int 
     TRY(stored_open(arena, store_url, &store, error));
     enum status status = registry_remove_edge(store, command_io(arena), words[0], &unregistered);
     if (status != STATUS_OK && status != STATUS_NOT_FOUND) return *error = unregistered, status;
+    TRY(callers_forget(store, command_io(arena), words[0], error));
     TRY(state_forget(store, registry_io(arena), words[0], &found, error));
     if (status == STATUS_NOT_FOUND && !found) return *error = unregistered, status;
     fprintf(stderr, STR_FMT ": removed\n", STR_ARG(words[0]));
@@ -267,10 +287,11 @@ static void print_lan_json(struct arena *arena, const struct lan_entry *entry, c
 
 static enum status run_lan_list(struct arena *arena, const struct str *words, int count, struct error *error)
 {
+    struct store *store;
     struct registry registry;
     (void)words;
     (void)count;
-    TRY(load_registry(arena, &registry, error));
+    TRY(load_registry(arena, &store, &registry, error));
     if (json) putchar('[');
     for (size_t i = 0; i < registry.lan_count; i++) {
         const struct lan_entry *entry = &registry.lans[i];

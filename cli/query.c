@@ -10,7 +10,7 @@
 
 enum { TARGET_LIMIT = 65536 };
 
-static struct str store_url, app, version, from, channel, from_channel, ip, mask, site, lan, region, device;
+static struct str store_url, app, version, from, channel, from_channel, ip, mask, site, lan, region, device, caller;
 static int64_t now = INT64_MIN;
 static bool json;
 static const struct command_option options[] = {
@@ -25,6 +25,7 @@ static const struct command_option options[] = {
     {"site", 0, OPTION_TEXT, &site, "SITE", "tells LANs with equal addresses apart"},
     {"lan", 0, OPTION_TEXT, &lan, "CODE", "of a registered LAN, instead of address and mask"},
     {"region", 0, OPTION_TEXT, &region, "REGION", "where a LAN is that nobody registered"},
+    {"caller", 0, OPTION_TEXT, &caller, "ADDRESS", "the public address that the query comes from (default none)"},
     {"device", 0, OPTION_TEXT, &device, "ID", "decides about staged versions"},
     {"now", 0, OPTION_TIME, &now, "TIME", "ask as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print the answer as the function gives it"},
@@ -55,7 +56,7 @@ static struct str make_query(struct arena *arena)
 static enum status ask(struct arena *arena, void *state, struct lc_response *response, struct error *error)
 {
     struct lc_call call = {.arena = arena, .deadline = deadline_in(CLOCK_MINUTE), .body_limit = UINT64_MAX};
-    struct lc_request request = {.method = S("GET"), .path = S("/query"), .query = make_query(arena)};
+    struct lc_request request = {.method = S("GET"), .path = S("/query"), .query = make_query(arena), .client_address = caller};
     lc_header_add(arena, &request.headers, S("Host"), S(LC_LISTEN_DEFAULT)); /* where `pakhus serve` listens by default */
     enum status status = query_function.http(state, &call, &request, response);
     query_function.stop(state);

@@ -29,6 +29,8 @@ static void flush_within(struct query *query, int64_t patience, bool last)
     const struct io io = {.arena = arena_new(), .deadline = deadline_in(patience)};
     if (demand_is_dirty(query->demand) && demand_flush(query->demand, store, io, &error) != STATUS_OK)
         log_warn((struct log){0}, "counts are not written yet: %s", error.text);
+    if (query_flush_callers(query, io, &error) != STATUS_OK)
+        log_warn((struct log){0}, "callers of edges are not written yet: %s", error.text);
     if ((last || clock_monotonic() >= atomic_load(&query->flusher->samples_at)) && samples_are_dirty(query->samples)) {
         atomic_store(&query->flusher->samples_at, clock_monotonic() + SAMPLES_SPAN);
         if (samples_flush(query->samples, store, io, &error) != STATUS_OK)
@@ -105,6 +107,7 @@ enum status query_open_counting(struct query *query, struct error *error)
 {
     struct app *app = query->placement->app;
     query->flusher = arena_new_of(app->arena, struct flusher);
+    query_open_callers(query);
     query->flusher->span = FLUSH_USUAL;
     TRY(app_flush_span(&query->flusher->span, error));
     query->demand = demand_new(&(struct demand_options){0});

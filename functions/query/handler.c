@@ -285,6 +285,7 @@ static enum status answer(struct task *task, struct lc_call *call, struct lc_res
         return STATUS_OK;
     }
     TRY(find_source(task, error));
+    query_note_caller(task->query, &task->place, &task->where);
     lc_header_add(call->arena, &response->headers, S("Content-Type"), S("application/json"));
     if (is_counted(task)) lc_header_add(call->arena, &response->headers, S("Pakhus-Query"), note_sample(task));
     response->body = answer_json(task);

@@ -1,5 +1,5 @@
-/* Between the parts of query: which package is meant (catalogue.c), what is counted (counting.c), what a miss sets going (trigger.c), the
- * answer (handler.c), and what became of it (result.c). */
+/* Between the parts of query: which package is meant (catalogue.c), what is counted (counting.c) and who asks (callers.c), what a miss sets
+ * going (trigger.c), the answer (handler.c), and what became of it (result.c). */
 #ifndef FUNCTIONS_QUERY_QUERY_H
 #define FUNCTIONS_QUERY_QUERY_H
 
@@ -18,6 +18,7 @@ struct query {
     struct demand *demand;
     struct samples *samples; /* for calibrate */
     struct flusher *flusher;
+    struct callers_seen *callers;
     struct str public_url; /* without a '/' at the end; empty: as the request has it */
 };
 
@@ -49,6 +50,14 @@ void query_close_counting(struct query *);
 enum status query_may_count(const struct query *, struct io, struct error *);
 /* With `sync` it is in the store when this returns, or logged that the store takes nothing: then it waits in memory for the next time. */
 void query_count(struct query *, struct io, const struct place *, struct str package, bool hit);
+/* --- callers.c */
+
+void query_open_callers(struct query *);
+/* Of an edge that says nothing of its callers, two are kept in memory; no I/O. */
+void query_note_caller(struct query *, const struct place *, const struct whereabouts *);
+/* Writes those that are not written, and warns of a second one. What can't be written stays for the next time. */
+enum status query_flush_callers(struct query *, struct io, struct error *);
+
 /* --- trigger.c */
 
 void query_open_triggers(struct query *);

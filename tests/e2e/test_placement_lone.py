@@ -1,0 +1,136 @@
+"""P1, P12: LANs that no edge serves, by command and over HTTP. Every shop uses 192.168.0.0/24."""
+
+import json
+import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from support import apks, placed
+from support.demand import cells, counted
+from support.servers import ADMIN, Program, Servers
+from support.shop import Shop
+
+HOME = {"ip": "192.168.0.7", "mask": "255.255.255.0"}
+ONE, OTHER = "203.0.113.5", "198.51.100.7"  # shops, as others see them
+POLICY: dict[str, Any] = {"place": {"t1": 5000, "t2": 1000, "m": 3, "of": 5, "window": {"last": "1d"}},
+                          "evict": {"t3": 300, "n": 3, "of": 5, "window": {"last": "1d"}}}
+
+
+@pytest.fixture
+def store(directory: Shop, tmp_path: Path) -> Shop:
+    directory.publish(apks.made("v2"), "APP", "1.0")
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps(POLICY))
+    directory.run("policy", "set", path)
+    return directory
+
+
+@pytest.fixture
+def server(store: Shop, servers: Servers) -> Program:
+    return store.program(servers, "--trusted-proxies", "127.0.0.0/8", "--flush", "sync")
+
+
+def misses(store: Shop, lan: str, count: int, package: str = "APP/1.0") -> None:
+    """In the current window of now."""
+    at = datetime.now(UTC) - timedelta(hours=2)
+    placed.put(store, *counted(lan, package, 0, count, f"{at:%Y-%m-%d}", at.hour))
+
+
+def ask(server: Program, caller: str, **arguments: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{server.url}/query?{urlencode({'app': 'APP', **arguments})}", headers={"X-Forwarded-For": caller})
+    with urllib.request.urlopen(request) as answer:
+        found: dict[str, Any] = json.loads(answer.read())
+    return found
+
+
+def by_command(store: Shop, caller: str, **arguments: str) -> None:
+    store.run("query", "--app", "APP", "--caller", caller, *(f"--{name}={value}" for name, value in arguments.items()))
+
+
+def asked(store: Shop) -> dict[str, int]:
+    """LAN → misses."""
+    found: dict[str, int] = {}
+    for path in Path(store.store.removeprefix("file://"), "demand/live").rglob("*"):
+        for lan, _, _, _, count in cells(path.read_text()) if path.is_file() else []:
+            found[lan] = found.get(lan, 0) + count
+    return found
+
+
+def evaluate(store: Shop, server: Program | None = None) -> list[dict[str, Any]]:
+    """Decisions that were written: by the event where there is a server, else by the command."""
+    if server:
+        question = urllib.request.Request(f"{server.url}/2015-03-31/functions/evaluate-cron/invocations", b'{"pakhus":"evaluate"}', ADMIN, method="POST")
+        urllib.request.urlopen(question).read()
+    else:
+        store.run("evaluate")
+    folder = Path(store.store.removeprefix("file://"))
+    return [json.loads(line) for path in sorted(folder.glob("decisions/*/*")) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_p1_two_shops_without_an_edge_are_two_lans(over_http: bool, store: Shop, server: Program) -> None:
+    """And the alert says which one needs an edge (P12): 5,001 misses, and 5,000."""
+    for shop, before in ((ONE, 5000), (OTHER, 4999)):
+        misses(store, f"{shop}/32@192.168.0.0/24", before)
+        if over_http:
+            assert ask(server, shop, **HOME)["source"] == "origin"
+        else:
+            by_command(store, shop, **HOME)
+    assert asked(store) == {f"{ONE}/32@192.168.0.0/24": 5001, f"{OTHER}/32@192.168.0.0/24": 5000}
+    (alert,) = evaluate(store, server if over_http else None)
+    assert (alert["decision"], alert["rule"], alert["misses"][0]) == ("alert", "t1", 5001)
+    assert (alert["lan"], alert["egress"]) == (f"{ONE}/32@192.168.0.0/24", f"{ONE}/32")
+    files = list(Path(store.store.removeprefix("file://"), "alerts").rglob("*.json"))
+    assert [json.loads(path.read_text())["egress"] for path in files] == [f"{ONE}/32"]
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_p1_an_edge_registered_later_gets_what_was_counted_there(over_http: bool, store: Shop, server: Program, tmp_path: Path) -> None:
+    """P12: what is wanted is placed on it. Both shops asked equally often; one gets an edge."""
+    for shop in (ONE, OTHER):
+        misses(store, f"{shop}/32@192.168.0.0/24", 5000)
+    placed.register(store, tmp_path, edge="shop-5", egress=["203.0.113.0/28"], lans=["192.168.0.0/24"])
+    if over_http:
+        assert ask(server, ONE, **HOME)["source"] == "origin"
+    else:
+        by_command(store, ONE, **HOME)
+    (line,) = evaluate(store, server if over_http else None)
+    assert (line["edge"], line["decision"], line["rule"], line["misses"][0]) == ("shop-5", "place", "t1", 5001)
+    assert line["lan"] == "203.0.113.0/28@192.168.0.0/24"
+    assert list(placed.shown(store, "shop-5")["wanted"]["packages"]) == ["APP/1.0"]
+
+
+def test_p1_a_site_that_is_registered_with_the_egress_gets_it_too(store: Shop, tmp_path: Path) -> None:
+    misses(store, f"{ONE}/32@192.168.0.0/24", 2500)
+    misses(store, f"{ONE}/32", 2500)  # queries that gave no address
+    placed.register(store, tmp_path, edge="mall", site="mall", egress=["203.0.113.0/24"])
+    misses(store, "mall@192.168.0.0/24", 1)
+    (line,) = evaluate(store)
+    assert (line["edge"], line["lan"], line["misses"][0]) == ("mall", "mall@192.168.0.0/24", 5001)
+
+
+@pytest.mark.parametrize("over_http", [False, True])
+def test_p1_an_edge_that_says_nothing_of_its_callers_serves_all_and_is_warned_about(
+        over_http: bool, store: Shop, servers: Servers, tmp_path: Path) -> None:
+    """P1 as published: the network alone is the LAN."""
+    placed.register(store, tmp_path)
+    server = store.program(servers, "--trusted-proxies", "127.0.0.0/8", "--flush", "1s")
+    for shop in (ONE, "10.0.0.9", ONE):  # a private address says nothing
+        ask(server, shop, **HOME) if over_http else by_command(store, shop, **HOME)
+    time.sleep(2.5 if over_http else 0)
+    assert store.run("edge", "list").stderr == ""
+    ask(server, OTHER, **HOME) if over_http else by_command(store, OTHER, **HOME)
+    deadline = time.monotonic() + 20
+    while not (said := store.run("edge", "list").stderr) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert said.startswith("warning: edge shop-1 has neither site nor egress, and callers with more than one public address use it: ")
+    assert f"{ONE}/32 " in said and f"{OTHER}/32 " in said
+    assert not over_http or f"edge=shop-1 has neither site nor egress, and callers with more than one public address use it, {OTHER}/32" in server.output()
+    assert not over_http or set(asked(store)) == {"192.168.0.0/24"}
+    placed.register(store, tmp_path, egress=[f"{ONE}/32", f"{OTHER}/32"])  # one shop with two lines
+    assert store.run("edge", "list").stderr == ""
