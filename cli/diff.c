@@ -6,6 +6,7 @@
 #include "cli/stored.h"
 #include "lib/catalog/patch.h"
 #include "lib/patch/patch.h"
+#include "lib/store/trial.h"
 
 static struct str output_path, store_url, app, from_version, to_version;
 static bool json;

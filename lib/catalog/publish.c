@@ -2,6 +2,7 @@
 
 #include "lib/catalog/channels.h"
 #include "lib/catalog/stored_apk.h"
+#include "lib/store/trial.h"
 
 static void warn(struct publish_plan *plan, struct str text)
 {

@@ -30,7 +30,7 @@ void store_close(struct store *);
 /* What a store can do, as far as its URL tells. Nobody needs to know what kind of store it is. */
 struct store_abilities {
     bool presigns;     /* store_presign gives URLs */
-    bool binds_ranges; /* a presigned URL holds for its range alone (S8a); store_probe tries it. False with bind-range=no */
+    bool binds_ranges; /* a presigned URL holds for its range alone (S8a); trial.h tries it. False with bind-range=no */
     /* A presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it. OSS
      * sends the whole object to who does not ask for better with a header of its own. */
     bool clamps_ranges;
@@ -153,11 +153,6 @@ enum status store_presign_range(struct store *, struct io, struct str key, struc
                                 int64_t *valid_until, struct error *);
 /* Whether the store is there and lets us in, by one cheap request. */
 enum status store_check(struct store *, struct io, struct error *);
-
-/* Verifies once per store that it is there; that put-if-absent is honoured by PutObject, also by writers at the same time; and that a
- * presigned URL gives the range that it is signed for, and no other (writes, reads and removes a key under `probe/`). STATUS_UNSUPPORTED
- * with what to do where it is not so. A race that was won once proves nothing: a server that lets several win now and then may pass. */
-enum status store_probe(struct store *, struct io, struct error *);
 
 /* For commands: `tell` is given a line once an operation of any store has waited for two seconds without progress, and every five seconds
  * from then on, by the thread that waits. NULL: nobody is told. */

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "lib/store/store.h"
+#include "lib/store/trial.h"
 #include "lib/store/wire_internal.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
@@ -884,7 +885,7 @@ static void put_if_absent_is_honoured(void **state)
     (void)state;
     assert_ok(store_probe(store, io(), &failure), &failure);
     assert_ok(store_probe(store, io(), &failure), &failure);
-    assert_int_equal(list(S("probe/"), 0, 0).count, 0);
+    assert_int_equal(list(S("probe/"), 0, 0).count, is_file ? 0 : 1); /* what was found is kept for a day */
 }
 
 static void counters_grow(void **state)

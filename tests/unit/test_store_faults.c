@@ -1,4 +1,6 @@
 /* An S3 store that misbehaves, on the wire: what is tried again, what is refused, and what is never taken for good. */
+#include "base/version.h"
+#include "lib/store/trial.h"
 #include "tests/unit/store_fixture.h"
 
 static enum status get(struct fixture *f)
@@ -627,36 +629,80 @@ static bool answer_presigned(int fd, const struct scripted_request *request, con
                           "", S("12"));
 }
 
-/* A store that has a bucket, and lets so many conditional writes through. */
-static bool let_through(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+/* A store with a bucket, that lets so many conditional writes of one key through. */
+struct tried {
+    const struct binding *binding;
+    unsigned winners, racing; /* of a key that is written once after the other; of one that several write at once */
+    _Atomic int reads;        /* of presigned URLs */
+    const char *record;       /* of the last check; NULL: there is none */
+    pthread_mutex_t lock;
+    struct {
+        char target[200];
+        unsigned written;
+    } keys[64];
+    size_t count;
+};
+
+/* Whether a conditional write of this target is let through; an unconditional one is, and the key is there. */
+static bool lets_through(struct tried *tried, const char *target, bool conditional)
 {
-    _Atomic int *left = server->context;
+    pthread_mutex_lock(&tried->lock);
+    size_t i = 0;
+    while (i < tried->count && strcmp(tried->keys[i].target, target) != 0) i++;
+    assert_true(i < sizeof tried->keys / sizeof *tried->keys);
+    if (i == tried->count) snprintf(tried->keys[tried->count++].target, sizeof tried->keys[i].target, "%s", target);
+    unsigned winners = strstr(target, "-0 ") ? tried->racing : tried->winners;
+    bool through = !conditional || tried->keys[i].written < winners;
+    tried->keys[i].written = conditional ? tried->keys[i].written + 1 : winners;
+    pthread_mutex_unlock(&tried->lock);
+    return through;
+}
+
+static bool be_tried(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
+{
+    struct tried *tried = server->context;
     (void)number;
     if (scripted_is(request, "GET /bucket?"))
         return scripted_reply(fd, "200 OK", "", S("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"));
-    if (scripted_is(request, "GET")) return answer_presigned(fd, request, &bound);
-    if (scripted_is(request, "PUT") && (*left)-- <= 0) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
+    if (scripted_is(request, "GET /bucket/pre/probe/checked.json")) {
+        if (!tried->record) return scripted_error(fd, "404 Not Found", "NoSuchKey");
+        return scripted_reply(fd, "200 OK", "ETag: \"x\"\r\n", str_of(tried->record));
+    }
+    if (scripted_is(request, "GET")) {
+        tried->reads++;
+        return answer_presigned(fd, request, tried->binding);
+    }
+    char target[200];
+    struct str line = request->head;
+    snprintf(target, sizeof target, STR_FMT, STR_ARG(str_first(line, str_find(line, '\r'))));
+    bool conditional = scripted_header(request, "if-none-match").length > 0;
+    if (scripted_is(request, "PUT") && !lets_through(tried, target, conditional))
+        return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
     return scripted_reply(fd, scripted_is(request, "DELETE") ? "204 No Content" : "200 OK", "ETag: \"x\"\r\n", S(""));
 }
 
 static void the_probe_finds_what_the_condition_is_worth(void **state)
 {
     const struct {
-        int winners;
+        unsigned winners, racing;
         enum status status;
         const char *words;
-    } cases[] = {
-        {1, STATUS_OK, ""}, {100, STATUS_UNSUPPORTED, "ignores put-if-absent"}, {3, STATUS_UNSUPPORTED, "lets 3 of 8 writers win"}};
+    } cases[] = {{1, 1, STATUS_OK, ""},
+                 {100, 100, STATUS_UNSUPPORTED, "ignores put-if-absent"},
+                 {1, 3, STATUS_UNSUPPORTED, "lets 3 of 8 writers win"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture *f = *state;
-        _Atomic int left = cases[i].winners;
-        serve(f, let_through, &left);
+        struct tried tried = {.binding = &bound, .winners = cases[i].winners, .racing = cases[i].racing, .lock = PTHREAD_MUTEX_INITIALIZER};
+        serve(f, be_tried, &tried);
         enum status status = store_probe(f->store, io(f), &f->error);
         assert_int_equal(status, cases[i].status);
         if (status != STATUS_OK) assert_says(&f->error, cases[i].words);
         assert_true(scripted_is(&f->server->requests[0], "GET /bucket?"));
-        assert_true(scripted_is(&f->server->requests[1], "PUT /bucket/pre/probe/"));
-        assert_true(scripted_is(&f->server->requests[f->server->count - 1], "DELETE /bucket/pre/probe/"));
+        assert_true(scripted_is(&f->server->requests[1], "GET /bucket/pre/probe/checked.json"));
+        assert_true(scripted_is(&f->server->requests[2], "PUT /bucket/pre/probe/"));
+        int count = f->server->count;
+        assert_true(scripted_is(&f->server->requests[count - 2], "DELETE /bucket/pre/probe/"));
+        assert_true(scripted_is(&f->server->requests[count - 1], "PUT /bucket/pre/probe/checked.json"));
         start_anew(state);
     }
 }
@@ -676,25 +722,6 @@ static void a_bucket_that_a_put_would_make_is_not_made(void **state)
     assert_int_equal(f->server->count, 1);
 }
 
-struct probed {
-    const struct binding *binding;
-    _Atomic int puts, reads;
-};
-
-static bool probe_ranges(struct scripted_server *server, int number, const struct scripted_request *request, int fd)
-{
-    struct probed *probed = server->context;
-    (void)number;
-    if (scripted_is(request, "GET /bucket?"))
-        return scripted_reply(fd, "200 OK", "", S("<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"));
-    if (scripted_is(request, "GET")) {
-        probed->reads++;
-        return answer_presigned(fd, request, probed->binding);
-    }
-    if (scripted_is(request, "PUT") && probed->puts++ > 0) return scripted_error(fd, "412 Precondition Failed", "PreconditionFailed");
-    return scripted_reply(fd, "200 OK", "ETag: \"x\"\r\n", S(""));
-}
-
 static void a_store_that_gives_other_ranges_is_found_out(void **state)
 {
     const struct binding bindings[] = {
@@ -708,13 +735,12 @@ static void a_store_that_gives_other_ranges_is_found_out(void **state)
     };
     for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++) {
         struct fixture *f = *state;
-        struct probed probed = {.binding = &bindings[i]};
-        serve(f, probe_ranges, &probed);
+        struct tried tried = {.binding = &bindings[i], .winners = 1, .racing = 1, .lock = PTHREAD_MUTEX_INITIALIZER};
+        serve(f, be_tried, &tried);
         enum status status = store_probe(f->store, io(f), &f->error);
         if (status != bindings[i].status) fail_msg("case %zu: %s", i, status_name(status));
         if (status != STATUS_OK) assert_says(&f->error, bindings[i].words);
         if (status == STATUS_UNSUPPORTED) assert_says(&f->error, "bind-range=no");
-        assert_true(scripted_is(&f->server->requests[f->server->count - 1], "DELETE /bucket/pre/probe/"));
         start_anew(state);
     }
 }
@@ -723,12 +749,50 @@ static void a_store_whose_url_says_so_is_not_tried(void **state)
 {
     static const struct binding unbound = {"200 OK", "200 OK", "200 OK", STATUS_OK, ""};
     struct fixture *f = *state;
-    struct probed probed = {.binding = &unbound};
-    f->server = scripted_start(probe_ranges, &probed);
+    struct tried tried = {.binding = &unbound, .winners = 1, .racing = 1, .lock = PTHREAD_MUTEX_INITIALIZER};
+    f->server = scripted_start(be_tried, &tried);
     struct str url = arena_printf(f->arena, "s3://bucket/pre?endpoint=http://127.0.0.1:%d&bind-range=no", f->server->port);
     assert_ok(store_open(url.data, &f->store, &f->error), &f->error);
     assert_ok(store_probe(f->store, io(f), &f->error), &f->error);
-    assert_int_equal(probed.reads, 0);
+    assert_int_equal(tried.reads, 0);
+}
+
+/* What the last check found counts for a day, for this store and this version alone. */
+static void what_was_found_counts_for_a_day(void **state)
+{
+    const struct {
+        const char *store, *version, *verdict;
+        int64_t age;
+        bool counts;
+    } cases[] = {
+        {NULL, PAKHUS_VERSION, "good", CLOCK_HOUR, true},
+        {NULL, PAKHUS_VERSION, "weak", 23 * CLOCK_HOUR, true},
+        {NULL, PAKHUS_VERSION, "refused", CLOCK_HOUR, true},
+        {NULL, PAKHUS_VERSION, "refused", 25 * CLOCK_HOUR, false},
+        {NULL, PAKHUS_VERSION, "good", 25 * CLOCK_HOUR, false},
+        {NULL, PAKHUS_VERSION, "good", -CLOCK_HOUR, false},
+        {NULL, "0.1.0", "good", CLOCK_HOUR, false},
+        {"s3://bucket at elsewhere", PAKHUS_VERSION, "refused", CLOCK_HOUR, false},
+        {NULL, PAKHUS_VERSION, "perhaps", CLOCK_HOUR, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fixture *f = *state;
+        struct tried tried = {.binding = &bound, .winners = 1, .racing = 1, .lock = PTHREAD_MUTEX_INITIALIZER};
+        serve(f, be_tried, &tried);
+        struct str name = arena_printf(f->arena, "s3://bucket at 127.0.0.1:%d", f->server->port);
+        tried.record =
+            arena_printf(f->arena, "{\"store\":\"%s\",\"version\":\"%s\",\"time\":\"%s\",\"verdict\":\"%s\",\"why\":\"it loses them\"}",
+                         cases[i].store ? cases[i].store : name.data, cases[i].version,
+                         clock_format_time(f->arena, clock_real() - cases[i].age).data, cases[i].verdict)
+                .data;
+        bool refused = cases[i].counts && strcmp(cases[i].verdict, "refused") == 0;
+        enum status status = store_probe(f->store, io(f), &f->error);
+        assert_int_equal(status, refused ? STATUS_UNSUPPORTED : STATUS_OK);
+        if (refused) assert_says(&f->error, "it loses them");
+        if (refused) assert_says(&f->error, "pakhus store check");
+        assert_int_equal(tried.count > 0, !cases[i].counts);
+        start_anew(state);
+    }
 }
 
 int main(void)
@@ -767,6 +831,7 @@ int main(void)
         TEST(a_bucket_that_a_put_would_make_is_not_made),
         TEST(a_store_that_gives_other_ranges_is_found_out),
         TEST(a_store_whose_url_says_so_is_not_tried),
+        TEST(what_was_found_counts_for_a_day),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,84 @@
+/* `pakhus store …`: the store itself, not what is in it. */
+#include <stdio.h>
+
+#include "cli/stored.h"
+#include "lib/store/trial.h"
+
+static struct str store_url;
+static bool json;
+
+static const struct command_option check_options[] = {
+    STORED_OPTION(&store_url),
+    {"json", 0, OPTION_FLAG, &json, NULL, "print one JSON object"},
+};
+static const struct command check = {
+    .name = "store check",
+    .arguments = "",
+    .summary =
+        "Tries what the store does, also for writers at the same time, and says what that means; publish reads the outcome for a day.",
+    .example = "pakhus store check --store s3://packages",
+    COMMAND_OPTIONS(check_options),
+};
+
+static void print_row(void *context, const struct trial_result *result)
+{
+    (void)context;
+    printf("%-8s %-26s " STR_FMT "\n", trial_verdict_name(result->verdict), result->name, STR_ARG(result->seen));
+    if (result->verdict == TRIAL_WEAK || result->verdict == TRIAL_REFUSED) printf("%-8s %-26s (%s)\n", "", "", result->means);
+    fflush(stdout); /* each takes a while */
+}
+
+static void put_row(void *context, const struct trial_result *result)
+{
+    struct json_writer *all = context;
+    json_open_object(all, NULL);
+    json_put_word(all, "name", result->name);
+    json_put_word(all, "verdict", trial_verdict_name(result->verdict));
+    json_put_lossy(all, "seen", result->seen);
+    json_put_word(all, "means", result->means);
+    json_close(all);
+}
+
+static void print_verdict(enum trial_verdict verdict)
+{
+    static const char *const words[] = {
+        [TRIAL_GOOD] = "fit for Pakhus",
+        [TRIAL_WEAK] = "fit for Pakhus, which does not rely on what is weak",
+        [TRIAL_REFUSED] = "not fit: nothing is published there, since packages or updates could be lost or mixed up",
+    };
+    printf("%s\n", words[verdict]);
+}
+
+static enum status run_check(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    enum trial_verdict verdict;
+    struct json_writer all = command_json(arena);
+    (void)words, (void)count;
+    TRY(stored_open(arena, store_url, &store, error));
+    json_open_object(&all, NULL);
+    json_open_array(&all, "trials");
+    TRY(store_try(store, command_upload_io(arena), json ? put_row : print_row, json ? &all : NULL, &verdict, error));
+    json_close(&all);
+    json_put_word(&all, "verdict", trial_verdict_name(verdict));
+    json_close(&all);
+    if (json)
+        command_print(&all);
+    else
+        print_verdict(verdict);
+    ENSURE(verdict != TRIAL_REFUSED, error, STATUS_UNSUPPORTED, "the store is not fit for Pakhus: see what is refused above");
+    return STATUS_OK;
+}
+
+static int cmd_check(int argc, char **argv)
+{
+    return command_main(&check, argc, argv, run_check);
+}
+
+int cmd_store(int argc, char **argv)
+{
+    static const struct command_entry entries[] = {
+        {"check", cmd_check, "try what a store does before it is relied on"},
+    };
+    return command_choose("store", entries, sizeof entries / sizeof *entries, argc, argv);
+}
