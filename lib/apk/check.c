@@ -159,12 +159,16 @@ static enum status look_at_block_signatures(struct arena *arena, const struct ap
 
 /* --- */
 
-/* Where the manifest can't be read, nothing is known of older devices, which ask for more. */
+/* Devices before Android 7 go by v1, whatever there is beside it; what v2 covers need not be compared again. Where the manifest can't be
+ * read, nothing is known of such devices. */
 static enum status look_at_signatures(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_check *check,
                                       struct error *error)
 {
     uint32_t min_sdk = str_empty(check->no_manifest) ? check->manifest.min_sdk : SDK_WITH_V2;
-    if (apk_v1_only(apk->schemes)) return apk_jar_verify(arena, source, apk, min_sdk, &check->problem, error);
+    bool v1_only = apk_v1_only(apk->schemes);
+    if (v1_only || (apk->schemes & APK_V1 && min_sdk < SDK_WITH_V2))
+        TRY(apk_jar_verify(arena, source, apk, (struct apk_jar_rules){.min_sdk = min_sdk, .contents = v1_only}, &check->problem, error));
+    if (v1_only || !str_empty(check->problem)) return STATUS_OK;
     return look_at_block_signatures(arena, source, apk, &check->problem, error);
 }
 

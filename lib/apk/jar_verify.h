@@ -9,10 +9,13 @@
 
 #include "lib/apk/apk.h"
 
-/* *problem says why devices from `min_sdk` on (0: not known, which counts as 1) refuse the signature; empty: none does. Reads every entry
- * once, in the order of the file. Memory: a few times the manifest's size, which is 32 MiB at most. More than 16 GiB of inflated entries
- * are refused. */
-enum status apk_jar_verify(struct arena *, const struct apk_source *, const struct apk *, uint32_t min_sdk, struct str *problem,
+struct apk_jar_rules {
+    uint32_t min_sdk; /* of the oldest devices; 0: not known, which counts as 1 */
+    bool contents;    /* compares each entry with its digest; false: only the names of the entries, the manifest and its signatures */
+};
+/* *problem says why devices from min_sdk on refuse the signature; empty: none does. Reads every entry once, in the order of the file.
+ * Memory: a few times the manifest's size, which is 32 MiB at most. More than 16 GiB of inflated entries are refused. */
+enum status apk_jar_verify(struct arena *, const struct apk_source *, const struct apk *, struct apk_jar_rules, struct str *problem,
                            struct error *);
 
 #endif

@@ -133,8 +133,8 @@ def test_regions_that_no_comment_can_have(region: str, apk: Apk, unpreparable: C
     unpreparable(apk("v1"), f"the region of a v1 package is its ZIP comment: 1 to 65535 bytes, not {number}", "--region", region)
 
 
-def test_a_file_that_would_pass_four_gibibytes(unpreparable: Callable[..., None], tmp_path: Path) -> None:
-    """Sparse: one entry over all the file, and a JAR signature's names."""
+def test_a_file_that_would_pass_four_gibibytes(run_pakhus: Run, tmp_path: Path) -> None:
+    """Sparse: one entry over all the file, and a JAR signature's names, which --force takes for a signature."""
     path, size = tmp_path / "in.apk", 0xFFFFFFFF - 100
     names = [b"AndroidManifest.xml", b"META-INF/A.SF", b"META-INF/A.RSA"]
     directory = b"".join(b"PK\1\2" + bytes(24) + struct.pack("<H", len(name)) + bytes(16) + name for name in names)
@@ -142,8 +142,13 @@ def test_a_file_that_would_pass_four_gibibytes(unpreparable: Callable[..., None]
     with open(path, "wb") as file:
         file.seek(start)
         file.write(directory + b"PK\5\6" + bytes(4) + struct.pack("<HHIIH", 3, 3, len(directory), start, 0))
-    unpreparable(path, f"with the region the package would have {size + 4096} bytes (now {size}): over 4 GiB - 1 it would be ZIP64, which "
-                       "APK signing does not know")
+    done = run_pakhus("prepare", path, "-o", "out.apk", "--force", check=False)
+    warning, error = done.stderr.splitlines()
+    assert warning == ("warning: its v1 signature does not verify: there is no META-INF/MANIFEST.MF; take the APK as it was signed, or sign it "
+                       "again")
+    assert error == (f"pakhus prepare: {path}: with the region the package would have {size + 4096} bytes (now {size}): over 4 GiB - 1 it "
+                     "would be ZIP64, which APK signing does not know")
+    assert done.returncode == 1 and os.listdir(tmp_path) == ["in.apk"]
 
 
 def test_files_that_cannot_be_read(unpreparable: Callable[..., None], tmp_path: Path) -> None:

@@ -116,15 +116,20 @@ static struct signing signing_of(struct arena *arena)
     return package;
 }
 
-static struct str problem_in(struct arena *arena, const struct package_entry *entries, size_t count, uint32_t min_sdk)
+static struct str problem_by(struct arena *arena, const struct package_entry *entries, size_t count, struct apk_jar_rules rules)
 {
     struct str bytes = package_of(arena, entries, count, (struct str){NULL, 0}, S("")), problem = S("");
     struct apk_source source = package_source(&bytes);
     struct apk apk;
     struct error error;
     assert_ok(apk_examine(arena, &source, &apk, &error), &error);
-    assert_ok(apk_jar_verify(arena, &source, &apk, min_sdk, &problem, &error), &error);
+    assert_ok(apk_jar_verify(arena, &source, &apk, rules, &problem, &error), &error);
     return problem;
+}
+
+static struct str problem_in(struct arena *arena, const struct package_entry *entries, size_t count, uint32_t min_sdk)
+{
+    return problem_by(arena, entries, count, (struct apk_jar_rules){min_sdk, true});
 }
 
 static struct str problem_of(struct arena *arena, const struct signing *package, uint32_t min_sdk)
@@ -212,6 +217,19 @@ static void entries_that_changed(void **state)
     package = signing_of(*state);
     package.entries[package.count++] = package.entries[DEX];
     assert_problem(*state, &package, "two entries are named classes.dex");
+}
+
+/* As where v2 covers the contents. */
+static void entries_whose_contents_are_not_compared(void **state)
+{
+    struct signing package = signing_of(*state);
+    package.entries[LAYOUT].data = S("<b/>");
+    assert_str(problem_by(*state, package.entries, package.count, (struct apk_jar_rules){NEW_SDK, false}), S(""));
+    package.entries[package.count++] = (struct package_entry){"res/b.xml", S("<b/>")};
+    assert_str(
+        problem_by(*state, package.entries, package.count, (struct apk_jar_rules){NEW_SDK, false}),
+        S("its v1 signature does not verify: res/b.xml: it is not listed in META-INF/MANIFEST.MF: it was added after the package was "
+          "signed; take the APK as it was signed, or sign it again"));
 }
 
 static void parts_that_are_missing(void **state)
@@ -402,6 +420,7 @@ int main(void)
         test_with_arena(deflated_entries),
         test_with_arena(bombs),
         test_with_arena(entries_that_changed),
+        test_with_arena(entries_whose_contents_are_not_compared),
         test_with_arena(parts_that_are_missing),
         test_with_arena(manifests_that_changed),
         test_with_arena(files_that_name_too_much_or_too_little),

@@ -351,16 +351,21 @@ static void version_codes_that_are_missing(void **state)
     assert_false(manifest_with(*state, (struct parts){.values = reference}).has_version_code);
 }
 
-static struct str problem_with(struct arena *arena, struct parts parts)
+static struct str problem_of(struct arena *arena, struct parts parts, unsigned schemes)
 {
     struct str xml = manifest_of(arena, parts);
     struct sample *sample = package_with(arena, xml, xml.length, 0);
     struct apk apk = sample_examine(arena, &sample->source);
     struct apk_check check;
     struct error error;
-    apk.schemes = APK_V1;
+    apk.schemes = schemes;
     assert_int_equal(apk_check(arena, &sample->source, &apk, &check, &error), STATUS_OK);
     return check.problem;
+}
+
+static struct str problem_with(struct arena *arena, struct parts parts)
+{
+    return problem_of(arena, parts, APK_V1);
 }
 
 static void packages_that_are_a_part_or_too_old(void **state)
@@ -385,6 +390,18 @@ static void packages_that_are_a_part_or_too_old(void **state)
     assert_str(problem_with(*state, (struct parts){.values = split}),
                S("the package is one part of an app, the split config.arm64: make one APK of the app with `bundletool build-apks "
                  "--mode=universal`"));
+}
+
+/* Devices before Android 7 go by v1 though there is v2. */
+static void which_devices_go_by_v1(void **state)
+{
+    const struct value old[2] = {{MIN_SDK, 0x10, 23}, {TARGET_SDK, 0x10, 34}}, new[2] = {{MIN_SDK, 0x10, 24}, {TARGET_SDK, 0x10, 34}};
+    struct str v1 =
+        S("its v1 signature does not verify: there is no META-INF/MANIFEST.MF; take the APK as it was signed, or sign it again");
+    struct str v2 = S("its v2 signature: it holds no signer");
+    assert_str(problem_of(*state, (struct parts){.sdk = old}, APK_V1 | APK_V2), v1);
+    assert_str(problem_of(*state, (struct parts){.sdk = new}, APK_V1 | APK_V2), v2);
+    assert_str(problem_of(*state, (struct parts){.sdk = old}, APK_V2), v2);
 }
 
 static void no_manifest(void **state)
@@ -479,6 +496,7 @@ int main(void)
         SAMPLE_TEST(damage_behind_the_manifest_element),
         SAMPLE_TEST(version_codes_that_are_missing),
         SAMPLE_TEST(packages_that_are_a_part_or_too_old),
+        SAMPLE_TEST(which_devices_go_by_v1),
         SAMPLE_TEST(no_manifest),
         SAMPLE_TEST(text_is_not_binary_xml),
         SAMPLE_TEST(another_element_first),
