@@ -78,10 +78,7 @@ static enum status send_stored_bytes(struct task *task, const struct splice_plan
                          : get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error)
                                                      : send_buffer(task, key, &get, error);
     if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return app_store_fault(status, error);
-    task->outdated = true; /* unpublished, or published anew, behind our back */
-    log_error(task->call->log,
-              STR_FMT " is not the object that was published: no byte of it is sent; publishing the same package again mends it",
-              STR_ARG(key));
+    task->outdated = true;
     return respond_problem(
         task->call, task->response, 503, "stored-object-changed",
         "the stored object is not the one that was published; if this lasts, the operator must publish the package again");

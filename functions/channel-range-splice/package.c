@@ -152,7 +152,7 @@ enum status package_serve(struct task *task, struct error *error)
     TRY(app_package(task->splice->app, task->io, link.app, link.version, &package, error));
     TRY(find_content(task, &link, package, error));
     enum status status = content_answer(task, error);
-    if (task->outdated) app_forget_package(task->splice->app, task->io, package);
+    if (task->outdated) app_doubt_package(task->splice->app, task->io, package);
     return status;
 }
 

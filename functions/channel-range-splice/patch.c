@@ -56,6 +56,6 @@ enum status patch_serve(struct task *task, struct error *error)
     TRY(app_patch(task->splice->app, task->io, app, from, to, &patch, error));
     TRY(find_content(task, patch, error));
     enum status status = content_answer(task, error);
-    if (task->outdated) app_forget_patch(task->splice->app, task->io, patch);
+    if (task->outdated) app_doubt_patch(task->splice->app, task->io, patch);
     return status;
 }

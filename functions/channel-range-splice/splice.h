@@ -32,14 +32,14 @@ struct task {
     struct content content;
     struct http_range range; /* of it */
     bool partial;
-    bool outdated; /* the stored object is not what was published: what we know of it is to be forgotten */
+    bool outdated; /* the stored object is not the one that we know of */
 };
 
 /* Seconds: of what never changes. */
 enum { CONTENT_LIFE = 86400 };
 
-/* Answers with task->content: GET and HEAD, conditions, ranges; from the store, or by a redirect there. STATUS_UNAVAILABLE where it is
- * outdated: nothing of it is sent. */
+/* Answers with task->content: GET and HEAD, conditions, ranges; from the store, or by a redirect there. Where it is outdated nothing of it is
+ * sent, and the answer is 503. */
 enum status content_answer(struct task *, struct error *);
 
 /* ETag, Last-Modified and what else is said of the content as such, redirected or not. */

@@ -9,6 +9,8 @@
 
 /* How long a fact is good before the store is asked whether it still is; on a directory, no time at all. */
 enum { PUBLISHED_LIFE = 5 * CLOCK_SECOND, PACKAGE_LIFE = 10 * CLOCK_MINUTE, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOCK_SECOND };
+/* Between a base and its record, when they are published. */
+enum { RECORD_DELAY = 5 * CLOCK_MINUTE };
 enum { PROBE_MAX = 64 << 10 };
 /* How long the store may take: less than CDNs wait for their origin. */
 enum { STORE_TIME = 10 * CLOCK_SECOND };
@@ -44,12 +46,11 @@ static struct str package_key(struct arena *arena, struct str id, struct str ver
     return arena_join(arena, id, S("/"), version);
 }
 
-/* Asking a directory costs little; elsewhere who publishes again corrects the record. */
-static enum status identify(struct app *app, struct io io, struct str key, const struct record_object *known, struct record_object *object,
-                            struct error *error)
+/* Whether the object has to be looked at because the store may be a copy of the one that it was published in: then its record is younger
+ * than the object was. So the first look at a package costs no request more in a bucket that is no copy. */
+static bool is_doubtful(const struct app *app, const void *previous, int64_t recorded, int64_t modified)
 {
-    return store_abilities(app->store)->cheap_metadata ? app_store_fault(record_identify(app->store, io, key, known, object, error), error)
-                                                       : STATUS_OK;
+    return store_abilities(app->store)->cheap_metadata || previous || recorded - modified > RECORD_DELAY;
 }
 
 static struct record_object base_of(const struct package *package)
@@ -64,7 +65,8 @@ static enum status load_package(void *context, struct io io, struct str key, con
     struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
     TRY(app_store_fault(package_load(app->store, io, id, version, package, error), error));
     struct record_object known = previous ? base_of(previous) : (struct record_object){0}, base = base_of(package);
-    TRY(identify(app, io, package_base_key(io.arena, package), &known, &base, error));
+    if (is_doubtful(app, previous, package->recorded, package->modified))
+        TRY(app_store_fault(record_identify(app->store, io, package_base_key(io.arena, package), &known, &base, error), error));
     package->etag = base.etag;
     package->seen = base.seen;
     *value = package;
@@ -89,7 +91,8 @@ static enum status load_patch(void *context, struct io io, struct str key, const
     ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
     TRY(app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error));
     struct record_object known = previous ? diff_of(previous) : (struct record_object){0}, diff = diff_of(patch);
-    TRY(identify(app, io, patch_diff_key(io.arena, id, from, to), &known, &diff, error));
+    if (is_doubtful(app, previous, patch->recorded, patch->modified))
+        TRY(app_store_fault(record_identify(app->store, io, patch_diff_key(io.arena, id, from, to), &known, &diff, error), error));
     patch->etag = diff.etag;
     patch->seen = diff.seen;
     *value = patch;
@@ -115,10 +118,9 @@ enum status app_package(struct app *app, struct io io, struct str id, struct str
     return STATUS_OK;
 }
 
-void app_forget_package(struct app *app, struct io io, const struct package *package)
+void app_doubt_package(struct app *app, struct io io, const struct package *package)
 {
-    if (!store_abilities(app->store)->cheap_metadata)
-        cache_drop(app->packages, package_key(io.arena, package->app, package->version)); /* there it is asked anyway */
+    cache_expire(app->packages, package_key(io.arena, package->app, package->version));
 }
 
 enum status app_patch(struct app *app, struct io io, struct str id, struct str from, struct str to, const struct patch **patch,
@@ -130,9 +132,9 @@ enum status app_patch(struct app *app, struct io io, struct str id, struct str f
     return STATUS_OK;
 }
 
-void app_forget_patch(struct app *app, struct io io, const struct patch *patch)
+void app_doubt_patch(struct app *app, struct io io, const struct patch *patch)
 {
-    if (!store_abilities(app->store)->cheap_metadata) cache_drop(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
+    cache_expire(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
 }
 
 enum status app_channels(struct app *app, struct io io, struct str id, const struct channels **channels, struct error *error)

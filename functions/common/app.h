@@ -76,9 +76,9 @@ enum status app_channels(struct app *, struct io, struct str app, const struct c
 /* A channel; one that is not known is looked for again in the store, but not more often than the store likes. */
 enum status app_channel(struct app *, struct io, struct str app, struct str id, const struct channels **, const struct channel **,
                         struct error *);
-/* The store says that what we knew of a package or a patch is no longer so. */
-void app_forget_package(struct app *, struct io, const struct package *);
-void app_forget_patch(struct app *, struct io, const struct patch *);
+/* The stored object is not the one that we know of: the next call reads the record again and looks at the object. */
+void app_doubt_package(struct app *, struct io, const struct package *);
+void app_doubt_patch(struct app *, struct io, const struct patch *);
 
 /* Prometheus lines of the store and the caches, once however many functions share them: `reporter` is the state of the one that is asked.
  */

@@ -108,7 +108,8 @@ enum status package_load(struct store *store, struct io io, struct str app, stru
                          struct error *error)
 {
     struct str text;
-    enum status status = record_read(store, io, package_json_key(io.arena, app, version), &text, error);
+    int64_t put;
+    enum status status = record_read(store, io, package_json_key(io.arena, app, version), &text, &put, error);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(app), STR_ARG(version));
     TRY(status);
@@ -119,6 +120,7 @@ enum status package_load(struct store *store, struct io io, struct str app, stru
     bool is_it = str_equal(package->app, app) && str_equal(package->version, version);
     ENSURE(is_it, error, STATUS_CORRUPT, "package.json of " STR_FMT "/" STR_FMT " speaks of another package", STR_ARG(app),
            STR_ARG(version));
+    package->recorded = put;
     return STATUS_OK;
 }
 

@@ -20,6 +20,7 @@ struct package {
     struct str seen;       /* in memory only: as in record_object */
     int64_t modified;      /* likewise */
     int64_t published;
+    int64_t recorded; /* in memory only: when the record was put, by the store's clock */
 };
 
 /* An id without ".." in it, which stands between the two versions of a patch: only such a version is published. */

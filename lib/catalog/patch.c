@@ -91,8 +91,9 @@ enum status patch_load(struct store *store, struct io io, struct str app, struct
                        struct error *error)
 {
     struct str text;
+    int64_t put;
     TRY(patch_check_names(app, from, to, error));
-    enum status status = record_read(store, io, patch_json_key(io.arena, app, from, to), &text, error);
+    enum status status = record_read(store, io, patch_json_key(io.arena, app, from, to), &text, &put, error);
     if (status == STATUS_NOT_FOUND)
         return error_set(error, status, "there is no patch from " STR_FMT "/" STR_FMT " to " STR_FMT, STR_ARG(app), STR_ARG(from),
                          STR_ARG(to));
@@ -104,6 +105,7 @@ enum status patch_load(struct store *store, struct io io, struct str app, struct
     bool is_it = str_equal(patch->app, app) && str_equal(patch->from, from) && str_equal(patch->to, to);
     ENSURE(is_it, error, STATUS_CORRUPT, "the record of the patch " STR_FMT "/" STR_FMT ".." STR_FMT " speaks of another one", STR_ARG(app),
            STR_ARG(from), STR_ARG(to));
+    patch->recorded = put;
     return STATUS_OK;
 }
 

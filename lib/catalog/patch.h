@@ -15,6 +15,7 @@ struct patch {
     struct str seen;                   /* in memory only: as in record_object */
     int64_t modified;                  /* likewise */
     int64_t published;
+    int64_t recorded; /* in memory only: when the record was put, by the store's clock */
 };
 
 /* Keys. */

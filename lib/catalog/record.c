@@ -1,10 +1,11 @@
 #include "lib/catalog/record.h"
 
+#include "base/encode.h"
 #include "lib/transfer/watch.h"
 
 enum { RECORD_MAXIMUM = 65536 };
 
-enum status record_read(struct store *store, struct io io, struct str key, struct str *text, struct error *error)
+enum status record_read(struct store *store, struct io io, struct str key, struct str *text, int64_t *put, struct error *error)
 {
     struct store_object object;
     const struct store_get all = {.limit = RECORD_MAXIMUM};
@@ -12,6 +13,7 @@ enum status record_read(struct store *store, struct io io, struct str key, struc
     if (status == STATUS_TOO_LARGE) return error->status = STATUS_CORRUPT;
     TRY(status);
     *text = object.body;
+    *put = object.modified;
     return STATUS_OK;
 }
 
@@ -35,11 +37,14 @@ enum status record_identify(struct store *store, struct io io, struct str key, c
     struct store_object there;
     struct str sha256;
     enum status status = store_head(store, io, key, &there, error);
-    if (status == STATUS_NOT_FOUND) return STATUS_OK; /* as its readers will find */
+    if (status == STATUS_NOT_FOUND || status == STATUS_UNSUPPORTED) return STATUS_OK; /* as its readers will find */
     TRY(status);
     if (str_equal(there.etag, object->etag) || there.size != object->size) return STATUS_OK;
     bool was_read = known && str_equal(known->seen, there.etag) && str_equal(known->sha256, object->sha256);
-    if (!was_read) TRY(digest(store, io, key, there.etag, &sha256, error));
+    if (!was_read && there.has_sha256)
+        sha256 = hex_encode(io.arena, str_make(there.sha256, sizeof there.sha256));
+    else if (!was_read)
+        TRY(digest(store, io, key, there.etag, &sha256, error));
     bool is_it = was_read ? str_equal(known->etag, known->seen) : str_equal(sha256, object->sha256);
     object->seen = there.etag;
     if (is_it) object->etag = there.etag;

@@ -4,8 +4,8 @@
 
 #include "lib/store/store.h"
 
-/* Its text; STATUS_CORRUPT where it is too large to be one. */
-enum status record_read(struct store *, struct io, struct str key, struct str *text, struct error *);
+/* Its text, and when it was put, by the store's clock. STATUS_CORRUPT where it is too large to be one. */
+enum status record_read(struct store *, struct io, struct str key, struct str *text, int64_t *put, struct error *);
 
 /* The large object as its record describes it. */
 struct record_object {
@@ -14,10 +14,11 @@ struct record_object {
     struct str etag; /* what it is read by */
     struct str seen; /* ETag of an object in its place that was read and digested, since it is not the recorded one; empty: none */
 };
-/* A directory that was copied or restored from a backup has the same bytes, but files of another time and place, and so other ETags. Where
- * the object at `key` has another ETag than the recorded one, the right size and the right SHA-256, object->etag becomes its own. Else it
- * stays, and whoever reads by it gets STATUS_PRECONDITION. `known` is what an earlier call made of the same record, so that nothing is read
- * twice; may be NULL. */
+/* A store that was copied or restored from a backup has the same bytes, but objects of another time and place, and so other ETags: those of
+ * files depend on both, and S3's on how an object was sent in parts. Where the object at `key` has another ETag than the recorded one, the
+ * right size and the right SHA-256, object->etag becomes its own. Else it stays, and whoever reads by it gets STATUS_PRECONDITION. The
+ * object is read for its SHA-256 where the store does not tell it. `known` is what an earlier call made of the same record, so that nothing
+ * is read twice; may be NULL. */
 enum status record_identify(struct store *, struct io, struct str key, const struct record_object *known, struct record_object *object,
                             struct error *);
 

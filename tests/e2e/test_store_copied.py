@@ -1,4 +1,4 @@
-"""A directory that was copied, restored from a backup, or damaged: what is in it serves if it is what was published, and else says so."""
+"""A directory or a bucket that was copied, restored from a backup, or damaged: what is in it serves if it is what was published, and else says so."""
 
 import json
 import shutil
@@ -6,11 +6,12 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from support import apks, client, shop
-from support.servers import Servers
+from support.servers import Minio, Servers
 from support.shop import Region, Shop
 
 P = "/packages/APP/1.0/huawei.apk"
@@ -102,3 +103,64 @@ def test_what_killed_publishers_left_goes_with_the_next(file_store: str) -> None
     assert not list((folder / "~new").iterdir())
     assert sorted(file.name for file in (folder / "packages/APP/1.0").iterdir()) == [shop.base_file(folder).name, "package.json"]
     assert shop.base_file(folder).read_bytes() == shop.base("v1+v2+v3").read_bytes()
+
+
+# --- buckets
+
+LARGE = "v1+v2+v3"  # sent in parts: its ETag tells how
+
+@pytest.fixture(scope="module")
+def sent_in_parts(minio: Minio) -> str:
+    bucket = minio.bucket("copied-from")
+    store = shop.minio_shop(minio, bucket)
+    store.publish(apks.made(LARGE), "APP", "1.0", "--force")
+    store.channel("APP", "huawei")
+    return bucket
+
+
+def copied(minio: Minio, source: str, old: bool, spoilt: bool = False) -> tuple[str, str]:
+    """The bucket's objects in another one, sent whole: those in parts get other ETags. `old`: what was published a day ago. Returns
+    that bucket, and the base's new ETag."""
+    s3, target, etag = minio.client(), minio.bucket("copied-to"), ""
+    for key in [one["Key"] for one in s3.list_objects_v2(Bucket=source)["Contents"]]:
+        body = s3.get_object(Bucket=source, Key=key)["Body"].read()
+        if key.endswith("package.json") and old:
+            body = json.dumps({**json.loads(body), "modified": "2026-01-01T00:00:00Z", "published": "2026-01-01T00:00:00Z"}).encode()
+        if shop.is_base(key) and spoilt:
+            body = body[:5000] + bytes([body[5000] ^ 0xFF]) + body[5001:]
+        answer = s3.put_object(Bucket=target, Key=key, Body=body)
+        etag = answer["ETag"] if shop.is_base(key) else etag
+    return target, etag
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_a_copied_bucket_just_works(old: bool, sent_in_parts: str, minio: Minio, servers: Servers) -> None:
+    wanted = shop.offline(LARGE, INFO).read_bytes()
+    bucket, _ = copied(minio, sent_in_parts, old)
+    recorder = servers.recorder(minio.url)
+    url = shop.minio_shop(minio, bucket, endpoint=recorder.url).serve(servers, "--redirect", "never")
+    for first in (0, 500_000):
+        answer = client.request(url + P, range=f"bytes={first}-{first + 99_999}")
+        assert (answer.status, answer.body) == (206, wanted[first : first + 100_000])
+    assert client.request(url + P).body == wanted
+    whole = [one for one in recorder.requests() if shop.is_base(urlsplit(one.uri).path) and one.bytes_sent >= len(wanted)]
+    assert len(whole) == 2  # one to know it, one for the client
+
+
+def test_redirects_of_a_copied_bucket_name_its_own_object(sent_in_parts: str, minio: Minio, servers: Servers) -> None:
+    bucket, etag = copied(minio, sent_in_parts, old=True)
+    answer = client.request(shop.minio_shop(minio, bucket).serve(servers) + P, range="bytes=0-99999")
+    assert (answer.status, answer.header("pakhus-base-etag")) == (302, etag)
+
+
+def test_a_bucket_that_was_copied_with_a_fault_is_read_once(sent_in_parts: str, minio: Minio, servers: Servers) -> None:
+    size = shop.base(LARGE).stat().st_size
+    bucket, _ = copied(minio, sent_in_parts, old=True, spoilt=True)
+    recorder = servers.recorder(minio.url)
+    url = shop.minio_shop(minio, bucket, endpoint=recorder.url).serve(servers, "--redirect", "never")
+    for _ in range(5):
+        answer = client.request(url + P, range="bytes=4900-5100")
+        assert (answer.status, json.loads(answer.body)["type"]) == (503, "stored-object-changed")
+    assert len([one for one in recorder.requests() if one.bytes_sent >= size]) == 1
+    shop.minio_shop(minio, bucket).publish(apks.made(LARGE), "APP", "1.0", "--force")
+    assert client.request(url + P, range="bytes=4900-5100").body == shop.offline(LARGE, INFO).read_bytes()[4900:5101]
