@@ -19,11 +19,9 @@ const struct command_visitor *command_visiting(void)
     return visiting;
 }
 
-void commands_visit(const struct command_visitor *visitor)
+void command_visit(const struct command_visitor *visitor)
 {
     visiting = visitor;
-    commands_run(0, NULL);
-    visiting = NULL;
 }
 
 static int usage_error(const struct command *command, const char *text)

@@ -81,7 +81,9 @@ struct command_visitor {
     void *context;
 };
 void commands_visit(const struct command_visitor *);
-const struct command_visitor *command_visiting(void); /* NULL: commands run */
+/* NULL: commands run. For commands.c, which sets it, and choose.c. */
+void command_visit(const struct command_visitor *);
+const struct command_visitor *command_visiting(void);
 
 /* An io for commands: the arena, and as long as a person at a terminal waits for one answer of a store. */
 struct io command_io(struct arena *);

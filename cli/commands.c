@@ -35,3 +35,10 @@ int commands_run(int argc, char **argv)
     if (str_equal(word, S("--version")) || str_equal(word, S("-V"))) return print_version();
     return command_choose("", commands, sizeof commands / sizeof *commands, argc, argv);
 }
+
+void commands_visit(const struct command_visitor *visitor)
+{
+    command_visit(visitor);
+    commands_run(0, NULL);
+    command_visit(NULL);
+}

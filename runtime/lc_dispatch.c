@@ -4,15 +4,6 @@
 
 enum { MOST_WAITING = 1024 };
 
-enum MHD_Result lc_exchange_send(struct lc_exchange *x)
-{
-    if (!x->reply) return MHD_NO;
-    enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->response.status, x->reply);
-    MHD_destroy_response(x->reply);
-    x->reply = NULL;
-    return result;
-}
-
 static void run_work(struct lc_job *job)
 {
     struct lc_exchange *x = (struct lc_exchange *)((char *)job - offsetof(struct lc_exchange, job));
@@ -52,17 +43,11 @@ static enum MHD_Result hand_to_worker(struct lc_exchange *x)
     return MHD_YES;
 }
 
-void lc_exchange_wake(struct lc_later *later)
-{
-    struct lc_exchange *x = (struct lc_exchange *)((char *)later - offsetof(struct lc_exchange, later));
-    lc_workers_push(&x->server->workers, &x->job);
-}
-
 /* The loop's part is done, and the call waits for others. */
 static enum MHD_Result let_wait(struct lc_exchange *x)
 {
     suspend(x);
-    if (!lc_later_park(&x->later)) lc_exchange_wake(&x->later);
+    if (!lc_later_park(&x->later)) x->later.wake(&x->later);
     return MHD_YES;
 }
 

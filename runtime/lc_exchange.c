@@ -1,72 +1,9 @@
-#include <pthread.h>
-#include <stdlib.h>
-
 #include "lc_access_log.h"
 #include "lc_headers.h"
 #include "lc_problem.h"
 #include "lc_server.h"
 
 enum { CALL_TIME = 60 * 1000, CLIENT_CLOSED = 499 };
-
-/* --- exchanges that are used again: the last one first, as its memory is still in the processor's cache */
-
-enum { MOST_SPARE = 64 };
-
-static _Thread_local struct spare {
-    struct lc_exchange *first;
-    int count;
-} spare;
-static pthread_key_t at_thread_end;
-static pthread_once_t key_made = PTHREAD_ONCE_INIT;
-
-void lc_exchange_free(struct lc_exchange *x)
-{
-    arena_free(x->call.arena);
-    free(x);
-}
-
-static void free_spare(void *unused)
-{
-    (void)unused;
-    while (spare.first) {
-        struct lc_exchange *x = spare.first;
-        spare.first = x->next;
-        lc_exchange_free(x);
-    }
-}
-
-static void make_key(void)
-{
-    pthread_key_create(&at_thread_end, free_spare);
-}
-
-static struct lc_exchange *take_spare(void)
-{
-    struct lc_exchange *x = spare.first;
-    if (x) {
-        spare.first = x->next;
-        spare.count--;
-        return x;
-    }
-    pthread_once(&key_made, make_key);
-    pthread_setspecific(at_thread_end, &spare); /* any value but NULL has the thread's end seen */
-    x = calloc(1, sizeof *x);
-    if (!x) abort();
-    x->call.arena = arena_new();
-    return x;
-}
-
-static void keep_as_spare(struct lc_exchange *x)
-{
-    if (spare.count == MOST_SPARE) {
-        lc_exchange_free(x);
-        return;
-    }
-    arena_reset(x->call.arena);
-    x->next = spare.first;
-    spare.first = x;
-    spare.count++;
-}
 
 /* --- the request */
 
@@ -101,9 +38,16 @@ static void split_target(struct lc_exchange *x, struct str target)
     if (!str_starts(x->request.path, S("/"))) x->malformed = true;
 }
 
+/* Of a call that waited: a worker goes on with it. */
+static void wake(struct lc_later *later)
+{
+    struct lc_exchange *x = (struct lc_exchange *)((char *)later - offsetof(struct lc_exchange, later));
+    lc_workers_push(&x->server->workers, &x->job);
+}
+
 struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connection *connection, struct lc_peer *peer, const char *target)
 {
-    struct lc_exchange *x = take_spare();
+    struct lc_exchange *x = lc_exchange_take();
     struct arena *arena = x->call.arena;
     int64_t started = lc_microseconds(), arrived = started / 1000;
     *x = (struct lc_exchange){
@@ -112,7 +56,7 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
                  .deadline = {arrived + CALL_TIME},
                  .body_limit = UINT64_MAX,
                  .later = &x->later},
-        .later.wake = lc_exchange_wake,
+        .later.wake = wake,
         .server = loop->server,
         .loop = loop,
         .connection = connection,
@@ -240,6 +184,15 @@ void lc_exchange_reply(struct lc_exchange *x)
     if (x->flow) lc_flow_start(x->flow); /* from here on the call's arena belongs to a worker */
 }
 
+enum MHD_Result lc_exchange_send(struct lc_exchange *x)
+{
+    if (!x->reply) return MHD_NO;
+    enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->response.status, x->reply);
+    MHD_destroy_response(x->reply);
+    x->reply = NULL;
+    return result;
+}
+
 /* --- the end */
 
 static uint64_t bytes_sent(const struct lc_exchange *x)
@@ -278,5 +231,5 @@ void lc_exchange_end(struct lc_exchange *x, bool aborted)
     }
     if (x->instance) lc_instance_leave(x->instance);
     if (x->dispatched) atomic_fetch_sub(&x->server->answering, 1);
-    keep_as_spare(x);
+    lc_exchange_keep(x);
 }

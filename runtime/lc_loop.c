@@ -91,11 +91,6 @@ static size_t leave_encoded(void *context, struct MHD_Connection *connection, ch
     return strlen(text);
 }
 
-bool lc_loop_library_is_strict(void)
-{
-    return MHD_get_version()[0] != '0';
-}
-
 static bool has_whole_head(struct MHD_Connection *connection)
 {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL;
@@ -216,18 +211,6 @@ enum status lc_loop_start(struct lc_loop *loop, struct lc_server *server, bool a
     if (number != 0) return error_errno(error, number, "cannot start a thread");
     atomic_fetch_add(&server->accepting, 1);
     return STATUS_OK;
-}
-
-void lc_loop_wake(struct lc_loop *loop)
-{
-    eventfd_write(loop->wake_fd, 1);
-}
-
-void lc_loop_resume(struct lc_exchange *x)
-{
-    struct lc_loop *loop = x->loop;
-    MHD_resume_connection(x->connection);
-    lc_loop_wake(loop);
 }
 
 void lc_loop_join(struct lc_loop *loop)

@@ -143,10 +143,12 @@ enum { LC_REQUEST_BODY_LIMIT = 32 * 1024 * 1024 };
 
 /* lc_loop.c */
 enum status lc_loop_start(struct lc_loop *, struct lc_server *, bool admin, unsigned connection_limit, struct error *);
+void lc_loop_join(struct lc_loop *);
+
+/* lc_wake.c */
 void lc_loop_wake(struct lc_loop *);
 void lc_loop_resume(struct lc_exchange *); /* from here on the exchange is the loop's again */
-void lc_loop_join(struct lc_loop *);
-bool lc_loop_library_is_strict(void); /* libmicrohttpd checks the bytes of a head itself: 1.0 and later */
+bool lc_loop_library_is_strict(void);      /* libmicrohttpd checks the bytes of a head itself: 1.0 and later */
 
 /* lc_admit.c */
 enum MHD_Result lc_exchange_admit(struct lc_exchange *);                                       /* its head is there */
@@ -155,9 +157,7 @@ enum MHD_Result lc_exchange_read_body(struct lc_exchange *, const char *data, si
 void lc_exchange_break_off(struct lc_exchange *, int status, const char *why);
 
 /* lc_dispatch.c */
-void lc_exchange_wake(struct lc_later *); /* of a call that waited: a worker goes on with it */
 enum MHD_Result lc_exchange_dispatch(struct lc_exchange *);
-enum MHD_Result lc_exchange_send(struct lc_exchange *); /* hands the reply to libmicrohttpd */
 
 /* lc_shared.c: on the loop, with an answer that is there */
 enum MHD_Result lc_shared_send(struct lc_exchange *);
@@ -165,11 +165,16 @@ void lc_shared_free(struct lc_loop *);
 
 /* lc_exchange.c */
 struct lc_exchange *lc_exchange_begin(struct lc_loop *, struct MHD_Connection *, struct lc_peer *, const char *target);
-void lc_exchange_free(struct lc_exchange *);
 void lc_exchange_read_head(struct lc_exchange *, const char *method, const char *version);
-void lc_exchange_reply(struct lc_exchange *); /* makes `reply` out of `response` */
+void lc_exchange_reply(struct lc_exchange *);           /* makes `reply` out of `response` */
+enum MHD_Result lc_exchange_send(struct lc_exchange *); /* hands the reply to libmicrohttpd */
 /* The answer is complete, or its client gone. */
 void lc_exchange_end(struct lc_exchange *, bool aborted);
+
+/* lc_spare.c */
+struct lc_exchange *lc_exchange_take(void); /* with an empty arena, and nothing else in it */
+void lc_exchange_keep(struct lc_exchange *);
+void lc_exchange_free(struct lc_exchange *);
 
 /* lc_flow.c: a stream on its way from a worker, who reads it, to the loop, which sends it */
 struct lc_flow *lc_flow_new(struct lc_exchange *);

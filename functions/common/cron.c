@@ -15,7 +15,8 @@ void cron_default(struct cron *cron, enum cron_kind kind)
     *cron = (struct cron){.kind = kind, .now = clock_now(), .present = clock_now(), .part = -1, .grace = RECONCILE_GRACE};
 }
 
-enum status cron_parse(struct arena *arena, struct str event, struct cron *cron, struct error *error)
+/* `{"pakhus":"evaluate","part":3,"edge":"shop-1","dry_run":true,"now":"…","grace":"10m"}`: each optional. */
+static enum status cron_parse(struct arena *arena, struct str event, struct cron *cron, struct error *error)
 {
     struct config config;
     uint64_t part = LAN_PARTS;

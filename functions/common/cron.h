@@ -26,8 +26,6 @@ struct cron_result {
     bool unfinished; /* there was no time for all copies: the next run goes on */
 };
 void cron_default(struct cron *, enum cron_kind);
-/* `{"pakhus":"evaluate","part":3,"edge":"shop-1","dry_run":true,"now":"…","grace":"10m"}`: each optional. */
-enum status cron_parse(struct arena *, struct str event, struct cron *, struct error *);
 /* Evaluate and evict reconcile at their end, within io.deadline. An edge that can't be reached is logged and counted as failed. */
 enum status cron_run(struct app *, struct io, const struct cron *, struct cron_result *, struct error *);
 struct str cron_json(struct arena *, const struct cron *, const struct cron_result *);

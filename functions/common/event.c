@@ -6,7 +6,8 @@ static bool is_schedule(const json_t *json)
     return kind && strcmp(kind, "Scheduled Event") == 0;
 }
 
-struct str event_unwrap(struct arena *arena, struct str event)
+/* `{}` where a schedule says nothing but that it is time. */
+static struct str event_unwrap(struct arena *arena, struct str event)
 {
     json_t *json = json_loadb(event.data ? event.data : "", event.length, 0, NULL);
     const json_t *payload = json_object_get(json, "payload");

@@ -5,9 +5,8 @@
 
 #include "lib/config/config.h"
 
-/* What is meant for us: a timer's payload, or the event as it is; `{}` where a schedule says nothing but that it is time. */
-struct str event_unwrap(struct arena *, struct str event);
-/* The same, opened; `pakhus` must be `kind` where it is there. Read the fields, then config_end. */
+/* What is meant for us, opened: a timer's payload, or the event as it is; nothing where a schedule says only that it is time. `pakhus` must
+ * be `kind` where it is there. Read the fields, then config_end. */
 enum status event_open(struct arena *, struct str event, const char *kind, struct config *, struct error *);
 
 #endif

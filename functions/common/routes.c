@@ -20,12 +20,6 @@ const struct route routes[] = {
 };
 const size_t routes_count = sizeof routes / sizeof *routes;
 
-const char *route_guard_name(enum route_guard guard)
-{
-    static const char *const names[] = {[ROUTE_ORIGIN] = "origin secret", [ROUTE_NODE] = "node secret"};
-    return names[guard];
-}
-
 /* --- which route */
 
 static bool is_at(const struct route *route, const char *function, struct str path)

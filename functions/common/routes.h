@@ -22,8 +22,6 @@ struct route {
 extern const struct route routes[];
 extern const size_t routes_count;
 
-const char *route_guard_name(enum route_guard); /* as docs/api.md calls it: "origin secret" */
-
 /* The `guard` of every function, for lc_function: 404 for a path that is not one of call->function's, 405 with Allow, 400 where a header
  * that decides is given twice or a parameter is unknown, 403 without the secret. Needs app_open to have been called. */
 bool routes_guard(void *state, struct lc_call *, const struct lc_request *, struct lc_response *, size_t *body_max);

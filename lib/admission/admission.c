@@ -124,7 +124,7 @@ double admission_initial(const struct admission_profile *profile, const struct a
 
 /* --- level (A5) */
 
-enum admission_level admission_level_at(const struct admission_profile *profile, int64_t now)
+static enum admission_level admission_level_at(const struct admission_profile *profile, int64_t now)
 {
     const struct admission_levels *levels = &profile->levels;
     double remaining = (double)(profile->deadline - now) / (double)(profile->deadline - profile->release);

@@ -40,7 +40,6 @@ bool admission_may_ask(const struct admission_profile *, const struct admission_
 double admission_initial(const struct admission_profile *, const struct admission_client *, int64_t now);
 /* A2, A3; in steps mode the two fixed probabilities. Without the initial one, and not limited to 1. */
 double admission_present(const struct admission_profile *, const struct day_zone *, int64_t now);
-enum admission_level admission_level_at(const struct admission_profile *, int64_t now); /* A5 */
 /* The first moment at which a client whose number is `number` is admitted; sticky and paced modes. */
 int64_t admission_start(const struct admission_profile *, const struct admission_client *, double number, double initial);
 

@@ -14,19 +14,9 @@ static const enum apk_format all_formats[FORMAT_COUNT] = {APK_RAW, APK_WALLE, AP
 static const char *const validator_names[] = {"package", "store", NULL};
 static const char *const url_info_names[] = {"signed", "unsigned", "never", NULL};
 
-void channels_default(struct channels *channels)
+static void channels_default(struct channels *channels)
 {
     *channels = (struct channels){.formats = APK_WALLE, .filename = S("{app}-{version}-{channel}.apk")};
-}
-
-const char *channels_validator_name(enum channels_validator validator)
-{
-    return validator_names[validator];
-}
-
-const char *channels_url_info_name(enum channels_url_info url_info)
-{
-    return url_info_names[url_info];
 }
 
 static bool find_name(const char *const *names, struct str name, int *index)
@@ -146,7 +136,7 @@ static enum status parse_items(struct config *config, const char *name, struct c
     return STATUS_OK;
 }
 
-enum status channels_parse(struct arena *arena, struct str json, struct channels *out, struct error *error)
+static enum status channels_parse(struct arena *arena, struct str json, struct channels *out, struct error *error)
 {
     struct channels channels;
     struct config config;

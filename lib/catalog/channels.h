@@ -27,8 +27,6 @@ struct channels {
     size_t removed_count;
 };
 
-void channels_default(struct channels *);
-enum status channels_parse(struct arena *, struct str json, struct channels *, struct error *);
 struct str channels_format(struct arena *, const struct channels *);
 const struct channel *channels_find(const struct channels *, struct str id); /* NULL: unknown */
 
@@ -37,8 +35,6 @@ struct str channels_filename(struct arena *, const struct channels *, struct str
 enum status channels_check_filename(struct str template, struct error *);
 /* "walle,vasdolly,packer-ng" as a set that is not empty. Refuses what is unknown, and raw together with another v1 form. */
 enum status channels_parse_formats(struct str list, unsigned *formats, struct error *);
-const char *channels_validator_name(enum channels_validator);
-const char *channels_url_info_name(enum channels_url_info);
 bool channels_validator_parse(struct str, enum channels_validator *);
 bool channels_url_info_parse(struct str, enum channels_url_info *);
 

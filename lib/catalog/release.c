@@ -13,7 +13,7 @@ static enum status parse_stage(struct config *array, size_t index, struct releas
     return config_end(&stage, error);
 }
 
-enum status release_parse(struct arena *arena, struct str json, struct release *out, struct error *error)
+static enum status release_parse(struct arena *arena, struct str json, struct release *out, struct error *error)
 {
     struct release release = {0};
     struct config config, array;

@@ -17,7 +17,6 @@ struct release {
     uint64_t generation;
 };
 
-enum status release_parse(struct arena *, struct str json, struct release *, struct error *);
 struct str release_format(struct arena *, const struct release *);
 enum status release_load(struct store *, struct io, struct str app, uint64_t known, struct release *, struct error *);
 

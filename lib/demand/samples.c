@@ -46,11 +46,6 @@ static void *must(void *memory)
     return memory;
 }
 
-const char *sample_source_name(enum sample_source source)
-{
-    return sources[source];
-}
-
 bool sample_source_parse(struct str text, enum sample_source *source)
 {
     for (int i = SAMPLE_EDGE; i <= SAMPLE_OTHER; i++) {

@@ -18,7 +18,7 @@
 
 enum sample_placed { SAMPLE_HIT, SAMPLE_MISS, SAMPLE_NO_EDGE };
 enum sample_source { SAMPLE_EDGE, SAMPLE_NEARBY, SAMPLE_ORIGIN, SAMPLE_OTHER };
-const char *sample_source_name(enum sample_source); /* "edge", "nearby", "origin", "other" */
+/* "edge", "nearby", "origin", "other". */
 bool sample_source_parse(struct str, enum sample_source *);
 
 /* --- writing; thread-safe, and bounded whatever comes. */

@@ -16,7 +16,7 @@ const char *policy_rule_name(enum policy_rule rule)
     return rule_names[rule];
 }
 
-bool policy_rule_parse(struct str name, enum policy_rule *rule)
+static bool policy_rule_parse(struct str name, enum policy_rule *rule)
 {
     for (int i = 0; rule_names[i]; i++)
         if (str_equal(name, str_of(rule_names[i]))) return *rule = (enum policy_rule)i, true;
@@ -113,7 +113,7 @@ static size_t member_count(const struct config *config)
     return json_object_size(json_object_get(config->object, "packages"));
 }
 
-enum status wanted_parse(struct arena *arena, struct str json, struct wanted *out, struct error *error)
+static enum status wanted_parse(struct arena *arena, struct str json, struct wanted *out, struct error *error)
 {
     struct wanted wanted = {0};
     struct config config;
@@ -217,7 +217,7 @@ static enum status read_held(void *context, struct str name, struct config *memb
     return STATUS_OK;
 }
 
-enum status held_parse(struct arena *arena, struct str json, struct held *out, struct error *error)
+static enum status held_parse(struct arena *arena, struct str json, struct held *out, struct error *error)
 {
     struct held held = {0};
     struct config config;

@@ -8,7 +8,6 @@
 /* Why a package is wanted, or no longer: the rule that was passed (P9–P15). */
 enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM, RULE_FADED, RULE_UNPUBLISHED };
 const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
-bool policy_rule_parse(struct str, enum policy_rule *);
 
 struct wanted_package {
     struct str package;
@@ -47,7 +46,6 @@ struct held {
     uint64_t generation;
 };
 
-enum status wanted_parse(struct arena *, struct str json, struct wanted *, struct error *);
 struct str wanted_format(struct arena *, const struct wanted *);
 enum status wanted_load(struct store *, struct io, struct str edge, uint64_t known, struct wanted *, struct error *);
 const struct wanted_package *wanted_find(const struct wanted *, struct str package);
@@ -57,7 +55,6 @@ typedef enum status wanted_change_fn(void *context, struct arena *, struct wante
 enum status wanted_update(struct store *, struct io, struct str edge, wanted_change_fn *, void *context, struct wanted *result,
                           struct error *);
 
-enum status held_parse(struct arena *, struct str json, struct held *, struct error *);
 struct str held_format(struct arena *, const struct held *);
 enum status held_load(struct store *, struct io, struct str edge, uint64_t known, struct held *, struct error *);
 /* NULL where it is not here whole. */

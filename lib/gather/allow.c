@@ -86,12 +86,6 @@ static bool read_sockaddr(const struct sockaddr *where, struct address *address)
     return true;
 }
 
-bool allow_is_public(const struct sockaddr *where)
-{
-    struct address address;
-    return read_sockaddr(where, &address) && is_public(&address);
-}
-
 /* --- the list */
 
 /* "10.0.0.1" or "fd00::1", without brackets. */

@@ -26,11 +26,8 @@ struct allow {
 enum status allow_parse(struct arena *, struct str list, struct allow *, struct error *);
 /* The URL's host is listed by its name (an address in a URL is no name). */
 bool allow_names(const struct allow *, const struct url *);
-/* The address is listed or, where its host is allowed by name, public. */
+/* The address is listed or, where its host is allowed by name, public: reachable from everywhere, as IANA's registries say (of 2000::/3
+ * and IPv4, without what is special there). An IPv4 address that is wrapped in an IPv6 one (mapped, NAT64) is judged as itself. */
 bool allow_connects(const struct allow *, bool named, const struct sockaddr *);
-
-/* Reachable from everywhere, says IANA: of 2000::/3 and what is left of IPv4, without what is special there. An IPv4 address that is
- * wrapped in an IPv6 one (mapped, NAT64) is judged as itself. */
-bool allow_is_public(const struct sockaddr *);
 
 #endif

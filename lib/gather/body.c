@@ -35,14 +35,6 @@ void body_drop(struct body *body)
     body->length = 0;
 }
 
-void body_close(struct body *body)
-{
-    body_drop(body);
-    munmap(body->region, BODY_SHARED);
-    close(body->region_fd);
-    EVP_MD_CTX_free(body->digest);
-}
-
 uint64_t body_order(const struct ticket *ticket)
 {
     uint64_t request;

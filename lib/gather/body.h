@@ -34,8 +34,7 @@ struct body {
     EVP_MD_CTX *digest;
 };
 
-enum status body_open(struct body *, struct error *);
-void body_close(struct body *);
+enum status body_open(struct body *, struct error *);           /* for as long as the worker lives */
 void body_begin(struct body *, uint64_t order, uint64_t limit); /* drops what was there before */
 void body_drop(struct body *);                                  /* the pool still sees how far it was */
 void body_answered(struct body *, int status);                  /* for the pool to see; 0: asked anew */

@@ -85,8 +85,6 @@ enum status policy_publish(struct store *, struct io, struct str json, struct po
  * (since), the slots before. The current slot is the latest that has begun. A window since a date has no earlier ones, is empty before
  * the date, and looks back at most WINDOW_LONGEST. */
 struct span window_span(const struct window *, int64_t zone, int64_t now, unsigned index);
-/* A window that is not over may count as over a threshold, never as under it. The last so many hours are always over. */
-bool window_is_over(const struct window *, const struct span *, int64_t now);
 /* Of what spans a rule looks at: `of` windows, the current one first or left out; and the current one for P9. In spans[0] the current one
  * always; the others from spans[1] on. Returns how many in all. */
 unsigned policy_place_spans(const struct policy *, int64_t now, struct span spans[POLICY_WINDOWS_MAXIMUM + 1]);

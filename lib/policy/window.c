@@ -62,7 +62,8 @@ struct span window_span(const struct window *window, int64_t zone, int64_t now, 
     }
 }
 
-bool window_is_over(const struct window *window, const struct span *span, int64_t now)
+/* A window that is not over may count as over a threshold, never as under it. The last so many hours are always over. */
+static bool window_is_over(const struct window *window, const struct span *span, int64_t now)
 {
     return window->kind == WINDOW_LAST || span->to <= now;
 }

@@ -319,11 +319,6 @@ uint64_t hits_version(const struct hits *hits)
     return hits->version;
 }
 
-uint32_t hits_count(const struct hits *hits)
-{
-    return hits->count;
-}
-
 /* --- T8 */
 
 void hits_stale(struct hits *hits, const struct stale_rules *rules, int64_t now, bool mark, hits_resource_fn *each, void *context)

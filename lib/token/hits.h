@@ -55,7 +55,6 @@ size_t hits_take_evicted(struct hits *, struct token_key *keys, size_t most);
 
 /* Each change of what is worth keeping raises it. */
 uint64_t hits_version(const struct hits *);
-uint32_t hits_count(const struct hits *);
 
 /* T8. */
 struct hits_resource {

@@ -8,7 +8,6 @@ struct watch {
     struct stream inner;
     struct progress *progress;
     EVP_MD_CTX *digest;
-    uint64_t bytes;
 };
 
 static void free_digest(void *context)
@@ -31,7 +30,6 @@ static ssize_t watched_read(void *context, void *buffer, size_t capacity, struct
     ssize_t count = stream_read(watch->inner, buffer, capacity, error);
     if (count <= 0) return count;
     EVP_DigestUpdate(watch->digest, buffer, (size_t)count);
-    watch->bytes += (uint64_t)count;
     if (watch->progress) progress_add(watch->progress, (uint64_t)count);
     return count;
 }
@@ -45,11 +43,6 @@ static void watched_close(void *context)
 struct stream watch_stream(struct watch *watch)
 {
     return (struct stream){.read = watched_read, .close = watched_close, .context = watch};
-}
-
-uint64_t watch_bytes(const struct watch *watch)
-{
-    return watch->bytes;
 }
 
 struct str watch_sha256(struct watch *watch, struct arena *arena)

@@ -35,7 +35,12 @@ struct file_opened {
 enum status file_open_object(struct file_store *, struct io, struct str key, const struct store_get *, struct file_opened *,
                              struct store_object *, struct error *);
 
-/* write.c and list.c: file.c puts them into its table. */
+/* read.c, write.c and list.c: file.c puts them into its table. */
+enum status file_get(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
+enum status file_head(struct store *, struct io, struct str key, struct store_object *, struct error *);
+enum status file_stream(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
+                        struct error *);
+enum status file_check(struct store *, struct error *);
 enum status file_put(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
                      struct error *);
 enum status file_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,

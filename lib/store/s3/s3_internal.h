@@ -94,8 +94,8 @@ enum status s3_stream(struct store *, struct io, struct str key, const struct st
                       struct error *);
 enum status s3_presign(struct store *, struct io, struct str key, struct str range, int64_t lifetime, struct str *url, int64_t *valid_until,
                        struct error *);
+enum status s3_get(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
 enum status s3_head(struct store *, struct io, struct str key, struct store_object *, struct error *);
-enum status s3_remove(struct store *, struct io, struct str key, struct error *);
 enum status s3_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
 
 #endif
