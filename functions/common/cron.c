@@ -104,6 +104,7 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
     if (cron->kind != CRON_RECONCILE) {
         json_put_number(&json, "pairs", evaluated->pairs);
         json_put_number(&json, "placed", evaluated->placed);
+        json_put_number(&json, "marked", evaluated->marked);
         json_put_number(&json, "kept", evaluated->kept);
         json_put_number(&json, "evicted", evaluated->evicted);
         json_put_number(&json, "alerts", evaluated->alerts);

@@ -42,6 +42,17 @@ static enum status load_held(void *context, struct io io, struct str edge, const
     return STATUS_OK;
 }
 
+static enum status load_wanted(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
+{
+    struct placement_app *placement = context;
+    const struct wanted *known = previous;
+    struct wanted *wanted = arena_new_of(io.arena, struct wanted);
+    edge = arena_copy(io.arena, edge);
+    TRY(app_store_fault(wanted_load(placement->app->store, io, edge, known ? known->generation : 0, wanted, error), error));
+    *value = wanted;
+    return STATUS_OK;
+}
+
 static struct cache *cache_of(struct placement_app *placement, int64_t life, size_t bytes,
                               enum status (*load)(void *, struct io, struct str, const void *, void **, struct error *))
 {
@@ -60,6 +71,7 @@ static enum status open_locked(struct placement_app **out, struct error *error)
         placement->registries = cache_of(placement, REGISTRY_LIFE, REGISTRY_BYTES, load_registry);
         placement->policies = cache_of(placement, REGISTRY_LIFE, POLICY_BYTES, load_policy);
         placement->held = cache_of(placement, STATE_LIFE, STATE_BYTES, load_held);
+        placement->wanted = cache_of(placement, STATE_LIFE, STATE_BYTES, load_wanted);
         placement->nearby = cache_of(placement, NEARBY_LIFE, STATE_BYTES, load_held);
         shared = placement;
     }
@@ -111,8 +123,18 @@ enum status placement_app_nearby(struct placement_app *placement, struct io io, 
     return get_held(placement->nearby, io, edge, held, error);
 }
 
+enum status placement_app_wanted(struct placement_app *placement, struct io io, struct str edge, const struct wanted **wanted,
+                                 struct error *error)
+{
+    const void *value;
+    TRY(cache_get(placement->wanted, io, edge, &value, error));
+    *wanted = value;
+    return STATUS_OK;
+}
+
 void placement_app_changed(struct placement_app *placement, struct str edge)
 {
+    cache_expire(placement->wanted, edge);
     cache_expire(placement->held, edge);
 }
 

@@ -10,6 +10,7 @@ struct placement_app {
     struct cache *registries; /* one entry → struct registry */
     struct cache *policies;   /* one entry → struct policy */
     struct cache *held;       /* edge → struct held */
+    struct cache *wanted;     /* edge → struct wanted */
     struct cache *nearby;     /* the same, older: many are looked at for one answer, and what is to go stays for minutes */
 };
 
@@ -22,6 +23,7 @@ enum status placement_app_policy(struct placement_app *, struct io, const struct
 enum status placement_app_held(struct placement_app *, struct io, struct str edge, const struct held **, struct error *);
 /* Of an edge that is not the asking one's own: half a minute old at most. */
 enum status placement_app_nearby(struct placement_app *, struct io, struct str edge, const struct held **, struct error *);
+enum status placement_app_wanted(struct placement_app *, struct io, struct str edge, const struct wanted **, struct error *);
 /* We changed it: the next one who asks gets what the store says. */
 void placement_app_changed(struct placement_app *, struct str edge);
 

@@ -63,7 +63,8 @@ enum status query_flush_callers(struct query *, struct io, struct error *);
 void query_open_triggers(struct query *);
 /* P7, after a miss that was not counted yet. *placed: the edge holds it now. STATUS_WOULD_BLOCK, or STATUS_OK: what goes wrong is logged,
  * and left alone for a while. `size` bytes; 0: not known. "immediate" copies at most 256 MiB while the device waits, and
- * makes no patch between packages of over 8 MiB: what is larger is brought in the background. */
+ * makes no patch between packages of over 8 MiB: what is larger is brought in the background. "pending" does the same for what an earlier
+ * query, or evaluate, marked. */
 enum status query_trigger(struct query *, struct io, const struct policy *, const struct place *, const struct package_name *,
                           uint64_t size, bool *placed, struct error *);
 

@@ -128,7 +128,7 @@ static struct trigger_key split_key(struct arena *arena, struct str key)
     return split;
 }
 
-/* "immediate": copied while the device waits, where that takes no longer than its patience. */
+/* "immediate", and "pending" at the next query: copied while the device waits, where that takes no longer than its patience. */
 static void copy_now(struct query *query, struct io io, const struct edge *edge, const struct package_name *name)
 {
     struct app *app = query->placement->app;
@@ -147,7 +147,7 @@ static bool is_copied_now(struct query *query, struct io io, const struct policy
 {
     const struct patch *patch;
     struct error ignored;
-    if (policy->trigger != TRIGGER_IMMEDIATE || edge->store.length == 0 || !triggered->wanted) return false;
+    if (policy->trigger == TRIGGER_BACKGROUND || edge->store.length == 0 || !triggered->wanted) return false;
     if (is_paused(pause_of(query, edge))) return false;
     bool made =
         name->from.length == 0 || app_patch(query->placement->app, io, name->app, name->from, name->version, &patch, &ignored) == STATUS_OK;
@@ -229,6 +229,21 @@ struct miss {
     uint64_t size;
 };
 
+/* "pending": evaluate or an earlier query marked it, and this is the next query for it. */
+static enum status is_marked(const struct miss *miss, struct io io, bool *marked, struct error *error)
+{
+    const struct wanted *wanted;
+    struct package_name there = *miss->name;
+    if (miss->policy->trigger != TRIGGER_PENDING) return STATUS_OK;
+    enum status status = placement_app_wanted(miss->query->placement, io, miss->place->edge->id, &wanted, error);
+    if (status == STATUS_WOULD_BLOCK) return status;
+    if (status != STATUS_OK) return STATUS_OK; /* evaluate tells of it */
+    edge_package(miss->place->edge, &there);
+    const struct wanted_package *found = wanted_find(wanted, package_name_format(io.arena, &there));
+    *marked = found && found->pending;
+    return STATUS_OK;
+}
+
 /* Most pass nothing, and the store is asked nothing for their sake. */
 static enum status passes(const struct miss *miss, struct io io, bool *passing, struct error *error)
 {
@@ -260,8 +275,8 @@ static enum status look_again(const struct miss *miss, struct io io, bool *place
     struct str key = arena_join(io.arena, edge->id, S(" "), miss->place->lan, S(" "), package);
     TRY(cache_get(miss->query->triggers, io, key, &value, error));
     const struct triggered *triggered = value;
-    bool marked = triggered->decision == DECISION_PLACE && !triggered->wanted;
-    if (marked || (triggered->decision == DECISION_NONE && !miss->policy->place.has_room_t1)) cache_drop(miss->query->triggers, key);
+    if (triggered->decision == DECISION_MARK || (triggered->decision == DECISION_NONE && !miss->policy->place.has_room_t1))
+        cache_drop(miss->query->triggers, key);
     if (!triggered->wanted) return STATUS_OK;
     TRY(placement_app_held(miss->query->placement, io, edge->id, &held, error));
     edge_package(edge, &there);
@@ -273,6 +288,7 @@ static enum status set_going(const struct miss *miss, struct io io, bool *placed
 {
     bool passing;
     TRY(passes(miss, io, &passing, error));
+    if (!passing) TRY(is_marked(miss, io, &passing, error));
     return passing ? look_again(miss, io, placed, error) : STATUS_OK;
 }
 

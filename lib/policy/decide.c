@@ -4,7 +4,7 @@
 
 const char *decision_name(enum decision_kind kind)
 {
-    static const char *const names[] = {"none", "place", "keep", "evict", "alert", "no-room"};
+    static const char *const names[] = {"none", "place", "keep", "evict", "alert", "no-room", "mark"};
     return names[kind];
 }
 
@@ -61,14 +61,23 @@ static void ask_eviction(const struct view *view, struct candidate *candidate)
     candidate->rule = rule;
 }
 
+/* A mark stays one until a query asks for it. */
+static enum decision_kind mark(const struct view *view, const struct candidate *candidate)
+{
+    if (candidate->pending) return DECISION_KEEP;
+    return candidate->size <= view->how->quota ? DECISION_MARK : DECISION_NO_ROOM;
+}
+
 /* DECISION_PLACE so far: whether there is room is asked later. */
 static void ask_placement(const struct view *view, struct candidate *candidate)
 {
     enum policy_rule rule = RULE_NONE;
     if (view->how->place)
         rule = policy_places(&view->how->policy->place, candidate->size, view->room >= candidate->size, candidate->misses);
+    if (rule == RULE_NONE && candidate->pending && candidate->asked) rule = RULE_TRIGGER;
     candidate->decision = rule == RULE_NONE ? DECISION_NONE : DECISION_PLACE;
     candidate->rule = rule;
+    if (candidate->decision == DECISION_PLACE && view->how->marks) candidate->decision = mark(view, candidate);
 }
 
 /* A mark (P7) that no rule would make any more goes with what is evicted. */

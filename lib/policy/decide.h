@@ -5,8 +5,8 @@
 
 #include "lib/policy/policy.h"
 
-enum decision_kind { DECISION_NONE, DECISION_PLACE, DECISION_KEEP, DECISION_EVICT, DECISION_ALERT, DECISION_NO_ROOM };
-const char *decision_name(enum decision_kind); /* "none", "place", "keep", "evict", "alert", "no-room" */
+enum decision_kind { DECISION_NONE, DECISION_PLACE, DECISION_KEEP, DECISION_EVICT, DECISION_ALERT, DECISION_NO_ROOM, DECISION_MARK };
+const char *decision_name(enum decision_kind); /* "none", "place", "keep", "evict", "alert", "no-room", "mark" */
 
 /* A package that the edge wants, or that its LANs asked for. */
 struct candidate {
@@ -16,6 +16,7 @@ struct candidate {
     const uint64_t *hits;    /* over policy_evict_spans: of all the edge's LANs */
     const uint64_t *awaited; /* NULL, or over policy_evict_spans the misses of what is wanted and has not come: they would be hits */
     bool wanted, pending;    /* pending ones are wanted, but take no room yet */
+    bool asked;              /* a query asks for it now: a pending one is placed, whatever is missed (P7) */
     int64_t since;           /* wanted since, ms */
     int64_t there;           /* held since, or as `since`: windows that began before say nothing (P14) */
     /* out */
@@ -32,6 +33,7 @@ struct decide {
     int64_t now;
     uint64_t quota;    /* bytes */
     bool place, evict; /* which rules are asked: evaluate, evict, or both */
+    bool marks;        /* what passes is only marked, and nobody has to go for it (P7 "pending") */
     bool asked;        /* by a query (P7), which says that the newcomer is asked for now: "displace" holds; else it is at least 1 */
 };
 void decide_edge(const struct decide *, struct arena *, struct candidate *, size_t count);

@@ -262,6 +262,7 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
     uint64_t size = 0;
     *candidate =
         (struct candidate){.package = pair->package, .misses = pair->counts, .hits = pair->counts + job->places, .wanted = wanted != NULL};
+    candidate->asked = job->trigger && str_equal(candidate->package, job->trigger->package);
     if (number > 0) candidate->lan = choice->demand->pairs[number - 1].lan;
     if (wanted) {
         candidate->pending = wanted->pending;
@@ -290,9 +291,17 @@ static enum status make_candidates(struct choice *choice, struct error *error)
 static void count_decision(struct evaluation_result *result, enum decision_kind kind)
 {
     result->placed += kind == DECISION_PLACE;
+    result->marked += kind == DECISION_MARK;
     result->kept += kind == DECISION_KEEP;
     result->evicted += kind == DECISION_EVICT;
     result->no_room += kind == DECISION_NO_ROOM;
+}
+
+static bool marks(const struct choice *choice)
+{
+    const struct job *job = choice->job;
+    if (job->trigger) return job->trigger->mark_first && !wanted_find(&choice->wanted, job->trigger->package);
+    return job->how->policy->trigger == TRIGGER_PENDING;
 }
 
 static void decide(struct choice *choice)
@@ -303,6 +312,7 @@ static void decide(struct choice *choice)
                                .quota = choice->edge->quota,
                                .place = job->place,
                                .evict = job->evict,
+                               .marks = marks(choice),
                                .asked = job->trigger != NULL};
     decide_edge(&how, job->io.arena, choice->candidates, choice->count);
     for (size_t i = 0; i < choice->count; i++) {
@@ -317,8 +327,12 @@ static void decide(struct choice *choice)
 
 static bool changes(const struct choice *choice)
 {
-    for (size_t i = 0; i < choice->count; i++)
-        if (choice->candidates[i].decision == DECISION_PLACE || choice->candidates[i].decision == DECISION_EVICT) return true;
+    for (size_t i = 0; i < choice->count; i++) switch (choice->candidates[i].decision) {
+        case DECISION_PLACE:
+        case DECISION_MARK:
+        case DECISION_EVICT: return true;
+        default: break;
+        }
     return false;
 }
 
@@ -328,7 +342,7 @@ static void note_triggered(const struct choice *choice)
     for (size_t i = 0; i < choice->count; i++) {
         const struct candidate *candidate = &choice->candidates[i];
         if (!str_equal(candidate->package, job->trigger->package)) continue;
-        bool placed = candidate->decision == DECISION_PLACE && !job->marks;
+        bool placed = candidate->decision == DECISION_PLACE;
         bool kept = candidate->decision == DECISION_KEEP && !candidate->pending;
         *job->triggered = (struct triggered){candidate->decision, placed || kept, candidate->size};
     }
@@ -340,7 +354,6 @@ static enum status decide_site(struct job *job, struct site *site, struct error 
     choice.packages = (struct cells){.arena = job->io.arena, .width = job->counts + 1};
     add_missing(&choice);
     TRY(wanted_load(job->how->store, job->io, site->edge->id, 0, &choice.wanted, error));
-    if (job->trigger) job->marks = job->trigger->mark_first && !wanted_find(&choice.wanted, job->trigger->package);
     join_lans(&choice);
     TRY(make_candidates(&choice, error));
     decide(&choice);

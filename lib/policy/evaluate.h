@@ -38,9 +38,10 @@ struct evaluation {
 };
 struct evaluation_result {
     uint64_t pairs; /* (LAN, package) that were looked at */
-    uint64_t placed, kept, evicted, alerts, no_room;
+    uint64_t placed, marked, kept, evicted, alerts, no_room;
     uint64_t failed; /* edges whose row could not be read: logged, and passed over */
 };
+/* With the trigger "pending" what passes is marked: the next query for it places it. */
 enum status placement_evaluate(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 enum status placement_evict(const struct evaluation *, struct io, struct evaluation_result *, struct error *);
 
@@ -56,7 +57,7 @@ struct triggering {
     void *context;
 };
 struct triggered {
-    enum decision_kind decision; /* DECISION_NONE: it passes no rule; DECISION_KEEP: it is wanted, or marked, already */
+    enum decision_kind decision; /* DECISION_NONE: it passes no rule; DECISION_KEEP: it is wanted already; DECISION_MARK: it is pending */
     bool wanted;                 /* from now on, not only marked */
     uint64_t size;               /* bytes; of a patch that nobody made yet an estimate */
 };

@@ -15,7 +15,6 @@ struct job {
     bool place, evict;
     const struct triggering *trigger; /* NULL: of the whole */
     struct triggered *triggered;
-    bool marks; /* what is placed is marked as pending */
     struct evaluation_result *result;
     struct buf lines;   /* of decisions */
     struct cells sizes; /* of packages that were asked about: whether it is published, and its size */

@@ -125,16 +125,17 @@ static void put_on(const struct change *change, struct arena *arena, struct want
     const struct wanted known = *wanted; /* what comes behind it is not in order */
     for (size_t i = 0; i < change->count; i++) {
         const struct candidate *candidate = &change->candidates[i];
-        if (candidate->decision != DECISION_PLACE || wanted_find(&known, candidate->package)) continue;
-        if (candidate->size > change->edge->quota - (used < change->edge->quota ? used : change->edge->quota)) continue;
+        bool marked = candidate->decision == DECISION_MARK;
+        if ((candidate->decision != DECISION_PLACE && !marked) || wanted_find(&known, candidate->package)) continue;
+        if (!marked && candidate->size > change->edge->quota - (used < change->edge->quota ? used : change->edge->quota)) continue;
         wanted->items[wanted->count] = (struct wanted_package){.package = candidate->package,
                                                                .since = change->job->how->now,
                                                                .reason = candidate->rule,
-                                                               .pending = change->job->marks,
+                                                               .pending = marked,
                                                                .size = candidate->size,
                                                                .sha256 = digest_of(change, arena, candidate)};
         wanted->count++;
-        used += candidate->size;
+        if (!marked) used += candidate->size;
     }
 }
 

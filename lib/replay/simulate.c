@@ -165,13 +165,21 @@ static void carry_out(struct run *run, struct shop *shop, struct pair **pairs, c
     for (size_t i = 0; i < count; i++)
         if (candidates[i].decision == DECISION_EVICT) take_off(run, shop, pairs[i]);
     for (size_t i = 0; i < count; i++)
-        if (candidates[i].decision == DECISION_PLACE) put_on(run, shop, pairs[i], now);
+        if (candidates[i].decision == DECISION_PLACE)
+            put_on(run, shop, pairs[i], now);
+        else if (candidates[i].decision == DECISION_MARK)
+            pairs[i]->pending = true;
 }
 
 static void decide(struct run *run, struct shop *shop, const struct moment *moment, struct pair **pairs, size_t count, bool evict)
 {
-    const struct decide how = {
-        .policy = run->policy, .now = moment->now, .quota = shop->quota, .place = true, .evict = evict, .asked = !evict};
+    const struct decide how = {.policy = run->policy,
+                               .now = moment->now,
+                               .quota = shop->quota,
+                               .place = true,
+                               .evict = evict,
+                               .marks = evict && run->policy->trigger == TRIGGER_PENDING,
+                               .asked = !evict};
     struct candidate *candidates = arena_array(moment->arena, count, sizeof *candidates);
     for (size_t i = 0; i < count; i++) candidates[i] = candidate_of(run, moment, pairs[i]);
     decide_edge(&how, moment->arena, candidates, count);

@@ -25,7 +25,7 @@ struct simulation {
     uint64_t link;          /* bytes a second that come to an edge; 0: copying takes no time */
 };
 /* The very policy code, evaluated on time, and at each miss as its trigger says: what is placed at a miss serves from the next request on,
- * when it has come (`pending`: it is placed at the next). */
+ * when it has come (`pending`: it is marked, and placed at the next request for it). */
 enum status simulate_policy(const struct trace *, const struct policy *, const struct simulation *, struct simulated *, struct error *);
 
 /* Caches of the same size, written anew. `admit`: what is asked for the n-th time comes in; 1: at once. */

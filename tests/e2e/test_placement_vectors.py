@@ -33,9 +33,9 @@ class Scene:
         for version in versions:
             self.shop.publish(apks.made("v2"), "APP", version)
 
-    def policy(self, place: dict[str, Any], evict: dict[str, Any]) -> None:
+    def policy(self, place: dict[str, Any], evict: dict[str, Any], **rest: Any) -> None:
         path = self.folder / "policy.json"
-        path.write_text(json.dumps({"place": place, "evict": evict}))
+        path.write_text(json.dumps({"place": place, "evict": evict, **rest}))
         self.shop.run("policy", "set", path)
 
     def count(self, version: str, days_ago: int, hits: int = 0, misses: int = 0, lan: str = LAN) -> None:
@@ -106,6 +106,53 @@ def test_p11_confidence(scene: Scene) -> None:
     decided = scene.decide("evaluate")
     assert {version: line["rule"] for version, line in decided.items()} == dict.fromkeys(("r1", "r2", "r4"), "confidence")
     assert scene.wanted() == ["r1", "r2", "r4"]
+
+
+@pytest.mark.parametrize("how", ["command", "http"])
+def test_p7_pending_evaluate_marks_and_the_next_query_copies(how: str, scene: Scene, tmp_path: Path, servers: Servers) -> None:
+    """Days 20 to 24 pass; nothing of today does. However often it evaluates, it is a mark: one query makes it a copy, and gets its address."""
+    clock, edge = tmp_path / "clock", f"file://{tmp_path}/edge"
+    (tmp_path / "edge").mkdir()
+    clock.write_text(f"{NOON:%Y-%m-%dT%H:%M:%SZ}")
+    placed.register(scene.shop, scene.folder, lans=[LAN], store=edge)
+    scene.publish("three", "none")
+    scene.policy({"t1": 5000, "t2": 1000, "m": 3, "of": 5, "include_current": False, **DAYS}, NEVER_EVICT, trigger="pending")
+    days(scene, "three", [1001, 0, 1001, 0, 1001], "misses", 1)
+    assert {version: (line["decision"], line["rule"]) for version, line in scene.decide("evaluate").items()} == {"three": ("mark", "m-of-M")}
+    again = scene.shop.run("evaluate", "--json", "--now", f"{NOON:%Y-%m-%dT%H:%M:%SZ}").stdout.splitlines()[-1]
+    counts = json.loads(again)
+    assert (counts["marked"], counts["placed"], counts["kept"], counts["copied"]) == (0, 0, 1, 0)
+    assert placed.states(scene.shop) == {"APP/three": "pending"} and not list((tmp_path / "edge").iterdir())
+
+    server = scene.shop.program(servers, "--clock", str(clock)) if how == "http" else None
+
+    def ask(version: str) -> dict[str, Any]:
+        answer: dict[str, Any]
+        if server:
+            with urllib.request.urlopen(f"{server.url}/query?app=APP&version={version}&ip=192.168.0.7&mask=24") as reply:
+                answer = json.loads(reply.read())
+        else:
+            told = scene.shop.run("query", "--app", "APP", "--version", version, "--ip", "192.168.0.7", "--mask", "24", "--json",
+                                  "--now", f"{NOON:%Y-%m-%dT%H:%M:%SZ}")
+            answer = json.loads(told.stdout)
+        return answer
+
+    assert ask("none")["source"] == "origin"  # nobody marked it
+    first = ask("three")
+    assert (first["source"], first["address"]) == ("edge", "192.168.0.5/data/share/APP_three.apk")
+    assert placed.states(scene.shop) == {"APP/three": "held"} and [path.name for path in (tmp_path / "edge").glob("*.apk")] == ["APP_three.apk"]
+
+
+def test_p7_pending_above_the_size_of_an_immediate_copy_comes_in_the_background(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    placed.register(scene.shop, scene.folder, lans=[LAN], store=f"file://{tmp_path}/edge")
+    scene.publish("large")
+    scene.policy({"t1": 5000, "t2": 1000, "m": 3, "of": 5, **DAYS}, NEVER_EVICT, trigger="pending")
+    large = {"since": "2026-08-20T10:00:00Z", "reason": "t1", "state": "pending", "size": (256 << 20) + 1}
+    placed.put(scene.shop, f"wanted/shop-1/{10**16 - 1}", json.dumps({"edge": "shop-1", "packages": {"APP/large": large}}), scene.minio)
+    told = scene.shop.run("query", "--app", "APP", "--ip", "192.168.0.7", "--mask", "24", "--now", f"{NOON:%Y-%m-%dT%H:%M:%SZ}")
+    assert told.stdout.split("\t")[1] == "origin"
+    assert placed.states(scene.shop) == {"APP/large": "wanted"}
 
 
 def test_p14_three_days_under_t3(scene: Scene) -> None:

@@ -127,6 +127,36 @@ static void a_mark_that_no_rule_makes_any_more_goes(void **state)
     assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
 }
 
+static void p7_a_mark_takes_nobodys_room(void **state)
+{
+    struct scene scene = scene_of(*state, 100);
+    add_wanted(&scene, "there", 90, 6);
+    add(&scene, "asked for more", 80, 200, 0);
+    add(&scene, "too large", 101, 200, 0);
+    add(&scene, "marked", 80, 200, 0)->pending = true;
+    scene.candidates[3].wanted = true;
+    scene.how.marks = true;
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    assert_int_equal(scene.candidates[1].decision, DECISION_MARK);
+    assert_int_equal(scene.candidates[1].rule, RULE_T1);
+    assert_int_equal(scene.candidates[2].decision, DECISION_NO_ROOM);
+    assert_int_equal(scene.candidates[3].decision, DECISION_KEEP);
+}
+
+static void p7_a_mark_that_is_asked_for_is_placed_where_it_fits(void **state)
+{
+    struct scene scene = scene_of(*state, 100);
+    add(&scene, "marked", 60, 1, 0)->pending = true;
+    add(&scene, "another", 60, 1, 0)->pending = true;
+    scene.candidates[0].wanted = scene.candidates[1].wanted = scene.candidates[0].asked = true;
+    scene.how.evict = false;
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
+    assert_int_equal(scene.candidates[0].rule, RULE_TRIGGER);
+    assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
+}
+
 static void a_clock_that_went_back_evicts_nothing(void **state)
 {
     struct scene scene = scene_of(*state, 100);
@@ -247,6 +277,8 @@ int main(void)
         test_with_arena(what_was_just_placed_is_not_evicted),
         test_with_arena(windows_before_the_copy_was_there_say_nothing),
         test_with_arena(a_mark_that_no_rule_makes_any_more_goes),
+        test_with_arena(p7_a_mark_takes_nobodys_room),
+        test_with_arena(p7_a_mark_that_is_asked_for_is_placed_where_it_fits),
         test_with_arena(a_clock_that_went_back_evicts_nothing),
         test_with_arena(without_a_quota_there_is_no_room),
         test_with_arena(what_is_larger_than_the_quota_has_no_room_and_displaces_nothing),

@@ -578,13 +578,47 @@ static void p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again(void *
     struct fixture *f = *state;
     put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
     struct triggered marked = trigger(f, "A/1", 11, true);
-    assert_int_equal(marked.decision, DECISION_PLACE);
+    assert_int_equal(marked.decision, DECISION_MARK);
     assert_false(marked.wanted);
     assert_wanted(f, "shop-1", "A/1?");
     struct triggered placed = trigger(f, "A/1", 12, true);
     assert_int_equal(placed.decision, DECISION_PLACE);
     assert_true(placed.wanted);
     assert_wanted(f, "shop-1", "A/1");
+}
+
+/* However often it evaluates; and what was marked by windows that are over is placed by one query. */
+static void p7_under_pending_evaluate_only_marks(void **state)
+{
+    struct fixture *f = *state;
+    struct wanted wanted;
+    put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"quota\":5"));
+    f->policy.trigger = TRIGGER_PENDING;
+    ask(f, "10.0.0.0/8", "A/4", false, 0, 11);
+    ask(f, "10.0.0.0/8", "B/4", false, 0, 11); /* both marks take no room */
+    ask(f, "10.0.0.0/8", "C/9", false, 0, 11); /* could never be placed */
+    evaluate(f);
+    assert_int_equal(f->result.marked, 2);
+    assert_int_equal(f->result.placed, 0);
+    assert_int_equal(f->result.no_room, 1);
+    assert_wanted(f, "shop-1", "A/4? B/4?");
+    evaluate(f);
+    assert_int_equal(f->result.marked, 0);
+    assert_wanted(f, "shop-1", "A/4? B/4?");
+    f->now = f->how.now = f->now + 30 * (int64_t)CLOCK_DAY; /* no rule would mark it any more */
+    clock_set_now(f->now);
+    struct triggered placed = trigger(f, "A/4", 1, true);
+    assert_int_equal(placed.decision, DECISION_PLACE);
+    assert_true(placed.wanted);
+    assert_wanted(f, "shop-1", "A/4 B/4?");
+    assert_ok(wanted_load(f->store, io_of(f->arena), S("shop-1"), 0, &wanted, &f->error), &f->error);
+    assert_int_equal(wanted_find(&wanted, S("A/4"))->since, f->now);
+    assert_int_equal(trigger(f, "B/4", 1, true).decision, DECISION_NO_ROOM); /* and it drives nobody out */
+    assert_wanted(f, "shop-1", "A/4 B/4?");
+    f->policy.trigger = TRIGGER_BACKGROUND; /* where the policy does not mark, marks are placed */
+    ask(f, "10.0.0.0/8", "B/4", false, 0, 100);
+    evaluate(f);
+    assert_int_equal(f->result.marked, 0);
 }
 
 /* --- what nobody looks at any more */
@@ -646,6 +680,7 @@ int main(void)
         TEST(p7_what_changes_nothing_is_not_told_at_every_miss),
         TEST(p7_what_was_counted_since_the_sums_is_added),
         TEST(p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again),
+        TEST(p7_under_pending_evaluate_only_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

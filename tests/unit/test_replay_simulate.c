@@ -69,11 +69,11 @@ static void a_lan_that_slept_wakes(void **state)
     assert_int_equal(result.evicted, 4); /* the last one is still there */
 }
 
-/* a is marked for its next evaluation, and by then nobody asks for it any more; b is asked for often enough. */
+/* a is marked, and nobody asks for it any more; b is marked, stays so over an evaluation, and the next request for it places it. */
 static void a_mark_that_fades_takes_up_nothing(void **state)
 {
     struct trace trace;
-    read_text(*state, "0,a,5,x\n1,a,5,x\n7190,b,7,x\n7195,b,7,x\n7201,b,7,x\n", &trace);
+    read_text(*state, "0,a,5,x\n1,a,5,x\n7190,b,7,x\n7195,b,7,x\n7201,b,7,x\n7202,b,7,x\n", &trace);
     const char *policy = "{\"place\":{\"t1\":1,\"t2\":0,\"m\":2,\"of\":2,\"window\":{\"last\":\"5m\"}},\"trigger\":\"pending\"}";
     struct simulated result = simulated_by(*state, &trace, policy, &USUAL);
     assert_int_equal(result.evicted, 0);
