@@ -4,7 +4,7 @@
 
 #include "base/encode.h"
 #include "base/url.h"
-#include "lib/admission/zone.h"
+#include "lib/admission/zone_internal.h"
 #include "lib/config/config.h"
 
 enum { BANDS_MAXIMUM = 16, URLS_MAXIMUM = 16, REGIONS_MAXIMUM = 256, MEMBERSHIPS_MAXIMUM = 64, ASK_MAXIMUM = 16 };

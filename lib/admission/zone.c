@@ -1,4 +1,4 @@
-#include "lib/admission/zone.h"
+#include "lib/admission/zone_internal.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "lib/catalog/publish.h"
 
 #include "lib/catalog/channels.h"
-#include "lib/catalog/stored_apk.h"
+#include "lib/catalog/stored_apk_internal.h"
 #include "lib/store/trial.h"
 
 static void warn(struct publish_plan *plan, struct str text)

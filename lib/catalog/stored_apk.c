@@ -1,4 +1,4 @@
-#include "lib/catalog/stored_apk.h"
+#include "lib/catalog/stored_apk_internal.h"
 
 /* What is read at once, since the next read is likely to be near: twice as much each time that one begins where the last one ended. */
 enum { WINDOW_MINIMUM = 1 << 20, WINDOW_MAXIMUM = 8 << 20 };

@@ -1,7 +1,7 @@
 #include "lib/catalog/upload.h"
 
 #include "base/json.h"
-#include "lib/catalog/stored_apk.h"
+#include "lib/catalog/stored_apk_internal.h"
 
 enum { REPORT_LIMIT = 16384, PIECES = sizeof((struct apk_prepared *)0)->pieces / sizeof(struct apk_piece) };
 

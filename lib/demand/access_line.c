@@ -1,4 +1,4 @@
-#include "lib/demand/access_line.h"
+#include "lib/demand/access_line_internal.h"
 
 #include "lib/http/date.h"
 

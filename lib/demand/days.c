@@ -1,4 +1,4 @@
-#include "lib/demand/days.h"
+#include "lib/demand/days_internal.h"
 
 #include "lib/demand/text.h"
 

@@ -1,8 +1,7 @@
 /* Demand: what devices ask for and what they download.
  *
  *     demand.h                counts per LAN and package: written by query, summed for a policy (below)
- *     samples.h, downloads.h  a sample of the queries, and which of them were followed by a download
- *     access_line.h           lines of access logs, which tell of downloads
+ *     samples.h, downloads.h  a sample of the queries, and which of them were followed by a download, as access logs tell
  *
  * This module knows which edges and LANs there are (lib/edges), not what follows from demand (lib/policy).
  *

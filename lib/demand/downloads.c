@@ -5,8 +5,8 @@
 #include "base/encode.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "lib/demand/access_line.h"
-#include "lib/demand/sample_index.h"
+#include "lib/demand/access_line_internal.h"
+#include "lib/demand/sample_index_internal.h"
 #include "lib/edges/name.h"
 #include "lib/edges/path.h"
 

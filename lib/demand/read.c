@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "lib/demand/cells.h"
-#include "lib/demand/days.h"
+#include "lib/demand/days_internal.h"
 
 /* Live objects that a day's list names. */
 struct folded {

@@ -1,4 +1,4 @@
-#include "lib/demand/sample_index.h"
+#include "lib/demand/sample_index_internal.h"
 
 #include <stdlib.h>
 

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "lib/demand/days.h"
+#include "lib/demand/days_internal.h"
 #include "lib/demand/samples.h"
 #include "lib/demand/samples_internal.h"
 

@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "lib/fleet/lru.h"
-#include "lib/fleet/site.h"
+#include "lib/fleet/lru_internal.h"
+#include "lib/fleet/site_internal.h"
 
 enum { WARM_UP = CLOCK_HOUR, PURGE_PAUSE = 12 * CLOCK_SECOND, NOT_MODIFIED = 300 /* bytes that saying so takes */ };
 

@@ -1,4 +1,4 @@
-#include "lib/fleet/lru.h"
+#include "lib/fleet/lru_internal.h"
 
 enum { NONE = UINT32_MAX };
 

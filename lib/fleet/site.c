@@ -1,4 +1,4 @@
-#include "lib/fleet/site.h"
+#include "lib/fleet/site_internal.h"
 
 #include <math.h>
 #include <stdlib.h>

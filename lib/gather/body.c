@@ -1,4 +1,4 @@
-#include "lib/gather/body.h"
+#include "lib/gather/body_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-#include "lib/gather/crew.h"
+#include "lib/gather/crew_internal.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "lib/gather/body.h"
+#include "lib/gather/body_internal.h"
 #include "lib/gather/worker.h"
 
 /* After so many fetches a worker is replaced, whatever it may have gathered of leaks and fragments; not all of them at once. */

@@ -1,10 +1,10 @@
-#include "lib/gather/fetch.h"
+#include "lib/gather/fetch_internal.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/log.h"
-#include "lib/gather/fetch_web.h"
+#include "lib/gather/fetch_web_internal.h"
 #include "lib/store/store.h"
 
 enum { BLOCK = 64 << 10 };

@@ -1,4 +1,4 @@
-#include "lib/gather/fetch_web.h"
+#include "lib/gather/fetch_web_internal.h"
 
 #include <arpa/inet.h>
 #include <curl/curl.h>

@@ -1,9 +1,9 @@
-#include "lib/gather/gathering.h"
+#include "lib/gather/gathering_internal.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/gather/body.h"
+#include "lib/gather/body_internal.h"
 #include "lib/store/common.h"
 
 enum { TEXTS_LONGEST = 48 << 10, CRASHES_MOST = 3 /* a resource that kills its workers is not fetched again and again */ };

@@ -1,4 +1,4 @@
-#include "lib/gather/message.h"
+#include "lib/gather/message_internal.h"
 
 #include <errno.h>
 #include <sys/socket.h>

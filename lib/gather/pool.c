@@ -12,8 +12,8 @@
 
 #include "base/encode.h"
 #include "base/log.h"
-#include "lib/gather/body.h"
-#include "lib/gather/gathering.h"
+#include "lib/gather/body_internal.h"
+#include "lib/gather/gathering_internal.h"
 #include "lib/store/common.h"
 
 enum { EVENTS = 64, STACK = 256 << 10, WAIT_MOST = CLOCK_MINUTE, PACKETS_AT_ONCE = 4, REQUESTS_MOST = 1024 };

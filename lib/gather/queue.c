@@ -1,4 +1,4 @@
-#include "lib/gather/queue.h"
+#include "lib/gather/queue_internal.h"
 
 #include <stdlib.h>
 

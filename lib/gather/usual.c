@@ -1,4 +1,4 @@
-#include "lib/gather/usual.h"
+#include "lib/gather/usual_internal.h"
 
 #include <stdlib.h>
 

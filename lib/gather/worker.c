@@ -9,7 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "lib/gather/fetch.h"
+#include "lib/gather/fetch_internal.h"
 
 enum { CHANNEL = STDIN_FILENO, MEMORY = 64 << 20 };
 

@@ -1,7 +1,7 @@
 #include "base/map.h"
 #include "lib/apk/channel.h"
 #include "lib/apk/overlay.h"
-#include "lib/patch/side.h"
+#include "lib/patch/side_internal.h"
 
 enum status patch_read(struct arena *arena, struct stream diff, struct patch_header *header, struct error *error)
 {

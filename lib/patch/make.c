@@ -1,7 +1,7 @@
 #include <zstd.h>
 
 #include "base/bytes.h"
-#include "lib/patch/side.h"
+#include "lib/patch/side_internal.h"
 
 /* How much of the old package a frame can refer to: zstd indexes no more than 3.5 GiB, prefix and content together. */
 enum { STEP = 256 << 10, SMALL = 64 << 20, LEVEL = 12, LEVEL_SMALL = 19, WINDOW_LOG_LEAST = 10, WINDOW_LOG_MOST = 31 };

@@ -1,6 +1,6 @@
 #include "base/map.h"
 #include "lib/apk/channel.h"
-#include "lib/patch/side.h"
+#include "lib/patch/side_internal.h"
 #include "lib/transfer/watch.h"
 
 static enum status read_memory(void *context, uint64_t offset, void *buffer, size_t length, struct error *error)

@@ -2,7 +2,7 @@
 #include <zstd_errors.h>
 
 #include "base/bytes.h"
-#include "lib/patch/side.h"
+#include "lib/patch/side_internal.h"
 #include "lib/transfer/watch.h"
 
 /* zstd's own frame header (RFC 8878, 3.1.1.1) takes so many bytes at most. */

@@ -3,7 +3,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "lib/token/thread.h"
+#include "lib/token/thread_internal.h"
 
 bool token_key_equal(const struct token_key *a, const struct token_key *b)
 {

@@ -1,10 +1,10 @@
-#include "lib/token/siv.h"
+#include "lib/token/siv_internal.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include "lib/token/thread.h"
+#include "lib/token/thread_internal.h"
 
 static const unsigned char *bytes_of(struct str s)
 {

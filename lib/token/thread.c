@@ -1,4 +1,4 @@
-#include "lib/token/thread.h"
+#include "lib/token/thread_internal.h"
 
 #include <openssl/crypto.h>
 #include <pthread.h>

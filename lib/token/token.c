@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/encode.h"
-#include "lib/token/siv.h"
+#include "lib/token/siv_internal.h"
 
 /* The plain text (FORMAT.md); numbers little-endian:
  *

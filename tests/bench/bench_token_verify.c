@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "lib/token/siv.h"
+#include "lib/token/siv_internal.h"
 #include "lib/token/token.h"
 
 enum { ROUNDS = 200000, REPEATS = 5 };

@@ -2,7 +2,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
-#include "lib/demand/access_line.h"
+#include "lib/demand/access_line_internal.h"
 
 static bool is_within(struct str part, struct str line)
 {

@@ -1,7 +1,7 @@
 /* What a worker that has gone mad may say: whatever is taken for a message says the same when it is written again. */
 #include <assert.h>
 
-#include "lib/gather/message.h"
+#include "lib/gather/message_internal.h"
 
 static char packet[MESSAGE_LONGEST];
 

@@ -1,5 +1,5 @@
 /* Times of day: an offset, a zone's name with its changes of offset, the device's own. */
-#include "lib/admission/zone.h"
+#include "lib/admission/zone_internal.h"
 #include "tests/unit/admission_sample.h"
 
 static void need_time_zones(void)

@@ -1,7 +1,7 @@
 /* Access logs: what their lines say, and which sampled query a download belongs to. */
 #include "lib/demand/downloads.h"
 
-#include "lib/demand/access_line.h"
+#include "lib/demand/access_line_internal.h"
 #include "tests/unit/unit.h"
 
 #define NOON INT64_C(1770292800000) /* 2026-02-05T12:00:00Z */

@@ -3,8 +3,8 @@
 
 #include "base/clock.h"
 #include "lib/fleet/fleet.h"
-#include "lib/fleet/lru.h"
-#include "lib/fleet/site.h"
+#include "lib/fleet/lru_internal.h"
+#include "lib/fleet/site_internal.h"
 #include "tests/unit/unit.h"
 
 static void the_longest_unused_goes_first(void **state)

@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/gather/body.h"
-#include "lib/gather/message.h"
+#include "lib/gather/body_internal.h"
+#include "lib/gather/message_internal.h"
 #include "tests/unit/unit.h"
 
 static char packet[MESSAGE_LONGEST];

@@ -1,6 +1,6 @@
 /* Who gets a worker next, and what a resource usually takes. */
-#include "lib/gather/queue.h"
-#include "lib/gather/usual.h"
+#include "lib/gather/queue_internal.h"
+#include "lib/gather/usual_internal.h"
 #include "tests/unit/unit.h"
 
 enum { MOST = 64 };

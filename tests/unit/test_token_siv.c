@@ -2,7 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include "base/encode.h"
-#include "lib/token/siv.h"
+#include "lib/token/siv_internal.h"
 
 struct vector {
     const char *name, *key, *data[3], *plain, *sealed;

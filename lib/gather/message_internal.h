@@ -1,12 +1,12 @@
 /* What the pool and its workers say to each other, on a SOCK_SEQPACKET pair: one packet a message, and with a report the body's memfd.
  *
  *     pool → worker    order: fetch this · cancel: nobody waits for it any more
- *     worker → pool    hello: here is my region (body.h), once · report: what became of it
+ *     worker → pool    hello: here is my region (body_internal.h), once · report: what became of it
  *
  * Numbers are little-endian, texts a length (32 bits) and their bytes. Both ends are the same program, but a worker may have gone mad: what
  * it says is checked like what strangers say. */
-#ifndef GATHER_MESSAGE_H
-#define GATHER_MESSAGE_H
+#ifndef GATHER_MESSAGE_INTERNAL_H
+#define GATHER_MESSAGE_INTERNAL_H
 
 #include <sys/types.h>
 

@@ -1,8 +1,8 @@
 /* What waits for a worker, by the origin (scheme, host, port) that it asks, so that one that hangs cannot take all workers: an origin gets
  * another worker only where more are free than it has already. However many hang, some workers stay free for the others; and an origin that
  * is alone gets half of them. Origins take turns. Used by the pool's thread only. */
-#ifndef GATHER_QUEUE_H
-#define GATHER_QUEUE_H
+#ifndef GATHER_QUEUE_INTERNAL_H
+#define GATHER_QUEUE_INTERNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

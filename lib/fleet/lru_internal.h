@@ -1,7 +1,7 @@
 /* A simulated node's cache: which version of each thing it holds, bounded by bytes, the longest unused thrown out first. Things are
  * numbered; their sizes are the caller's. */
-#ifndef FLEET_LRU_H
-#define FLEET_LRU_H
+#ifndef FLEET_LRU_INTERNAL_H
+#define FLEET_LRU_INTERNAL_H
 
 #include "base/arena.h"
 

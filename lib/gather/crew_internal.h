@@ -1,14 +1,14 @@
 /* The worker processes of a pool: made, given to whoever has something to fetch, replaced, ended. A worker does one fetch at a time, so
  * that what kills it costs no other. The pool's thread never waits here: processes are started by a thread of their own, since that takes
  * as long as the kernel likes. They die with it. */
-#ifndef GATHER_CREW_H
-#define GATHER_CREW_H
+#ifndef GATHER_CREW_INTERNAL_H
+#define GATHER_CREW_INTERNAL_H
 
 #include <pthread.h>
 
 #include "base/error.h"
-#include "lib/gather/message.h"
-#include "lib/gather/queue.h"
+#include "lib/gather/message_internal.h"
+#include "lib/gather/queue_internal.h"
 
 enum worker_state { WORKER_NONE, WORKER_COMING, WORKER_IDLE, WORKER_BUSY, WORKER_DYING };
 enum { WORKER_ORIGINS = 4, WORKER_GRACE = 500 /* ms that one has to report, past its deadline or a cancel */ };

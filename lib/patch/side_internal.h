@@ -1,6 +1,6 @@
 /* What making and applying share. Private to lib/patch. */
-#ifndef PATCH_SIDE_H
-#define PATCH_SIDE_H
+#ifndef PATCH_SIDE_INTERNAL_H
+#define PATCH_SIDE_INTERNAL_H
 
 #include "lib/patch/patch.h"
 

@@ -1,6 +1,6 @@
 /* Sampled queries, to be found by what is known of a download: the rules are in downloads.h. */
-#ifndef DEMAND_SAMPLE_INDEX_H
-#define DEMAND_SAMPLE_INDEX_H
+#ifndef DEMAND_SAMPLE_INDEX_INTERNAL_H
+#define DEMAND_SAMPLE_INDEX_INTERNAL_H
 
 #include "lib/demand/samples.h"
 #include "lib/edges/registry.h"

@@ -1,6 +1,6 @@
 /* Time zones by their IANA names, such as Europe/Berlin, as offsets from UTC, by the time zone data (tzdata) of this machine. */
-#ifndef ADMISSION_ZONE_H
-#define ADMISSION_ZONE_H
+#ifndef ADMISSION_ZONE_INTERNAL_H
+#define ADMISSION_ZONE_INTERNAL_H
 
 #include "base/error.h"
 #include "lib/admission/day.h"

@@ -1,13 +1,13 @@
 /* What the pool's thread knows of requests, between its own files. */
-#ifndef GATHER_GATHERING_H
-#define GATHER_GATHERING_H
+#ifndef GATHER_GATHERING_INTERNAL_H
+#define GATHER_GATHERING_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "lib/gather/crew.h"
+#include "lib/gather/crew_internal.h"
 #include "lib/gather/pool.h"
-#include "lib/gather/usual.h"
+#include "lib/gather/usual_internal.h"
 
 enum { GATHERING_BUCKETS = 1024 };
 

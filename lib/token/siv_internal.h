@@ -1,7 +1,7 @@
 /* AES-SIV (RFC 5297) of OpenSSL 3: deterministic, misuse-resistant. A key of 64 bytes is AES-256-SIV, one of 32 AES-128-SIV.
  * A context per thread is kept between calls, so that nothing here allocates after a thread's first one. */
-#ifndef TOKEN_SIV_H
-#define TOKEN_SIV_H
+#ifndef TOKEN_SIV_INTERNAL_H
+#define TOKEN_SIV_INTERNAL_H
 
 #include "base/str.h"
 

@@ -6,8 +6,8 @@
  *
  * (nginx: ngx_http_log_module's `combined`, which is used unless another is named; Apache: mod_log_config; S3: "Amazon S3 server access log
  * format".) Referer and agent may be missing (`common`), and more may follow. Nothing is decoded or allocated: slices of the line. */
-#ifndef DEMAND_ACCESS_LINE_H
-#define DEMAND_ACCESS_LINE_H
+#ifndef DEMAND_ACCESS_LINE_INTERNAL_H
+#define DEMAND_ACCESS_LINE_INTERNAL_H
 
 #include "lib/edges/lan.h"
 

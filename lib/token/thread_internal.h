@@ -1,7 +1,7 @@
 /* OpenSSL's algorithms, fetched once, and contexts of the calling thread's own, kept until it ends: what makes verification
  * free of allocations after a thread's first. */
-#ifndef TOKEN_THREAD_H
-#define TOKEN_THREAD_H
+#ifndef TOKEN_THREAD_INTERNAL_H
+#define TOKEN_THREAD_INTERNAL_H
 
 #include <openssl/evp.h>
 

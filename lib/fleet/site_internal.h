@@ -2,8 +2,8 @@
  *
  * Things are numbered: first the resources, then the pages, then a name for each change (a changed resource under a new, content-hashed
  * name). Times in ms from the simulation's beginning. */
-#ifndef FLEET_SITE_H
-#define FLEET_SITE_H
+#ifndef FLEET_SITE_INTERNAL_H
+#define FLEET_SITE_INTERNAL_H
 
 #include "base/arena.h"
 

@@ -1,6 +1,6 @@
 /* Objects under `<prefix><day>/…`, such as decisions/2026-11-25/101500-3f0c….jsonl, and when they go. */
-#ifndef DEMAND_DAYS_H
-#define DEMAND_DAYS_H
+#ifndef DEMAND_DAYS_INTERNAL_H
+#define DEMAND_DAYS_INTERNAL_H
 
 #include "lib/store/store.h"
 

@@ -3,14 +3,14 @@
  * Small ones use the worker's region: a memfd of fixed size, made once, that both have mapped; the pool copies what is in it before it
  * orders anything else. Others have a memfd of their own, which is sealed before it is handed over, so that it cannot change under its
  * reader. No memfd can shrink under its reader. */
-#ifndef GATHER_BODY_H
-#define GATHER_BODY_H
+#ifndef GATHER_BODY_INTERNAL_H
+#define GATHER_BODY_INTERNAL_H
 
 #include <openssl/evp.h>
 #include <stdatomic.h>
 
 #include "base/error.h"
-#include "lib/gather/message.h"
+#include "lib/gather/message_internal.h"
 
 enum { BODY_REGION = 256 << 10, BODY_SHARED = BODY_REGION + 4096 };
 

@@ -1,6 +1,6 @@
 /* An APK that is read where it is stored, by few large ranges. */
-#ifndef CATALOG_STORED_APK_H
-#define CATALOG_STORED_APK_H
+#ifndef CATALOG_STORED_APK_INTERNAL_H
+#define CATALOG_STORED_APK_INTERNAL_H
 
 #include "lib/apk/apk.h"
 #include "lib/store/store.h"

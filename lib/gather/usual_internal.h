@@ -1,7 +1,7 @@
 /* How long resources usually take: what the slowest twentieth of their last 64 fetches took more than. Bounded: a resource that has not
  * been asked for in a while makes room for another. Used by the pool's thread only. */
-#ifndef GATHER_USUAL_H
-#define GATHER_USUAL_H
+#ifndef GATHER_USUAL_INTERNAL_H
+#define GATHER_USUAL_INTERNAL_H
 
 #include <stdint.h>
 
