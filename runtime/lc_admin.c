@@ -7,8 +7,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lc_problem.h"
-
 /* --- where it listens */
 
 static bool is_unix(struct str address)
@@ -105,7 +103,7 @@ static bool is_address(struct str host)
 
 static bool refuse(struct lc_exchange *x, const char *why)
 {
-    lc_problem(&x->call, &x->response, 403, why);
+    lc_problem(&x->call, &x->response, 403, NULL, str_of(why));
     return false;
 }
 

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "lc_headers.h"
-#include "lc_problem.h"
 #include "lc_server.h"
 
 static const char bodies_too_many[] = "too many large requests at once";
@@ -40,7 +39,7 @@ static bool charge(struct lc_exchange *x, uint64_t bytes)
 static void refuse(struct lc_exchange *x, int status, const char *why)
 {
     x->work = NULL;
-    lc_problem(&x->call, &x->response, status, why);
+    lc_problem(&x->call, &x->response, status, NULL, str_of(why));
 }
 
 /* --- the head */
@@ -74,7 +73,6 @@ static bool make_room(struct lc_exchange *x)
         refuse(x, 413, lc_body_too_large);
     } else if (!charge(x, x->length)) {
         refuse(x, 503, bodies_too_many);
-        lc_header_add(x->call.arena, &x->response.headers, S("Retry-After"), S("1"));
     } else {
         x->body = buf_in(x->call.arena, x->body_max);
         buf_room(&x->body, x->length);

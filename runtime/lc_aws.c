@@ -15,7 +15,6 @@
 #include "lc_instance.h"
 #include "lc_later.h"
 #include "lc_error.h"
-#include "lc_problem.h"
 #include "lc_settings.h"
 #include "lc_signals.h"
 
@@ -175,7 +174,7 @@ static void gather_stream(struct loop *loop, const struct lc_request *request, s
     stream_close(&response->stream);
     if (status == STATUS_OK) return;
     log_error(loop->call.log, "the stream failed: %s", error.text);
-    lc_problem(&loop->call, response, 500, NULL);
+    lc_problem(&loop->call, response, 500, NULL, (struct str){NULL, 0});
 }
 
 static bool is_health_check(const struct lc_request *request)
@@ -194,7 +193,7 @@ static void make_response(struct loop *loop, const struct lc_request *request, s
     }
     struct error error = {0};
     if (str_equal(request->query, S("ready")) && lc_instance_ready(&loop->aws->instance, &loop->call, &error) != STATUS_OK) {
-        lc_problem(&loop->call, response, 503, error.text);
+        lc_problem(&loop->call, response, 503, NULL, str_of(error.text));
         return;
     }
     *response = (struct lc_response){.status = 200, .body = lc_instance_health(loop->arena, loop->aws->instance.function)};
@@ -229,7 +228,7 @@ static void answer_http(struct loop *loop, const struct lc_request *request, enu
     if (parsed == STATUS_OK)
         make_response(loop, request, &response);
     else
-        lc_problem(&loop->call, &response, 400, error->text);
+        lc_problem(&loop->call, &response, 400, NULL, str_of(error->text));
     access->status = response.status;
     send_response(loop, request, &response, access);
 }

@@ -1,5 +1,4 @@
 /* Who answers a request: the loop, at once, or a worker, while the connection is suspended. */
-#include "lc_problem.h"
 #include "lc_server.h"
 
 enum { MOST_WAITING = 1024 };
@@ -21,8 +20,7 @@ static void run_work(struct lc_job *job)
 
 static enum MHD_Result ask_to_come_back(struct lc_exchange *x, const char *why)
 {
-    lc_problem(&x->call, &x->response, 503, why);
-    lc_header_add(x->call.arena, &x->response.headers, S("Retry-After"), S("1"));
+    lc_problem(&x->call, &x->response, 503, NULL, str_of(why));
     return lc_shared_send(x);
 }
 

@@ -1,6 +1,5 @@
 #include "lc_access_log.h"
 #include "lc_headers.h"
-#include "lc_problem.h"
 #include "lc_server.h"
 
 enum { CALL_TIME = 60 * 1000, CLIENT_CLOSED = 499 };

@@ -6,7 +6,6 @@
 
 #include "lc_hosts.h"
 #include "lc_error.h"
-#include "lc_problem.h"
 #include "lc_server.h"
 #include "lc_settings.h"
 #include "lc_signals.h"
@@ -90,7 +89,7 @@ static enum status init_or_fail(struct lc_exchange *x)
     enum status status = lc_instance_init(&fc->instance, &error);
     if (status == STATUS_OK) return status;
     log_error(x->call.log, "%s: init failed: %s", fc->instance.function->name, error.text);
-    lc_problem(&x->call, &x->response, 500, "the function could not be initialized");
+    lc_problem(&x->call, &x->response, 500, NULL, S("the function could not be initialized"));
     end_process(fc);
     return status;
 }

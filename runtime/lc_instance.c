@@ -2,7 +2,7 @@
 
 #include <time.h>
 
-#include "lc_problem.h"
+const char lc_body_too_large[] = "the request body is larger than this route takes";
 
 static const uint64_t closed = UINT64_C(1) << 63;
 
@@ -106,7 +106,7 @@ static void fail(struct lc_instance *instance, struct lc_call *call, struct lc_r
 {
     log_error(call->log, "%s: the handler failed: %s", instance->function->name, why);
     stream_close(&response->stream);
-    lc_problem(call, response, 500, NULL);
+    lc_problem(call, response, 500, NULL, (struct str){NULL, 0});
 }
 
 enum status lc_instance_ready(struct lc_instance *instance, struct lc_call *call, struct error *error)
@@ -127,7 +127,7 @@ bool lc_instance_guard(struct lc_instance *instance, struct lc_call *call, const
     call->function = function;
     *response = (struct lc_response){0};
     if (!function->http) {
-        lc_problem(call, response, 501, "this function takes events, not HTTP requests");
+        lc_problem(call, response, 501, NULL, S("this function takes events, not HTTP requests"));
         return false;
     }
     if (!function->guard || function->guard(instance->state, call, request, response, body_max)) return true;
@@ -140,7 +140,7 @@ bool lc_instance_admit(struct lc_instance *instance, struct lc_call *call, const
     size_t body_max = SIZE_MAX;
     if (!lc_instance_guard(instance, call, request, response, &body_max)) return false;
     if (request->body.length <= body_max) return true;
-    lc_problem(call, response, 413, lc_body_too_large);
+    lc_problem(call, response, 413, NULL, str_of(lc_body_too_large));
     return false;
 }
 

@@ -50,7 +50,8 @@ enum status lc_instance_ready(struct lc_instance *, struct lc_call *, struct err
 /* Whether the function takes a request, decided from its head alone: false where `response` is the answer already. `*body_max` is the most
  * bytes of body that it takes; it comes in as the host's own limit. The caller is inside the instance (lc_instance_enter). */
 bool lc_instance_guard(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *, size_t *body_max);
-/* The same for a request whose body is there: one that is too large is answered 413. */
+/* The same for a request whose body is there: one that is too large is answered 413, with this detail. */
+extern const char lc_body_too_large[];
 bool lc_instance_admit(struct lc_instance *, struct lc_call *, const struct lc_request *, struct lc_response *);
 
 /* For a request that passed the guard: STATUS_OK with a response that can be sent, a problem where the handler failed;

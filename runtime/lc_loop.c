@@ -10,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "lc_problem.h"
 #include "lc_server.h"
 
 enum { STACK = 1024 * 1024 };

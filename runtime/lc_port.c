@@ -6,7 +6,6 @@
 
 #include "lc_admin.h"
 #include "lc_hosts.h"
-#include "lc_problem.h"
 #include "lc_server.h"
 #include "lc_settings.h"
 #include "lc_signals.h"
@@ -76,7 +75,7 @@ static void route_event(struct lc_exchange *x, struct lc_instance *instance, lc_
 {
     if (!lc_admin_may(x)) return;
     if (!instance) {
-        lc_problem(&x->call, &x->response, 404, "there is no function of that name");
+        lc_problem(&x->call, &x->response, 404, NULL, S("there is no function of that name"));
         return;
     }
     x->instance = instance;
@@ -114,7 +113,7 @@ static void route(struct lc_exchange *x)
     }
     if (!x->loop->admin) x->instance = find_mount(port, x->request.path);
     if (!x->instance) {
-        lc_problem(&x->call, &x->response, 404, "nothing is served under this path");
+        lc_problem(&x->call, &x->response, 404, NULL, S("nothing is served under this path"));
         return;
     }
     x->work = lc_server_http;

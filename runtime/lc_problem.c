@@ -1,27 +1,12 @@
-#include "lc_problem.h"
+#include "base/problem.h"
+#include "lambda-c/lambda.h"
 
-#include <microhttpd.h>
-
-#include "base/json.h"
-
-const char lc_body_too_large[] = "the request body is larger than this route takes";
-
-void lc_problem(const struct lc_call *call, struct lc_response *response, int status, const char *detail)
+/* A 404 is kept for a few seconds, so that a crowd that asks for what is not there yet reaches a CDN only. */
+void lc_problem(const struct lc_call *call, struct lc_response *response, int status, const char *type, struct str detail)
 {
-    struct buf body = buf_in(call->arena, 4096);
-    buf_add(&body, S("{\"type\":\"about:blank\",\"title\":"));
-    json_quote_lossy(&body, str_of(MHD_get_reason_phrase_for((unsigned)status)));
-    buf_add(&body, S(",\"status\":"));
-    buf_add_u64(&body, (uint64_t)status);
-    if (detail) {
-        buf_add(&body, S(",\"detail\":"));
-        json_quote_lossy(&body, str_of(detail));
-    }
-    buf_add(&body, S(",\"request_id\":"));
-    json_quote_lossy(&body, str_first(call->request_id, 128));
-    buf_add(&body, S("}\n"));
-
-    *response = (struct lc_response){.status = status, .body = buf_str(&body)};
+    *response = (struct lc_response){.status = status};
+    response->body = problem_write(call->arena, status, type, detail, call->request_id);
     lc_header_add(call->arena, &response->headers, S("Content-Type"), S("application/problem+json"));
-    lc_header_add(call->arena, &response->headers, S("Cache-Control"), status == 404 ? S("max-age=10") : S("no-store"));
+    lc_header_add(call->arena, &response->headers, S("Cache-Control"), status == 404 ? S("public, max-age=5") : S("no-store"));
+    if (status == 503 || status == 504) lc_header_add(call->arena, &response->headers, S("Retry-After"), S("1"));
 }

@@ -4,7 +4,6 @@
 
 #include "lc_admin.h"
 #include "lc_error.h"
-#include "lc_problem.h"
 #include "lc_server.h"
 #include "lc_signals.h"
 
@@ -45,11 +44,11 @@ static enum status answer_ready(struct lc_exchange *x)
 {
     const struct lc_server_options *options = &x->server->options;
     struct error error = {0};
-    if (x->server->draining) return lc_problem(&x->call, &x->response, 503, "the server is about to stop"), STATUS_OK;
+    if (x->server->draining) return lc_problem(&x->call, &x->response, 503, NULL, S("the server is about to stop")), STATUS_OK;
     for (size_t i = 0; i < options->instance_count; i++) {
         struct lc_instance *instance = &options->instances[i];
         if (lc_instance_ready(instance, &x->call, &error) == STATUS_OK) continue;
-        lc_problem(&x->call, &x->response, 503, arena_printf(x->call.arena, "%s: %s", instance->function->name, error.text).data);
+        lc_problem(&x->call, &x->response, 503, NULL, arena_printf(x->call.arena, "%s: %s", instance->function->name, error.text));
         log_warn(x->call.log, "not ready: %s: %s", instance->function->name, error.text);
         return STATUS_OK;
     }
@@ -59,7 +58,7 @@ static enum status answer_ready(struct lc_exchange *x)
 
 void lc_server_refuse_method(struct lc_exchange *x, const char *methods)
 {
-    lc_problem(&x->call, &x->response, 405, "this path takes other methods; Allow lists them");
+    lc_problem(&x->call, &x->response, 405, NULL, S("this path takes other methods; Allow lists them"));
     lc_header_add(x->call.arena, &x->response.headers, S("Allow"), str_of(methods));
 }
 

@@ -109,8 +109,8 @@ static void respond(struct task *task, enum token_reason reason)
     atomic_fetch_add_explicit(&task->verify->answers[reason], 1, memory_order_relaxed);
     if (action == TOKEN_REFUSE) {
         log_refusal(task, reason);
-        struct str type = arena_printf(task->io.arena, "token-%s", token_reason_name(reason));
-        respond_problem(task->call, task->response, 403, type.data, "%s", token_reason_detail(reason));
+        respond_problem(task->call, task->response, PROBLEM_TOKEN_MALFORMED + (reason - TOKEN_MALFORMED), "%s",
+                        token_reason_detail(reason));
     } else {
         task->response->status = 204;
         lc_header_add(task->io.arena, &task->response->headers, S("Cache-Control"), S("no-store"));

@@ -70,7 +70,7 @@ static enum status send_stored_bytes(struct task *task, const struct splice_plan
     if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return app_store_fault(status, error);
     task->outdated = true;
     return respond_problem(
-        task->call, task->response, 503, "stored-object-changed",
+        task->call, task->response, PROBLEM_STORED_OBJECT_CHANGED,
         "the stored object is not the one that was published; if this lasts, the operator must publish the package again");
 }
 
@@ -79,7 +79,7 @@ static enum status send_body(struct task *task, const struct splice_plan *plan, 
     task->response->length = task->range.length;
     if (str_equal(task->request->method, S("HEAD"))) return STATUS_OK;
     if (task->range.length > task->call->body_limit)
-        return respond_problem(task->call, task->response, 501, "range-required",
+        return respond_problem(task->call, task->response, PROBLEM_RANGE_REQUIRED,
                                "this host can send %llu bytes at most: ask for a range of that length or less",
                                (unsigned long long)task->call->body_limit);
     if (plan->count == 1 && plan->part[0].kind == SPLICE_INFO) {
@@ -121,7 +121,7 @@ static struct http_conditions conditions_of(const struct task *task)
 static enum status not_satisfiable(struct task *task)
 {
     uint64_t size = task->content.size;
-    respond_problem(task->call, task->response, 416, "range", "it has %llu bytes", (unsigned long long)size);
+    respond_problem(task->call, task->response, PROBLEM_RANGE, "it has %llu bytes", (unsigned long long)size);
     add_header(task, S("Content-Range"), http_content_range_unsatisfied(task->io.arena, size));
     return STATUS_OK;
 }
@@ -143,7 +143,8 @@ static enum status answer_here(struct task *task, enum http_range_kind kind, str
 {
     struct http_conditions conditions = conditions_of(task);
     int verdict = http_precondition(&conditions, &task->content.validators);
-    if (verdict == 412) return respond_problem(task->call, task->response, 412, "precondition", "it is not the version that was asked for");
+    if (verdict == 412)
+        return respond_problem(task->call, task->response, PROBLEM_PRECONDITION, "it is not the version that was asked for");
     if (verdict == 304) {
         task->response->status = 304;
         task->response->length = task->content.size; /* which keeps the connection, see lambda.h */

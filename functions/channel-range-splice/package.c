@@ -129,13 +129,13 @@ static enum status check_signature(struct task *task, const struct link *link, b
     *allowed = !link->info.data && !link->expires.data; /* nothing to be signed; a signature comes with its expiry */
     if (*allowed) return STATUS_OK;
     enum status status = link_verify(task->io.arena, link, &app->url_keys, clock_now(), error);
-    if (status == STATUS_DENIED) return respond_problem(task->call, task->response, 403, "signature", "%s", error->text);
+    if (status == STATUS_DENIED) return respond_problem(task->call, task->response, PROBLEM_SIGNATURE, "%s", error->text);
     if (link->info.data) {
         TRY(app_channels(task->splice->app, task->io, link->app, &channels, error));
         if (channels->url_info == CHANNELS_URL_NEVER)
-            return respond_problem(task->call, task->response, 403, "url-info", "this app takes no info from URLs");
+            return respond_problem(task->call, task->response, PROBLEM_URL_INFO, "this app takes no info from URLs");
         if (status != STATUS_OK && channels->url_info == CHANNELS_URL_SIGNED)
-            return respond_problem(task->call, task->response, 403, "signature", "this app takes info from signed URLs only");
+            return respond_problem(task->call, task->response, PROBLEM_SIGNATURE, "this app takes info from signed URLs only");
     }
     *allowed = true;
     return STATUS_OK;

@@ -52,12 +52,12 @@ static const struct route *find_route(const struct lc_call *call, const struct l
 
 static void refuse_path(struct lc_call *call, struct lc_response *response)
 {
-    respond_problem(call, response, 404, "not-found", "nothing is served under this path");
+    respond_problem(call, response, PROBLEM_NOT_FOUND, "nothing is served under this path");
 }
 
 static void refuse_method(struct lc_call *call, struct lc_response *response, struct str allowed)
 {
-    respond_problem(call, response, 405, "method", "method not allowed; use " STR_FMT, STR_ARG(allowed));
+    respond_problem(call, response, PROBLEM_METHOD, "method not allowed; use " STR_FMT, STR_ARG(allowed));
     lc_header_add(call->arena, &response->headers, S("Allow"), allowed);
 }
 
@@ -100,7 +100,7 @@ static bool refuse_repeated(struct lc_call *call, const struct lc_headers *heade
         struct str name = headers->items[i].name;
         uint32_t bit = single_bit(name);
         if (seen & bit) {
-            respond_problem(call, response, 400, "header-twice", "the header " STR_FMT " may be given once", STR_ARG(name));
+            respond_problem(call, response, PROBLEM_HEADER_TWICE, "the header " STR_FMT " may be given once", STR_ARG(name));
             return true;
         }
         seen |= bit;
@@ -142,7 +142,7 @@ static bool refuse_parameter(struct lc_call *call, const struct route *route, st
     struct url_argument argument;
     while (route->parameters && url_next_argument(&query, &argument)) {
         if (is_listed(route->parameters, argument.name, str_equal_nocase) || is_foreign(argument.name)) continue;
-        respond_problem(call, response, 400, "unknown-parameter", "unknown parameter '" STR_FMT "'; %s%s",
+        respond_problem(call, response, PROBLEM_UNKNOWN_PARAMETER, "unknown parameter '" STR_FMT "'; %s%s",
                         STR_ARG(str_first(argument.name, 100)), route->parameters[0] ? "use " : "this route takes none", route->parameters);
         return true;
     }
@@ -159,7 +159,7 @@ static bool refuse_secret(struct lc_call *call, const struct lc_request *request
     struct str secret = is_node ? app->node_secret : app->origin_secret;
     if (secret.length == 0) return false;
     if (str_equal_secret(lc_header_get(&request->headers, header), secret)) return false;
-    respond_problem(call, response, 403, is_node ? "node-secret" : "origin-secret",
+    respond_problem(call, response, is_node ? PROBLEM_NODE_SECRET : PROBLEM_ORIGIN_SECRET,
                     "only %s may ask here: the header " STR_FMT " is missing or wrong", is_node ? "cache nodes" : "the CDN",
                     STR_ARG(header));
     return true;

@@ -233,9 +233,9 @@ static enum status http(void *state, struct lc_call *call, const struct lc_reque
     }
     bool listed = str_equal(request->method, S("POST"));
     if (listed && gatherer->allow.length == 0)
-        return respond_problem(call, response, 403, "lists-off", "a request names a scene here; lists of its own are switched off");
+        return respond_problem(call, response, PROBLEM_LISTS_OFF, "a request names a scene here; lists of its own are switched off");
     if (gather_pool_is_full(gatherer->pool))
-        return respond_problem(call, response, 503, "busy", "too many requests are being gathered; try again");
+        return respond_problem(call, response, PROBLEM_BUSY, "too many requests are being gathered; try again");
     if (ask(gatherer, call, request, &error) == STATUS_OK) return STATUS_OK;
     return respond_error(call, response, &error);
 }

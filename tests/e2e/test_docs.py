@@ -24,6 +24,13 @@ def test_files_that_are_named_are_there(document: Path) -> None:
         assert list(ROOT.glob(name)) or list(document.parent.glob(name)), name
 
 
+def test_problems_of_nodes_are_listed() -> None:
+    templates = "".join(path.read_text() for path in (ROOT / "cdn").glob("*/*.template"))
+    made = set(re.findall(r'"type":"([a-z-]+)"', templates)) | set(re.findall(r"\$pakhus_problem \{ default (\w+);", templates))
+    listed = set(re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs/problems.md").read_text(), re.M))
+    assert made >= {"refused", "store-refused", "gone", "method"} and made <= listed
+
+
 def test_parameters_are_the_templates() -> None:
     table = DEPLOY.split("| parameter | |")[1].split("\n\n")[0]
     named = {name for row in table.strip().splitlines() for name in re.findall(r"`([A-Z][A-Za-z]+)`", row.split("|")[1])}

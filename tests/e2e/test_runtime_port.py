@@ -84,9 +84,9 @@ def test_a_fault_is_a_problem_and_its_reason_stays_in_the_log(path: str, wire: P
     status, headers, body = ask(wire, "GET", path)
     assert (status, headers["content-type"], headers["cache-control"]) == (500, "application/problem+json", "no-store")
     problem = json.loads(body)
-    assert problem == {"type": "about:blank", "title": "Internal Server Error", "status": 500, "request_id": problem["request_id"]}
+    assert problem == {"type": "internal", "title": "Internal Server Error", "status": 500, "instance": problem["instance"]}
     [line] = log_lines(wire, 1)
-    assert f"request={problem['request_id']} method=GET path={path} status=500" in line
+    assert f"request={problem['instance']} method=GET path={path} status=500" in line
     assert "the handler failed" in wire.output()
 
 
@@ -348,7 +348,7 @@ def test_the_longest_mount_wins(path: str, answer: bytes, rooms: Program) -> Non
 def test_what_is_mounted_nowhere(rooms: Program) -> None:
     for path in ("/", "/upper", "/Up"):
         status, headers, _ = ask(rooms, "GET", path)
-        assert (status, headers["cache-control"]) == (404, "max-age=10")
+        assert (status, headers["cache-control"]) == (404, "public, max-age=5")
     assert ask(rooms, "POST", "/invoke", b"{}")[0] == 404
 
 

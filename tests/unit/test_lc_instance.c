@@ -190,7 +190,7 @@ static void a_handler_that_fails_is_a_problem_and_its_stream_is_closed(void **st
     struct lc_response response = ask(*state, &whole, S("/stream"), S("200"));
     assert_int_equal(closed_streams, 1);
     assert_null(response.stream.read);
-    assert_str(response.body, S("{\"type\":\"about:blank\",\"title\":\"Internal Server Error\",\"status\":500,\"request_id\":\"id\"}\n"));
+    assert_str(response.body, S("{\"type\":\"internal\",\"title\":\"Internal Server Error\",\"status\":500,\"instance\":\"id\"}\n"));
     assert_str(lc_header_get(&response.headers, S("content-type")), S("application/problem+json"));
 }
 

@@ -79,6 +79,11 @@ struct lc_response {
 };
 #define LC_LENGTH_UNKNOWN UINT64_MAX
 
+/* Answers with an error, application/problem+json (RFC 9457): the response is replaced. `type`: a stable word; NULL: that of the status
+ * ("not-found" for 404). `detail` is for the client's eyes, and may be empty; what went wrong inside belongs in the log. `instance` is the
+ * id of the request. A 404 may be kept for 5 s, nothing else at all; 503 and 504 ask to come back after a second. */
+void lc_problem(const struct lc_call *, struct lc_response *, int status, const char *type, struct str detail);
+
 /* A function. What `init` makes is handed to the others, which run on many threads at once: it is immutable or locked.
  *
  * `http` fills the response and returns STATUS_OK, whatever the HTTP status. Any other status but STATUS_WOULD_BLOCK is a fault of ours:
