@@ -37,7 +37,7 @@ static enum status find_content(struct task *task, const struct patch *patch, st
     struct arena *arena = task->io.arena;
     TRY(app_channels(task->splice->app, task->io, patch->app, &channels, error));
     task->content = (struct content){
-        .key = patch_diff_key(arena, patch->app, patch->from, patch->to),
+        .key = patch_diff_key(arena, patch),
         .etag = patch->etag,
         .size = patch->size,
         .validators = validators_of(arena, patch, channels),

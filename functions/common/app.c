@@ -92,7 +92,7 @@ static enum status load_patch(void *context, struct io io, struct str key, const
     TRY(app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error));
     struct record_object known = previous ? diff_of(previous) : (struct record_object){0}, diff = diff_of(patch);
     if (is_doubtful(app, previous, patch->recorded, patch->modified))
-        TRY(app_store_fault(record_identify(app->store, io, patch_diff_key(io.arena, id, from, to), &known, &diff, error), error));
+        TRY(app_store_fault(record_identify(app->store, io, patch_diff_key(io.arena, patch), &known, &diff, error), error));
     patch->etag = diff.etag;
     patch->seen = diff.seen;
     *value = patch;

@@ -40,8 +40,7 @@ static enum status find_patch(struct app *app, struct io io, const struct packag
     enum status status = patch_load(app->store, io, name->app, name->from, name->version, &patch, error);
     if (status == STATUS_NOT_FOUND) status = patch_produce(app->store, io, name->app, name->from, name->version, NULL, &patch, error);
     TRY(status);
-    const struct made made = {
-        .store = app->store, .key = patch_diff_key(io.arena, name->app, name->from, name->version), .etag = patch.etag};
+    const struct made made = {.store = app->store, .key = patch_diff_key(io.arena, &patch), .etag = patch.etag};
     source_of(io.arena, &made, patch.size, patch.sha256, source);
     return STATUS_OK;
 }
@@ -75,14 +74,22 @@ static enum status find(void *context, struct io io, const struct package_name *
 
 /* --- edges that splice: their store is one of ours, with the packages that are wanted there */
 
+/* One writer fills an edge: there a patch needs no name of its own. */
+static struct str diff_on_edge(struct arena *arena, const struct package_name *name)
+{
+    const struct patch plain = {.app = name->app, .from = name->from, .to = name->version};
+    return patch_diff_key(arena, &plain);
+}
+
 static enum status install_patch(struct app *app, struct io io, struct store *edge, const struct package_name *name,
                                  const struct package_source *source, const struct stream *stream, struct deadline end, struct error *error)
 {
     const struct store_put put = {.end = end};
     struct patch patch = {0};
     struct store_object object;
-    struct str key = patch_diff_key(io.arena, name->app, name->from, name->version);
+    struct str key = diff_on_edge(io.arena, name);
     TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
+    patch.diff = (struct str){NULL, 0};
     const int64_t span = deadline_left(io.deadline);
     TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
                : store_compose(edge, io, key, source->piece, 1, &put, NULL, error));
@@ -101,7 +108,7 @@ static enum status uninstall(void *context, struct io io, struct store *edge, co
     (void)context;
     if (name->from.length > 0) {
         TRY(store_remove(edge, io, patch_json_key(io.arena, name->app, name->from, name->version), error));
-        return store_remove(edge, io, patch_diff_key(io.arena, name->app, name->from, name->version), error);
+        return store_remove(edge, io, diff_on_edge(io.arena, name), error);
     }
     enum status status = package_unpublish(edge, io, name->app, name->version, error);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -125,7 +132,7 @@ static enum status locate(void *context, struct io io, struct store *edge, const
 {
     struct package package;
     (void)context;
-    if (name->from.length > 0) return *key = patch_diff_key(io.arena, name->app, name->from, name->version), STATUS_OK;
+    if (name->from.length > 0) return *key = diff_on_edge(io.arena, name), STATUS_OK;
     TRY(package_load(edge, io, name->app, name->version, &package, error));
     *key = package_base_key(io.arena, &package);
     return STATUS_OK;

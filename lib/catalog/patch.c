@@ -12,9 +12,28 @@ static struct str key_of(struct arena *arena, struct str app, struct str from, s
     return arena_join(arena, S("patches/"), app, S("/"), from, S(".."), to, ending);
 }
 
-struct str patch_diff_key(struct arena *arena, struct str app, struct str from, struct str to)
+static bool are_digits(struct str text)
 {
-    return key_of(arena, app, from, to, S(".diff"));
+    for (size_t i = 0; i < text.length; i++) {
+        char c = text.data[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
+    }
+    return text.length == PATCH_DIFF_DIGITS;
+}
+
+bool patch_is_diff(struct str name, struct str from, struct str to)
+{
+    if (!str_ends(name, S(".diff"))) return false;
+    struct str digits = str_first(name, name.length - 5), versions = str_cut(&digits, '@');
+    bool are_these = versions.length == from.length + 2 + to.length && str_starts(versions, from) && str_ends(versions, to) &&
+                     str_starts(str_from(versions, from.length), S(".."));
+    return are_these && (!digits.data || are_digits(digits));
+}
+
+struct str patch_diff_key(struct arena *arena, const struct patch *patch)
+{
+    if (!str_empty(patch->diff)) return arena_join(arena, S("patches/"), patch->app, S("/"), patch->diff);
+    return key_of(arena, patch->app, patch->from, patch->to, S(".diff"));
 }
 
 struct str patch_json_key(struct arena *arena, struct str app, struct str from, struct str to)
@@ -47,6 +66,15 @@ enum status patch_check_names(struct str app, struct str from, struct str to, st
 
 /* --- the record */
 
+static enum status parse_diff(struct config *config, struct patch *patch, struct error *error)
+{
+    TRY(config_text(config, "diff", CONFIG_OPTIONAL, &patch->diff, error));
+    if (!str_empty(patch->diff) && !patch_is_diff(patch->diff, patch->from, patch->to))
+        return config_refuse(config, "diff", error,
+                             "must be the two versions with '..' between, perhaps '@' and 32 hexadecimal digits, and .diff");
+    return STATUS_OK;
+}
+
 enum status patch_parse(struct arena *arena, struct str json, struct patch *out, struct error *error)
 {
     struct config config;
@@ -55,6 +83,7 @@ enum status patch_parse(struct arena *arena, struct str json, struct patch *out,
     TRY(config_id(&config, "app", CONFIG_REQUIRED, &patch.app, error));
     TRY(config_version(&config, "from", CONFIG_REQUIRED, &patch.from, error));
     TRY(config_version(&config, "to", CONFIG_REQUIRED, &patch.to, error));
+    TRY(parse_diff(&config, &patch, error));
     TRY(config_whole(&config, "size", CONFIG_REQUIRED, 1, INT64_MAX, &patch.size, error));
     TRY(config_sha256(&config, "sha256", CONFIG_REQUIRED, &patch.sha256, error));
     TRY(config_sha256(&config, "from_sha256", CONFIG_REQUIRED, &patch.from_sha256, error));
@@ -75,6 +104,7 @@ struct str patch_format(struct arena *arena, const struct patch *patch)
     json_put_text(&json, "app", patch->app);
     json_put_text(&json, "from", patch->from);
     json_put_text(&json, "to", patch->to);
+    json_put_text_if_any(&json, "diff", patch->diff);
     json_put_number(&json, "size", patch->size);
     json_put_text(&json, "sha256", patch->sha256);
     json_put_text(&json, "from_sha256", patch->from_sha256);
@@ -115,21 +145,27 @@ struct withdrawal {
     struct arena *arena;
     struct str version;
     struct name {
-        struct str from, to;
+        struct str key;
         struct name *next;
-    } * names;
+    } * records, *diffs;
 };
 
-/* patches/<app>/<from>..<to>.diff or .json */
+static void note(struct arena *arena, struct name **names, struct str key)
+{
+    struct name *name = arena_new_of(arena, struct name);
+    *name = (struct name){arena_copy(arena, key), *names};
+    *names = name;
+}
+
+/* patches/<app>/<from>..<to>.json, or a patch's name */
 static bool note_name(void *context, const struct store_object *object)
 {
     struct withdrawal *withdrawal = context;
     struct str from, to, name = str_from(object->key, str_find_last(object->key, '/') + 1);
-    if (!patch_versions(str_first(name, str_find_last(name, '.')), &from, &to)) return true;
+    struct str versions = str_first(name, str_find_last(name, '.'));
+    if (!patch_versions(str_cut(&versions, '@'), &from, &to)) return true;
     if (!str_equal(from, withdrawal->version) && !str_equal(to, withdrawal->version)) return true;
-    struct name *noted = arena_new_of(withdrawal->arena, struct name);
-    *noted = (struct name){arena_copy(withdrawal->arena, from), arena_copy(withdrawal->arena, to), withdrawal->names};
-    withdrawal->names = noted;
+    note(withdrawal->arena, patch_is_diff(name, from, to) ? &withdrawal->diffs : &withdrawal->records, object->key);
     return true;
 }
 
@@ -138,9 +174,8 @@ enum status patch_withdraw(struct store *store, struct io io, struct str app, st
     struct withdrawal withdrawal = {.arena = io.arena, .version = version};
     const int64_t span = deadline_left(io.deadline);
     TRY(store_list(store, io, arena_join(io.arena, S("patches/"), app, S("/")), 0, note_name, &withdrawal, error));
-    for (const struct name *name = withdrawal.names; name; name = name->next) {
-        TRY(store_remove(store, io_anew(io, span), patch_json_key(io.arena, app, name->from, name->to), error));
-        TRY(store_remove(store, io_anew(io, span), patch_diff_key(io.arena, app, name->from, name->to), error));
-    }
+    for (const struct name *name = withdrawal.records; name; name = name->next)
+        TRY(store_remove(store, io_anew(io, span), name->key, error));
+    for (const struct name *name = withdrawal.diffs; name; name = name->next) TRY(store_remove(store, io_anew(io, span), name->key, error));
     return STATUS_OK;
 }

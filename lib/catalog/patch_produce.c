@@ -1,6 +1,7 @@
 #include "base/map.h"
 #include "lib/catalog/package.h"
 #include "lib/catalog/patch.h"
+#include "lib/store/common.h"
 #include "lib/patch/patch.h"
 #include "lib/transfer/spool.h"
 #include "lib/transfer/watch.h"
@@ -11,7 +12,7 @@ struct production {
     int64_t span;        /* what each step with the store is given */
     struct progress *progress;
     struct package from, to; /* as published */
-    struct str diff_key, json_key;
+    struct str json_key;
     struct patch patch;
 };
 
@@ -31,7 +32,7 @@ static bool is_between(const struct production *production, const struct patch *
 static enum status is_whole(struct production *production, const struct patch *patch, bool *whole, struct error *error)
 {
     struct store_object object = {0};
-    enum status status = store_head(production->store, step(production), production->diff_key, &object, error);
+    enum status status = store_head(production->store, step(production), patch_diff_key(production->arena, patch), &object, error);
     *whole = status == STATUS_OK && object.size == patch->size && str_equal(object.etag, patch->etag) && is_between(production, patch);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
@@ -100,54 +101,79 @@ static enum status make_diff(struct production *production, const struct patch_p
     return patch_check(arena, stream_of(arena, diff->bytes), from, to, production->progress, error);
 }
 
-/* What stands in the store already: a run that was cut off left it, or another producer is at work. Any patch between these two is as good
- * as ours; whatever else it is gives way. */
-static enum status adopt_diff(struct production *production, const struct patch_package *from, const struct patch_package *to,
-                              struct diff *diff, bool *done, struct error *error)
+/* --- patches that no record names */
+
+struct strays {
+    const struct production *production;
+    struct str named; /* key */
+    struct stray {
+        struct str key;
+        struct stray *next;
+    } * first;
+};
+
+static bool note_stray(void *context, const struct store_object *object)
 {
-    struct stream stream;
-    struct store_object object;
-    struct diff theirs = {0};
+    struct strays *strays = context;
+    const struct patch *patch = &strays->production->patch;
+    struct arena *arena = strays->production->arena;
+    struct str name = str_from(object->key, str_find_last(object->key, '/') + 1);
+    if (!patch_is_diff(name, patch->from, patch->to) || str_equal(object->key, strays->named)) return true;
+    struct stray *stray = arena_new_of(arena, struct stray);
+    *stray = (struct stray){arena_copy(arena, object->key), strays->first};
+    strays->first = stray;
+    return true;
+}
+
+static bool is_still_named(const struct production *production)
+{
+    struct patch now;
+    struct error ignored;
+    const struct patch *patch = &production->patch;
+    enum status status = patch_load(production->store, step(production), patch->app, patch->from, patch->to, &now, &ignored);
+    return status == STATUS_OK && str_equal(now.diff, patch->diff);
+}
+
+static void remove_diff(const struct production *production, struct str key)
+{
+    struct error ignored; /* the next production of this patch removes it */
+    store_remove(production->store, step(production), key, &ignored);
+}
+
+/* Interrupted producers left them; or it is another producer's, which will find our record. That record is looked at again after the
+ * listing, so that what a later record names is not among them. */
+static void remove_strays(const struct production *production)
+{
+    struct error ignored;
     struct arena *arena = production->arena;
-    enum status status = store_stream(production->store, step(production), production->diff_key, NULL, &stream, &object, error);
-    *done = false;
-    if (status == STATUS_NOT_FOUND) return STATUS_OK;
-    TRY(status);
-    status = spool_diff(arena, stream, &theirs, error);
-    stream_close(&stream);
-    TRY(status);
-    if (!str_equal(theirs.sha256, diff->sha256)) status = patch_check(arena, stream_of(arena, theirs.bytes), from, to, NULL, error);
-    if (status == STATUS_CORRUPT || status == STATUS_UNSUPPORTED)
-        return store_remove(production->store, step(production), production->diff_key, error);
-    TRY(status);
-    *done = true;
-    *diff = theirs;
-    return STATUS_OK;
+    const struct patch *patch = &production->patch;
+    struct strays strays = {.production = production, .named = patch_diff_key(arena, patch)};
+    struct str prefix = arena_join(arena, S("patches/"), patch->app, S("/"), patch->from, S(".."), patch->to);
+    if (store_list(production->store, step(production), prefix, 0, note_stray, &strays, &ignored) != STATUS_OK) return;
+    if (!strays.first || !is_still_named(production)) return;
+    for (const struct stray *stray = strays.first; stray; stray = stray->next) remove_diff(production, stray->key);
 }
 
 /* --- publishing */
 
-static enum status put_diff(struct production *production, const struct patch_package *from, const struct patch_package *to,
-                            struct diff *diff, bool *done, struct error *error)
+static struct str new_name(const struct production *production)
 {
-    static const struct store_put once = {.condition = STORE_IF_ABSENT};
-    struct stream stream = stream_of(production->arena, diff->bytes);
-    enum status status =
-        store_upload(production->store, step(production), production->diff_key, stream, diff->bytes.length, &once, NULL, error);
-    *done = status == STATUS_OK;
-    return status == STATUS_PRECONDITION ? adopt_diff(production, from, to, diff, done, error) : status;
+    const struct patch *patch = &production->patch;
+    return arena_printf(production->arena, STR_FMT ".." STR_FMT "@%016llx%016llx.diff", STR_ARG(patch->from), STR_ARG(patch->to),
+                        (unsigned long long)store_random(), (unsigned long long)store_random());
 }
 
-static enum status put_record(struct production *production, const struct diff *diff, bool *done, struct error *error)
+static enum status put_diff(struct production *production, const struct diff *diff, struct error *error)
 {
-    static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
     struct store_object object;
     struct patch *patch = &production->patch;
-    enum status status = store_head(production->store, step(production), production->diff_key, &object, error);
-    *done = false;
-    if (status == STATUS_NOT_FOUND) return STATUS_OK; /* removed under our hands */
-    TRY(status);
-    if (object.size != diff->bytes.length) return STATUS_OK; /* another producer's, on a store that ignores the condition */
+    patch->diff = new_name(production);
+    struct str key = patch_diff_key(production->arena, patch);
+    TRY(store_upload(production->store, step(production), key, stream_of(production->arena, diff->bytes), diff->bytes.length, NULL, NULL,
+                     error));
+    TRY(store_head(production->store, step(production), key, &object, error));
+    ENSURE(object.size == diff->bytes.length, error, STATUS_CORRUPT, STR_FMT " has %llu bytes in the store, not %zu", STR_ARG(key),
+           (unsigned long long)object.size, diff->bytes.length);
     patch->size = diff->bytes.length;
     patch->sha256 = diff->sha256;
     patch->from_sha256 = production->from.sha256;
@@ -155,23 +181,38 @@ static enum status put_record(struct production *production, const struct diff *
     patch->etag = object.etag;
     patch->modified = object.modified;
     patch->published = clock_now() / CLOCK_SECOND * CLOCK_SECOND;
-    struct str text = patch_format(production->arena, patch);
-    status = store_put(production->store, step(production), production->json_key, text, &once, NULL, error);
-    *done = status == STATUS_OK;
-    return status == STATUS_PRECONDITION ? find_published(production, done, error) : status;
+    return STATUS_OK;
 }
 
-static enum status publish(struct production *production, const struct patch_package *from, const struct patch_package *to,
-                           struct diff *diff, struct error *error)
+static enum status put_record(const struct production *production, struct error *error)
+{
+    static const struct store_put once = {.condition = STORE_IF_ABSENT, .content_type = "application/json"};
+    struct str text = patch_format(production->arena, &production->patch);
+    return store_put(production->store, step(production), production->json_key, text, &once, NULL, error);
+}
+
+/* One attempt. STATUS_PRECONDITION: another producer's record is there; STATUS_NOT_FOUND: that producer has removed our patch already. */
+static enum status put_both(struct production *production, const struct diff *diff, struct error *error)
+{
+    enum status status = put_diff(production, diff, error);
+    if (status == STATUS_OK) status = put_record(production, error);
+    if (status == STATUS_PRECONDITION) remove_diff(production, patch_diff_key(production->arena, &production->patch));
+    return status;
+}
+
+static enum status publish(struct production *production, const struct diff *diff, struct error *error)
 {
     enum { ATTEMPTS = 3 }; /* others may be at the same patch */
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
-        bool done;
-        TRY(put_diff(production, from, to, diff, &done, error));
-        if (done) TRY(put_record(production, diff, &done, error));
-        if (done) return STATUS_OK;
+        bool found;
+        enum status status = put_both(production, diff, error);
+        if (status == STATUS_OK) return remove_strays(production), STATUS_OK;
+        if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return status;
+        TRY(find_published(production, &found, error));
+        if (found) return STATUS_OK;
     }
-    return error_set(error, STATUS_UNAVAILABLE, STR_FMT " is changed by others all the time: try again", STR_ARG(production->diff_key));
+    return error_set(error, STATUS_UNAVAILABLE, "gave up after repeated concurrent updates of " STR_FMT "; try again",
+                     STR_ARG(production->json_key));
 }
 
 /* --- */
@@ -184,7 +225,7 @@ static enum status produce(struct production *production, struct error *error)
     TRY(fetch_base(production, &production->from, &from, error));
     TRY(fetch_base(production, &production->to, &to, error));
     TRY(make_diff(production, &from, &to, &diff, error));
-    return publish(production, &from, &to, &diff, error);
+    return publish(production, &diff, error);
 }
 
 static enum status find_or_produce(struct production *production, struct error *error)
@@ -194,7 +235,9 @@ static enum status find_or_produce(struct production *production, struct error *
     TRY(package_load(production->store, step(production), patch->app, patch->from, &production->from, error));
     TRY(package_load(production->store, step(production), patch->app, patch->to, &production->to, error));
     TRY(find_published(production, &found, error));
-    return found ? STATUS_OK : produce(production, error);
+    if (!found) return produce(production, error);
+    remove_strays(production);
+    return STATUS_OK;
 }
 
 enum status patch_produce(struct store *store, struct io io, struct str app, struct str from, struct str to, struct progress *progress,
@@ -206,7 +249,6 @@ enum status patch_produce(struct store *store, struct io io, struct str app, str
                                     .arena = arena,
                                     .span = deadline_left(io.deadline),
                                     .progress = progress,
-                                    .diff_key = patch_diff_key(arena, app, from, to),
                                     .json_key = patch_json_key(arena, app, from, to),
                                     .patch = {.app = app, .from = from, .to = to}};
     enum status status = find_or_produce(&production, error);

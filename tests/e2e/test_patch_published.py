@@ -52,12 +52,16 @@ def folder(store: Shop) -> Path:
     return Path(store.store.removeprefix("file://")) / "patches/APP"
 
 
+def patch_file(store: Shop) -> Path:
+    return shop.diff_file(folder(store).parent.parent)
+
+
 def assert_whole(store: Shop, tmp_path: Path) -> None:
     """What the record speaks of is there, and makes the new channel package of the old one."""
     record = json.loads((folder(store) / "1.0..2.0.json").read_text())
-    patch = (folder(store) / "1.0..2.0.diff").read_bytes()
+    patch = patch_file(store).read_bytes()
     assert (record["size"], record["sha256"]) == (len(patch), hashlib.sha256(patch).hexdigest())
-    shop.run("patch", shop.offline(OLD, INFO), folder(store) / "1.0..2.0.diff", "-o", tmp_path / "new.apk")
+    shop.run("patch", shop.offline(OLD, INFO), patch_file(store), "-o", tmp_path / "new.apk")
     assert (tmp_path / "new.apk").read_bytes() == shop.offline(NEW, INFO).read_bytes()
 
 
@@ -75,7 +79,7 @@ def test_the_record_says_what_is_there(store: Shop) -> None:
 def test_it_is_what_is_made_between_files(directory: Shop, tmp_path: Path) -> None:
     diff(directory)
     shop.run("diff", shop.base(OLD), shop.base(NEW), "-o", tmp_path / "x.diff")
-    assert (folder(directory) / "1.0..2.0.diff").read_bytes() == (tmp_path / "x.diff").read_bytes()
+    assert patch_file(directory).read_bytes() == (tmp_path / "x.diff").read_bytes()
     assert_whole(directory, tmp_path)
 
 
@@ -92,7 +96,8 @@ def test_unpublishing_takes_patches_along(directory: Shop) -> None:
     for one, other in (("1.0", "2.0"), ("2.0", "3.0"), ("1.0", "3.0")):
         directory.run("diff", "--app", "APP", "--from", one, "--to", other)
     directory.run("unpublish", "APP", "2.0")
-    assert sorted(path.name for path in folder(directory).iterdir()) == ["1.0..3.0.diff", "1.0..3.0.json"]
+    left = sorted(path.name for path in folder(directory).iterdir())
+    assert left == ["1.0..3.0.json", shop.diff_file(folder(directory).parent.parent, "1.0..3.0").name]
 
 
 def test_a_version_published_anew_gets_another_patch(directory: Shop, tmp_path: Path) -> None:
@@ -113,11 +118,12 @@ def test_killed_anywhere(directory: Shop, tmp_path: Path) -> None:
         done += run.wait() == 0
         if (folder(directory) / "1.0..2.0.json").exists():
             assert_whole(directory, tmp_path)
-            (folder(directory) / "1.0..2.0.json").unlink()  # as if it had been killed just before
             if attempt % 2:
-                (folder(directory) / "1.0..2.0.diff").write_bytes(b"")
+                patch_file(directory).write_bytes(b"")
+            (folder(directory) / "1.0..2.0.json").unlink()  # as if it had been killed just before
     diff(directory)
     assert_whole(directory, tmp_path)
+    assert {path.name for path in folder(directory).iterdir()} == {"1.0..2.0.json", patch_file(directory).name}  # what others left is gone
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("pakhus-")] == []  # temporary files have no names
 
 
@@ -130,7 +136,7 @@ def test_several_at_once(store: Shop) -> None:
 
 def test_what_is_in_the_way_is_replaced(directory: Shop, tmp_path: Path) -> None:
     diff(directory)
-    for name, content in (("1.0..2.0.diff", b"rot"), ("1.0..2.0.json", b"{}"), ("1.0..2.0.json", b"")):
+    for name, content in ((patch_file(directory).name, b"rot"), ("1.0..2.0.json", b"{}"), ("1.0..2.0.json", b"")):
         (folder(directory) / name).write_bytes(content)
         diff(directory)
         assert_whole(directory, tmp_path)

@@ -334,7 +334,8 @@ def test_the_quota_holds(week: Week) -> None:
 
 
 def test_a_patch_is_made_once_and_served_from_every_edge(week: Week) -> None:
-    assert week.keys("patches/") == ["patches/EDITOR/1.0..2.0.diff", "patches/EDITOR/1.0..2.0.json"]
+    record, patch = week.keys("patches/")
+    assert record == "patches/EDITOR/1.0..2.0.json" and shop.is_diff(patch)
     assert len(week.patches) == 1
     served = {query.edge for query in week.queries if query.answer.get("kind") == "patch" and query.answer["source"] == "edge"}
     assert served == set(EDGES)

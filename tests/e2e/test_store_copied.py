@@ -52,7 +52,7 @@ def test_a_copy_just_works(copy: Callable[[Path, Path], None], original: Path, t
         assert client.request(url + P).body == wanted
         assert client.request(url + P, range="bytes=0-99").body == wanted[:100]
     patch = client.request(url + "/patches/APP/0.9..1.0.diff")
-    assert (patch.status, patch.body) == (200, (original / "patches/APP/0.9..1.0.diff").read_bytes())
+    assert (patch.status, patch.body) == (200, shop.diff_file(original, "0.9..1.0").read_bytes())
 
 
 def spoil(base: Path) -> None:

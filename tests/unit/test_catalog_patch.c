@@ -49,6 +49,33 @@ static void the_record_is_read_as_it_was_written(void **state)
     assert_str(patch_format(*state, &read), S(RECORD));
 }
 
+static void the_record_names_the_patch(void **state)
+{
+    static const struct {
+        const char *name;
+        bool good;
+    } cases[] = {{"1.0..2.0@00112233445566778899aabbccddeeff.diff", true},
+                 {"1.0..2.0.diff", true},
+                 {"1.0..2.0@00112233445566778899AABBCCDDEEFF.diff", false},
+                 {"1.0..2.0@0011.diff", false},
+                 {"1.0..2.1@00112233445566778899aabbccddeeff.diff", false},
+                 {"1.0..2.0@.diff", false},
+                 {"../../packages/APP/2.0/base.apk", false},
+                 {"1.0..2.0@00112233445566778899aabbccddeeff.json", false}};
+    struct arena *arena = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct patch read;
+        struct error error = {0};
+        struct str text = arena_printf(arena, "{" NAMES ",\"diff\":\"%s\",%s", cases[i].name, strstr(RECORD, "\"size\""));
+        assert_int_equal(patch_parse(arena, text, &read, &error), cases[i].good ? STATUS_OK : STATUS_INVALID);
+        if (!cases[i].good) continue;
+        assert_str(patch_diff_key(arena, &read), arena_printf(arena, "patches/APP/%s", cases[i].name));
+        assert_str(patch_format(arena, &read), text);
+    }
+    struct patch first = sample();
+    assert_str(patch_diff_key(arena, &first), S("patches/APP/1.0..2.0.diff"));
+}
+
 static void a_wrong_record_names_its_field(void **state)
 {
     static const struct {
@@ -159,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_taken_apart),
         test_with_arena(the_record_is_read_as_it_was_written),
+        test_with_arena(the_record_names_the_patch),
         test_with_arena(a_wrong_record_names_its_field),
         TEST(a_record_is_loaded),
         TEST(what_is_not_there_is_not_found),

@@ -9,8 +9,8 @@
 #include "lib/catalog/patch.h"
 #include "tests/unit/scratch.h"
 
-#define DIFF "patches/APP/1.0..2.0.diff"
-#define JSON "patches/APP/1.0..2.0.json"
+#define FIRST_DIFF "patches/APP/1.0..2.0.diff" /* as version 0.1 named it */
+#define JSON       "patches/APP/1.0..2.0.json"
 
 struct shop {
     struct arena *arena;
@@ -84,6 +84,30 @@ static struct store_object object_at(struct shop *shop, const char *key)
     return object;
 }
 
+/* That the record names; where there is none, that of version 0.1. */
+static const char *diff_key(struct shop *shop)
+{
+    struct patch patch;
+    struct error error;
+    if (patch_load(shop->store, io_of(shop->arena), S("APP"), S("1.0"), S("2.0"), &patch, &error) != STATUS_OK) return FIRST_DIFF;
+    return patch_diff_key(shop->arena, &patch).data;
+}
+
+static bool count_one(void *context, const struct store_object *object)
+{
+    (void)object;
+    ++*(size_t *)context;
+    return true;
+}
+
+static size_t objects_of_patches(struct shop *shop)
+{
+    size_t count = 0;
+    struct error error;
+    assert_int_equal(store_list(shop->store, io_of(shop->arena), S("patches/"), 0, count_one, &count, &error), STATUS_OK);
+    return count;
+}
+
 static void put(struct shop *shop, const char *key, struct str body)
 {
     struct error error = {0};
@@ -102,13 +126,14 @@ static void assert_whole(struct shop *shop, const struct patch *patch)
     struct patch loaded;
     struct str made;
     struct error error = {0};
-    struct store_object diff = object_at(shop, DIFF);
+    struct store_object diff = object_at(shop, diff_key(shop));
     assert_int_equal(patch_load(shop->store, io_of(shop->arena), S("APP"), S("1.0"), S("2.0"), &loaded, &error), STATUS_OK);
     assert_str(patch_format(shop->arena, &loaded), patch_format(shop->arena, patch));
     assert_int_equal(loaded.size, diff.body.length);
     assert_str(loaded.etag, diff.etag);
     if (patch_applied(shop->arena, shop->old, diff.body, &made, &error) != STATUS_OK) fail_msg("%s", error.text);
     assert_true(str_equal(made, shop->new));
+    assert_int_equal(objects_of_patches(shop), 2);
 }
 
 static void a_patch_is_produced_once(void **state)
@@ -144,55 +169,66 @@ static struct str compressed_otherwise(struct shop *shop, struct str ours)
 
 /* --- what a run that was cut off leaves, or a store that lost something */
 
-static void a_patch_without_a_record_gets_one(void **state)
-{
-    struct shop *shop = *state;
-    struct patch first = produce(shop);
-    drop(shop, JSON);
-    struct patch again = produce(shop);
-    assert_str(again.etag, first.etag); /* it was not written again */
-    assert_whole(shop, &again);
-}
-
-/* Another version of zstd makes other bytes that are just as right; here: an older producer's, at another level. */
-static void another_patch_that_does_the_same_is_taken_over(void **state)
-{
-    struct shop *shop = *state;
-    produce(shop);
-    struct str ours = object_at(shop, DIFF).body, theirs = compressed_otherwise(shop, ours);
-    assert_false(str_equal(ours, theirs));
-    drop(shop, JSON);
-    put(shop, DIFF, theirs);
-    struct patch patch = produce(shop);
-    assert_str(object_at(shop, DIFF).body, theirs);
-    assert_whole(shop, &patch);
-}
-
-static void what_is_no_patch_gives_way(void **state)
+static void a_patch_without_a_record_goes(void **state)
 {
     struct shop *shop = *state;
     const struct str leftovers[] = {S(""), S("half a pat"), patch_between(shop->arena, shop->new, shop->old)};
     for (size_t i = 0; i < sizeof leftovers / sizeof *leftovers; i++) {
+        produce(shop);
         drop(shop, JSON);
-        put(shop, DIFF, leftovers[i]);
+        put(shop, FIRST_DIFF, leftovers[i]);
+        put(shop, "patches/APP/1.0..2.0@00112233445566778899aabbccddeeff.diff", leftovers[i]);
         struct patch patch = produce(shop);
         assert_whole(shop, &patch);
     }
+}
+
+/* Of version 0.1: its record names no patch. Another version of zstd makes other bytes that are just as right. */
+static void a_patch_of_version_0_1_stays(void **state)
+{
+    struct shop *shop = *state;
+    struct patch first = produce(shop);
+    struct str ours = object_at(shop, diff_key(shop)).body, theirs = compressed_otherwise(shop, ours);
+    assert_false(str_equal(ours, theirs));
+    drop(shop, diff_key(shop));
+    drop(shop, JSON);
+    put(shop, FIRST_DIFF, theirs);
+    first.diff = S("");
+    first.size = theirs.length;
+    first.etag = object_at(shop, FIRST_DIFF).etag;
+    put(shop, JSON, patch_format(shop->arena, &first));
+    struct patch patch = produce(shop);
+    assert_str(object_at(shop, FIRST_DIFF).body, theirs);
+    assert_whole(shop, &patch);
 }
 
 static void a_record_without_its_patch_is_written_anew(void **state)
 {
     struct shop *shop = *state;
     produce(shop);
-    drop(shop, DIFF);
+    drop(shop, diff_key(shop));
     struct patch patch = produce(shop);
     assert_whole(shop, &patch);
-    put(shop, DIFF, S("something else"));
+    put(shop, diff_key(shop), S("something else"));
     patch = produce(shop);
     assert_whole(shop, &patch);
     put(shop, JSON, S("{"));
     patch = produce(shop);
     assert_whole(shop, &patch);
+}
+
+/* Both have uploaded before either writes its record, on a store that ignores every condition but that of small objects: neither can
+ * replace the other's patch, since they have different names. */
+static void no_producer_writes_over_another(void **state)
+{
+    struct shop *shop = *state;
+    char names[3][128];
+    for (size_t i = 0; i < 3; i++) {
+        produce(shop);
+        snprintf(names[i], sizeof names[i], "%s", diff_key(shop));
+        drop(shop, JSON);
+        for (size_t k = 0; k < i; k++) assert_string_not_equal(names[i], names[k]);
+    }
 }
 
 /* A version that was unpublished and published with other bytes. */
@@ -220,7 +256,7 @@ static void versions_that_are_not_published(void **state)
     assert_int_equal(try_produce(shop, S("0.9"), S("1.0"), &patch, &error), STATUS_NOT_FOUND);
     assert_int_equal(try_produce(shop, S("1.0"), S("1.0"), &patch, &error), STATUS_INVALID);
     assert_int_equal(try_produce(shop, S("1..0"), S("1.0"), &patch, &error), STATUS_INVALID);
-    assert_int_equal(object_at(shop, DIFF).body.length, 0);
+    assert_int_equal(objects_of_patches(shop), 0);
 }
 
 static void a_base_that_rotted_makes_no_patch(void **state)
@@ -241,7 +277,7 @@ static void a_base_that_rotted_makes_no_patch(void **state)
     close(fd);
     assert_int_equal(try_produce(shop, S("1.0"), S("2.0"), &patch, &error), STATUS_CORRUPT);
     if (!strstr(error.text, "apk is not what was published: its SHA-256 differs")) fail_msg("%s", error.text);
-    assert_int_equal(object_at(shop, DIFF).body.length + object_at(shop, JSON).body.length, 0);
+    assert_int_equal(objects_of_patches(shop), 0);
 }
 
 static void a_folder_for_temporary_files_that_is_none_is_said(void **state)
@@ -275,7 +311,7 @@ static void producers_at_once_all_succeed(void **state)
     for (int round = 0; round < ROUNDS; round++) {
         pthread_t threads[PRODUCERS];
         drop(shop, JSON);
-        put(shop, DIFF, round % 2 ? S("half a patch") : object_at(shop, DIFF).body);
+        put(shop, FIRST_DIFF, S("half a patch"));
         for (int i = 0; i < PRODUCERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, run, shop), 0);
         for (int i = 0; i < PRODUCERS; i++) {
             void *status;
@@ -297,6 +333,7 @@ static void what_leads_from_or_to_a_version_goes_with_it(void **state)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         put(shop, arena_printf(shop->arena, "patches/APP/%s.diff", names[i]).data, S("x"));
         put(shop, arena_printf(shop->arena, "patches/APP/%s.json", names[i]).data, S("x"));
+        put(shop, arena_printf(shop->arena, "patches/APP/%s@00112233445566778899aabbccddeeff.diff", names[i]).data, S("x"));
     }
     put(shop, "patches/OTHER/1.0..2.0.diff", S("x"));
     assert_int_equal(patch_withdraw(shop->store, io_of(shop->arena), S("APP"), S("2.0"), &error), STATUS_OK);
@@ -305,6 +342,7 @@ static void what_leads_from_or_to_a_version_goes_with_it(void **state)
         assert_int_equal(object_at(shop, arena_printf(shop->arena, "patches/APP/%s.diff", names[i]).data).body.length, left);
         assert_int_equal(object_at(shop, arena_printf(shop->arena, "patches/APP/%s.json", names[i]).data).body.length, left);
     }
+    assert_int_equal(objects_of_patches(shop), 3 * 3 + 1);
     assert_int_equal(object_at(shop, "patches/OTHER/1.0..2.0.diff").body.length, 1);
     assert_int_equal(patch_withdraw(shop->store, io_of(shop->arena), S("NONE"), S("2.0"), &error), STATUS_OK);
 }
@@ -313,8 +351,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_patch_is_produced_once),          TEST(progress_reaches_its_end),
-        TEST(a_patch_without_a_record_gets_one), TEST(another_patch_that_does_the_same_is_taken_over),
-        TEST(what_is_no_patch_gives_way),        TEST(a_record_without_its_patch_is_written_anew),
+        TEST(a_patch_without_a_record_goes),     TEST(a_patch_of_version_0_1_stays),
+        TEST(no_producer_writes_over_another),   TEST(a_record_without_its_patch_is_written_anew),
         TEST(a_patch_between_others_gives_way),  TEST(versions_that_are_not_published),
         TEST(a_base_that_rotted_makes_no_patch), TEST(a_folder_for_temporary_files_that_is_none_is_said),
         TEST(producers_at_once_all_succeed),     TEST(what_leads_from_or_to_a_version_goes_with_it),

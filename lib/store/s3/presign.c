@@ -152,7 +152,12 @@ void presign_keep(struct presign_memo *memo, const struct presign_question *ques
     struct slot *slot = find(set, question);
     if (!slot) slot = least_recent(set);
     free(slot->bytes);
-    *slot = (struct slot){.question = *question, .answer = *answer, .bytes = bytes, .used = ++shard->clock, .number = ++shard->kept, .is_bound = !str_empty(question->range)};
+    *slot = (struct slot){.question = *question,
+                          .answer = *answer,
+                          .bytes = bytes,
+                          .used = ++shard->clock,
+                          .number = ++shard->kept,
+                          .is_bound = !str_empty(question->range)};
     slot->answer.url = str_make(bytes, length);
     slot->question.key = str_make(bytes + length, question->key.length);
     slot->question.range = (struct str){NULL, 0};

@@ -50,6 +50,17 @@ def base_file(folder: Path, app: str = "APP", version: str = "1.0") -> Path:
     return package / str(json.loads((package / "package.json").read_text())["base"])
 
 
+def is_diff(path: str, versions: str = "1.0..2.0") -> bool:
+    """Of a URL's path or a key: a stored patch of APP, under its producer's own name."""
+    return re.search(rf"/{re.escape(versions)}(@|%40)[0-9a-f]{{32}}\.diff$", path) is not None
+
+
+def diff_file(folder: Path, versions: str = "1.0..2.0", app: str = "APP") -> Path:
+    """The patch that the record names, in a directory's store."""
+    patches = folder / "patches" / app
+    return patches / str(json.loads((patches / f"{versions}.json").read_text())["diff"])
+
+
 @cache
 def offline(name: str, info: str, formats: str = "walle") -> Path:
     """The channel package of apks.made(name), made without any server. `info` is JSON with its channel."""
