@@ -155,6 +155,40 @@ static void test_the_document_names_each_parameter(void **state)
         }
 }
 
+static const struct route *route_of(struct str method, struct str path)
+{
+    for (size_t i = 0; i < routes_count; i++)
+        if (str_equal(str_of(routes[i].path), path) && str_starts(str_of(routes[i].methods), method)) return &routes[i];
+    return NULL;
+}
+
+/* "| `ip`, `mask` | …": every name that a table of parameters promises is one that the route reads. */
+static void assert_row_passes(struct arena *arena, const struct route *route, struct str line)
+{
+    struct str rest = str_from(line, 2), cell = str_cut(&rest, '|');
+    while (str_cut(&cell, '`').data && cell.data) {
+        struct str name = str_cut(&cell, '`');
+        struct str query = arena_join(arena, name, S("=1"));
+        if (status_with(arena, route->function, "GET", route->path, query.data) != 200)
+            fail_msg("%s refuses " STR_FMT, route->path, STR_ARG(name));
+    }
+}
+
+static void test_what_the_document_promises_is_read(void **state)
+{
+    struct str text = unit_document(*state, "docs/api.md");
+    const struct route *route = NULL;
+    unsigned rows = 0;
+    while (text.data) {
+        struct str line = str_cut(&text, '\n');
+        if (str_starts(line, S("## "))) route = str_starts(line, S("## GET /")) ? route_of(S("GET"), str_from(line, 7)) : NULL;
+        if (!route || !route->parameters || !str_starts(line, S("| `"))) continue;
+        assert_row_passes(*state, route, line);
+        rows++;
+    }
+    assert_true(rows > 5);
+}
+
 /* --- docs/api.md */
 
 /* As docs/api.md calls it. */
@@ -217,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_a_parameter_that_a_route_does_not_read_is_refused),
         cmocka_unit_test(test_what_cdns_and_signed_urls_add_passes),
         cmocka_unit_test(test_the_document_names_each_parameter),
+        cmocka_unit_test(test_what_the_document_promises_is_read),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
