@@ -1,27 +1,46 @@
 #include "functions/admission/handler.h"
 
+#include <openssl/sha.h>
+
+#include "base/encode.h"
 #include "base/url.h"
 #include "base/version.h"
 #include "functions/common/app.h"
 #include "functions/common/respond.h"
 #include "functions/common/routes.h"
 #include "lib/admission/answer.h"
+#include "lib/admission/public.h"
 #include "lib/admission/published.h"
+#include "lib/http/precondition.h"
 
 enum { PROFILES_BYTES = 32 << 20, CLIENT_LONGEST = 256 };
 
 struct admitting {
     struct app *app;
-    struct cache *profiles; /* resource → struct admission_published */
+    struct cache *profiles; /* resource → struct loaded */
 };
+struct loaded {
+    struct admission_published published;
+    struct str body, etag; /* what clients that decide by themselves are given */
+};
+
+static void make_public(struct arena *arena, struct loaded *loaded)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    loaded->body = admission_public_json(arena, &loaded->published.profile, loaded->published.generation);
+    SHA256((const unsigned char *)loaded->body.data, loaded->body.length, digest);
+    loaded->etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(hex_encode(arena, str_make(digest, 16))));
+}
 
 static enum status load_profile(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
     struct app *app = context;
-    const struct admission_published *known = previous;
-    struct admission_published *published = arena_new_of(io.arena, struct admission_published);
-    TRY(app_store_fault(admission_load(app->store, io, key, known ? known->generation : 0, published, error), error));
-    *value = published;
+    const struct loaded *known = previous;
+    struct loaded *loaded = arena_new_of(io.arena, struct loaded);
+    uint64_t generation = known ? known->published.generation : 0;
+    TRY(app_store_fault(admission_load(app->store, io, key, generation, &loaded->published, error), error));
+    make_public(io.arena, loaded);
+    *value = loaded;
     return STATUS_OK;
 }
 
@@ -69,8 +88,8 @@ static enum status read_client(const struct question *question, struct admission
 
 /* --- the answer */
 
-static enum status answer(struct admitting *admitting, struct lc_call *call, const struct lc_request *request, struct lc_response *response,
-                          struct error *error)
+static enum status answer_client(struct admitting *admitting, struct lc_call *call, const struct lc_request *request,
+                                 struct lc_response *response, struct error *error)
 {
     const struct question question = {call->arena, request->query};
     struct admission_client client;
@@ -80,15 +99,49 @@ static enum status answer(struct admitting *admitting, struct lc_call *call, con
     TRY(read_resource(&question, &resource, error));
     TRY(read_client(&question, &client, error));
     TRY(cache_get(admitting->profiles, app_io(admitting->app, call), resource, &value, error));
-    const struct admission_published *published = value;
-    TRY(admission_client_fits(&published->profile, &client, error));
-    admission_decide(&published->profile, &client, clock_now(), admission_fresh(), &decided);
+    const struct admission_profile *profile = &((const struct loaded *)value)->published.profile;
+    TRY(admission_client_fits(profile, &client, error));
+    admission_decide(profile, &client, clock_now(), admission_fresh(), &decided);
     struct lc_headers *headers = &response->headers;
     lc_header_add(call->arena, headers, S("Content-Type"), S("application/json"));
     lc_header_add(call->arena, headers, S("Cache-Control"), S("no-store"));
     lc_header_add(call->arena, headers, S("Retry-After"), arena_printf(call->arena, "%lld", (long long)decided.retry_after));
-    response->body = admission_answer_json(call->arena, &published->profile, &decided);
+    response->body = admission_answer_json(call->arena, profile, &decided);
     return STATUS_OK;
+}
+
+/* The same for everyone, so that any cache on the way may answer. */
+static enum status answer_profile(struct admitting *admitting, struct lc_call *call, const struct lc_request *request,
+                                  struct lc_response *response, struct error *error)
+{
+    const struct question question = {call->arena, request->query};
+    struct str resource;
+    const void *value;
+    TRY(read_resource(&question, &resource, error));
+    TRY(cache_get(admitting->profiles, app_io(admitting->app, call), resource, &value, error));
+    const struct loaded *loaded = value;
+    const struct http_validators validators = {.etag = loaded->etag};
+    const struct http_conditions conditions = {.if_match = lc_header_list(call->arena, &request->headers, S("if-match")),
+                                               .if_none_match = lc_header_list(call->arena, &request->headers, S("if-none-match"))};
+    int verdict = http_precondition(&conditions, &validators);
+    if (verdict == 412) return respond_problem(call, response, 412, "precondition", "the profile has changed");
+    lc_header_add(call->arena, &response->headers, S("ETag"), loaded->etag);
+    lc_header_add(call->arena, &response->headers, S("Cache-Control"), S("public, max-age=300"));
+    if (verdict == 304) {
+        response->status = 304;
+        response->length = loaded->body.length; /* which keeps the connection, see lambda.h */
+        return STATUS_OK;
+    }
+    lc_header_add(call->arena, &response->headers, S("Content-Type"), S("application/json"));
+    response->body = loaded->body;
+    return STATUS_OK;
+}
+
+static enum status answer(struct admitting *admitting, struct lc_call *call, const struct lc_request *request, struct lc_response *response,
+                          struct error *error)
+{
+    if (str_equal(request->path, S("/admission/profile"))) return answer_profile(admitting, call, request, response, error);
+    return answer_client(admitting, call, request, response, error);
 }
 
 static enum status http(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)

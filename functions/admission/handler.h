@@ -1,4 +1,5 @@
-/* GET /admission?resource=&client=…: may this client download now, from where, how fast, and if not, when (spec/admission.md). */
+/* GET /admission?resource=&client=…: may this client download now, from where, how fast, and if not, when (spec/admission.md).
+ * GET /admission/profile?resource=…: the profile, for clients that decide by themselves. */
 #ifndef FUNCTIONS_ADMISSION_HANDLER_H
 #define FUNCTIONS_ADMISSION_HANDLER_H
 

@@ -13,6 +13,7 @@ const struct route routes[] = {
     {"/query", "GET, HEAD", "query", ROUTE_ORIGIN, 0, "app, version, from, channel, from_channel, device, ip, mask, lan, site, region"},
     {"/query/result", "POST", "query", ROUTE_ORIGIN, RESULT_BODY_MAX, ""},
     {"/admission", "GET, HEAD", "admission", ROUTE_ORIGIN, 0, ADMISSION_PARAMETERS},
+    {"/admission/profile", "GET, HEAD", "admission", ROUTE_ORIGIN, 0, "resource"},
     {"/gather", "GET, HEAD", "gather", ROUTE_ORIGIN, 0, "scene, resources, retry_of, deadline"},
     {"/gather", "POST", "gather", ROUTE_ORIGIN, LIST_BODY_MAX, ""},
     {"/token/verify", "GET, HEAD", "cache-token-verify", ROUTE_NODE, 0, NULL},

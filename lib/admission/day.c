@@ -58,6 +58,13 @@ static void copy_steps(const struct day *day, struct day *out)
     memcpy(out->start, day->start, (day->count + 1) * sizeof *day->start);
 }
 
+void day_finish(struct day *day, const struct day *like)
+{
+    if (day != like) copy_steps(like, day);
+    day->start[day->count] = CLOCK_DAY;
+    sum_up(day);
+}
+
 void day_weigh(const struct day *day, const struct day_slots *slots, struct day *out)
 {
     copy_steps(day, out);

@@ -40,6 +40,8 @@ struct day {
 void day_build(struct day *, const struct day_slots *, const struct day_slots *other);
 /* The same steps, each times its slot's coefficient; 1 where no slot is. `slots` is one of the sets that the day was built with. */
 void day_weigh(const struct day *, const struct day_slots *slots, struct day *out);
+/* For steps that are read: takes the steps of `like` (which may be the day itself), keeps the rates, and sums up. */
+void day_finish(struct day *, const struct day *like);
 /* The same with the rate 0 outside `hours`. */
 void day_mask(const struct day *, uint32_t hours, struct day *out);
 

@@ -1,35 +1,32 @@
 #include "lib/admission/profile.h"
 
-#include <stdlib.h>
-
 #include "base/encode.h"
-#include "base/url.h"
-#include "lib/admission/zone_internal.h"
+#include "lib/admission/profile_internal.h"
 #include "lib/config/config.h"
 
-enum { BANDS_MAXIMUM = 16, URLS_MAXIMUM = 16, REGIONS_MAXIMUM = 256, MEMBERSHIPS_MAXIMUM = 64, ASK_MAXIMUM = 16 };
+enum { BANDS_MAXIMUM = 16, REGIONS_MAXIMUM = 256, MEMBERSHIPS_MAXIMUM = 64, ASK_MAXIMUM = 16 };
 enum { INTERVAL_LEAST = CLOCK_SECOND, INTERVAL_MOST = CLOCK_DAY };
 enum { LOGINS_MAX = 100000 };
 static const double COEFFICIENT_MOST = 1000;
 static const uint64_t AMOUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */
 
-static const char *const mode_names[] = {"fixed", "random", "sticky", "paced", "steps", NULL};
-static const char *const level_names[] = {"lowest", "normal", "highest", NULL};
-static const char *const source_names[] = {"cdn", "peer", "any", NULL};
+const char *const admission_mode_names[] = {"fixed", "random", "sticky", "paced", "steps", NULL};
+const char *const admission_level_names[] = {"lowest", "normal", "highest", NULL};
+const char *const admission_source_names[] = {"cdn", "peer", "any", NULL};
 
 const char *admission_mode_name(enum admission_mode mode)
 {
-    return mode_names[mode];
+    return admission_mode_names[mode];
 }
 
 const char *admission_level_name(enum admission_level level)
 {
-    return level_names[level];
+    return admission_level_names[level];
 }
 
 const char *admission_source_name(enum admission_source source)
 {
-    return source_names[source];
+    return admission_source_names[source];
 }
 
 int64_t admission_profile_end(const struct admission_profile *profile)
@@ -156,9 +153,10 @@ static enum status parse_strategy(struct config *levels, enum admission_level le
 {
     struct config child;
     int source = (int)strategy->source;
-    TRY(config_object(levels, level_names[level], CONFIG_OPTIONAL, &child, error));
+    TRY(config_object(levels, admission_level_names[level], CONFIG_OPTIONAL, &child, error));
     if (!child.object) return STATUS_OK;
-    TRY(config_choice(&child, "source", CONFIG_OPTIONAL, source_names, &source, error));
+    TRY(config_choice(&child, "source", CONFIG_OPTIONAL, admission_source_names, &source, error));
+    TRY(profile_parse_urls(&child, "urls", PROFILE_URLS_MAX, &strategy->urls, error));
     TRY(config_whole(&child, "speed", CONFIG_OPTIONAL, 1, AMOUNT_MOST, &strategy->speed, error));
     strategy->source = (enum admission_source)source;
     return config_end(&child, error);
@@ -186,7 +184,8 @@ static enum status parse_levels(struct config *config, int64_t lead, struct admi
     for (enum admission_level level = ADMISSION_LOWEST; level < ADMISSION_LEVELS; level++) {
         TRY(parse_strategy(&child, level, &strategy[level], error));
         if (level > ADMISSION_LOWEST && is_slower(strategy[level].speed, strategy[level - 1].speed))
-            return config_refuse(&child, level_names[level], error, "speed must not be below that of %s", level_names[level - 1]);
+            return config_refuse(&child, admission_level_names[level], error, "speed must not be below that of %s",
+                                 admission_level_names[level - 1]);
     }
     if (levels->r2 >= levels->r1) return config_refuse(&child, "r2", error, "must be below r1 (%g)", levels->r1);
     return config_end(&child, error);
@@ -194,19 +193,9 @@ static enum status parse_levels(struct config *config, int64_t lead, struct admi
 
 /* --- what, for whom */
 
-static bool is_fetchable(struct str text)
-{
-    struct url url;
-    struct error ignored;
-    return text.length <= 2048 && url_parse(text, &url, &ignored) == STATUS_OK && url_is_web(&url);
-}
-
 static enum status parse_resource(struct config *config, struct admission_profile *profile, struct error *error)
 {
     TRY(config_id(config, "resource", CONFIG_REQUIRED, &profile->resource, error));
-    TRY(config_texts(config, "urls", CONFIG_OPTIONAL, URLS_MAXIMUM, &profile->urls, &profile->url_count, error));
-    for (size_t i = 0; i < profile->url_count; i++)
-        if (!is_fetchable(profile->urls[i])) return config_refuse(config, "urls", error, "number %zu is not an http or https URL", i);
     TRY(config_whole(config, "size", CONFIG_OPTIONAL, 1, AMOUNT_MOST, &profile->size, error));
     return config_sha256(config, "sha256", CONFIG_OPTIONAL, &profile->sha256, error);
 }
@@ -230,49 +219,6 @@ static enum status parse_ask(struct config *config, struct admission_profile *pr
     for (size_t i = 0; i < profile->ask_count; i++)
         if (!str_is_id(profile->ask[i])) return config_refuse(config, "ask", error, "number %zu is not a name such as live-room", i);
     return STATUS_OK;
-}
-
-/* --- whose time of day */
-
-static enum status parse_offsets(struct config *config, struct day_zone *zone, struct error *error)
-{
-    struct config array, item;
-    size_t count;
-    TRY(config_array(config, "timezone_offsets", CONFIG_OPTIONAL, &array, &count, error));
-    if (count > DAY_OFFSETS_MAX) return config_refuse(config, "timezone_offsets", error, "more than %d", DAY_OFFSETS_MAX);
-    struct day_offset *items = arena_array(config->arena, count, sizeof *items);
-    for (size_t i = 0; i < count; i++) {
-        TRY(config_item_object(&array, i, &item, error));
-        TRY(config_time(&item, "from", CONFIG_REQUIRED, &items[i].from, error));
-        TRY(config_zone(&item, "offset", CONFIG_REQUIRED, &items[i].offset, error));
-        TRY(config_end(&item, error));
-        if (i > 0 && items[i].from <= items[i - 1].from) return config_refuse(&item, "from", error, "must be after the one before");
-    }
-    *zone = (struct day_zone){items, count};
-    return STATUS_OK;
-}
-
-/* An offset, "device", or a zone's name with its offsets beside it. */
-static enum status parse_zone(struct config *config, struct admission_profile *profile, struct error *error)
-{
-    struct str text = {0};
-    struct day_zone zone;
-    struct day_offset *own = arena_new_of(config->arena, struct day_offset);
-    TRY(config_text(config, "timezone", CONFIG_OPTIONAL, &text, error));
-    TRY(parse_offsets(config, &zone, error));
-    profile->zone = (struct day_zone){own, 1};
-    if (zone_is_name(text)) {
-        profile->zone = zone;
-        if (zone.count > 0) return STATUS_OK;
-        return config_refuse(config, "timezone", error,
-                             "the offsets of " STR_FMT
-                             " are missing: publish the profile with 'pakhus admission profile set', which writes timezone_offsets",
-                             STR_ARG(text));
-    }
-    if (zone.count > 0) return config_refuse(config, "timezone_offsets", error, "goes with a timezone such as Asia/Shanghai only");
-    profile->is_device_time = str_equal(text, S("device"));
-    if (profile->is_device_time || !text.data || clock_parse_zone(text, &own->offset)) return STATUS_OK;
-    return config_refuse(config, "timezone", error, "must be an offset such as +08:00, a name such as Asia/Shanghai, or device");
 }
 
 /* --- when */
@@ -303,7 +249,7 @@ static enum status parse_steps(struct config *config, struct admission_profile *
 static enum status parse_mode(struct config *config, struct admission_profile *profile, struct error *error)
 {
     int mode = 0;
-    TRY(config_choice(config, "mode", CONFIG_REQUIRED, mode_names, &mode, error));
+    TRY(config_choice(config, "mode", CONFIG_REQUIRED, admission_mode_names, &mode, error));
     profile->mode = (enum admission_mode)mode;
     enum config_presence presence = profile->mode == ADMISSION_FIXED ? CONFIG_REQUIRED : CONFIG_OPTIONAL;
     double threshold = -1;
@@ -330,7 +276,7 @@ static enum status check_day(struct config *config, const struct admission_profi
 static enum status parse_day(struct config *config, struct admission_profile *profile, struct error *error)
 {
     struct day_slots slots = {0}, pacing = {0};
-    TRY(parse_zone(config, profile, error));
+    TRY(profile_parse_zone(config, profile, error));
     TRY(parse_slots(config, "slots", &slots, error));
     TRY(parse_slots(config, "pacing", &pacing, error));
     if (profile->mode == ADMISSION_STEPS && slots.count + pacing.count > 0)
@@ -352,66 +298,12 @@ enum status admission_profile_parse(struct arena *arena, struct str json, struct
     TRY(parse_day(&config, profile, error));
     TRY(parse_account(&config, &profile->account, error));
     TRY(parse_levels(&config, profile->lead, &profile->levels, error));
+    TRY(profile_parse_sources(&config, profile, error));
     TRY(parse_audience(&config, profile, error));
     TRY(parse_ask(&config, profile, error));
     TRY(config_end(&config, error));
     *out = *profile;
     return STATUS_OK;
-}
-
-/* --- before publishing */
-
-/* Behind the last field, so that the rest stays as it was written. The text is a JSON object: it ends in '}', and is not empty. */
-static struct str append_offsets(struct arena *arena, struct str json, const struct day_zone *zone)
-{
-    struct str text = str_trim(json),
-               out = arena_printf(arena, STR_FMT ",\n \"timezone_offsets\":[", STR_ARG(str_trim(str_first(text, text.length - 1))));
-    for (size_t i = 0; i < zone->count; i++) {
-        struct str from = clock_format_time(arena, zone->items[i].from), offset = clock_format_zone(arena, zone->items[i].offset);
-        out = arena_printf(arena, STR_FMT "%s{\"from\":\"" STR_FMT "\",\"offset\":\"" STR_FMT "\"}", STR_ARG(out), i ? "," : "",
-                           STR_ARG(from), STR_ARG(offset));
-    }
-    return arena_printf(arena, STR_FMT "]}", STR_ARG(out));
-}
-
-static bool is_same_zone(const struct day_zone *one, const struct day_zone *other)
-{
-    return one->count == other->count && memcmp(one->items, other->items, one->count * sizeof *one->items) == 0;
-}
-
-enum status admission_profile_resolve(struct arena *arena, struct str json, struct str *out, struct error *error)
-{
-    struct config config;
-    struct str name = {0};
-    struct day_zone given = {0}, known;
-    int64_t release, deadline;
-    *out = json;
-    TRY(config_open(arena, json, "profile", &config, error));
-    TRY(config_text(&config, "timezone", CONFIG_OPTIONAL, &name, error));
-    if (!zone_is_name(name)) return STATUS_OK;
-    TRY(config_time(&config, "release", CONFIG_REQUIRED, &release, error));
-    TRY(config_time(&config, "deadline", CONFIG_REQUIRED, &deadline, error));
-    TRY(parse_offsets(&config, &given, error));
-    if (zone_resolve(arena, name, release, deadline, &known, error) != STATUS_OK) {
-        if (given.count > 0 && error->status == STATUS_NOT_FOUND) return STATUS_OK;
-        error->status = STATUS_INVALID;
-        return error_context(error, "profile.timezone");
-    }
-    if (given.count > 0 && !is_same_zone(&given, &known))
-        return config_refuse(&config, "timezone_offsets", error,
-                             "these are not the offsets of " STR_FMT
-                             " from release to deadline; leave the field out, it is written when the profile is published",
-                             STR_ARG(name));
-    if (given.count == 0) *out = append_offsets(arena, json, &known);
-    return STATUS_OK;
-}
-
-enum status admission_profile_prepare(struct arena *arena, struct str json, struct str *out, struct admission_profile *profile,
-                                      struct error *error)
-{
-    TRY(admission_profile_resolve(arena, json, out, error));
-    TRY(admission_profile_parse(arena, *out, profile, error));
-    return admission_profile_check(profile, error);
 }
 
 /* --- what is newer than some published profiles */
@@ -430,4 +322,12 @@ enum status admission_profile_check(const struct admission_profile *profile, str
     TRY(check_bands(&profile->account.gap, "gap", error));
     TRY(check_bands(&profile->account.credit, "credit", error));
     return check_bands(&profile->account.points, "points", error);
+}
+
+enum status admission_profile_prepare(struct arena *arena, struct str json, struct str *out, struct admission_profile *profile,
+                                      struct error *error)
+{
+    TRY(admission_profile_resolve(arena, json, out, error));
+    TRY(admission_profile_parse(arena, *out, profile, error));
+    return admission_profile_check(profile, error);
 }

@@ -34,20 +34,29 @@ struct admission_account {
     size_t membership_count;
 };
 
+/* Of http or https, in the order to try; or "edge": what `query` names for the device's LAN. */
+struct admission_urls {
+    struct str *items;
+    size_t count;
+};
+bool admission_is_edge(struct str url);
+
 /* A5. */
 struct admission_levels {
     double r1, r2;
     int64_t lead;
     struct admission_strategy {
         enum admission_source source;
-        uint64_t speed; /* bytes a second; 0: no limit */
+        uint64_t speed;             /* bytes a second; 0: no limit */
+        struct admission_urls urls; /* its own, else its source's, else the profile's */
     } strategy[ADMISSION_LEVELS];
 };
 
 struct admission_profile {
     struct str resource;
-    struct str *urls; /* of http or https, in the order to try */
-    size_t url_count;
+    struct admission_urls urls;
+    struct str query;  /* the URL of GET /query for the resource's package, which "edge" needs; empty: there is none */
+    bool has_sources;  /* some level or source has addresses of its own */
     uint64_t size;     /* bytes; 0: not said */
     struct str sha256; /* lower-case hexadecimal, or empty */
     int64_t release, deadline, lead;
@@ -84,6 +93,17 @@ enum status admission_profile_prepare(struct arena *, struct str json, struct st
 /* D − lead: all have been admitted by then (A1). Not before the release. */
 int64_t admission_profile_end(const struct admission_profile *);
 
+/* Where to download from at a level: its own addresses, then those of the higher levels, then the profile's; each once. */
+struct admission_addresses {
+    struct admission_address {
+        enum admission_level level; /* whose address it is */
+        struct str url;
+    } * items;
+    size_t count;
+};
+struct admission_addresses admission_profile_addresses(struct arena *, const struct admission_profile *, enum admission_level);
+
+extern const char *const admission_mode_names[], *const admission_level_names[], *const admission_source_names[]; /* each ended by NULL */
 const char *admission_mode_name(enum admission_mode);
 const char *admission_level_name(enum admission_level);
 const char *admission_source_name(enum admission_source);

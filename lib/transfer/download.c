@@ -13,10 +13,11 @@ struct job {
     struct download *download;
     const char *path;
     struct part *part;
-    uint64_t skip;                    /* of a body that begins at 0 though more was asked for */
-    uint64_t range;                   /* of the next request */
-    int64_t due;                      /* by the monotonic clock: when the next bytes may be asked for */
-    struct str url;                   /* of the exchange under way */
+    uint64_t skip;  /* of a body that begins at 0 though more was asked for */
+    uint64_t range; /* of the next request */
+    int64_t due;    /* by the monotonic clock: when the next bytes may be asked for */
+    size_t source;  /* of the exchange under way, and its URL */
+    struct str url;
     bool whole;                       /* its body is all there is: 200 */
     bool local;                       /* what failed is here, not at the source */
     bool stale;                       /* what has come is not what the source has now */
@@ -103,6 +104,7 @@ static enum status on_body(void *context, struct str bytes, struct error *error)
     struct job *job = context;
     uint64_t size = job->part->resume.size;
     job->download->fetched += bytes.length;
+    job->download->source = job->source;
     pace(job, bytes.length);
     size_t skipped = bytes.length < job->skip ? bytes.length : (size_t)job->skip;
     job->skip -= skipped;
@@ -175,6 +177,7 @@ static enum status load_from(struct job *job, struct str url, int64_t *retry_aft
 /* From the beginning where it has changed; a source that never stays the same is none. */
 static enum status load_unchanged(struct job *job, size_t i, int64_t *retry_after, struct error *error)
 {
+    job->source = i;
     for (;;) {
         enum status status = load_from(job, job->download->urls[i], retry_after, error);
         if (status == STATUS_OK || job->local || !job->stale) return status;

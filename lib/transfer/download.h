@@ -27,7 +27,8 @@ struct download {
      * download, which can go on later. */
     enum status (*gate)(void *context, struct download *, struct error *);
     void *context;
-    uint64_t fetched; /* out: bytes that came over the network in this run */
+    uint64_t fetched; /* in and out: bytes that came over the network are added */
+    size_t source;    /* out: index of the URL that the last bytes came from */
 };
 
 /* STATUS_CORRUPT: the digest is wrong on all sources. STATUS_PRECONDITION: another process is loading the same file. Where no source has

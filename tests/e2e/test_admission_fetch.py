@@ -114,7 +114,8 @@ def fetching(servers: Servers, run_pakhus: RunPakhus, pakhus: Path, file_store: 
 def test_all_of_it_once_and_not_again(origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin)
     done = fetching.fetch("--json")
-    assert json.loads(done.stdout) == {"resource": "game", "size": SIZE, "fetched": SIZE, "verified": True}
+    assert json.loads(done.stdout) == {"resource": "game", "size": SIZE, "fetched": SIZE, "verified": True, "level": "highest", "url": origin.url()}
+    assert f"the last bytes came from {origin.url()} (level highest)" in done.stderr
     assert fetching.is_whole(origin)
     assert origin.sent() == SIZE
     assert "is there already" in fetching.fetch().stderr
@@ -150,9 +151,10 @@ def test_the_speed_limit_holds(origin: Origin, fetching: Fetching) -> None:
     assert fetching.is_whole(origin)
 
 
-def test_waits_for_its_moment(origin: Origin, fetching: Fetching) -> None:
+@pytest.mark.parametrize("how", [[], ["--poll"]])
+def test_waits_for_its_moment(how: list[str], origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin, mode="paced", release=moment(2), deadline=moment(4), lead="1s")
-    process = fetching.start()
+    process = fetching.start(*how)
     time.sleep(1)
     assert origin.sent() == 0
     _, words = process.communicate(timeout=20)
@@ -163,7 +165,7 @@ def test_waits_for_its_moment(origin: Origin, fetching: Fetching) -> None:
 
 def test_pauses_and_resumes(origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin, urls=[origin.url("slow")], deadline=moment(86400), threshold=0)
-    process = fetching.start()
+    process = fetching.start("--poll")
     fetching.wait_for_part(SIZE // 6)
     fetching.publish(origin, urls=[origin.url("slow")], deadline=moment(86400), threshold=0.9)
     time.sleep(3)
@@ -178,13 +180,14 @@ def test_pauses_and_resumes(origin: Origin, fetching: Fetching) -> None:
     assert origin.sent() == SIZE
 
 
-def test_an_admission_that_is_gone_stops_nothing(origin: Origin, fetching: Fetching) -> None:
+@pytest.mark.parametrize("how", [[], ["--poll"]])
+def test_an_admission_that_is_gone_stops_nothing(how: list[str], origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin, urls=[origin.url("slow")])
-    process = fetching.start()
+    process = fetching.start(*how)
     fetching.wait_for_part(SIZE // 6)
     fetching.server.kill()
     _, words = process.communicate(timeout=30)
-    assert (process.returncode, "going on as before" in words) == (0, True)
+    assert (process.returncode, "going on as before" in words) == (0, "--poll" in how)
     assert fetching.is_whole(origin)
 
 
@@ -291,7 +294,7 @@ def test_two_at_once_do_not_meet(origin: Origin, fetching: Fetching) -> None:
     (["--resource", "other"], "the server answers 404"),
     (["--resource", "../x"], "--resource must be"),
     (["--admission", "ftp://x/"], "--admission must be an http or https URL"),
-    (["--credit", "much"], "the server answers 400")])
+    (["--credit", "much"], "--credit must be a whole number")])
 def test_what_is_wrong_is_said(change: list[str], says: str, origin: Origin, fetching: Fetching) -> None:
     fetching.publish(origin)
     failed = fetching.fetch(*change, check=False)

@@ -82,7 +82,7 @@ def test_several_ranges_are_the_whole(front: Program, chain: Edge, region: Regio
         assert (answer.status, answer.body) == (200, wanted)
 
 
-@pytest.mark.parametrize("path", ["/query?app=APP", "/admission?resource=none&client=c", "/gather?scene=none"])
+@pytest.mark.parametrize("path", ["/query?app=APP", "/admission?resource=none&client=c", "/admission/profile?resource=none", "/gather?scene=none"])
 def test_what_devices_ask_besides_comes_through(path: str, minio: Minio, bucket: str, servers: Servers, tmp_path: Path) -> None:
     with ExitStack() as stack:
         chain = edge.edge(minio, bucket, servers, stack, secret="s3cret")

@@ -17,8 +17,8 @@ static void what_is_sent_is_read(void **state)
     assert_int_equal(told.size, 5);
     assert_int_equal(told.speed_limit, 0);
     assert_int_equal(told.sha256.length, 0);
-    assert_int_equal(told.url_count, 1);
-    assert_str(told.urls[0], S("https://a/b"));
+    assert_int_equal(told.addresses.count, 1);
+    assert_str(told.addresses.items[0].url, S("https://a/b"));
 }
 
 #define TOLD "\"admit\":true,\"probability\":1,\"threshold\":0.5,\"retry_after\":300"

@@ -13,7 +13,7 @@ static void a_whole_profile_is_taken(void **state)
         "\"coefficient\":0.5}],"
         "\"timezone\":\"+08:00\",\"pacing\":[{\"from\":\"18:00\",\"to\":\"23:00\",\"coefficient\":0.5}],\"account\":{},\"levels\":{},"
         "\"audience\":{\"share\":0.5,\"regions\":[\"cn-east\"]},\"ask\":[\"start-up\",\"unmetered\"]");
-    assert_int_equal(profile.url_count, 2);
+    assert_int_equal(profile.urls.count, 2);
     assert_int_equal(profile.size, 7436979);
     assert_int_equal(profile.mode, ADMISSION_STICKY);
     assert_int_equal(profile.lead, CLOCK_DAY);
