@@ -182,8 +182,8 @@ def test_function_computes_domain_has_each_path() -> None:
         assert methods and set(methods[1].split(", ")) == wanted, function
 
 
-def test_the_readme_says_what_each_secret_guards() -> None:
-    text = (ROOT / "README.md").read_text()
+def test_the_page_on_deploying_says_what_each_secret_guards() -> None:
+    text = (ROOT / "docs/deploy.md").read_text()
     for guard, setting in ("origin secret", "PAKHUS_ORIGIN_SECRET"), ("node secret", "PAKHUS_NODE_SECRET"):
         row = next(line for line in text.splitlines() if line.startswith(f"| `{setting}` |"))
         assert set(re.findall(r"`(/[a-z/]+)`", row)) == {route.path.removesuffix("/…") for route in ROUTES if route.guard == guard}
