@@ -124,7 +124,7 @@ static enum status answer_profile(struct admitting *admitting, struct lc_call *c
     const struct http_conditions conditions = {.if_match = lc_header_list(call->arena, &request->headers, S("if-match")),
                                                .if_none_match = lc_header_list(call->arena, &request->headers, S("if-none-match"))};
     int verdict = http_precondition(&conditions, &validators);
-    if (verdict == 412) return respond_problem(call, response, 412, "precondition", "the profile has changed");
+    if (verdict == 412) return respond_problem(call, response, PROBLEM_PRECONDITION, "the profile has changed");
     lc_header_add(call->arena, &response->headers, S("ETag"), loaded->etag);
     lc_header_add(call->arena, &response->headers, S("Cache-Control"), S("public, max-age=300"));
     if (verdict == 304) {
