@@ -3,6 +3,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/json.h"
+
+enum { METHOD_MAX = 32, PATH_MAX_SHOWN = 1024, JSON_MAX = 16384 /* every byte may take six, and the path stands there twice */ };
+
 /* Filled by hand: printf and gmtime would cost more than a redirect does. A line that is too long loses its end. */
 struct line {
     size_t used;
@@ -49,15 +53,51 @@ static void add_time(struct line *line)
     add(line, S("Z"));
 }
 
+static void send_line(const char *line, size_t length)
+{
+    ssize_t written = write(STDERR_FILENO, line, length);
+    (void)written; /* nowhere left to complain */
+}
+
+static void put_message(struct buf *out, const struct lc_access *access)
+{
+    buf_add(out, str_first(access->method, METHOD_MAX));
+    buf_add_byte(out, ' ');
+    buf_add(out, str_first(access->path, PATH_MAX_SHOWN));
+    buf_printf(out, " %d", access->status);
+}
+
+static void write_json(const struct lc_access *access)
+{
+    char line[JSON_MAX], text[METHOD_MAX + PATH_MAX_SHOWN + 16];
+    struct buf out = {.data = line, .capacity = sizeof line, .limit = sizeof line};
+    struct buf message = {.data = text, .capacity = sizeof text, .limit = sizeof text};
+    struct json_writer json = json_writer(&out);
+    put_message(&message, access);
+    log_open_json(&json, access->log, LOG_INFO);
+    json_put_lossy(&json, "message", buf_str(&message));
+    json_put_lossy(&json, "method", str_first(access->method, METHOD_MAX));
+    json_put_lossy(&json, "path", str_first(access->path, PATH_MAX_SHOWN));
+    json_put_number(&json, "status", (uint64_t)access->status);
+    json_put_number(&json, "bytes", access->bytes);
+    json_put_fixed(&json, "ms", (double)access->microseconds / 1000, 3);
+    if (access->aborted) json_put_bool(&json, "aborted", true);
+    json_close(&json);
+    buf_add_byte(&out, '\n');
+    send_line(out.data, out.length);
+}
+
 void lc_access_log(const struct lc_access *access)
 {
     if (!log_enabled(LOG_INFO)) return;
+    if (log_is_json()) return write_json(access);
     struct line line = {.used = 0};
     add_time(&line);
     add_word(&line, S("info"), S(""));
-    add_word(&line, S("request="), str_first(access->request_id, 128));
-    add_word(&line, S("method="), str_first(access->method, 32));
-    add_word(&line, S("path="), str_first(access->path, 1024));
+    add_word(&line, S("request="), str_first(access->log.request_id, LOG_ID_MAX));
+    if (access->log.trace_id.length > 0) add_word(&line, S("trace="), str_first(access->log.trace_id, LOG_ID_MAX));
+    add_word(&line, S("method="), str_first(access->method, METHOD_MAX));
+    add_word(&line, S("path="), str_first(access->path, PATH_MAX_SHOWN));
     add_word(&line, S("status="), S(""));
     add_number(&line, (uint64_t)access->status, 3);
     add_word(&line, S("bytes="), S(""));
@@ -68,8 +108,7 @@ void lc_access_log(const struct lc_access *access)
     add_number(&line, (uint64_t)access->microseconds % 1000, 3);
     if (access->aborted) add_word(&line, S("aborted"), S(""));
     line.text[line.used++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line.text, line.used);
-    (void)written; /* nowhere left to complain */
+    send_line(line.text, line.used);
 }
 
 int64_t lc_microseconds(void)

@@ -1,12 +1,15 @@
 /* One line for each request, on stderr beside the log's own and stamped alike, once the answer is complete:
- *     2026-11-22T10:00:00.123Z info request=… method=GET path=/x status=200 bytes=5 ms=0.042 */
+ *     2026-11-22T10:00:00.123Z info request=… trace=… method=GET path=/x status=200 bytes=5 ms=0.042
+ *     {"timestamp":"…","level":"INFO","requestId":"…","traceId":"…","message":"GET /x
+ * 200","method":"GET","path":"/x","status":200,"bytes":5, "ms":0.042} */
 #ifndef LC_ACCESS_LOG_H
 #define LC_ACCESS_LOG_H
 
 #include "lambda-c/lambda.h"
 
 struct lc_access {
-    struct str request_id, method, path;
+    struct log log;
+    struct str method, path;
     int status;
     uint64_t bytes; /* of the body */
     int64_t microseconds;

@@ -64,16 +64,27 @@ static struct deadline deadline_of(const struct lc_headers *headers)
     return deadline_in(left > LEAST_DEADLINE ? left : LEAST_DEADLINE);
 }
 
+/* "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=…;Sampled=0": what all of one trace share is behind "Root=". */
+static struct str trace_root(struct str header)
+{
+    for (struct str rest = header; rest.data;) {
+        struct str part = str_trim(str_cut(&rest, ';'));
+        if (str_starts(part, S("Root="))) return str_from(part, S("Root=").length);
+    }
+    return header;
+}
+
 static void open_call(struct loop *loop, const struct lc_aws_reply *reply)
 {
     struct str id = lc_header_get(&reply->headers, S("Lambda-Runtime-Aws-Request-Id"));
+    struct str trace = lc_header_get(&reply->headers, S("Lambda-Runtime-Trace-Id"));
     loop->call = (struct lc_call){
         .arena = loop->arena,
         .arrived = clock_monotonic(),
         .request_id = id,
-        .trace_id = lc_header_get(&reply->headers, S("Lambda-Runtime-Trace-Id")),
+        .trace_id = trace,
         .deadline = deadline_of(&reply->headers),
-        .log = {.request_id = id},
+        .log = {.request_id = id, .trace_id = trace_root(trace)},
         .body_limit = EVENT_RESULT_LIMIT,
         .later = &loop->later.later,
     };
@@ -254,7 +265,7 @@ static void answer(struct loop *loop)
 {
     struct error error = {0};
     struct lc_request request;
-    struct lc_access access = {.request_id = loop->call.request_id};
+    struct lc_access access = {.log = loop->call.log};
     int64_t start = lc_microseconds();
     enum status parsed = lc_aws_event_parse(loop->arena, loop->event, &loop->form, &request, &error);
     if (loop->form == LC_AWS_EVENT)

@@ -204,7 +204,7 @@ static uint64_t bytes_sent(const struct lc_exchange *x)
 static void write_access_log(const struct lc_exchange *x, int64_t microseconds, bool aborted)
 {
     struct lc_access access = {
-        .request_id = x->call.request_id,
+        .log = x->call.log,
         .method = x->request.method,
         .path = x->request.path,
         .status = x->response.status ? x->response.status : CLIENT_CLOSED,

@@ -29,10 +29,25 @@ static enum status read_threads(const char *prefix, int *threads, struct error *
     return STATUS_OK;
 }
 
+/* What the function's configuration on AWS says ("Application log level", "Log format"); empty elsewhere. */
+static void follow_platform(void)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = {{"TRACE", LOG_DEBUG}, {"DEBUG", LOG_DEBUG}, {"INFO", LOG_INFO},
+                  {"WARN", LOG_WARN},   {"ERROR", LOG_ERROR}, {"FATAL", LOG_ERROR}};
+    struct str level = str_of(getenv("AWS_LAMBDA_LOG_LEVEL"));
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+        if (str_equal_nocase(level, str_of(levels[i].name))) log_set_level(levels[i].level);
+    log_set_json(str_equal_nocase(str_of(getenv("AWS_LAMBDA_LOG_FORMAT")), S("JSON")));
+}
+
 static enum status read_log_level(const char *prefix, struct error *error)
 {
     struct str text = str_of(setting(prefix, "LOG"));
     enum log_level level;
+    follow_platform();
     if (text.length == 0) return STATUS_OK;
     ENSURE(log_level_parse(text, &level), error, STATUS_INVALID, "the setting LOG is '" STR_FMT "', none of debug, info, warn, error, none",
            STR_ARG(text));

@@ -13,8 +13,8 @@ struct lc_settings {
     bool streaming;          /* RESPONSE_MODE=streaming: how AWS wants its answers; `buffered` unless set */
 };
 
-/* Also sets the log's level (LOG: debug, info, warn, error, none) and, for replays and tests, the clock that is followed (CLOCK: a file
- * with a time). A setting that makes no sense is an error that names it. */
+/* Also sets the log's level (LOG: debug, info, warn, error, none; else AWS_LAMBDA_LOG_LEVEL) and form (AWS_LAMBDA_LOG_FORMAT) and, for
+ * replays and tests, the clock that is followed (CLOCK: a file with a time). A setting that makes no sense is an error that names it. */
 enum status lc_settings_read(const char *prefix, struct lc_settings *, struct error *);
 
 #endif

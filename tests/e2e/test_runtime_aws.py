@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import signal
 import socket
 import threading
@@ -41,6 +42,34 @@ def test_one_connection_is_kept(servers: Servers) -> None:
         start(servers, runtime, WIRE_NO_STOP="1")
         runtime.wait_until(runtime.idle)
         assert {each.connection for each in runtime.requests} == {1}
+
+
+def test_lines_are_json_where_the_platform_wants_it(servers: Servers) -> None:
+    """As the function's configuration sets it: log format JSON, application log level."""
+    events = [{"id": "id-1", "body": request("/text/5"), "headers": {"Lambda-Runtime-Trace-Id": "Root=1-5759e988-bd86;Parent=53;Sampled=0"}},
+              {"id": "id-2", "body": request("/fail")}]
+    with FakeRuntime({"events": events}) as runtime:
+        program = start(servers, runtime, AWS_LAMBDA_LOG_FORMAT="JSON", AWS_LAMBDA_LOG_LEVEL="INFO")
+        runtime.wait_for(RESPONSE.format("*"), 2)
+        runtime.wait_until(runtime.idle)
+        lines = [json.loads(line) for line in program.output().splitlines() if line.startswith("{")]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"]) for line in lines)
+    first, fault, second = lines[:3]
+    assert {key: first[key] for key in ("level", "requestId", "traceId", "message", "method", "path", "status", "bytes")} == {
+        "level": "INFO", "requestId": "id-1", "traceId": "1-5759e988-bd86", "message": "GET /text/5 200", "method": "GET", "path": "/text/5",
+        "status": 200, "bytes": 5}
+    assert first["ms"] >= 0
+    assert (fault["level"], fault["requestId"], "the handler failed" in fault["message"]) == ("ERROR", "id-2", True)
+    assert (second["requestId"], second["status"], "aborted" in second) == ("id-2", 500, False)
+
+
+@pytest.mark.parametrize("own, lines", [({}, 0), ({"LC_LOG": "info"}, 1)])
+def test_the_platforms_level_counts_where_no_other_is_set(own: dict[str, str], lines: int, servers: Servers) -> None:
+    with FakeRuntime({"events": [{"id": "1", "body": request("/text/5")}]}) as runtime:
+        program = start(servers, runtime, AWS_LAMBDA_LOG_LEVEL="ERROR", **own)
+        runtime.wait_for(RESPONSE.format("1"))
+        runtime.wait_until(runtime.idle)
+        assert program.output().count("request=1 ") == lines
 
 
 def test_invocations_run_at_once(servers: Servers) -> None:

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 
+#include <jansson.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -35,7 +37,7 @@ static void assert_line(struct str line, struct str wanted)
     assert_str(str_from(line, 25), wanted);
 }
 
-static const struct log plain;
+static const struct log plain, traced = {{"abc-1", 5}, {"1-2", 3}};
 
 static void writes_a_line(void **state)
 {
@@ -45,6 +47,9 @@ static void writes_a_line(void **state)
     capture();
     log_error((struct log){S("abc-1")}, "text");
     assert_line(captured(*state), S("error request=abc-1 text\n"));
+    capture();
+    log_error(traced, "text");
+    assert_line(captured(*state), S("error request=abc-1 trace=1-2 text\n"));
     capture();
     log_info(plain, "%s", "");
     assert_line(captured(*state), S("info \n"));
@@ -80,6 +85,65 @@ static void cuts_long_lines(void **state)
     capture();
     log_warn((struct log){str_make(id, sizeof id)}, "text");
     assert_true(str_ends(captured(*state), S("iii text\n")));
+}
+
+/* --- JSON */
+
+static void free_json(void *context)
+{
+    json_decref(context);
+}
+
+/* One line, one object. */
+static json_t *captured_json(struct arena *arena)
+{
+    json_error_t error;
+    struct str line = captured(arena);
+    assert_int_equal(str_find(line, '\n'), line.length - 1);
+    json_t *json = json_loadb(line.data, line.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (!json) fail_msg("%s in '" STR_FMT "'", error.text, STR_ARG(line));
+    arena_defer(arena, free_json, json);
+    return json;
+}
+
+static void assert_field(const json_t *json, const char *name, const char *value)
+{
+    const char *own = json_string_value(json_object_get(json, name));
+    if (!own || strcmp(own, value) != 0) fail_msg("%s is '%s', not '%s'", name, own ? own : "", value);
+}
+
+static void writes_json(void **state)
+{
+    log_set_json(true);
+    capture();
+    log_warn(traced, "a \"word\"\nand %d", 1);
+    json_t *json = captured_json(*state);
+    assert_field(json, "level", "WARN");
+    assert_field(json, "requestId", "abc-1");
+    assert_field(json, "traceId", "1-2");
+    assert_field(json, "message", "a \"word\"\nand 1");
+    assert_int_equal(strlen(json_string_value(json_object_get(json, "timestamp"))), strlen("2026-11-22T10:00:00.123Z"));
+    capture();
+    log_info(plain, "text");
+    assert_int_equal(json_object_size(captured_json(*state)), 3);
+    log_set_json(false);
+}
+
+/* Whatever the bytes and the length. */
+static void json_stays_whole(void **state)
+{
+    static const char *const units[] = {"\x01", "\"", "\xff", "\xe4\xbd\xa0", "x"};
+    log_set_json(true);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        char text[9000] = "";
+        size_t unit = strlen(units[i]);
+        for (size_t k = 0; k < (sizeof text - 1) / unit; k++) memcpy(text + k * unit, units[i], unit);
+        const struct log log = {str_of(text), str_of(text)};
+        capture();
+        log_warn(log, "%s", text);
+        assert_true(json_string_length(json_object_get(captured_json(*state), "message")) > 4000);
+    }
+    log_set_json(false);
 }
 
 static void heeds_its_level(void **state)
@@ -122,6 +186,8 @@ int main(void)
         test_with_arena(stamps_with_the_real_clock),
         test_with_arena(makes_control_bytes_visible),
         test_with_arena(cuts_long_lines),
+        test_with_arena(writes_json),
+        test_with_arena(json_stays_whole),
         cmocka_unit_test(reads_level_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
