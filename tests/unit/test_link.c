@@ -117,6 +117,22 @@ static void a_signed_url_has_one_spelling(void **state)
     assert_error(link_parse(*state, S("/packages/G/1/%63.apk"), query, &link, &error), STATUS_INVALID, &error, "path of a signed URL");
 }
 
+/* CDNs sort parameters, and add their own anywhere: each order is the same URL. */
+static void each_order_of_a_signed_url_is_the_same(void **state)
+{
+    static const char *const parts[] = {"info=eyJhIjoiYiJ9", "exp=2026-08-20T10%3A00%3A00Z", "sig=k.m", "filename=a%20~.apk"};
+    for (unsigned order = 0; order < 256; order++) {
+        unsigned at[] = {order & 3, order >> 2 & 3, order >> 4 & 3, order >> 6};
+        if ((1u << at[0] | 1u << at[1] | 1u << at[2] | 1u << at[3]) != 15) continue;
+        struct str query = arena_printf(*state, "a=1&%s&%s&m=%%7e&%s&%s&z", parts[at[0]], parts[at[1]], parts[at[2]], parts[at[3]]);
+        struct link link = parse(*state, S("/packages/G/1/c.apk"), query);
+        assert_str(link.info, S("{\"a\":\"b\"}"));
+        assert_str(link.expires, S("2026-08-20T10:00:00Z"));
+        assert_str(link.signature, S("k.m"));
+        assert_str(link.filename, S("a ~.apk"));
+    }
+}
+
 static void info_needs_a_channel(void **state)
 {
     struct link link;
@@ -211,6 +227,7 @@ int main(void)
         test_with_arena(arguments),
         test_with_arena(refused_arguments),
         test_with_arena(a_signed_url_has_one_spelling),
+        test_with_arena(each_order_of_a_signed_url_is_the_same),
         test_with_arena(info_needs_a_channel),
         test_with_arena(too_much_info),
         test_with_arena(signature_holds),
