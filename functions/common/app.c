@@ -300,29 +300,54 @@ bool app_is_without_store(struct error *error)
     return gone;
 }
 
-/* The last answer of the store, for as long as it counts. */
+/* The last answer of the store, and until when it counts. One caller at a time asks again; to the others the last one still counts, so that
+ * many who ask while the store is silent take no worker each. */
 static struct {
+    pthread_mutex_t asking; /* taken before `lock` */
     pthread_mutex_t lock;
+    bool known;
     int64_t until;
     enum status status;
     struct error error;
-} readiness = {.lock = PTHREAD_MUTEX_INITIALIZER};
+} readiness = {.asking = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* False where the store has to be asked. */
+static bool recall_readiness(bool any_age, enum status *status, struct error *error)
+{
+    pthread_mutex_lock(&readiness.lock);
+    bool counts = readiness.known && (any_age || clock_monotonic() < readiness.until);
+    *status = readiness.status;
+    if (counts && *status != STATUS_OK) *error = readiness.error;
+    pthread_mutex_unlock(&readiness.lock);
+    return counts;
+}
+
+static enum status ask_readiness(struct app *app, struct lc_call *call, struct error *error)
+{
+    struct io io = app_io(app, call);
+    io.deadline = deadline_within(io.deadline, READY_TIME);
+    enum status status = store_check(app->store, io, error);
+    pthread_mutex_lock(&readiness.lock);
+    readiness.known = true;
+    readiness.status = status;
+    if (status != STATUS_OK) readiness.error = *error;
+    readiness.until = clock_monotonic() + (status == STATUS_OK ? READY_LIFE : NOT_READY_LIFE);
+    pthread_mutex_unlock(&readiness.lock);
+    return status;
+}
 
 enum status app_ready(void *state, struct lc_call *call, struct error *error)
 {
     struct app *app;
+    enum status status;
     (void)state;
     TRY(app_open(&app, error));
-    pthread_mutex_lock(&readiness.lock);
-    if (clock_monotonic() >= readiness.until) {
-        struct io io = app_io(app, call);
-        io.deadline = deadline_within(io.deadline, READY_TIME);
-        readiness.status = store_check(app->store, io, &readiness.error);
-        readiness.until = clock_monotonic() + (readiness.status == STATUS_OK ? READY_LIFE : NOT_READY_LIFE);
-    }
-    enum status status = readiness.status;
-    if (status != STATUS_OK) *error = readiness.error;
-    pthread_mutex_unlock(&readiness.lock);
+    if (recall_readiness(false, &status, error)) return status;
+    bool mine = pthread_mutex_trylock(&readiness.asking) == 0;
+    if (!mine && recall_readiness(true, &status, error)) return status;
+    if (!mine) pthread_mutex_lock(&readiness.asking);
+    if (!recall_readiness(false, &status, error)) status = ask_readiness(app, call, error);
+    pthread_mutex_unlock(&readiness.asking);
     return status;
 }
 

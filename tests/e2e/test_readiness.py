@@ -2,13 +2,17 @@
 
 import json
 import shutil
+import socket
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from support import apks, client, shop
 from support.client import Answer
+from support.relay import Relay
 from support.servers import Minio, Program, Servers, accepts, free_port, pakhus_binary
 from support.shop import Shop, minio_shop
 
@@ -67,6 +71,38 @@ def test_a_directory_that_goes_and_comes_back(tmp_path: Path, servers: Servers) 
     shutil.move(tmp_path / "away", tmp_path / "store")
     becomes(server, 200)
     assert client.request(f"{server.url}/packages/OTHER/1.0.apk").status == 404
+
+
+class Gate(Relay):
+    """Holds requests back while it is shut, and counts those that came."""
+
+    def __init__(self, upstream: str) -> None:
+        super().__init__(upstream)
+        self.open, self.held, self.requests = threading.Event(), threading.Event(), 0
+        self.open.set()
+
+    def transfer(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
+        while data := source.recv(65536):
+            self.requests += 0 if answers else data.count(b" HTTP/1.1\r\n")
+            if not answers and not self.open.is_set():
+                self.held.set()
+                self.open.wait()
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def test_many_who_ask_are_one_question_to_the_store(minio: Minio, bucket: str, servers: Servers) -> None:
+    with Gate(minio.url) as gate, ThreadPoolExecutor(16) as pool:
+        server = minio_shop(minio, bucket, endpoint=gate.url).program(servers, "--threads", "2")
+        began, before = time.monotonic(), gate.requests
+        assert set(pool.map(lambda _: ready(server).status, range(200))) == {200}
+        assert gate.requests - before <= 1 + (time.monotonic() - began) / 5  # an answer counts for five seconds
+        gate.open.clear()
+        asker = pool.submit(lambda: [ready(server) for _ in iter(gate.held.is_set, True)])
+        assert gate.held.wait(60)  # the store is asked, and silent
+        assert ready(server).status == 200  # nobody else waits: its last answer still counts
+        gate.open.set()
+        asker.result()
 
 
 def test_a_bucket_that_goes(minio: Minio, bucket: str, servers: Servers) -> None:
