@@ -14,6 +14,7 @@
 #include "lc_hosts.h"
 #include "lc_instance.h"
 #include "lc_later.h"
+#include "lc_emf.h"
 #include "lc_error.h"
 #include "lc_settings.h"
 #include "lc_signals.h"
@@ -274,6 +275,7 @@ static void answer(struct loop *loop)
         answer_http(loop, &request, parsed, &error, &access);
     access.microseconds = lc_microseconds() - start;
     lc_access_log(&access);
+    if (loop->aws->settings.emf) lc_emf_write(loop->aws->instance.function, &access);
 }
 
 static void *serve(void *context)

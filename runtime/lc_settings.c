@@ -71,6 +71,14 @@ static enum status read_response_mode(const char *prefix, bool *streaming, struc
     return STATUS_OK;
 }
 
+static enum status read_metrics(const char *prefix, bool *emf, struct error *error)
+{
+    struct str text = str_of(setting(prefix, "METRICS"));
+    *emf = str_equal(text, S("emf"));
+    ENSURE(*emf || text.length == 0, error, STATUS_INVALID, "the setting METRICS is '" STR_FMT "', not emf", STR_ARG(text));
+    return STATUS_OK;
+}
+
 enum status lc_settings_read(const char *prefix, struct lc_settings *settings, struct error *error)
 {
     const char *listen = setting(prefix, "LISTEN");
@@ -81,6 +89,7 @@ enum status lc_settings_read(const char *prefix, struct lc_settings *settings, s
     };
     TRY(read_log_level(prefix, error));
     TRY(read_clock(prefix, error));
+    TRY(read_metrics(prefix, &settings->emf, error));
     TRY(read_threads(prefix, &settings->threads, error));
     return read_response_mode(prefix, &settings->streaming, error);
 }

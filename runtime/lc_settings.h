@@ -10,6 +10,7 @@ struct lc_settings {
     const char *listen;      /* LISTEN: where a port is opened; LC_LISTEN_DEFAULT unless set */
     const char *admin;       /* ADMIN: where a port has its admin listener, see lc_admin.h; NULL: nowhere */
     struct str admin_secret; /* ADMIN_SECRET: what requests for metrics and events must carry; empty: no secret */
+    bool emf;                /* METRICS=emf: on AWS, a line of metrics on stdout for each invocation */
     bool streaming;          /* RESPONSE_MODE=streaming: how AWS wants its answers; `buffered` unless set */
 };
 

@@ -63,6 +63,26 @@ def test_lines_are_json_where_the_platform_wants_it(servers: Servers) -> None:
     assert (second["requestId"], second["status"], "aborted" in second) == ("id-2", 500, False)
 
 
+def test_metrics_are_lines_that_cloudwatch_reads(servers: Servers) -> None:
+    trace = {"Lambda-Runtime-Trace-Id": "Root=1-5759e988-bd86;Parent=53;Sampled=0"}
+    events = [{"id": "id-1", "body": request("/text/5"), "headers": trace}, {"id": "id-2", "body": request("/fail")}]
+    with FakeRuntime({"events": events}) as runtime:
+        program = start(servers, runtime, LC_METRICS="emf")
+        runtime.wait_for(RESPONSE.format("*"), 2)
+        runtime.wait_until(runtime.idle)
+        good, bad = [json.loads(line) for line in program.output().splitlines() if line.startswith('{"_aws"')]
+    [directive] = good["_aws"]["CloudWatchMetrics"]
+    assert directive == {"Namespace": "WIRE", "Dimensions": [["function"]], "Metrics": [
+        {"Name": "requests", "Unit": "Count"}, {"Name": "errors", "Unit": "Count"}, {"Name": "duration", "Unit": "Milliseconds"},
+        {"Name": "bytes", "Unit": "Bytes"}]}
+    assert abs(good["_aws"]["Timestamp"] - time.time() * 1000) < 300_000
+    assert all(name in good for name in [*directive["Dimensions"][0], *(metric["Name"] for metric in directive["Metrics"])])
+    names = ("function", "requests", "errors", "bytes", "status", "requestId", "traceId")
+    assert {name: good[name] for name in names} == {"function": "wire", "requests": 1, "errors": 0, "bytes": 5, "status": 200,
+                                                    "requestId": "id-1", "traceId": "1-5759e988-bd86"}
+    assert (bad["errors"], bad["status"], bad["requestId"], "traceId" in bad) == (1, 500, "id-2", False)
+
+
 @pytest.mark.parametrize("own, lines", [({}, 0), ({"LC_LOG": "info"}, 1)])
 def test_the_platforms_level_counts_where_no_other_is_set(own: dict[str, str], lines: int, servers: Servers) -> None:
     with FakeRuntime({"events": [{"id": "1", "body": request("/text/5")}]}) as runtime:

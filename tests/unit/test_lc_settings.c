@@ -6,7 +6,7 @@
 
 static int clear(void **state)
 {
-    static const char *const names[] = {"THREADS", "LISTEN", "LOG", "ADMIN", "ADMIN_SECRET", "RESPONSE_MODE", "CLOCK"};
+    static const char *const names[] = {"THREADS", "LISTEN", "LOG", "ADMIN", "ADMIN_SECRET", "RESPONSE_MODE", "CLOCK", "METRICS"};
     char variable[64];
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         snprintf(variable, sizeof variable, "LC_%s", names[i]);
@@ -34,6 +34,18 @@ static void what_holds_unless_set(void **state)
     assert_string_equal(settings.listen, "127.0.0.1:8080");
     assert_int_equal(settings.admin_secret.length, 0);
     assert_false(settings.streaming);
+    assert_false(settings.emf);
+}
+
+static void metrics_are_emf_or_none(void **state)
+{
+    (void)state;
+    struct lc_settings settings;
+    struct error error;
+    setenv("OWN_METRICS", "emf", 1);
+    assert_true(read_settings("OWN").emf);
+    setenv("OWN_METRICS", "prometheus", 1);
+    assert_error(lc_settings_read("OWN", &settings, &error), STATUS_INVALID, &error, "the setting METRICS is 'prometheus', not emf");
 }
 
 static void the_own_prefix_comes_first(void **state)
@@ -88,10 +100,8 @@ static void nonsense_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SETTINGS_TEST(what_holds_unless_set),
-        SETTINGS_TEST(the_own_prefix_comes_first),
-        SETTINGS_TEST(everything_is_read),
-        SETTINGS_TEST(nonsense_is_refused),
+        SETTINGS_TEST(what_holds_unless_set), SETTINGS_TEST(metrics_are_emf_or_none), SETTINGS_TEST(the_own_prefix_comes_first),
+        SETTINGS_TEST(everything_is_read),    SETTINGS_TEST(nonsense_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
