@@ -36,7 +36,7 @@ static enum status cron_parse(struct arena *arena, struct str event, struct cron
 static bool is_meant(const struct cron *cron, const struct edge *edge)
 {
     if (cron->edge.length > 0) return str_equal(cron->edge, edge->id);
-    return cron->part < 0 || edge->lan_count == 0 || lan_part(edge->lans[0]) == (unsigned)cron->part;
+    return cron->part < 0 || lan_part(edge->home) == (unsigned)cron->part;
 }
 
 static void reconcile_one(const struct reconciliation *how, struct io io, const struct edge *edge, struct cron_result *result)

@@ -30,6 +30,7 @@ struct task {
     struct place place;
     struct chosen chosen;
     bool is_hit;                             /* P4 */
+    bool is_at_node;                         /* the same, of place.node */
     struct str source, address, url, sha256; /* of the answer */
     int64_t expires;
 };
@@ -180,18 +181,29 @@ static bool is_counted(const struct task *task)
     return !str_equal(task->request->method, S("HEAD"));
 }
 
+/* P2: an edge without LANs stands in for the LANs that have none and are nearest to it. */
+static struct place server_of(const struct task *task)
+{
+    struct place place = task->place;
+    if (place.edge || !place.node) return place;
+    place.edge = place.node;
+    place.lan = place.node->home;
+    return place;
+}
+
 /* P7. What was asked for is on the edge now: it is answered, also a patch that there was none of before. */
 static enum status trigger(struct task *task, bool *placed, struct error *error)
 {
     const struct held_package *held = NULL;
-    const struct edge *edge = task->place.edge;
+    const struct place place = server_of(task);
+    const struct edge *edge = place.edge;
     struct chosen *chosen = &task->chosen;
     struct io io = task->io;
     int64_t left = deadline_left(io.deadline);
     uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
-    if (!is_counted(task) || !edge) return STATUS_OK;
+    if (!is_counted(task) || !edge || task->is_at_node) return STATUS_OK;
     io.deadline = deadline_in(left > 2 * ANSWER_TIME ? left - ANSWER_TIME : left / 2);
-    TRY(query_trigger(task->query, io, task->policy, &task->place, &chosen->wanted, size, placed, error));
+    TRY(query_trigger(task->query, io, task->policy, &place, &chosen->wanted, size, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
     TRY(find_held(task, edge, true, &held, error));
@@ -199,22 +211,36 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     return STATUS_OK;
 }
 
+/* Where no edge serves the LAN. *found: nobody who is nearer holds it, but the node does. */
+static enum status try_node(struct task *task, bool *found, struct error *error)
+{
+    const struct held_package *held = NULL;
+    if (task->place.node) TRY(find_held(task, task->place.node, true, &held, error));
+    *found = held != NULL;
+    if (held) answer_edge(task, task->place.node, S("nearby"), held);
+    return STATUS_OK;
+}
+
 /* All that may have to wait comes before the count, since a question that would is asked again. A patch that nobody made yet is what was
  * asked for, and missed, whoever holds the full package (P5, P6). */
 static enum status find_source(struct task *task, struct error *error)
 {
-    bool stands_in = task->chosen.wanted.from.length > task->chosen.name.from.length, found, placed = false;
+    bool stands_in = task->chosen.wanted.from.length > task->chosen.name.from.length, found, at_node, placed = false;
     if (is_counted(task)) TRY(query_may_count(task->query, task->io, error));
     TRY(try_own_edge(task, &found, error));
     task->is_hit = found && !stands_in;
     if (!task->is_hit) {
+        TRY(try_node(task, &at_node, error));
+        task->is_at_node = at_node && !stands_in;
         TRY(trigger(task, &placed, error));
         if (placed) TRY(try_own_edge(task, &found, error));
+        if (!found && placed) TRY(try_node(task, &found, error));
         if (!found) TRY(try_nearby(task, &found, error));
+        if (!found) TRY(try_node(task, &found, error));
         if (!found) TRY(answer_origin(task, error));
     }
-    if (is_counted(task))
-        query_count(task->query, task->io, &task->place, package_name_format(task->io.arena, &task->chosen.wanted), task->is_hit);
+    struct str package = package_name_format(task->io.arena, &task->chosen.wanted);
+    if (is_counted(task)) query_count(task->query, task->io, &task->place, package, task->is_hit, task->is_at_node);
     return STATUS_OK;
 }
 

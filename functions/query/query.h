@@ -48,8 +48,9 @@ void query_flush(struct query *);
 void query_close_counting(struct query *);
 /* STATUS_WOULD_BLOCK where the counts must be written before the answer. Asked before anything is counted. */
 enum status query_may_count(const struct query *, struct io, struct error *);
-/* With `sync` it is in the store when this returns, or logged that the store takes nothing: then it waits in memory for the next time. */
-void query_count(struct query *, struct io, const struct place *, struct str package, bool hit);
+/* Of the LAN; and of place->node, which answers or misses what LANs without an edge ask for (P2). With `sync` it is in the store when this
+ * returns, or logged that the store takes nothing: then it waits in memory for the next time. */
+void query_count(struct query *, struct io, const struct place *, struct str package, bool hit, bool node_hit);
 /* --- callers.c */
 
 void query_open_callers(struct query *);

@@ -199,7 +199,7 @@ static enum status look(struct query *query, struct io io, const struct trigger_
     TRY(placement_app_registry(placement, brief, &registry, error));
     TRY(placement_app_policy(placement, brief, &policy, error));
     const struct edge *edge = registry_edge(registry, key->edge);
-    if (!edge || edge->lan_count == 0) return STATUS_OK;
+    if (!edge || registry_edge_of(registry, key->lan) != edge) return STATUS_OK;
     TRY(ask_policy(query, brief, policy, registry, edge, key, triggered, error));
     edge_package(edge, &name);
     if (is_copied_now(query, io, policy, edge, &name, triggered)) copy_now(query, io, edge, &name);

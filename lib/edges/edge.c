@@ -161,6 +161,7 @@ enum status edge_parse(struct arena *arena, struct str json, struct edge *out, s
     TRY(parse_place(&config, &edge, error));
     TRY(parse_networks(&config, "egress", &edge.egress, &edge.egress_count, error));
     TRY(parse_lans(&config, &edge, error));
+    edge.home = edge.lan_count > 0 ? edge.lans[0] : arena_join(arena, S("~"), edge.id);
     TRY(config_whole(&config, "quota", CONFIG_OPTIONAL, 0, QUOTA_MOST, &quota, error));
     TRY(parse_store(&config, &edge, error));
     TRY(config_flag(&config, "splices", CONFIG_OPTIONAL, &edge.splices, error));

@@ -4,6 +4,7 @@
  *     shop-7@192.168.0.0/24        203.0.113.0/24@192.168.0.0/24      192.168.0.0/24      @SHOP-7 (a registered code without a network)
  *     203.0.113.5/32@192.168.0.0/24    no edge serves it: by its caller
  *     203.0.113.5/32                   the same, of queries that give no address in the LAN
+ *     ~node-1                          all LANs without an edge to which the edge node-1, which has no LANs, is the nearest of these
  *
  * As text a LAN has no space and no control byte; it is never part of a key in the store. */
 #ifndef EDGES_LAN_H

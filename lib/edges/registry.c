@@ -128,12 +128,22 @@ static void index_texts(struct arena *arena, struct registry *registry)
     if (registry->lan_count > 0) qsort(registry->lans_by_text, registry->lan_count, sizeof *registry->lans_by_text, by_text);
 }
 
+static void index_nodes(struct arena *arena, struct registry *registry)
+{
+    registry->nodes = arena_array(arena, registry->edge_count, sizeof *registry->nodes);
+    registry->node_count = 0;
+    for (size_t i = 0; i < registry->edge_count; i++)
+        if (registry->edges[i].lan_count == 0) registry->nodes[registry->node_count++] = &registry->edges[i];
+}
+
 static void index_lans(struct arena *arena, struct registry *registry)
 {
     size_t most = 0;
     for (size_t e = 0; e < registry->edge_count; e++) most += registry->edges[e].lan_count;
     registry->served_count = 0;
-    registry->served = arena_array(arena, 2 * most, sizeof *registry->served);
+    registry->served = arena_array(arena, 2 * most + registry->node_count, sizeof *registry->served);
+    for (size_t i = 0; i < registry->node_count; i++)
+        registry->served[registry->served_count++] = (struct registry_served){registry->nodes[i]->home, registry->nodes[i]};
     for (size_t e = 0; e < registry->edge_count; e++) {
         const struct edge *edge = &registry->edges[e];
         for (size_t i = 0; i < edge->lan_count; i++) {
@@ -176,6 +186,7 @@ static void index_areas(struct arena *arena, struct registry *registry)
 static void index_all(struct arena *arena, struct registry *registry)
 {
     index_texts(arena, registry);
+    index_nodes(arena, registry);
     index_lans(arena, registry);
     index_areas(arena, registry);
     registry_index_egress(arena, registry);

@@ -23,6 +23,7 @@ struct edge {
                          also be a registered code */
     struct network *networks;
     size_t lan_count, network_count;
+    struct str home; /* its first LAN; "~<id>" where it has none: then it serves the LANs without an edge that are nearest to it (P2) */
     struct network *egress;
     size_t egress_count;
     uint64_t quota;         /* bytes; UINT64_MAX: no limit; 0: nothing is placed here */
@@ -67,8 +68,10 @@ struct registry {
     struct lan_entry *lans; /* by code */
     const struct lan_entry **lans_by_text;
     size_t lan_count;
-    struct registry_served *served; /* by LAN: which edge serves it, also where it lists its code */
+    struct registry_served *served; /* by LAN: which edge serves it, also where it lists its code; and homes of edges without LANs */
     size_t served_count;
+    const struct edge **nodes; /* edges without LANs */
+    size_t node_count;
     struct registry_area *areas; /* by edge */
     size_t area_count;
     struct registry_egress *egresses; /* of edges with LANs, by family, prefix length and address, then by edge */
@@ -119,6 +122,7 @@ struct place {
     struct str lan;           /* canonical text; empty: not said */
     bool registered;          /* an edge serves it, or it has a code */
     const struct edge *edge;  /* NULL: none serves it */
+    const struct edge *node;  /* where none does: the nearest edge without LANs; NULL: none is near */
     struct location location; /* the edge's, the registered LAN's, or not known */
     struct str region;
 };

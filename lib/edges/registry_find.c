@@ -149,26 +149,6 @@ static void find_by_caller(const struct registry *registry, struct arena *arena,
     }
 }
 
-enum status registry_find(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place,
-                          struct error *error)
-{
-    struct network network;
-    *place = (struct place){.region = where->region};
-    if (where->code.length > 0) return find_by_code(registry, arena, where->code, place, error);
-    if (where->ip.length == 0 && where->mask.length == 0) return find_by_caller(registry, arena, where, place), STATUS_OK;
-    TRY(network_of(where->ip, where->mask, &network, error));
-    struct str identity = where->site;
-    const struct registry_area *area = identity.length == 0 ? area_by_network(registry, &network, where->caller) : NULL;
-    if (area) {
-        place->edge = area->edge;
-        return place_at(registry, area->lan, place), STATUS_OK;
-    }
-    if (identity.length == 0) identity = identity_by_caller(registry, arena, where->caller);
-    if (identity.length == 0) identity = identity_of_caller(arena, where->caller, &network);
-    place_at(registry, lan_format(arena, identity, &network), place);
-    return STATUS_OK;
-}
-
 /* --- nearness */
 
 double location_distance(const struct location *a, const struct location *b)
@@ -184,9 +164,11 @@ struct near {
     double distance;
 };
 
+static const double elsewhere = 1e7;
+
 static double distance_to(const struct place *place, const struct edge *edge)
 {
-    static const double same_region = 1e6, elsewhere = 1e7; /* further than any distance on earth */
+    static const double same_region = 1e6; /* further than any distance on earth */
     if (place->location.known && edge->location.known) return location_distance(&place->location, &edge->location);
     return place->region.length > 0 && str_equal(place->region, edge->region) ? same_region : elsewhere;
 }
@@ -198,19 +180,62 @@ static int by_distance(const void *a, const void *b)
     return str_compare(one->edge->id, other->edge->id);
 }
 
+/* Of several at one distance the first by id, as registry_nearest has them. */
+static const struct edge *nearest_node(const struct registry *registry, const struct place *place)
+{
+    const struct edge *nearest = NULL;
+    double best = elsewhere;
+    for (size_t i = 0; i < registry->node_count; i++) {
+        double distance = distance_to(place, registry->nodes[i]);
+        if (distance >= best) continue;
+        best = distance;
+        nearest = registry->nodes[i];
+    }
+    return nearest;
+}
+
 size_t registry_nearest(const struct registry *registry, struct arena *arena, const struct place *place, const struct edge **edges,
                         size_t most)
 {
-    static const double beyond = 1e7;
     struct near *all = arena_array(arena, registry->edge_count, sizeof *all);
     size_t count = 0;
     for (size_t i = 0; i < registry->edge_count; i++) {
         const struct edge *edge = &registry->edges[i];
         double distance = distance_to(place, edge);
-        if (edge != place->edge && distance < beyond) all[count++] = (struct near){edge, distance};
+        if (edge != place->edge && distance < elsewhere) all[count++] = (struct near){edge, distance};
     }
     if (count > 0) qsort(all, count, sizeof *all, by_distance);
     if (count > most) count = most;
     for (size_t i = 0; i < count; i++) edges[i] = all[i].edge;
     return count;
+}
+
+/* --- what a query says */
+
+static enum status find_lan(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place,
+                            struct error *error)
+{
+    struct network network;
+    if (where->code.length > 0) return find_by_code(registry, arena, where->code, place, error);
+    if (where->ip.length == 0 && where->mask.length == 0) return find_by_caller(registry, arena, where, place), STATUS_OK;
+    TRY(network_of(where->ip, where->mask, &network, error));
+    struct str identity = where->site;
+    const struct registry_area *area = identity.length == 0 ? area_by_network(registry, &network, where->caller) : NULL;
+    if (area) {
+        place->edge = area->edge;
+        return place_at(registry, area->lan, place), STATUS_OK;
+    }
+    if (identity.length == 0) identity = identity_by_caller(registry, arena, where->caller);
+    if (identity.length == 0) identity = identity_of_caller(arena, where->caller, &network);
+    place_at(registry, lan_format(arena, identity, &network), place);
+    return STATUS_OK;
+}
+
+enum status registry_find(const struct registry *registry, struct arena *arena, const struct whereabouts *where, struct place *place,
+                          struct error *error)
+{
+    *place = (struct place){.region = where->region};
+    TRY(find_lan(registry, arena, where, place, error));
+    if (!place->edge && place->lan.length > 0) place->node = nearest_node(registry, place);
+    return STATUS_OK;
 }

@@ -32,9 +32,8 @@ struct reading {
 
 static bool is_due(const struct job *job, const struct edge *edge, unsigned part)
 {
-    if (edge->lan_count == 0) return false;
     if (job->how->edge.length > 0 && !str_equal(job->how->edge, edge->id)) return false;
-    return lan_part(edge->lans[0]) == part;
+    return lan_part(edge->home) == part;
 }
 
 /* A row that makes no sense is for a person to look at: the other edges go on. */
@@ -448,7 +447,7 @@ enum status placement_trigger(const struct evaluation *how, struct io io, const 
     edge_package(trigger->edge, &name);
     normal.package = package_name_format(io.arena, &name);
     one.edge = trigger->edge->id;
-    one.part = (int)lan_part(trigger->edge->lans[0]);
+    one.part = (int)lan_part(trigger->edge->home);
     struct job job = {.how = &one, .io = io, .place = true, .trigger = &normal, .triggered = triggered, .result = &result};
     return run(&job, error);
 }

@@ -115,6 +115,58 @@ def test_p1_a_site_that_is_registered_with_the_egress_gets_it_too(store: Shop, t
 
 
 @pytest.mark.parametrize("over_http", [False, True])
+def test_p2_a_node_without_lans_holds_what_lans_without_an_edge_ask_for(
+        over_http: bool, store: Shop, server: Program, tmp_path: Path) -> None:
+    """The method's fourth server: misses of the LANs that it is nearest to are summed, 5,000 and then one more of another LAN."""
+    (tmp_path / "node").mkdir()
+    for edge, region, files in (("node-1", "east", f"file://{tmp_path}/node"), ("node-2", "west", "pull")):
+        placed.register(store, tmp_path, edge=edge, address=f"{edge}.example", lans=None, directory="", region=region, store=files)
+    misses(store, "~node-1", 5000)
+    evaluate(store)
+    assert placed.states(store, "node-1") == {}
+    if over_http:
+        ask(server, OTHER, region="east", **HOME)
+        ask(server, ONE, region="west", **HOME)
+    else:
+        by_command(store, OTHER, region="east", **HOME)
+        by_command(store, ONE, region="west", **HOME)
+    assert asked(store) == {"~node-1": 5001, f"{OTHER}/32@192.168.0.0/24": 1, "~node-2": 1, f"{ONE}/32@192.168.0.0/24": 1}
+    lines = [line for line in evaluate(store, server if over_http else None) if line["decision"] == "place"]
+    assert [(line["edge"], line["lan"], line["rule"], line["misses"][0]) for line in lines] == [("node-1", "~node-1", "t1", 5001)]
+    store.run("reconcile")
+    answer = ask(server, ONE, region="east", **HOME)
+    assert (answer["source"], answer["address"]) == ("nearby", "node-1.example/APP_1.0.apk")
+    assert (tmp_path / "node/APP_1.0.apk").stat().st_size == answer["size"]
+    assert ask(server, ONE, region="west", **HOME)["source"] == ask(server, ONE, **HOME)["source"] == "origin"
+
+
+def test_p7_a_miss_of_a_lan_without_an_edge_triggers_at_its_node(store: Shop, server: Program, tmp_path: Path) -> None:
+    """Immediate: copied there while the device waits, and answered."""
+    (tmp_path / "node").mkdir()
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps({**POLICY, "trigger": "immediate"}))
+    store.run("policy", "set", path)
+    placed.register(store, tmp_path, edge="node-1", address="node-1.example", lans=None, region="east", store=f"file://{tmp_path}/node")
+    misses(store, "~node-1", 4999)
+    answers = [ask(server, shop, region="east", **HOME)["source"] for shop in (ONE, OTHER, ONE)]
+    assert answers == ["origin", "nearby", "nearby"]
+    assert json.loads(store.run("edge", "show", "node-1", "--json").stdout)["held"]["packages"].keys() == {"APP/1.0"}
+
+
+def test_p14_a_node_drops_what_its_lans_ask_for_no_more(store: Shop, server: Program, tmp_path: Path) -> None:
+    """What the node answers is its hits: 299 a day are too few, 300 are not."""
+    placed.register(store, tmp_path, edge="node-1", lans=None, region="east")
+    store.publish(apks.made("v3"), "APP", "2.0")
+    placed.want(store, {"APP/1.0": {"size": 1}, "APP/2.0": {"size": 1}}, edge="node-1")
+    for version, count in (("1.0", 299), ("2.0", 300)):
+        for day in range(1, 6):
+            at = datetime.now(UTC) - timedelta(days=day, hours=2)
+            placed.put(store, *counted("~node-1", f"APP/{version}", count, 0, f"{at:%Y-%m-%d}", at.hour))
+    store.run("evict")
+    assert list(placed.shown(store, "node-1")["wanted"]["packages"]) == ["APP/2.0"]
+
+
+@pytest.mark.parametrize("over_http", [False, True])
 def test_p1_an_edge_that_says_nothing_of_its_callers_serves_all_and_is_warned_about(
         over_http: bool, store: Shop, servers: Servers, tmp_path: Path) -> None:
     """P1 as published: the network alone is the LAN."""

@@ -284,6 +284,32 @@ static void p1_an_edge_gets_what_was_counted_by_its_egress_before(void **state)
     assert_serving(f, "two@192.168.0.0/24", "shop-2", "two@192.168.0.0/24");
 }
 
+static void assert_node(struct fixture *f, struct whereabouts where, const char *node)
+{
+    struct place place = find(f, where);
+    assert_str(place.node ? place.node->id : S("none"), str_of(node));
+}
+
+static void p2_the_nearest_edge_without_lans_serves_lans_that_have_none(void **state)
+{
+    struct fixture *f = *state;
+    struct whereabouts where = HOME;
+    assert_ok(put_lan(f, "{\"code\":\"L1\",\"site\":\"one\",\"network\":\"192.168.0.0/24\",\"location\":[31.2,121.5]}"), &f->error);
+    put_all(f, (const char *[]){EDGE("far", ",\"location\":[39.9,116.4],\"region\":\"north\""), EDGE("near", ",\"location\":[31.3,120.6]"),
+                                EDGE("shop", ",\"lans\":[\"10.0.0.0/8\"],\"location\":[31.2,121.5]"), NULL});
+    assert_node(f, (struct whereabouts){.code = S("L1")}, "near");
+    where.site = S("one"); /* by its address too */
+    assert_node(f, where, "near");
+    where.site = S("two");
+    assert_node(f, where, "none"); /* nobody knows where it is */
+    where.region = S("north");
+    assert_node(f, where, "far");
+    assert_node(f, (struct whereabouts){.region = S("north")}, "none"); /* no LAN */
+    where = (struct whereabouts){.ip = S("10.1.2.3"), .mask = S("8"), .region = S("north")};
+    assert_node(f, where, "none"); /* it has an edge */
+    assert_str(registry_edge_of(&f->registry, S("~far"))->id, S("far"));
+}
+
 static void p1_a_query_without_an_address_is_placed_by_who_calls(void **state)
 {
     struct fixture *f = *state;
@@ -504,6 +530,7 @@ int main(void)
         TEST(an_edge_that_is_the_only_one_is_found_without_its_egress),
         TEST(p1_lans_that_no_edge_serves_are_told_apart_by_their_callers),
         TEST(p1_an_edge_gets_what_was_counted_by_its_egress_before),
+        TEST(p2_the_nearest_edge_without_lans_serves_lans_that_have_none),
         TEST(p1_a_query_without_an_address_is_placed_by_who_calls),
         TEST(p1_a_registered_code_stands_for_a_lan),
         TEST(a_lan_that_has_a_code_is_found_by_its_address_too),
