@@ -14,7 +14,7 @@ from support import shop
 from support.demand import of_day
 from support.rules import Counted
 from support.servers import Minio, Servers
-from support.week import BEGIN_OF_FADING, DOWN, EDGES, GRACE, LANS, QUOTA, UP, Week, edge_package, expected, name_of
+from support.week import BEGIN_OF_FADING, DOWN, EDGES, GRACE, LANS, NODE, QUOTA, SERVED, SHOPS, UP, Week, edge_package, expected, name_of
 
 LONE = next(lan for lan, facts in LANS.items() if not facts.edge)
 Line = dict[str, Any]
@@ -32,14 +32,14 @@ def time_of(text: str) -> datetime:
 
 
 def lans_of(edge: str) -> list[str]:
-    return [lan for lan, facts in LANS.items() if facts.edge == edge]
+    return [lan for lan, served in SERVED.items() if served == edge]
 
 
 def counted(week: Week, before: int | None = None) -> Iterator[Counted]:
-    """What the queries before that one should have left behind, as the edges of their LANs see it."""
+    """What the queries before that one should have left behind, as the edges of their LANs see it, and the node."""
     for query in week.queries[:before]:
-        if query.counted:
-            yield Counted(query.counted.at, query.counted.lan, edge_package(query.edge, query.counted.package), query.counted.hit)
+        for record in query.records:
+            yield Counted(record.at, record.lan, edge_package(SERVED.get(record.lan, ""), record.package), record.hit)
 
 
 def moments(week: Week) -> dict[datetime, tuple[str, int]]:
@@ -108,20 +108,19 @@ def test_every_answer_names_what_is_there(week: Week) -> None:
 def test_what_is_on_the_edge_is_answered_first_and_nothing_else_is(week: Week) -> None:
     """From the copying that follows its placing until it is evicted, but for the room of what is leaving; what was evicted may still be answered until the edge hears of it."""
     wrong = []
-    for query in week.queries:
-        if not query.counted or not query.edge:
-            continue
-        package, now = edge_package(query.edge, query.counted.package), query.counted.at
-        placed = [at for at in placings(week).get((query.edge, package), []) if at < now]
-        evicted = [at for at in placings(week, "evict").get((query.edge, package), []) if at < now]
-        waits = waited(week, query.edge, package)
-        filled = [at for number, at in week.copies[query.edge] if number <= query.number and at not in waits]
+    for query, record in ((query, record) for query in week.queries for record in query.records if record.lan in SERVED):
+        edge, now = SERVED[record.lan], record.at
+        package = edge_package(edge, record.package)
+        placed = [at for at in placings(week).get((edge, package), []) if at < now]
+        evicted = [at for at in placings(week, "evict").get((edge, package), []) if at < now]
+        waits = waited(week, edge, package)
+        filled = [at for number, at in week.copies[edge] if number <= query.number and at not in waits]
         came = bool(placed) and any(at >= placed[-1] for at in filled)
         gone = bool(evicted) and evicted[-1] > (placed[-1] if placed else evicted[-1])
         heard = bool(evicted) and any(at >= evicted[-1] for at in filled)
         must, may = came and not gone, bool(placed) and not (gone and heard)
-        if query.counted.hit != must and not (query.counted.hit and may):
-            wrong.append((now, query.edge, package, query.counted.hit, placed, evicted))
+        if record.hit != must and not (record.hit and may):
+            wrong.append((now, edge, package, record.hit, placed, evicted))
     assert wrong == []
 
 
@@ -135,10 +134,10 @@ def test_what_was_counted_is_what_was_asked(week: Week) -> None:
         for age in range(3):
             day = f"{evening.at - timedelta(days=age):%Y-%m-%d}"
             asked = Counter((one.lan, one.package, one.at.hour * 12 + one.at.minute // 5, one.hit)
-                            for query in week.queries[: evening.number] if (one := query.counted) and f"{one.at:%Y-%m-%d}" == day)
+                            for query in week.queries[: evening.number] for one in query.records if f"{one.at:%Y-%m-%d}" == day)
             assert of_day(evening.objects, day) == asked, (evening.at, day)
             total += sum(asked.values()) if age == 0 else 0
-    assert total == sum(query.counted is not None for query in week.queries)
+    assert total == sum(len(query.records) for query in week.queries)
 
 
 def test_the_week_had_a_kill_and_two_hours_twice(week: Week) -> None:
@@ -172,8 +171,8 @@ def test_each_decision_says_the_counts_that_were_asked(week: Week) -> None:
             earlier = next(query.number for query in week.queries if query.counted and at - SUMS_MOST < query.counted.at <= at)
             least, most = told_counts(week, line, earlier)[0], now[0]
             right = all(low <= count <= high for both in zip(least, told, most) for low, count, high in zip(*both))
-            asked = week.queries[before - 1].counted
-            if line["edge"] != "shop-2" and asked and (asked.lan, asked.package) == (line.get("lan"), line["package"]):
+            asked = {(record.lan, record.package) for record in week.queries[before - 1].records}
+            if line["edge"] != "shop-2" and (line.get("lan"), line["package"]) in asked:
                 right = right and line["misses"] == most[0]
         if kind == "evict":  # there the misses of what has not come are told too
             awaits = there_since(week, line["edge"], line["package"], at) is None
@@ -214,7 +213,7 @@ def test_what_passes_a_rule_is_placed(week: Week) -> None:
         refused = {(line["edge"], line["package"]) for line in week.decisions
                    if line["decision"] == "no-room" and time_of(line["time"]) == run.at}
         for lan, package in {(one.lan, one.package) for one in counted(week, run.number)} if run.kind == "evaluate" else []:
-            edge, passes = LANS[lan].edge, week.rules.places(misses(week, run.at, run.number, lan, package))
+            edge, passes = SERVED.get(lan), week.rules.places(misses(week, run.at, run.number, lan, package))
             if edge and passes and package not in run.wanted[edge] and (edge, package) not in refused:
                 missing.append((run.at, lan, package, passes))
     assert missing == []
@@ -311,6 +310,15 @@ def test_an_edge_that_is_out_of_reach_stops_nobody_and_catches_up(week: Week) ->
     assert any(run.result["waiting"] for run in week.runs)
 
 
+def test_the_node_holds_what_the_lan_without_an_edge_asks_for(week: Week) -> None:
+    """P2: it is placed there by the same rules, answered from there, and goes when nobody asks."""
+    placed = {package for edge, package in placings(week) if edge == NODE}
+    assert len(placed) >= 3
+    assert {package for edge, package in placings(week, "evict") if edge == NODE} <= placed
+    answers = [query.answer["source"] for query in week.queries if query.counted and query.counted.lan == LONE]
+    assert answers.count("nearby") > 10 and answers.count("origin") > 10 and "edge" not in answers
+
+
 def test_what_rotted_is_made_good(week: Week) -> None:
     assert [edge for edge, _ in week.repaired] == ["shop-1", "shop-3"]
     for (edge, file), body in zip(week.repaired, week.after_repair):
@@ -338,7 +346,7 @@ def test_a_patch_is_made_once_and_served_from_every_edge(week: Week) -> None:
     assert record == "patches/EDITOR/1.0..2.0.json" and shop.is_diff(patch)
     assert len(week.patches) == 1
     served = {query.edge for query in week.queries if query.answer.get("kind") == "patch" and query.answer["source"] == "edge"}
-    assert served == set(EDGES)
+    assert served == set(SHOPS)
 
 
 @pytest.mark.parametrize("channel", [None, "huawei", "xiaomi"])

@@ -1,4 +1,5 @@
-"""A week of demand on real servers, by a clock that is moved: an origin, two edges that are pushed to, one that pulls, a LAN without any.
+"""A week of demand on real servers, by a clock that is moved: an origin, two edges that are pushed to, one that pulls, a LAN without any,
+and a node without LANs that is near to that one.
 
 Everything that was sent and everything that could be seen from outside is noted, for tests to look at."""
 
@@ -59,9 +60,12 @@ LANS = {
     "10.2.0.0/16": Lan("shop-2", {"ip": "10.2.3.4", "mask": "255.255.0.0"}, ["EDITOR", "CHAT", "NOTES", "MAPS", "GAME", "RADIO"]),
     "mall@192.168.0.0/24": Lan("shop-3", {"site": "mall", "ip": "192.168.0.9", "mask": "24"},
                                ["MAPS", "EDITOR", "GAME", "CHAT", "RADIO", "NOTES"]),
-    "192.168.4.0/24": Lan("", {"ip": "192.168.4.1", "mask": "24"}, ["EDITOR", "GAME", "CHAT", "MAPS", "NOTES", "RADIO"]),
+    "192.168.4.0/24": Lan("", {"ip": "192.168.4.1", "mask": "24", "region": "east"}, ["EDITOR", "GAME", "CHAT", "MAPS", "NOTES", "RADIO"]),
 }
-EDGES = ["shop-1", "shop-2", "shop-3"]
+SHOPS = ["shop-1", "shop-2", "shop-3"]
+NODE = "node"  # P2: an edge without LANs
+EDGES = [*SHOPS, NODE]
+SERVED = {**{lan: facts.edge for lan, facts in LANS.items() if facts.edge}, f"~{NODE}": NODE}  # what counts of an edge stand under
 HOURS = {2: 1, 8: 3, 10: 5, 12: 6, 14: 5, 16: 6, 18: 8, 20: 10, 22: 6}  # how busy they are
 A_DAY = 26  # queries of a LAN
 
@@ -69,10 +73,15 @@ A_DAY = 26  # queries of a LAN
 @dataclass(frozen=True)
 class Query:
     counted: Counted | None  # None: the device had what it asked for
+    at_node: Counted | None  # the same for the node, of a LAN that no edge serves
     number: int  # in the order of sending
     edge: str
     status: int
     answer: dict[str, Any]
+
+    @property
+    def records(self) -> list[Counted]:
+        return [record for record in (self.counted, self.at_node) if record]
 
 
 @dataclass(frozen=True)
@@ -141,7 +150,8 @@ class Week:
         self.root.mkdir()
         url = self.minio.store(self.buckets["origin"]) if self.kind == "minio" else f"file://{self.root}"
         self.origin = Shop(url, self.minio.credentials())  # which open the edges' stores too
-        self.share = self.folder / "share"
+        self.share, self.shelf = self.folder / "share", self.folder / "shelf"
+        self.shelf.mkdir()
         self.publish()
         self.register()
         self.server = self.serve()
@@ -163,7 +173,7 @@ class Week:
         self.line = self.servers.recorder(self.minio.url)
         shelf = shop.minio_shop(self.minio, self.buckets["shop-2"])
         spliced = shelf.serve(self.servers, "--redirect", "never", "--clock", str(self.clock))
-        pulled = self.servers.edge("/data/share", self.share)
+        pulled, node = (self.servers.edge("/data/share", folder) for folder in (self.share, self.shelf))
         readable = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["*"]}, "Action": ["s3:GetObject"],
                                                             "Resource": [f"arn:aws:s3:::{self.buckets['shop-1']}/*"]}]}
         self.minio.client().put_bucket_policy(Bucket=self.buckets["shop-1"], Policy=json.dumps(readable))
@@ -173,7 +183,8 @@ class Week:
                        "location": [31.2, 121.5], "lans": ["192.168.1.0/24"]},
             "shop-2": {"address": urlsplit(spliced).netloc, "directory": "", "splices": True, "store": shelf.store,
                        "location": [31.3, 120.6], "lans": ["192.168.2.0/24", "10.2.0.0/16"]},
-            "shop-3": {"address": urlsplit(pulled.url).netloc, "site": "mall", "location": [39.9, 116.4]}}
+            "shop-3": {"address": urlsplit(pulled.url).netloc, "site": "mall", "location": [39.9, 116.4]},
+            NODE: {"address": urlsplit(node.url).netloc, "lans": [], "region": "east", "store": f"file://{self.shelf}"}}
         for edge, fields in edges.items():
             placed.register(self.origin, self.folder, edge=edge, **fields)
 
@@ -241,12 +252,14 @@ class Week:
     def ask(self, lan: str, wish: dict[str, str]) -> None:
         answer = client.request(f"{self.server.url}/query?{urlencode({**wish, **LANS[lan].where})}")
         said = json.loads(answer.body) if answer.body else {}
-        counted = None
+        counted = at_node = None
         if answer.status == 200:
             package = self.wanted_by(wish)  # also where the full package stands in for a patch that nobody made yet: a miss
             counted = Counted(self.now, lan, package, said["source"] == "edge" and said["package"] == package)
+            if not LANS[lan].edge:  # of all others only the node has a region
+                at_node = Counted(self.now, f"~{NODE}", package, said["source"] == "nearby" and said["package"] == package)
             self.look_at(said, wish)
-        self.queries.append(Query(counted, len(self.queries), LANS[lan].edge, answer.status, said))
+        self.queries.append(Query(counted, at_node, len(self.queries), LANS[lan].edge, answer.status, said))
 
     def wanted_by(self, wish: dict[str, str]) -> str:
         version = "2.0" if wish["app"] == "EDITOR" and self.now >= RELEASE else "1.0"
@@ -296,7 +309,7 @@ class Week:
     def run(self, kind: str) -> None:
         result = self.event(f"{kind}-cron", {"pakhus": kind})
         self.runs.append(Run(kind, self.now, len(self.queries), result, self.wanted(), self.files()))
-        self.copied("shop-2", *([] if DOWN <= self.now < UP else ["shop-1"]))
+        self.copied("shop-2", NODE, *([] if DOWN <= self.now < UP else ["shop-1"]))
         self.look_at_patches()
 
     def sync(self, *options: str) -> None:
@@ -338,7 +351,7 @@ class Week:
         file = next(path for path in sorted(self.share.iterdir()) if path.name.endswith(".apk") and path.name in stays)
         file.write_bytes(rotten(file.read_bytes()))
         self.event("reconcile", {"pakhus": "reconcile", "verify": True})
-        self.copied("shop-1", "shop-2")
+        self.copied("shop-1", "shop-2", NODE)
         self.sync("--verify")
         self.repaired = {("shop-1", key): self.now, ("shop-3", file.name): self.now}
         self.after_repair = [self.s3.get_object(**where)["Body"].read(), file.read_bytes()]
@@ -375,7 +388,7 @@ class Week:
     def files(self) -> dict[str, list[str]]:
         pulled = [path.name for path in self.share.iterdir()] if self.share.exists() else []
         stored = [re.sub(r"/base-[0-9a-f]{32}\.apk$", "/base.apk", key) for key in self.keys("", "shop-2")]  # as name_of has it
-        return {"shop-1": self.keys("", "shop-1"), "shop-2": stored, "shop-3": pulled}
+        return {"shop-1": self.keys("", "shop-1"), "shop-2": stored, "shop-3": pulled, NODE: [path.name for path in self.shelf.iterdir()]}
 
     @cached_property
     def decisions(self) -> list[dict[str, Any]]:
