@@ -12,7 +12,7 @@ enum { TARGET_LIMIT = 65536 };
 
 static struct str store_url, app, version, from, channel, from_channel, ip, mask, site, lan, region, device, caller;
 static int64_t now = INT64_MIN;
-static bool json;
+static bool json, alert;
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"app", 'a', OPTION_TEXT, &app, "APP", "which app", .required = true},
@@ -27,6 +27,7 @@ static const struct command_option options[] = {
     {"region", 0, OPTION_TEXT, &region, "REGION", "where a LAN is that nobody registered"},
     {"caller", 0, OPTION_TEXT, &caller, "ADDRESS", "the public address that the query comes from (default none)"},
     {"device", 0, OPTION_TEXT, &device, "ID", "decides about staged versions"},
+    {"alert", 0, OPTION_FLAG, &alert, NULL, "say whether an edge is missing: the LAN has none, and asks more than the policy's t1"},
     {"now", 0, OPTION_TIME, &now, "TIME", "ask as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print the answer as the function gives it"},
 };
@@ -43,9 +44,18 @@ static struct str make_query(struct arena *arena)
     const struct {
         const char *name;
         struct str value;
-    } arguments[] = {
-        {"app", app}, {"version", version}, {"from", from},     {"channel", channel},          {"ip", ip}, {"mask", mask}, {"site", site},
-        {"lan", lan}, {"region", region},   {"device", device}, {"from_channel", from_channel}};
+    } arguments[] = {{"app", app},
+                     {"version", version},
+                     {"from", from},
+                     {"channel", channel},
+                     {"ip", ip},
+                     {"mask", mask},
+                     {"site", site},
+                     {"lan", lan},
+                     {"region", region},
+                     {"device", device},
+                     {"alert", alert ? S("1") : (struct str){NULL, 0}},
+                     {"from_channel", from_channel}};
     struct buf out = buf_in(arena, TARGET_LIMIT);
     for (size_t i = 0; i < sizeof arguments / sizeof *arguments; i++)
         if (arguments[i].value.data)
@@ -69,6 +79,15 @@ static const char *text(const json_t *answer, const char *name)
     return value ? value : "";
 }
 
+static void print_alert(const json_t *answer)
+{
+    const json_t *found = json_object_get(answer, "alert");
+    if (json_is_object(found))
+        fprintf(stderr, "an edge is missing: the LAN %s has none, and missed this package %lld times; t1 is %lld\n", text(found, "lan"),
+                (long long)json_integer_value(json_object_get(found, "misses")),
+                (long long)json_integer_value(json_object_get(found, "threshold")));
+}
+
 static enum status print_answer(const struct lc_response *response, struct error *error)
 {
     json_t *answer = json_loadb(response->body.data ? response->body.data : "", response->body.length, 0, NULL);
@@ -82,6 +101,7 @@ static enum status print_answer(const struct lc_response *response, struct error
         fprintf(stderr, "the device has what it asks for\n");
     else
         error_set(error, STATUS_INVALID, "%s", text(answer, "detail"));
+    if (good) print_alert(answer);
     json_decref(answer);
     return good || response->status == 204 ? STATUS_OK : STATUS_INVALID;
 }

@@ -31,6 +31,8 @@ struct task {
     struct chosen chosen;
     bool is_hit;                             /* P4 */
     bool is_at_node;                         /* the same, of place.node */
+    bool wants_alert;                        /* an operator asks whether an edge is missing (P12) */
+    uint64_t lone_misses;                    /* of a LAN that no edge serves, where that is asked */
     struct str source, address, url, sha256; /* of the answer */
     int64_t expires;
 };
@@ -63,6 +65,15 @@ static enum status version_argument(const struct task *task, const char *name, s
     return STATUS_OK;
 }
 
+static enum status flag_argument(const struct task *task, const char *name, bool *value, struct error *error)
+{
+    struct str text;
+    TRY(argument(task, name, &text, error));
+    ENSURE(text.length == 0 || str_equal(text, S("1")), error, STATUS_INVALID, "'%s' must be 1", name);
+    *value = text.length > 0;
+    return STATUS_OK;
+}
+
 static enum status read_question(struct task *task, struct error *error)
 {
     struct wish *wish = &task->wish;
@@ -78,6 +89,7 @@ static enum status read_question(struct task *task, struct error *error)
     TRY(id_argument(task, "region", &where->region, error));
     TRY(argument(task, "ip", &where->ip, error));
     TRY(argument(task, "mask", &where->mask, error));
+    TRY(flag_argument(task, "alert", &task->wants_alert, error));
     ENSURE(wish->app.length > 0, error, STATUS_INVALID, "'app' is missing");
     where->caller = client_address(&task->query->placement->app->proxies, task->io.arena, task->request);
     if (where->ip.length == 0 && where->mask.length > 0) where->ip = where->caller;
@@ -239,7 +251,9 @@ static enum status find_source(struct task *task, struct error *error)
         if (!found) TRY(try_node(task, &found, error));
         if (!found) TRY(answer_origin(task, error));
     }
-    struct str package = package_name_format(task->io.arena, &task->chosen.wanted);
+    const struct package_name *wanted = &task->chosen.wanted;
+    if (task->wants_alert) TRY(query_lone_misses(task->query, task->io, task->policy, &task->place, wanted, &task->lone_misses, error));
+    struct str package = package_name_format(task->io.arena, wanted);
     if (is_counted(task)) query_count(task->query, task->io, &task->place, package, task->is_hit, task->is_at_node);
     return STATUS_OK;
 }
@@ -268,6 +282,21 @@ static void add_region(const struct task *task, struct buf *out)
                (unsigned long long)chosen->region.length);
 }
 
+/* P12: an edge is missing here, or not. */
+static void add_alert(const struct task *task, struct buf *out)
+{
+    uint64_t threshold = task->policy->place.t1;
+    if (!task->wants_alert) return;
+    buf_add(out, S(",\"alert\":"));
+    struct json_writer json = json_writer(out);
+    if (task->lone_misses <= threshold) return buf_add(out, S("null"));
+    json_open_object(&json, NULL);
+    json_put_text(&json, "lan", task->place.lan);
+    json_put_number(&json, "misses", task->lone_misses);
+    json_put_number(&json, "threshold", threshold);
+    json_close(&json);
+}
+
 static struct str answer_json(const struct task *task)
 {
     struct arena *arena = task->io.arena;
@@ -282,6 +311,7 @@ static struct str answer_json(const struct task *task)
     add_text(&out, S(",\"sha256\":"), task->sha256);
     add_text(&out, S(",\"expires\":"), clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
     add_region(task, &out);
+    add_alert(task, &out);
     buf_add(&out, S("}\n"));
     return buf_str(&out);
 }

@@ -69,6 +69,11 @@ void query_open_triggers(struct query *);
 enum status query_trigger(struct query *, struct io, const struct policy *, const struct place *, const struct package_name *,
                           uint64_t size, bool *placed, struct error *);
 
+/* P12, before this query is counted: how often a LAN that no edge serves missed the package in the current window, this time among them;
+ * 0: it has an edge, or the store can't be read. STATUS_WOULD_BLOCK. */
+enum status query_lone_misses(struct query *, struct io, const struct policy *, const struct place *, const struct package_name *,
+                              uint64_t *misses, struct error *);
+
 /* --- result.c */
 
 /* POST /query/result. */

@@ -37,7 +37,9 @@ static _Atomic int64_t *pause_of(struct query *query, const struct edge *edge)
     return &query->pauses->edges[hash32(HASH32, edge->id) % PAUSE_SLOTS];
 }
 
-/* --- sums, by "part generation", which is the policy's */
+/* --- sums, by "part generation", which is the policy's; with LONE behind it of LANs that no edge serves */
+
+static const struct str LONE = {" lone", 5};
 
 struct kept_sums {
     struct demand_sums sums;
@@ -50,9 +52,15 @@ static bool is_served(void *registry, struct str lan)
     return registry_edge_of(registry, lan) != NULL;
 }
 
+/* What is asked for where an edge is missing (P12). */
+static bool is_lone(void *registry, struct str lan)
+{
+    return registry_edge_serving(registry, lan, NULL) == NULL;
+}
+
 /* The sums are the cache's; what else is needed for them is not. */
-static enum status read_sums(struct query *query, struct io io, unsigned part, struct arena *arena, struct demand_sums *sums,
-                             struct error *error)
+static enum status read_sums(struct query *query, struct io io, unsigned part, demand_lan_fn *keeps, struct arena *arena,
+                             struct demand_sums *sums, struct error *error)
 {
     const struct registry *registry;
     const struct policy *policy;
@@ -62,8 +70,7 @@ static enum status read_sums(struct query *query, struct io io, unsigned part, s
     TRY(placement_app_policy(query->placement, io, &policy, error));
     const struct demand_question question = {part, spans, policy_spans(policy, clock_now(), spans, &places)};
     io.arena = arena;
-    return demand_sums_read(query->placement->app->store, io, &question, query->demand, is_served, (void *)(uintptr_t)registry, sums,
-                            error);
+    return demand_sums_read(query->placement->app->store, io, &question, query->demand, keeps, (void *)(uintptr_t)registry, sums, error);
 }
 
 static int64_t end_of_pause(int64_t began)
@@ -82,7 +89,7 @@ static enum status load_sums(void *context, struct io io, struct str key, const 
     if (known && began < atomic_load(&known->good_until)) return STATUS_NOT_MODIFIED;
     struct io own = {.arena = arena_new(), .deadline = known ? deadline_in(SUMS_TIME) : io.deadline};
     str_to_u64(str_cut(&key, ' '), &part);
-    enum status status = read_sums(context, own, (unsigned)part, io.arena, &kept->sums, error);
+    enum status status = read_sums(context, own, (unsigned)part, str_ends(key, LONE) ? is_lone : is_served, io.arena, &kept->sums, error);
     arena_free(own.arena);
     atomic_store(&kept->good_until, end_of_pause(began));
     *value = kept;
@@ -92,14 +99,20 @@ static enum status load_sums(void *context, struct io io, struct str key, const 
     return STATUS_NOT_MODIFIED;
 }
 
-static enum status sums_under(struct query *query, struct io io, const struct policy *policy, unsigned part,
-                              const struct demand_sums **sums, struct error *error)
+static enum status sums_of_kind(struct query *query, struct io io, const struct policy *policy, unsigned part, struct str kind,
+                                const struct demand_sums **sums, struct error *error)
 {
     const void *value;
-    struct str key = arena_printf(io.arena, "%u %llu", part, (unsigned long long)policy->generation);
+    struct str key = arena_printf(io.arena, "%u %llu" STR_FMT, part, (unsigned long long)policy->generation, STR_ARG(kind));
     TRY(cache_get(query->sums, io, key, &value, error));
     *sums = &((const struct kept_sums *)value)->sums;
     return STATUS_OK;
+}
+
+static enum status sums_under(struct query *query, struct io io, const struct policy *policy, unsigned part,
+                              const struct demand_sums **sums, struct error *error)
+{
+    return sums_of_kind(query, io, policy, part, S(""), sums, error);
 }
 
 struct asking {
@@ -304,6 +317,30 @@ enum status query_trigger(struct query *query, struct io io, const struct policy
     atomic_store(&query->pauses->store, clock_monotonic() + STORE_PAUSE);
     log_warn((struct log){0}, "edge=" STR_FMT " misses set nothing going for %d s: %s", STR_ARG(place->edge->id),
              STORE_PAUSE / CLOCK_SECOND, error->text);
+    return STATUS_OK;
+}
+
+/* --- P12 */
+
+static enum status count_lone(struct query *query, struct io io, const struct policy *policy, const struct place *place,
+                              const struct package_name *name, uint64_t *misses, struct error *error)
+{
+    const struct demand_sums *sums;
+    struct str package = package_name_format(io.arena, name);
+    TRY(sums_of_kind(query, io, policy, lan_part(place->lan), LONE, &sums, error));
+    if (sums->span_count > 0) demand_sums_misses(sums, io.arena, place->lan, package, false, misses, 1);
+    cells_add(misses, missing_of(query, policy, sums, place->lan, package));
+    return STATUS_OK;
+}
+
+enum status query_lone_misses(struct query *query, struct io io, const struct policy *policy, const struct place *place,
+                              const struct package_name *name, uint64_t *misses, struct error *error)
+{
+    *misses = 0;
+    if (place->edge || place->lan.length == 0) return STATUS_OK;
+    enum status status = count_lone(query, io, policy, place, name, misses, error);
+    if (status == STATUS_OK || status == STATUS_WOULD_BLOCK) return status;
+    log_warn((struct log){0}, "what is asked for where no edge is can't be read: %s", error->text);
     return STATUS_OK;
 }
 

@@ -166,6 +166,20 @@ def test_p14_a_node_drops_what_its_lans_ask_for_no_more(store: Shop, server: Pro
     assert list(placed.shown(store, "node-1")["wanted"]["packages"]) == ["APP/2.0"]
 
 
+def test_p12_an_operator_who_asks_is_told_that_an_edge_is_missing(store: Shop, server: Program, tmp_path: Path) -> None:
+    """With the query's own answer, at the 5,001st miss and not before, and for this LAN alone."""
+    lan = f"{ONE}/32@192.168.0.0/24"
+    misses(store, lan, 4998)
+    assert [ask(server, ONE, alert="1", **HOME)["alert"] for _ in range(2)] == [None, None]
+    assert "alert" not in ask(server, "192.0.2.9", **HOME)
+    assert ask(server, ONE, alert="1", **HOME)["alert"] == {"lan": lan, "misses": 5001, "threshold": 5000}
+    assert ask(server, OTHER, alert="1", **HOME)["alert"] is None
+    done = store.run("query", "--app", "APP", "--caller", ONE, "--ip", "192.168.0.9", "--mask", "24", "--alert")
+    assert done.stderr == f"an edge is missing: the LAN {lan} has none, and missed this package 5002 times; t1 is 5000\n"
+    placed.register(store, tmp_path, egress=[f"{ONE}/32"])
+    assert ask(server, ONE, alert="1", **HOME)["alert"] is None
+
+
 @pytest.mark.parametrize("over_http", [False, True])
 def test_p1_an_edge_that_says_nothing_of_its_callers_serves_all_and_is_warned_about(
         over_http: bool, store: Shop, servers: Servers, tmp_path: Path) -> None:
