@@ -127,7 +127,9 @@ static enum status run_list(struct arena *arena, const struct str *words, int co
 static const struct command show = {
     .name = "edge show",
     .arguments = "EDGE",
-    .summary = "Tells what an edge holds and what is wanted there: package, tab, state, tab, bytes, tab, since when.",
+    .summary =
+        "Tells what an edge holds and what is wanted there: package, tab, state, tab, bytes, tab, since when; then tab, 'by hand' if a "
+        "person placed it.",
     .example = "pakhus edge show --store s3://packages shop-1",
     COMMAND_OPTIONS(shown_options),
     .least = 1,
@@ -157,9 +159,19 @@ static void print_summary(const struct shown *shown)
     printf("; %s%s\n", edge->store.length > 0 ? "we copy to it" : "it pulls", edge->splices ? ", and splices" : "");
 }
 
-static void print_package(struct arena *arena, struct str package, const char *state, uint64_t size, int64_t since)
+struct line {
+    struct str package;
+    const char *state;
+    uint64_t size;
+    int64_t since;
+    const struct wanted_package *wanted; /* NULL: no longer */
+};
+
+static void print_package(struct arena *arena, const struct line *line)
 {
-    printf(STR_FMT "\t%s\t%" PRIu64 "\t" STR_FMT "\n", STR_ARG(package), state, size, STR_ARG(clock_format_time(arena, since)));
+    bool by_hand = line->wanted && line->wanted->reason == RULE_HAND;
+    printf(STR_FMT "\t%s\t%" PRIu64 "\t" STR_FMT "%s\n", STR_ARG(line->package), line->state, line->size,
+           STR_ARG(clock_format_time(arena, line->since)), by_hand ? "\tby hand" : "");
 }
 
 /* What is there in any state says so for itself; of what is wanted, what is not there at all. */
@@ -168,12 +180,13 @@ static void print_packages(struct arena *arena, const struct held *held, const s
     static const char *const states[] = {[HELD_HERE] = "held", [HELD_COPYING] = "copying", [HELD_LEAVING] = "leaving"};
     for (size_t i = 0; i < held->count; i++) {
         const struct held_package *item = &held->items[i];
-        print_package(arena, item->package, states[item->state], item->size, item->since);
+        print_package(arena,
+                      &(struct line){item->package, states[item->state], item->size, item->since, wanted_find(wanted, item->package)});
     }
     for (size_t i = 0; i < wanted->count; i++) {
         const struct wanted_package *item = &wanted->items[i];
         if (held_find_any(held, item->package)) continue;
-        print_package(arena, item->package, item->pending ? "pending" : "wanted", item->size, item->since);
+        print_package(arena, &(struct line){item->package, item->pending ? "pending" : "wanted", item->size, item->since, item});
     }
 }
 
@@ -381,6 +394,8 @@ int cmd_edge(int argc, char **argv)
         {"add", cmd_add, "register one, or change it"},
         {"list", cmd_list, "which there are"},
         {"show", cmd_show, "what one holds, and what is wanted there"},
+        {"place", cmd_edge_place, "place a package on one by hand"},
+        {"drop", cmd_edge_drop, "take a package off one"},
         {"remove", cmd_remove, "take one out of the register"},
         {"lan", cmd_lan, "LANs with a code of their own"},
         {"sync", cmd_edge_sync, "fill this edge's directory"},

@@ -6,7 +6,7 @@
 #include "lib/config/config.h"
 #include "lib/edges/name.h"
 
-static const char *const rule_names[] = {"none", "t1", "m-of-M", "confidence", "trigger", "room", "faded", "unpublished", NULL};
+static const char *const rule_names[] = {"none", "t1", "m-of-M", "confidence", "trigger", "room", "faded", "unpublished", "hand", NULL};
 
 enum { STATE_LIMIT = 256 << 20 };                    /* far above what a generation takes, which is refused there */
 static const uint64_t SIZE_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */

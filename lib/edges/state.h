@@ -5,8 +5,8 @@
 
 #include "lib/store/generation.h"
 
-/* Why a package is wanted, or no longer: the rule that was passed (P9–P15). */
-enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM, RULE_FADED, RULE_UNPUBLISHED };
+/* Why a package is wanted, or no longer: the rule that was passed (P9–P15), or a person's hand. */
+enum policy_rule { RULE_NONE, RULE_T1, RULE_M_OF_M, RULE_CONFIDENCE, RULE_TRIGGER, RULE_ROOM, RULE_FADED, RULE_UNPUBLISHED, RULE_HAND };
 const char *policy_rule_name(enum policy_rule); /* "t1", "m-of-M", … as the shape `wanted` has them */
 
 struct wanted_package {

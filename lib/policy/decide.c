@@ -91,7 +91,9 @@ static void ask_mark(const struct view *view, struct candidate *candidate)
 static void ask(const struct view *view, struct candidate *candidate)
 {
     candidate->worth = worth_of(view, candidate);
-    if (candidate->wanted && !candidate->pending)
+    if (candidate->by_hand)
+        candidate->decision = DECISION_KEEP, candidate->rule = RULE_HAND;
+    else if (candidate->wanted && !candidate->pending)
         ask_eviction(view, candidate);
     else
         ask_placement(view, candidate);
@@ -161,7 +163,16 @@ static void find_room(const struct view *view, struct candidate *newcomer, struc
     room->used += newcomer->size;
 }
 
-/* Where the quota was made smaller the least worth go, new or not. */
+/* What a person placed goes for nobody. */
+static void spare_by_hand(struct room *room)
+{
+    size_t movable = 0;
+    for (size_t i = 0; i < room->count; i++)
+        if (!room->placed[i]->by_hand) room->placed[movable++] = room->placed[i];
+    room->count = movable;
+}
+
+/* Where the quota was made smaller, or a person placed something, the least worth go, new or not. */
 static void shrink(struct room *room, uint64_t quota)
 {
     while (room->used > quota && room->count > 0) {
@@ -190,6 +201,7 @@ static void share_room(const struct view *view, struct arena *arena, struct cand
     struct room room = {.placed = kept, .count = collect(candidates, count, DECISION_KEEP, kept)};
     for (size_t i = 0; i < room.count; i++)
         if (__builtin_add_overflow(room.used, kept[i]->size, &room.used)) room.used = UINT64_MAX;
+    spare_by_hand(&room);
     shrink(&room, view->how->quota);
     size_t movable = 0;
     for (size_t i = 0; i < room.count; i++)

@@ -265,6 +265,7 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
     if (number > 0) candidate->lan = choice->demand->pairs[number - 1].lan;
     if (wanted) {
         candidate->pending = wanted->pending;
+        candidate->by_hand = wanted->reason == RULE_HAND;
         candidate->since = wanted->since;
         note_held(choice, candidate);
         candidate->size = wanted->size;

@@ -205,3 +205,81 @@ def test_one_edge_that_was_spoilt_stops_nobody(directory: Shop, tmp_path: Path) 
     assert [edge["edge"] for edge in edges(directory)] == ["shop-1"]
     done = directory.run("edge", "show", "broken", check=False)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+# --- by hand (P2)
+
+
+NEVER = {"place": {"t1": 10**9, "t2": 10**8, "m": 1, "of": 1}, "evict": {"t3": 300, "n": 1, "of": 1, "grace": "1m", "window": {"last": "1d"}}}
+
+
+def decisions(store: Shop) -> list[tuple[str, str, str]]:
+    folder = Path(store.store.removeprefix("file://"))
+    lines = [json.loads(line) for path in folder.glob("decisions/*/*") for line in path.read_text().splitlines()]
+    return [(line["decision"], line["rule"], line["package"]) for line in sorted(lines, key=lambda line: line["time"])]
+
+
+def test_p2_a_package_placed_by_hand_stays_until_a_person_drops_it(directory: Shop, tmp_path: Path, servers: Servers) -> None:
+    """On a node without LANs, that nobody asks for: kept by every eviction, answered by /query, gone when it is dropped."""
+    size = directory.publish(apks.made("v2"), "APP", "1.0")["size"]
+    (tmp_path / "policy.json").write_text(json.dumps(NEVER))
+    directory.run("policy", "set", tmp_path / "policy.json")
+    (tmp_path / "node").mkdir()
+    placed.register(directory, tmp_path, edge="node-1", address="node-1.example", lans=[], directory="", region="east",
+                    store=f"file://{tmp_path}/node")
+    at = "2026-08-01T00:00:00Z"
+    done = directory.run("edge", "place", "node-1", "APP/1.0", "--now", at)
+    assert done.stderr == f"node-1: APP/1.0 is placed by hand, {size} bytes; `pakhus reconcile` copies it\n"
+    assert directory.run("edge", "show", "node-1").stdout.splitlines()[2] == f"APP/1.0\twanted\t{size}\t{at}\tby hand"
+    directory.run("reconcile")
+    url = directory.serve(servers)
+    question = f"{url}/query?app=APP&ip=192.168.0.7&mask=24&region=east"
+    assert json.loads(client.request(question).body)["address"] == "node-1.example/APP_1.0.apk"
+    for command in ("evict", "evaluate", "evict"):
+        directory.run(command)
+    assert directory.run("edge", "show", "node-1").stdout.splitlines()[2].endswith("\tby hand")
+    directory.run("edge", "place", "node-1", "APP/1.0")  # again: no change
+    assert decisions(directory)[0] == ("place", "hand", "APP/1.0") and ("keep", "hand", "APP/1.0") in decisions(directory)
+    assert not any(decision == "evict" for decision, _, _ in decisions(directory))
+    assert placed.shown(directory, "node-1")["wanted"]["packages"]["APP/1.0"]["reason"] == "hand"
+    done = directory.run("edge", "drop", "node-1", "APP/1.0")
+    assert done.stderr == "node-1: APP/1.0 is dropped; `pakhus reconcile` deletes it\n"
+    assert ("evict", "hand", "APP/1.0") in decisions(directory)
+    directory.run("reconcile", "--grace", "0s")
+    directory.run("reconcile", "--grace", "0s", "--now", "2027-01-01T00:00:00Z")
+    assert list((tmp_path / "node").glob("*.apk")) == []
+    again = directory.run("edge", "drop", "node-1", "APP/1.0", check=False)
+    assert (again.returncode, again.stderr) == (1, "pakhus edge drop: edge node-1: APP/1.0 is not wanted there\n")
+
+
+def test_p2_what_cannot_be_placed_by_hand_is_refused(directory: Shop, tmp_path: Path) -> None:
+    size = directory.publish(apks.made("v2"), "APP", "1.0")["size"]
+    directory.publish(apks.made("v3"), "APP", "2.0")
+    placed.register(directory, tmp_path, quota=size)
+
+    def refusal(*arguments: str) -> str:
+        done = directory.run("edge", "place", *arguments, check=False)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+        return done.stderr
+
+    assert "there is no edge 'shop-9'" in refusal("shop-9", "APP/1.0")
+    assert "'APP' is no package" in refusal("shop-1", "APP")
+    assert "APP" in refusal("shop-1", "APP/9.0")
+    assert "APP" in refusal("shop-1", "APP/1.0/nobody")
+    directory.run("edge", "place", "shop-1", "APP/1.0")
+    assert f"its quota is {size}, and what was placed by hand takes {size}; drop one of these, or raise the quota" in refusal("shop-1", "APP/2.0")
+    assert list(placed.shown(directory)["wanted"]["packages"]) == ["APP/1.0"]
+
+
+def test_p2_what_a_rule_placed_is_kept_once_a_person_places_it_too(directory: Shop, tmp_path: Path) -> None:
+    package = directory.publish(apks.made("v2"), "APP", "1.0")
+    (tmp_path / "policy.json").write_text(json.dumps(NEVER))
+    directory.run("policy", "set", tmp_path / "policy.json")
+    placed.register(directory, tmp_path, splices=True)
+    directory.channel("APP", "huawei", {"channel": "huawei"})
+    placed.want(directory, {"APP/1.0": placed.facts(package)})
+    directory.run("edge", "place", "shop-1", "APP/1.0/huawei", "--now", "2026-08-21T10:00:00Z")  # on an edge that splices: its base
+    directory.run("evict")
+    assert placed.shown(directory)["wanted"]["packages"].keys() == {"APP/1.0"}
+    directory.run("edge", "drop", "shop-1", "APP/1.0")
+    assert placed.shown(directory)["wanted"]["packages"] == {}

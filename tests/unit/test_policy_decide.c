@@ -157,6 +157,24 @@ static void p7_a_mark_that_is_asked_for_is_placed_where_it_fits(void **state)
     assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
 }
 
+/* No rule evicts it, and nobody takes its room: not who is asked for more, and not where the quota was made smaller. */
+static void p2_what_a_person_placed_stays(void **state)
+{
+    struct scene scene = scene_of(*state, 100);
+    add_wanted(&scene, "by-hand", 60, 0)->by_hand = true;
+    add_wanted(&scene, "by-a-rule", 60, 100);
+    add(&scene, "newcomer", 50, 10000, 0);
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    assert_int_equal(scene.candidates[0].rule, RULE_HAND);
+    assert_int_equal(scene.candidates[1].decision, DECISION_EVICT); /* for what was placed by hand */
+    assert_int_equal(scene.candidates[1].rule, RULE_ROOM);
+    assert_int_equal(scene.candidates[2].decision, DECISION_NO_ROOM);
+    scene.how.quota = 10;
+    decide(&scene);
+    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+}
+
 static void a_clock_that_went_back_evicts_nothing(void **state)
 {
     struct scene scene = scene_of(*state, 100);
@@ -280,6 +298,7 @@ int main(void)
         test_with_arena(p7_a_mark_takes_nobodys_room),
         test_with_arena(p7_a_mark_that_is_asked_for_is_placed_where_it_fits),
         test_with_arena(a_clock_that_went_back_evicts_nothing),
+        test_with_arena(p2_what_a_person_placed_stays),
         test_with_arena(without_a_quota_there_is_no_room),
         test_with_arena(what_is_larger_than_the_quota_has_no_room_and_displaces_nothing),
         test_with_arena(room_goes_to_those_that_serve_more_bytes),
