@@ -114,12 +114,13 @@ static void print_region(const struct findings *found)
 
 static void print_channels(struct arena *arena, const struct findings *found)
 {
-    const struct apk_channels *channels = &found->channels;
-    bool comment = apk_v1_only(found->apk.schemes);
-    struct str first = shown(arena, comment ? channels->raw : channels->walle);
-    printf("channel     %-10s " STR_FMT "\n", comment ? "raw" : "Walle", STR_ARG(first));
-    printf("            VasDolly   " STR_FMT "\n", STR_ARG(shown(arena, channels->vasdolly)));
-    printf("            packer-ng  " STR_FMT "\n", STR_ARG(shown(arena, channels->packer_ng)));
+    enum apk_place place = apk_format_place(found->apk.schemes);
+    const char *label = "channel";
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++) {
+        if (!(apk_formats_in(place) >> i & 1)) continue;
+        printf("%-11s %-10s " STR_FMT "\n", label, apk_formats[i]->reader, STR_ARG(shown(arena, found->channels.seen[i])));
+        label = "";
+    }
 }
 
 static void print_text(struct arena *arena, const struct findings *found)
@@ -190,8 +191,10 @@ static json_t *json_object_text(struct str text)
 
 static json_t *json_channels(const struct apk_channels *channels)
 {
-    return json_pack("{so so so so}", "raw", json_object_text(channels->raw), "walle", json_object_text(channels->walle), "vasdolly",
-                     json_text(channels->vasdolly), "packer-ng", json_text(channels->packer_ng));
+    json_t *object = json_object();
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        json_object_set_new(object, apk_format_name(i), (apk_formats[i]->info ? json_object_text : json_text)(channels->seen[i]));
+    return object;
 }
 
 static enum status print_json(struct arena *arena, const struct findings *found, struct error *error)

@@ -2,13 +2,13 @@
 
 #include "cli/file.h"
 #include "cli/output.h"
-#include "lib/apk/info.h"
+#include "lib/apk/channel.h"
 
 static struct str output_path, info_text, format_list;
 
 static const struct command_option options[] = {
     {"info", 'i', OPTION_TEXT, &info_text, "JSON", "the channel info: an object of strings, with \"channel\"", .required = true},
-    {"formats", 'f', OPTION_TEXT, &format_list, "LIST", "walle, vasdolly, packer-ng, raw (v1); walle or raw unless said"},
+    {"formats", 'f', OPTION_TEXT, &format_list, "LIST", APK_FORMAT_NAMES "with commas", .otherwise = "walle; raw in a v1 package"},
     {"output", 'o', OPTION_TEXT, &output_path, "OUT.apk", "where the channel package goes", .required = true},
 };
 static const struct command command = {

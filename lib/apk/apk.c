@@ -1,6 +1,7 @@
 #include "lib/apk/apk.h"
 
 #include "base/buf.h"
+#include "lib/apk/format.h"
 #include "lib/apk/jar.h"
 #include "lib/apk/region.h"
 #include "lib/apk/signing_block.h"
@@ -46,6 +47,7 @@ bool apk_schemes_parse(struct str text, unsigned *schemes)
 
 const char *apk_id_name(uint32_t id)
 {
+    const struct apk_format *format = apk_format_of_pair(id);
     switch (id) {
     case APK_ID_V2: return "v2 signature";
     case APK_ID_V3: return "v3 signature";
@@ -54,11 +56,8 @@ const char *apk_id_name(uint32_t id)
     case APK_ID_STAMP_V1: return "source stamp v1";
     case APK_ID_STAMP_V2: return "source stamp v2";
     case APK_ID_DEPENDENCIES: return "dependency info";
-    case APK_ID_WALLE: return "Walle channel";
-    case APK_ID_VASDOLLY: return "VasDolly channel";
-    case APK_ID_PACKER_NG: return "packer-ng channel";
     case APK_ID_REGION: return "reserved region";
-    default: return NULL;
+    default: return format ? format->title : NULL;
     }
 }
 

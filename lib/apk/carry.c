@@ -1,7 +1,5 @@
 #include "base/bytes.h"
 #include "lib/apk/channel.h"
-#include "lib/apk/comment.h"
-#include "lib/apk/packer_ng.h"
 #include "lib/apk/signing_block.h"
 
 /* What was written into a region; formats 0: nothing. */
@@ -10,60 +8,43 @@ struct carried {
     struct apk_info info; /* of the JSON and the name what the formats carry */
 };
 
-static struct carried read_comment(struct str comment)
+static void read_value(size_t format, enum apk_place place, struct str value, struct carried *carried)
 {
-    static const enum apk_format forms[] = {APK_RAW, APK_VASDOLLY, APK_PACKER_NG};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        struct str value = apk_comment_read(comment, forms[i]);
-        if (str_empty(value)) continue;
-        return (struct carried){forms[i], forms[i] == APK_RAW ? (struct apk_info){.json = value} : (struct apk_info){.channel = value}};
-    }
-    return (struct carried){0};
+    struct str text = apk_format_seen(apk_formats[format], place, value);
+    if (str_empty(text)) return;
+    carried->formats |= 1U << format;
+    if (apk_formats[format]->info) carried->info.json = text;
+    if (!apk_formats[format]->info) carried->info.channel = text;
 }
 
-/* Without the spaces that apk_fill pads with. */
-static struct str without_padding(struct str text)
+static void read_comment(struct str comment, struct carried *carried)
 {
-    while (str_ends(text, S(" "))) text.length--;
-    return text;
+    for (size_t i = 0; i < APK_FORMAT_COUNT && !carried->formats; i++) read_value(i, APK_IN_COMMENT, comment, carried);
 }
 
 static void read_pair(uint32_t id, struct str value, struct carried *carried)
 {
-    switch (id) {
-    case APK_ID_WALLE:
-        carried->formats |= APK_WALLE;
-        carried->info.json = without_padding(value);
-        break;
-    case APK_ID_VASDOLLY:
-        carried->formats |= APK_VASDOLLY;
-        carried->info.channel = without_padding(value);
-        break;
-    case APK_ID_PACKER_NG:
-        carried->formats |= APK_PACKER_NG;
-        carried->info.channel = apk_packer_ng_read(value);
-        break;
-    default: break;
-    }
+    const struct apk_format *format = apk_format_of_pair(id);
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        if (apk_formats[i] == format) read_value(i, APK_IN_BLOCK, value, carried);
 }
 
-static struct carried read_block(struct str pairs)
+static void read_block(struct str pairs, struct carried *carried)
 {
-    struct carried carried = {0};
     while (pairs.length >= APK_PAIR_HEAD) {
         uint64_t length = bytes_get64(pairs.data);
         if (length < APK_PAIR_HEAD - 8 || length > pairs.length - 8) break;
-        read_pair(bytes_get32(pairs.data + 8), str_make(pairs.data + APK_PAIR_HEAD, (size_t)length - (APK_PAIR_HEAD - 8)), &carried);
+        read_pair(bytes_get32(pairs.data + 8), str_make(pairs.data + APK_PAIR_HEAD, (size_t)length - (APK_PAIR_HEAD - 8)), carried);
         pairs = str_from(pairs, 8 + (size_t)length);
     }
-    return carried;
 }
 
 /* Written again it must come out the same: then all of it was understood. */
 static enum status read_region(struct arena *arena, unsigned schemes, struct str region, struct carried *carried, struct error *error)
 {
     char *again = arena_buffer(arena, region.length);
-    *carried = apk_v1_only(schemes) ? read_comment(region) : read_block(region);
+    *carried = (struct carried){0};
+    (apk_format_place(schemes) == APK_IN_COMMENT ? read_comment : read_block)(region, carried);
     const struct apk_info *info = carried->formats ? &carried->info : NULL;
     bool same = apk_fill(schemes, carried->formats, info, again, region.length, error) == STATUS_OK &&
                 memcmp(again, region.data, region.length) == 0;
@@ -75,8 +56,7 @@ enum status apk_carry(struct arena *arena, unsigned from, struct str region, uns
 {
     struct carried carried;
     TRY(read_region(arena, from, region, &carried, error));
-    bool raw_in_block = carried.formats == APK_RAW && !apk_v1_only(to);
-    unsigned formats = raw_in_block ? APK_WALLE : carried.formats;
+    unsigned formats = carried.formats & apk_formats_in(apk_format_place(to)); /* none: its default carries the info */
     if (apk_fill(to, formats, carried.formats ? &carried.info : NULL, out, length, error) != STATUS_OK)
         return error_context(error, "its channel info cannot be carried over");
     return STATUS_OK;

@@ -1,20 +1,18 @@
-/* What a v1 package's ZIP comment carries (S5). Private to lib/apk.
+/* What stands in a v1 package's ZIP comment (S5). Private to lib/apk. Several formats keep a name at its end, and so at the file's:
  *
- *     raw         info | zeros
- *     vasdolly    zeros | channel | u16 length | "ltlovezh"
- *     packer-ng   zeros | channel | u16 length | "!ZXK!" */
+ *     zeros | channel | u16 length | magic */
 #ifndef APK_COMMENT_H
 #define APK_COMMENT_H
 
-#include "lib/apk/channel.h"
+#include "base/str.h"
 
-/* The magic behind a channel in this form; data NULL for a format that has none. */
-struct str apk_comment_magic(enum apk_format);
+enum { APK_COMMENT_LENGTH = 2 }; /* bytes of the length field */
 
-/* What stands there in this format (RAW: the info); data NULL where nothing does. */
-struct str apk_comment_read(struct str comment, enum apk_format);
+/* `length` is at least APK_COMMENT_LENGTH + magic.length + text.length; text.length at most 65535. */
+void apk_comment_write(char *out, size_t length, struct str text, struct str magic);
+/* The text; data NULL where there is no magic, or a length that is 0 or overruns the comment. */
+struct str apk_comment_read(struct str comment, struct str magic);
 
-/* All zeros, or as apk_fill fills it. */
-bool apk_comment_is_region(struct str comment);
+bool apk_comment_zeros(struct str bytes);
 
 #endif

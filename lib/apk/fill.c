@@ -1,55 +1,102 @@
 #include "base/bytes.h"
 #include "lib/apk/channel.h"
-#include "lib/apk/comment.h"
-#include "lib/apk/packer_ng.h"
 #include "lib/apk/signing_block.h"
 
-/* In the order in which they are written. */
-static const struct {
-    enum apk_format format;
-    uint32_t id;
-} pair_forms[] = {{APK_WALLE, APK_ID_WALLE}, {APK_VASDOLLY, APK_ID_VASDOLLY}, {APK_PACKER_NG, APK_ID_PACKER_NG}};
-enum { FORM_COUNT = sizeof pair_forms / sizeof *pair_forms };
+/* Which formats carry what, where, in how much room. */
+struct filling {
+    enum apk_place place;
+    unsigned formats; /* each has a form there */
+    const struct apk_info *info;
+    size_t length; /* of the region */
+};
 
-/* VasDolly's reader takes the length for a signed number. */
-enum { VASDOLLY_V1_MAXIMUM = INT16_MAX };
-
-static unsigned block_formats(unsigned formats)
+static bool is_chosen(const struct filling *filling, size_t format)
 {
-    return formats ? formats & APK_FORMATS_BLOCK : APK_WALLE;
+    return filling->formats >> format & 1;
 }
 
-static size_t value_size(enum apk_format format, const struct apk_info *info)
+static const struct apk_form *form_of(const struct filling *filling, size_t format)
 {
-    if (format == APK_WALLE) return info->json.length;
-    if (format == APK_VASDOLLY) return info->channel.length;
-    return apk_packer_ng_size(info->channel);
+    return &apk_formats[format]->forms[filling->place];
 }
 
-static size_t pairs_size(unsigned formats, const struct apk_info *info)
+static struct str text_of(const struct filling *filling, size_t format)
+{
+    return apk_formats[format]->info ? filling->info->json : filling->info->channel;
+}
+
+static bool carries_info(const struct filling *filling)
+{
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        if (is_chosen(filling, i) && apk_formats[i]->info) return true;
+    return false;
+}
+
+/* --- sizes */
+
+static size_t size_of(const struct filling *filling, size_t format)
+{
+    size_t head = filling->place == APK_IN_BLOCK ? APK_PAIR_HEAD : 0;
+    return head + form_of(filling, format)->frame + text_of(filling, format).length;
+}
+
+static size_t used(const struct filling *filling)
 {
     size_t size = 0;
-    for (int i = 0; i < FORM_COUNT; i++)
-        if (formats & pair_forms[i].format) size += APK_PAIR_HEAD + value_size(pair_forms[i].format, info);
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        if (is_chosen(filling, i)) size += size_of(filling, i);
     return size;
+}
+
+/* How many bytes more each text of this kind may have, be it the info or the name: what is left is shared among the formats that carry it.
+ */
+static size_t room_for(const struct filling *filling, bool info)
+{
+    size_t size = used(filling), times = 0, most = SIZE_MAX;
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++) {
+        if (!is_chosen(filling, i)) continue;
+        size_t max = form_of(filling, i)->max;
+        if (apk_formats[i]->info == info) times++;
+        if (apk_formats[i]->info == info && max < most) most = max;
+        if (text_of(filling, i).length > max) return 0;
+    }
+    if (times == 0 || size >= filling->length) return 0;
+    size_t share = (filling->length - size) / times;
+    return share < most ? share : most;
+}
+
+static size_t info_room(const struct filling *filling)
+{
+    const struct apk_info name = {.channel = filling->info->channel};
+    return room_for(&(struct filling){filling->place, filling->formats, &name, filling->length}, true);
+}
+
+static size_t name_room(const struct filling *filling)
+{
+    const struct apk_info nothing = {0};
+    return room_for(&(struct filling){filling->place, filling->formats, &nothing, filling->length}, false);
 }
 
 /* --- what a format can carry */
 
 /* Where a name stands without JSON around it, its reader trims it, and takes control bytes as they are. */
-static enum status check_name(struct str channel, struct error *error)
+static enum status check_name(const struct apk_format *format, struct str name, struct error *error)
 {
-    ENSURE(channel.length > 0, error, STATUS_INVALID, "the channel name is empty");
-    ENSURE(!str_has_control(channel) && str_trim(channel).length == channel.length, error, STATUS_INVALID,
-           "VasDolly and packer-ng cannot carry a channel name with control bytes, or with spaces around it");
+    ENSURE(name.length > 0, error, STATUS_INVALID, "the channel name is empty");
+    ENSURE(!str_has_control(name) && str_trim(name).length == name.length, error, STATUS_INVALID,
+           "%s cannot carry a channel name with control bytes, or with spaces around it", format->reader);
     return STATUS_OK;
 }
 
-static enum status check_packer_ng(struct str channel, struct error *error)
+static enum status check_texts(const struct filling *filling, struct error *error)
 {
-    bool separators =
-        str_find_str(channel, S("\xe2\x88\x98")) < channel.length || str_find_str(channel, S("\xe2\x88\x99")) < channel.length;
-    ENSURE(!separators, error, STATUS_INVALID, "packer-ng cannot carry a channel name with U+2218 or U+2219 in it");
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++) {
+        if (!is_chosen(filling, i)) continue;
+        const struct apk_form *form = form_of(filling, i);
+        struct str text = text_of(filling, i);
+        if (!apk_formats[i]->info) TRY(check_name(apk_formats[i], text, error));
+        if (form->check) TRY(form->check(text, error));
+    }
     return STATUS_OK;
 }
 
@@ -59,119 +106,62 @@ static enum status check_fits(const char *what, size_t length, size_t room, stru
     return STATUS_OK;
 }
 
-/* --- in a signing block */
-
-static char *put_value(char *at, enum apk_format format, const struct apk_info *info, size_t padding)
+static enum status check_room(const struct filling *filling, struct error *error)
 {
-    if (format == APK_PACKER_NG) return apk_packer_ng_put(at, info->channel, padding);
-    struct str text = format == APK_WALLE ? info->json : info->channel;
-    memcpy(at, text.data, text.length);
-    memset(at + text.length, ' ', padding);
-    return at + text.length + padding;
+    const struct apk_info *info = filling->info;
+    if (carries_info(filling)) return check_fits("channel info", info->json.length, info_room(filling), error);
+    return check_fits("the channel name", info->channel.length, name_room(filling), error);
 }
 
-static char *put_form(char *at, int form, const struct apk_info *info, size_t padding)
+/* --- writing */
+
+static void fill_comment(const struct filling *filling, char *out)
 {
-    enum apk_format format = pair_forms[form].format;
-    bytes_put64(at, APK_PAIR_HEAD - 8 + value_size(format, info) + padding);
-    bytes_put32(at + 8, pair_forms[form].id);
-    return put_value(at + APK_PAIR_HEAD, format, info, padding);
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        if (is_chosen(filling, i)) form_of(filling, i)->write(out, filling->length, text_of(filling, i));
 }
 
-/* Each format that carries the name alone takes its share of what is left beside the pairs' own bytes. */
-static size_t block_name_room(unsigned formats, size_t length)
+static void fill_block(const struct filling *filling, char *out)
 {
-    const struct apk_info empty = {0};
-    size_t own = pairs_size(formats, &empty), times = (size_t)__builtin_popcount(formats);
-    return own < length ? (length - own) / times : 0;
-}
-
-static enum status check_block(unsigned formats, const struct apk_info *info, size_t length, struct error *error)
-{
-    ENSURE(formats, error, STATUS_INVALID, "the format raw is for v1 packages only: choose walle, vasdolly or packer-ng too");
-    if (formats & (APK_VASDOLLY | APK_PACKER_NG)) TRY(check_name(info->channel, error));
-    if (formats & APK_PACKER_NG) TRY(check_packer_ng(info->channel, error));
-    if (!(formats & APK_WALLE)) return check_fits("the channel name", info->channel.length, block_name_room(formats, length), error);
-    return check_fits("channel info", info->json.length, apk_fill_room(APK_V2, formats, info->channel, length), error);
-}
-
-static enum status fill_block(unsigned formats, const struct apk_info *info, char *out, size_t length, struct error *error)
-{
-    TRY(check_block(formats, info, length, error));
-    size_t left = length - pairs_size(formats, info), padding = left < APK_PAIR_HEAD ? left : 0;
-    for (int i = 0; i < FORM_COUNT; i++) {
-        if (!(formats & pair_forms[i].format)) continue;
-        out = put_form(out, i, info, padding);
+    size_t left = filling->length - used(filling), padding = left < APK_PAIR_HEAD ? left : 0;
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++) {
+        if (!is_chosen(filling, i)) continue;
+        const struct apk_form *form = form_of(filling, i);
+        size_t size = size_of(filling, i) + padding;
+        form->write(apk_pair_put_head(out, form->id, size), size - APK_PAIR_HEAD, text_of(filling, i));
+        out += size;
         padding = 0;
     }
     if (left >= APK_PAIR_HEAD) apk_pair_put_zeros(out, APK_ID_REGION, left);
-    return STATUS_OK;
 }
 
-/* --- in a comment */
-
-static enum status fill_raw(const struct apk_info *info, char *out, size_t length, struct error *error)
+static void fill_nothing(enum apk_place place, char *out, size_t length)
 {
-    TRY(check_fits("channel info", info->json.length, length, error));
-    memcpy(out, info->json.data, info->json.length);
-    memset(out + info->json.length, 0, length - info->json.length);
-    return STATUS_OK;
-}
-
-static size_t comment_name_room(enum apk_format format, size_t length)
-{
-    size_t tail = 2 + apk_comment_magic(format).length, most = format == APK_VASDOLLY ? VASDOLLY_V1_MAXIMUM : UINT16_MAX;
-    size_t room = length < tail ? 0 : length - tail;
-    return room < most ? room : most;
-}
-
-static enum status fill_comment(unsigned formats, const struct apk_info *info, char *out, size_t length, struct error *error)
-{
-    enum apk_format format;
-    TRY(apk_format_v1(formats, &format, error));
-    if (format == APK_RAW) return fill_raw(info, out, length, error);
-    struct str channel = info->channel, magic = apk_comment_magic(format);
-    TRY(check_name(channel, error));
-    TRY(check_fits("the channel name", channel.length, comment_name_room(format, length), error));
-    size_t zeros = length - channel.length - 2 - magic.length;
-    memset(out, 0, zeros);
-    memcpy(out + zeros, channel.data, channel.length);
-    bytes_put16(out + zeros + channel.length, (uint16_t)channel.length);
-    memcpy(out + length - magic.length, magic.data, magic.length);
-    return STATUS_OK;
+    if (place == APK_IN_COMMENT) memset(out, 0, length);
+    if (place == APK_IN_BLOCK) apk_pair_put_zeros(out, APK_ID_REGION, length);
 }
 
 /* --- */
 
-static void fill_nothing(unsigned schemes, char *out, size_t length)
-{
-    if (apk_v1_only(schemes)) memset(out, 0, length);
-    if (!apk_v1_only(schemes)) apk_pair_put_zeros(out, APK_ID_REGION, length);
-}
-
 enum status apk_fill(unsigned schemes, unsigned formats, const struct apk_info *info, void *out, size_t length, struct error *error)
 {
-    ENSURE(apk_v1_only(schemes) || length >= APK_PAIR_HEAD, error, STATUS_INVALID, "a region of %zu bytes has no room for a pair", length);
-    if (info && apk_v1_only(schemes)) return fill_comment(formats, info, out, length, error);
-    if (info) return fill_block(block_formats(formats), info, out, length, error);
-    fill_nothing(schemes, out, length);
+    struct filling filling = {apk_format_place(schemes), .info = info, .length = length};
+    bool in_block = filling.place == APK_IN_BLOCK;
+    ENSURE(!in_block || length >= APK_PAIR_HEAD, error, STATUS_INVALID, "a region of %zu bytes has no room for a pair", length);
+    if (!info) return fill_nothing(filling.place, out, length), STATUS_OK;
+    TRY(apk_formats_choose(filling.place, formats, &filling.formats, error));
+    TRY(check_texts(&filling, error));
+    TRY(check_room(&filling, error));
+    (in_block ? fill_block : fill_comment)(&filling, out);
     return STATUS_OK;
-}
-
-static size_t comment_room(unsigned formats, struct str channel, size_t length)
-{
-    enum apk_format format;
-    struct error unused;
-    if (apk_format_v1(formats, &format, &unused) != STATUS_OK) return 0;
-    if (format == APK_RAW) return length;
-    return channel.length <= comment_name_room(format, length) ? SIZE_MAX : 0;
 }
 
 size_t apk_fill_room(unsigned schemes, unsigned formats, struct str channel, size_t length)
 {
-    if (apk_v1_only(schemes)) return comment_room(formats, channel, length);
-    unsigned carried = block_formats(formats);
-    size_t used = pairs_size(carried, &(struct apk_info){.channel = channel});
-    if (!carried || used > length) return 0;
-    return carried & APK_WALLE ? length - used : SIZE_MAX;
+    const struct apk_info info = {.channel = channel};
+    struct filling filling = {apk_format_place(schemes), .info = &info, .length = length};
+    struct error unused;
+    if (apk_formats_choose(filling.place, formats, &filling.formats, &unused) != STATUS_OK) return 0;
+    if (carries_info(&filling)) return info_room(&filling);
+    return used(&filling) <= length && channel.length <= name_room(&filling) ? SIZE_MAX : 0;
 }

@@ -3,9 +3,16 @@
 #ifndef APK_INFO_H
 #define APK_INFO_H
 
-#include "lib/apk/channel.h"
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
 
 enum { APK_INFO_MAXIMUM = 1 << 20 }; /* bytes of JSON that are looked at */
+
+/* `json` is a JSON object of strings, UTF-8, with the key `channel`; `channel` is that key's value, decoded. */
+struct apk_info {
+    struct str json, channel;
+};
 
 /* Checks and normalises. Where `channel` is missing in the object it becomes `fallback` (the channel's id), put first; with an empty
  * fallback that is STATUS_INVALID. */

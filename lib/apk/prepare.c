@@ -71,26 +71,22 @@ static struct str shown(struct str text)
     return str_first(text, length);
 }
 
-/* `seen` is what the reader would have seen; `held`: a pair of its is there, be it damaged. */
-static void note_channel(struct arena *arena, struct apk_prepared *prepared, const char *reader, struct str seen, bool held)
+/* Of what the reader would have seen. A damaged value is taken out too. */
+static void note_channel(struct arena *arena, struct apk_prepared *prepared, const struct apk_format *format, struct str seen, bool damaged)
 {
-    struct str text = held && str_empty(seen) ? S("it was damaged") : shown(seen);
-    if (!str_empty(text)) note(prepared, arena_printf(arena, "the %s that it held was taken out: " STR_FMT, reader, STR_ARG(text)));
-}
-
-static bool holds(const struct apk *apk, uint32_t id)
-{
-    return !apk_v1_only(apk->schemes) && apk_pair_find(apk, id).data;
+    struct str text = damaged ? S("it was damaged") : shown(seen);
+    if (!str_empty(text)) note(prepared, arena_printf(arena, "the %s that it held was taken out: " STR_FMT, format->title, STR_ARG(text)));
 }
 
 static void note_channels(struct arena *arena, const struct apk *apk, struct apk_prepared *prepared)
 {
-    struct apk_channels seen;
-    apk_read_channels(arena, apk, &seen);
-    note_channel(arena, prepared, "channel info", seen.raw, false);
-    note_channel(arena, prepared, "Walle channel", seen.walle, holds(apk, APK_ID_WALLE));
-    note_channel(arena, prepared, "VasDolly channel", seen.vasdolly, holds(apk, APK_ID_VASDOLLY));
-    note_channel(arena, prepared, "packer-ng channel", seen.packer_ng, holds(apk, APK_ID_PACKER_NG));
+    struct apk_channels channels;
+    apk_read_channels(arena, apk, &channels);
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++) {
+        uint32_t id = apk_formats[i]->forms[APK_IN_BLOCK].id;
+        bool has_pair = !apk_v1_only(apk->schemes) && apk_format_of_pair(id) && apk_pair_find(apk, id).data;
+        note_channel(arena, prepared, apk_formats[i], channels.seen[i], has_pair && str_empty(channels.seen[i]));
+    }
 }
 
 static void note_region(struct arena *arena, const struct apk *apk, struct apk_prepared *prepared)

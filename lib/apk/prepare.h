@@ -4,6 +4,7 @@
 #define APK_PREPARE_H
 
 #include "lib/apk/apk.h"
+#include "lib/apk/format.h"
 
 enum { APK_REGION_DEFAULT = 4096, APK_REGION_MAXIMUM = 1 << 20 };
 
@@ -19,7 +20,7 @@ struct apk_prepared {
     uint64_t size;
     struct apk_region region;
     unsigned schemes;
-    struct str notes[4]; /* what a person should know: an old channel was taken out, a comment was dropped */
+    struct str notes[APK_FORMAT_COUNT + 1]; /* what a person should know: an old channel was taken out, a comment was dropped */
     int note_count;
 };
 

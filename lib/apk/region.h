@@ -2,7 +2,7 @@
 #ifndef APK_REGION_H
 #define APK_REGION_H
 
-#include "lib/apk/apk.h"
+#include "lib/apk/layout.h"
 
 /* From pairs, comment and schemes; length 0 where there is none. */
 struct apk_region apk_region_find(const struct apk *);

@@ -94,7 +94,7 @@ char *apk_block_put_foot(char *at, uint64_t block_size)
     return at + APK_BLOCK_FOOT;
 }
 
-static char *put_pair_head(char *at, uint32_t id, size_t length)
+char *apk_pair_put_head(char *at, uint32_t id, size_t length)
 {
     bytes_put64(at, length - 8);
     bytes_put32(at + 8, id);
@@ -103,14 +103,14 @@ static char *put_pair_head(char *at, uint32_t id, size_t length)
 
 char *apk_pair_put(char *at, uint32_t id, struct str value)
 {
-    char *to = put_pair_head(at, id, APK_PAIR_HEAD + value.length);
+    char *to = apk_pair_put_head(at, id, APK_PAIR_HEAD + value.length);
     if (value.length > 0) memcpy(to, value.data, value.length);
     return to + value.length;
 }
 
 char *apk_pair_put_zeros(char *at, uint32_t id, size_t length)
 {
-    memset(put_pair_head(at, id, length), 0, length - APK_PAIR_HEAD);
+    memset(apk_pair_put_head(at, id, length), 0, length - APK_PAIR_HEAD);
     return at + length;
 }
 

@@ -3,7 +3,7 @@
 #ifndef APK_SIGNING_BLOCK_H
 #define APK_SIGNING_BLOCK_H
 
-#include "lib/apk/apk.h"
+#include "lib/apk/layout.h"
 
 enum {
     APK_BLOCK_HEAD = 8,           /* the first size field */
@@ -21,8 +21,9 @@ enum status apk_block_read(struct arena *, const struct apk_source *, struct apk
 /* Each writes at `at` and returns what is behind. */
 char *apk_block_put_head(char *at, uint64_t block_size);
 char *apk_block_put_foot(char *at, uint64_t block_size);
+char *apk_pair_put_head(char *at, uint32_t id, size_t length); /* `length` bytes in all, at least APK_PAIR_HEAD */
 char *apk_pair_put(char *at, uint32_t id, struct str value);
-char *apk_pair_put_zeros(char *at, uint32_t id, size_t length); /* `length` bytes in all, at least APK_PAIR_HEAD */
+char *apk_pair_put_zeros(char *at, uint32_t id, size_t length); /* likewise */
 
 /* The value of the last pair with this id, as the readers in the field see it, who put pairs in a map; data NULL where there is none. */
 struct str apk_pair_find(const struct apk *, uint32_t id);

@@ -2,7 +2,7 @@
 #ifndef APK_ZIP_H
 #define APK_ZIP_H
 
-#include "lib/apk/apk.h"
+#include "lib/apk/layout.h"
 
 enum { APK_ZIP_END_SIZE = 22, APK_ZIP_COMMENT_MAXIMUM = 65535 };
 

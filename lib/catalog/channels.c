@@ -9,8 +9,7 @@
 #include "lib/config/config.h"
 #include "lib/http/disposition.h"
 
-enum { FORMAT_COUNT = 4, BODY_LIMIT = 64 << 20 };
-static const enum apk_format all_formats[FORMAT_COUNT] = {APK_RAW, APK_WALLE, APK_VASDOLLY, APK_PACKER_NG};
+enum { BODY_LIMIT = 64 << 20 };
 static const char *const validator_names[] = {"package", "store", NULL};
 static const char *const url_info_names[] = {"signed", "unsigned", "never", NULL};
 
@@ -42,14 +41,22 @@ bool channels_url_info_parse(struct str name, enum channels_url_info *url_info)
     return true;
 }
 
+/* A v1 package carries one format, and those that have no form but there could never be another one. */
+static enum status check_v1_alone(unsigned formats, struct error *error)
+{
+    unsigned in_comment = formats & apk_formats_in(APK_IN_COMMENT), only = in_comment & ~apk_formats_in(APK_IN_BLOCK);
+    ENSURE(!only || !(in_comment & (in_comment - 1)), error, STATUS_INVALID,
+           "%s is for v1 packages, and they carry one format: leave out %s, or %s", apk_formats_text(only, "or").text,
+           apk_formats_text(only, "and").text, apk_formats_text(in_comment & ~only, "and").text);
+    return STATUS_OK;
+}
+
 enum status channels_parse_formats(struct str list, unsigned *out, struct error *error)
 {
     unsigned formats = 0;
     TRY(apk_formats_parse(list, &formats, error));
     ENSURE(formats, error, STATUS_INVALID, "at least one format is needed");
-    bool two_in_v1 = (formats & APK_RAW) && (formats & APK_FORMATS_COMMENT & ~(unsigned)APK_RAW);
-    ENSURE(!two_in_v1, error, STATUS_INVALID,
-           "raw is for v1 packages, and they carry one format: leave out raw, or vasdolly and packer-ng");
+    TRY(check_v1_alone(formats, error));
     *out = formats;
     return STATUS_OK;
 }
@@ -201,8 +208,8 @@ struct str channels_format(struct arena *arena, const struct channels *channels)
     struct json_writer json = json_writer(&out);
     json_open_object(&json, NULL);
     json_open_array(&json, "formats");
-    for (int i = 0; i < FORMAT_COUNT; i++)
-        if (channels->formats & all_formats[i]) json_put_word(&json, NULL, apk_format_name(all_formats[i]));
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        if (channels->formats >> i & 1) json_put_word(&json, NULL, apk_format_name(i));
     json_close(&json);
     json_put_word(&json, "validator", validator_names[channels->validator]);
     json_put_word(&json, "url_info", url_info_names[channels->url_info]);
@@ -304,23 +311,23 @@ enum status channels_load(struct store *store, struct io io, struct str app, uin
     return parse_row(io.arena, &row, channels, error);
 }
 
+static enum status check_room_in(unsigned scheme, const struct channels *channels, const struct channel *channel, struct error *error)
+{
+    unsigned char region[APK_REGION_DEFAULT];
+    struct error why;
+    enum apk_place place = apk_format_place(scheme);
+    unsigned formats = channels->formats & apk_formats_in(place), chosen;
+    if (!formats || apk_formats_choose(place, formats, &chosen, &why) != STATUS_OK) return STATUS_OK;
+    if (apk_fill(scheme, formats, &channel->info, region, sizeof region, &why) == STATUS_OK) return STATUS_OK;
+    return error_set(error, STATUS_INVALID, "channel " STR_FMT ": %s", STR_ARG(channel->id), why.text);
+}
+
 /* Info must fit into every kind of package that the formats have a form in. */
 static enum status check_room(const struct channels *channels, const struct channel *channel, struct error *error)
 {
-    static const struct {
-        unsigned scheme, formats;
-    } kinds[] = {{APK_V2, APK_FORMATS_BLOCK}, {APK_V1, APK_FORMATS_COMMENT}};
-    unsigned char region[APK_REGION_DEFAULT];
-    enum apk_format v1;
-    struct error why;
     ENSURE(str_is_id(channel->id), error, STATUS_INVALID, "'" STR_FMT "' is not a channel id", STR_ARG(channel->id));
-    for (size_t i = 0; i < 2; i++) {
-        if (!(channels->formats & kinds[i].formats)) continue;
-        if (kinds[i].scheme == APK_V1 && apk_format_v1(channels->formats, &v1, &why) != STATUS_OK) continue;
-        if (apk_fill(kinds[i].scheme, channels->formats, &channel->info, region, sizeof region, &why) != STATUS_OK)
-            return error_set(error, STATUS_INVALID, "channel " STR_FMT ": %s", STR_ARG(channel->id), why.text);
-    }
-    return STATUS_OK;
+    TRY(check_room_in(APK_V2, channels, channel, error));
+    return check_room_in(APK_V1, channels, channel, error);
 }
 
 static enum status check_same(const struct channel *items, size_t count, const struct channels *new, struct error *error)
@@ -384,12 +391,12 @@ static void stamp(const struct channels *old, struct channels *new)
 
 enum status channels_check_package(const struct channels *channels, struct str app, unsigned schemes, struct error *error)
 {
-    enum apk_format format;
+    enum apk_place place = apk_format_place(schemes);
+    unsigned formats = channels->formats & apk_formats_in(place), chosen;
     struct error why;
-    if (schemes != APK_V1 || apk_format_v1(channels->formats, &format, &why) == STATUS_OK) return STATUS_OK;
-    return error_set(error, STATUS_INVALID,
-                     STR_FMT " has packages that are signed with v1 only, and those carry one of vasdolly and packer-ng, not both",
-                     STR_ARG(app));
+    if (place != APK_IN_COMMENT || apk_formats_choose(place, formats, &chosen, &why) == STATUS_OK) return STATUS_OK;
+    return error_set(error, STATUS_INVALID, STR_FMT " has packages that are signed with v1 only, and those carry no more than one of %s",
+                     STR_ARG(app), apk_formats_text(formats, "and").text);
 }
 
 struct versions {

@@ -33,7 +33,7 @@ const struct channel *channels_find(const struct channels *, struct str id); /* 
 /* The file name that the template makes. `channel` empty: "{app}-{version}.apk" whatever the template, as it speaks of channels. */
 struct str channels_filename(struct arena *, const struct channels *, struct str app, struct str version, struct str channel);
 enum status channels_check_filename(struct str template, struct error *);
-/* "walle,vasdolly,packer-ng" as a set that is not empty. Refuses what is unknown, and raw together with another v1 form. */
+/* "walle,vasdolly" as a set that is not empty. Refuses what is unknown, and what is for v1 packages only together with another v1 form. */
 enum status channels_parse_formats(struct str list, unsigned *formats, struct error *);
 bool channels_validator_parse(struct str, enum channels_validator *);
 bool channels_url_info_parse(struct str, enum channels_url_info *);

@@ -2,15 +2,15 @@
  * the base package has its region where it was promised and all other pairs as they were, is its own base package, and gives back what it
  * is filled with.
  *
- * The first byte says what the others are: 0 a file; 1 pairs and a comment for a package that is built here; 2 its manifest; 3 a packer-ng
- * value. */
+ * The first byte says what the others are: 0 a file; 1 pairs and a comment for a package that is built here; 2 its manifest; 3 a value
+ * for the formats' readers. */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "lib/apk/channel.h"
 #include "lib/apk/check.h"
-#include "lib/apk/packer_ng.h"
 #include "lib/apk/prepare.h"
+#include "tests/unit/apk_ids.h"
 #include "tests/unit/apk_package.h"
 
 enum { LIMIT = PACKAGE_LIMIT };
@@ -19,7 +19,7 @@ enum { LIMIT = PACKAGE_LIMIT };
 
 static bool is_other(uint32_t id)
 {
-    return id != APK_ID_WALLE && id != APK_ID_VASDOLLY && id != APK_ID_PACKER_NG && id != APK_ID_REGION && id != APK_ID_VERITY_PADDING;
+    return !apk_format_of_pair(id) && id != APK_ID_REGION && id != APK_ID_VERITY_PADDING;
 }
 
 static const struct apk_pair *next_other(const struct apk *apk, size_t *at)
@@ -47,7 +47,7 @@ static void check_readers(struct arena *arena, const struct apk_source *source, 
     struct apk_manifest manifest;
     struct error error;
     apk_read_channels(arena, apk, &channels);
-    assert(str_is_utf8(channels.raw) && str_is_utf8(channels.walle) && str_is_utf8(channels.vasdolly) && str_is_utf8(channels.packer_ng));
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++) assert(str_is_utf8(channels.seen[i]));
     if (apk_manifest(arena, source, apk, &manifest, &error) != STATUS_OK) return;
     assert(str_is_utf8(manifest.package) && str_is_utf8(manifest.version_name));
 }
@@ -108,11 +108,9 @@ static void check_filled(struct arena *arena, struct str base, const struct apk_
     assert(apk_examine(arena, &source, &apk, &error) == STATUS_OK);
     assert(apk.region.offset == prepared->region.offset && apk.region.length == prepared->region.length);
     apk_read_channels(arena, &apk, &channels);
-    bool v1 = apk_v1_only(prepared->schemes);
-    if (v1 && !formats) assert(str_equal(channels.raw, info->json));
-    if (!v1 && (!formats || formats & APK_WALLE)) assert(str_equal(channels.walle, info->json));
-    if (formats & APK_VASDOLLY) assert(str_equal(channels.vasdolly, info->channel));
-    if (formats & APK_PACKER_NG) assert(str_equal(channels.packer_ng, info->channel));
+    assert(apk_formats_choose(apk_format_place(prepared->schemes), formats, &formats, &error) == STATUS_OK);
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        if (formats >> i & 1) assert(str_equal(channels.seen[i], apk_formats[i]->info ? info->json : info->channel));
     assert(apk_prepare(arena, &source, prepared->region.length, &blanked, &error) == STATUS_OK);
     assert(str_equal(result_of(arena, &blanked, &source), base));
 }
@@ -133,7 +131,6 @@ static struct apk_info info_leaving(struct arena *arena, const struct apk_prepar
 
 static void check_base(struct arena *arena, const struct apk_source *source, const struct apk *apk, uint64_t region, size_t left)
 {
-    static const unsigned formats[] = {0, APK_WALLE, APK_VASDOLLY, APK_PACKER_NG, APK_WALLE | APK_VASDOLLY, APK_FORMATS_BLOCK};
     struct apk_prepared prepared;
     struct apk base;
     struct error error;
@@ -147,7 +144,7 @@ static void check_base(struct arena *arena, const struct apk_source *source, con
     check_same_pairs(apk, &base);
     if (apk->block_size % 4096 == 0) assert(base.block_size % 4096 == 0);
     check_is_its_own_base(arena, bytes, region);
-    unsigned chosen = formats[left % (sizeof formats / sizeof *formats)];
+    unsigned chosen = left % (APK_FORMATS_ALL + 1);
     struct apk_info info = info_leaving(arena, &prepared, chosen, left / 8);
     check_filled(arena, bytes, &prepared, chosen, &info);
 }
@@ -178,8 +175,8 @@ static struct str package(struct arena *arena, struct str manifest, struct str p
 /* Each pair is an id by its number, a length in two bytes, and as many of the bytes behind as there are. */
 static struct str make_pairs(struct arena *arena, struct str *rest, size_t count)
 {
-    static const uint32_t ids[] = {APK_ID_V2,    APK_ID_V3,       APK_ID_V31,       APK_ID_VERITY_PADDING, APK_ID_STAMP_V2,
-                                   APK_ID_WALLE, APK_ID_VASDOLLY, APK_ID_PACKER_NG, APK_ID_REGION,         0x12345678};
+    static const uint32_t ids[] = {APK_ID_V2, APK_ID_V3,   APK_ID_V31,   APK_ID_VERITY_PADDING, APK_ID_STAMP_V2,
+                                   ID_WALLE,  ID_VASDOLLY, ID_PACKER_NG, APK_ID_REGION,         0x12345678};
     struct buf pairs = buf_in(arena, LIMIT / 2);
     for (size_t i = 0; i < count && rest->length >= 3; i++) {
         uint32_t id = ids[(unsigned char)rest->data[0] % (sizeof ids / sizeof *ids)];
@@ -204,6 +201,13 @@ static void check_built(struct arena *arena, struct str rest, uint64_t region, s
     check_file(arena, package(arena, S(""), pairs, comment), region, left);
 }
 
+static void check_value(struct str value)
+{
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++)
+        for (int place = 0; place < APK_PLACE_COUNT; place++)
+            assert(apk_format_seen(apk_formats[i], (enum apk_place)place, value).length <= value.length);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 4 || size > LIMIT / 4) return 0;
@@ -213,7 +217,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (data[0] % 4 == 0) check_file(arena, rest, region, data[3]);
     if (data[0] % 4 == 1) check_built(arena, rest, region, data[3]);
     if (data[0] % 4 == 2) check_file(arena, package(arena, rest, S(""), (struct str){NULL, 0}), region, data[3]);
-    if (data[0] % 4 == 3) apk_packer_ng_read(rest);
+    if (data[0] % 4 == 3) check_value(rest);
     arena_free(arena);
     return 0;
 }

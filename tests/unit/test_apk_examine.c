@@ -1,4 +1,5 @@
 /* What is seen of an APK, and how each broken one is refused. */
+#include "tests/unit/apk_ids.h"
 #include "tests/unit/apk_sample.h"
 
 static const char *const v1_names[] = {"classes.dex", "META-INF/MANIFEST.MF", "META-INF/CERT.SF", "META-INF/CERT.RSA", NULL};
@@ -394,7 +395,7 @@ static void scheme_names(void **state)
 static void id_names(void **state)
 {
     (void)state;
-    assert_string_equal(apk_id_name(APK_ID_WALLE), "Walle channel");
+    assert_string_equal(apk_id_name(ID_WALLE), "Walle channel");
     assert_string_equal(apk_id_name(0x6dff800d), "source stamp v2");
     assert_null(apk_id_name(1));
 }

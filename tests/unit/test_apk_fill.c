@@ -1,4 +1,5 @@
 /* S5, S6: a region filled with a channel, and read back. */
+#include "tests/unit/apk_ids.h"
 #include "tests/unit/apk_sample.h"
 
 #include "lib/apk/info.h"
@@ -74,7 +75,7 @@ static void s5_info_at_the_start_of_the_comment_zeros_after(void **state)
     char *out = fill(state, APK_V1, 0, &info, 4096);
     assert_memory_equal(out, info.json.data, 53);
     for (size_t i = 53; i < 4096; i++) assert_int_equal(out[i], 0);
-    assert_str(read_back(state, APK_V1, out, 4096).raw, info.json);
+    assert_str(SEEN(read_back(state, APK_V1, out, 4096), RAW), info.json);
 }
 
 static void v1_vasdolly_ends_the_file(void **state)
@@ -84,8 +85,8 @@ static void v1_vasdolly_ends_the_file(void **state)
     for (size_t i = 0; i < 4080; i++) assert_int_equal(out[i], 0);
     assert_memory_equal(out + 4080, "huawei\6\0ltlovezh", 16);
     struct apk_channels channels = read_back(state, APK_V1, out, 4096);
-    assert_str(channels.vasdolly, S("huawei"));
-    assert_true(str_empty(channels.raw) && str_empty(channels.walle) && str_empty(channels.packer_ng));
+    assert_str(SEEN(channels, VASDOLLY), S("huawei"));
+    assert_true(str_empty(SEEN(channels, RAW)) && str_empty(SEEN(channels, WALLE)) && str_empty(SEEN(channels, PACKER_NG)));
 }
 
 static void v1_packer_ng_ends_the_file(void **state)
@@ -93,15 +94,15 @@ static void v1_packer_ng_ends_the_file(void **state)
     struct apk_info info = huawei(state);
     char *out = fill(state, APK_V1, APK_PACKER_NG, &info, 32);
     assert_memory_equal(out, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0huawei\6\0!ZXK!", 32);
-    assert_str(read_back(state, APK_V1, out, 32).packer_ng, S("huawei"));
+    assert_str(SEEN(read_back(state, APK_V1, out, 32), PACKER_NG), S("huawei"));
 }
 
 static void comments_can_be_filled_to_the_last_byte(void **state)
 {
     struct apk_info info = info_of_length(state, 100);
-    assert_str(read_back(state, APK_V1, fill(state, APK_V1, APK_RAW, &info, 100), 100).raw, info.json);
-    assert_str(read_back(state, APK_V1, fill(state, APK_V1, APK_VASDOLLY, &info, 16), 16).vasdolly, S("huawei"));
-    assert_str(read_back(state, APK_V1, fill(state, APK_V1, APK_PACKER_NG, &info, 13), 13).packer_ng, S("huawei"));
+    assert_str(SEEN(read_back(state, APK_V1, fill(state, APK_V1, APK_RAW, &info, 100), 100), RAW), info.json);
+    assert_str(SEEN(read_back(state, APK_V1, fill(state, APK_V1, APK_VASDOLLY, &info, 16), 16), VASDOLLY), S("huawei"));
+    assert_str(SEEN(read_back(state, APK_V1, fill(state, APK_V1, APK_PACKER_NG, &info, 13), 13), PACKER_NG), S("huawei"));
 }
 
 static void a_comment_that_is_too_short_says_what_fits(void **state)
@@ -164,7 +165,7 @@ static void three_formats_at_once(void **state)
 {
     struct apk_info info = huawei(state);
     char *out = fill(state, APK_V2, APK_WALLE | APK_VASDOLLY | APK_PACKER_NG, &info, 4096), *at = out;
-    assert_int_equal(bytes_get32(at + 8), APK_ID_WALLE);
+    assert_int_equal(bytes_get32(at + 8), ID_WALLE);
     at += 12 + info.json.length;
     assert_memory_equal(at, "\x0a\0\0\0\0\0\0\0\xff\x55\x11\x88huawei", 18);
     at += 18;
@@ -173,9 +174,9 @@ static void three_formats_at_once(void **state)
     at += 55;
     assert_int_equal(bytes_get32(at + 8), APK_ID_REGION);
     struct apk_channels channels = read_back(state, APK_V2, out, 4096);
-    assert_str(channels.walle, info.json);
-    assert_str(channels.vasdolly, S("huawei"));
-    assert_str(channels.packer_ng, S("huawei"));
+    assert_str(SEEN(channels, WALLE), info.json);
+    assert_str(SEEN(channels, VASDOLLY), S("huawei"));
+    assert_str(SEEN(channels, PACKER_NG), S("huawei"));
 }
 
 static void every_length_comes_back(void **state, unsigned formats)
@@ -184,9 +185,9 @@ static void every_length_comes_back(void **state, unsigned formats)
     for (size_t short_by = 0; short_by <= 30; short_by++) {
         struct apk_info info = info_of_length(state, room - short_by);
         struct apk_channels channels = read_back(state, APK_V2, fill(state, APK_V2, formats, &info, 4096), 4096);
-        assert_str(channels.walle, info.json);
-        assert_str(channels.vasdolly, formats & APK_VASDOLLY ? S("huawei") : S(""));
-        assert_str(channels.packer_ng, formats & APK_PACKER_NG ? S("huawei") : S(""));
+        assert_str(SEEN(channels, WALLE), info.json);
+        assert_str(SEEN(channels, VASDOLLY), formats & APK_VASDOLLY ? S("huawei") : S(""));
+        assert_str(SEEN(channels, PACKER_NG), formats & APK_PACKER_NG ? S("huawei") : S(""));
     }
 }
 
@@ -195,7 +196,7 @@ static void s6_info_that_leaves_no_room_for_a_filler_is_padded(void **state)
     assert_int_equal(apk_fill_room(APK_V2, APK_WALLE, S("huawei"), 4096), 4084);
     every_length_comes_back(state, APK_WALLE);
     every_length_comes_back(state, APK_WALLE | APK_VASDOLLY);
-    every_length_comes_back(state, APK_FORMATS_BLOCK);
+    every_length_comes_back(state, BLOCK_FORMATS);
     struct apk_info info = info_of_length(state, 4084 - 11);
     char *out = fill(state, APK_V2, APK_WALLE, &info, 4096);
     assert_int_equal(bytes_get64(out), 4088);
@@ -217,8 +218,8 @@ static void names_that_leave_no_room_for_a_filler_are_padded(void **state)
             assert_int_equal(status == STATUS_OK, apk_fill_room(APK_V2, sets[set], info.channel, 4096) > 0);
             if (status != STATUS_OK) continue;
             struct apk_channels channels = read_back(state, APK_V2, out, 4096);
-            assert_str(channels.vasdolly, sets[set] & APK_VASDOLLY ? info.channel : S(""));
-            assert_str(channels.packer_ng, sets[set] & APK_PACKER_NG ? info.channel : S(""));
+            assert_str(SEEN(channels, VASDOLLY), sets[set] & APK_VASDOLLY ? info.channel : S(""));
+            assert_str(SEEN(channels, PACKER_NG), sets[set] & APK_PACKER_NG ? info.channel : S(""));
         }
         arena_reset(*state);
         bytes = memset(arena_buffer(*state, 4096), 'n', 4096);
@@ -228,13 +229,13 @@ static void names_that_leave_no_room_for_a_filler_are_padded(void **state)
 static void a_block_that_is_too_short_says_what_fits(void **state)
 {
     assert_refused(APK_V2, APK_WALLE, info_of_length(state, 4085), 4096, STATUS_TOO_LARGE, "channel info has 4085 bytes, 4084 bytes fit");
-    assert_refused(APK_V2, APK_FORMATS_BLOCK, info_of_length(state, 4012), 4096, STATUS_TOO_LARGE,
+    assert_refused(APK_V2, BLOCK_FORMATS, info_of_length(state, 4012), 4096, STATUS_TOO_LARGE,
                    "channel info has 4012 bytes, 4011 bytes fit");
     char *name = memset(arena_buffer(*state, 8192), 'n', 8192);
     struct apk_info info = {S("{}"), str_make(name, 4085)};
     assert_refused(APK_V2, APK_VASDOLLY, info, 4096, STATUS_TOO_LARGE, "the channel name has 4085 bytes, 4084 bytes fit");
     assert_refused(APK_V2, APK_VASDOLLY | APK_PACKER_NG, info, 4096, STATUS_TOO_LARGE, "the channel name has 4085 bytes, 2017 bytes fit");
-    assert_refused(APK_V2, APK_FORMATS_BLOCK, info, 4096, STATUS_TOO_LARGE, "channel info has 2 bytes, 0 bytes fit");
+    assert_refused(APK_V2, BLOCK_FORMATS, info, 4096, STATUS_TOO_LARGE, "channel info has 2 bytes, 0 bytes fit");
     assert_refused(APK_V2, APK_PACKER_NG, huawei(state), 40, STATUS_TOO_LARGE, "the channel name has 6 bytes, 0 bytes fit");
     assert_refused(APK_V2, APK_WALLE, huawei(state), 11, STATUS_INVALID, "a region of 11 bytes has no room for a pair");
 }
@@ -244,16 +245,18 @@ static void raw_has_no_form_in_a_block(void **state)
     assert_refused(APK_V2, APK_RAW, huawei(state), 4096, STATUS_INVALID,
                    "the format raw is for v1 packages only: choose walle, vasdolly or packer-ng too");
     struct apk_info info = huawei(state);
-    assert_str(read_back(state, APK_V2, fill(state, APK_V2, APK_RAW | APK_VASDOLLY, &info, 4096), 4096).vasdolly, S("huawei"));
+    assert_str(SEEN(read_back(state, APK_V2, fill(state, APK_V2, APK_RAW | APK_VASDOLLY, &info, 4096), 4096), VASDOLLY), S("huawei"));
 }
 
 static void names_that_a_reader_would_not_see_as_they_are_are_refused(void **state)
 {
-    static const char trimmed[] = "VasDolly and packer-ng cannot carry a channel name with control bytes, or with spaces around it";
     (void)state;
-    assert_refused(APK_V2, APK_VASDOLLY, (struct apk_info){S("{}"), S(" x")}, 4096, STATUS_INVALID, trimmed);
-    assert_refused(APK_V2, APK_PACKER_NG, (struct apk_info){S("{}"), S("a\nb")}, 4096, STATUS_INVALID, trimmed);
-    assert_refused(APK_V1, APK_VASDOLLY, (struct apk_info){S("{}"), S("PK\5\6")}, 4096, STATUS_INVALID, trimmed);
+    assert_refused(APK_V2, APK_VASDOLLY, (struct apk_info){S("{}"), S(" x")}, 4096, STATUS_INVALID,
+                   "VasDolly cannot carry a channel name with control bytes, or with spaces around it");
+    assert_refused(APK_V2, APK_PACKER_NG, (struct apk_info){S("{}"), S("a\nb")}, 4096, STATUS_INVALID,
+                   "packer-ng cannot carry a channel name with control bytes, or with spaces around it");
+    assert_refused(APK_V1, APK_VASDOLLY, (struct apk_info){S("{}"), S("PK\5\6")}, 4096, STATUS_INVALID,
+                   "VasDolly cannot carry a channel name with control bytes, or with spaces around it");
     assert_refused(APK_V1, APK_PACKER_NG, (struct apk_info){S("{}"), S("")}, 4096, STATUS_INVALID, "the channel name is empty");
     assert_refused(APK_V2, APK_PACKER_NG, (struct apk_info){S("{}"), S("a\xe2\x88\x98z")}, 4096, STATUS_INVALID,
                    "packer-ng cannot carry a channel name with U+2218 or U+2219 in it");
@@ -265,12 +268,12 @@ static void the_unfilled_form(void **state)
 {
     char *out = fill(state, APK_V1, 0, NULL, 4096);
     for (size_t i = 0; i < 4096; i++) assert_int_equal(out[i], 0);
-    out = fill(state, APK_V1 | APK_V2, APK_FORMATS_BLOCK, NULL, 4096);
+    out = fill(state, APK_V1 | APK_V2, BLOCK_FORMATS, NULL, 4096);
     assert_int_equal(bytes_get64(out), 4088);
     assert_int_equal(bytes_get32(out + 8), APK_ID_REGION);
     for (size_t i = 12; i < 4096; i++) assert_int_equal(out[i], 0);
     struct apk_channels channels = read_back(state, APK_V2, out, 4096);
-    assert_true(str_empty(channels.raw) && str_empty(channels.walle) && str_empty(channels.vasdolly) && str_empty(channels.packer_ng));
+    for (size_t i = 0; i < APK_FORMAT_COUNT; i++) assert_true(str_empty(channels.seen[i]));
 }
 
 /* --- room */
@@ -287,7 +290,7 @@ static void room_is_what_fits(void **state)
     assert_int_equal(apk_fill_room(APK_V2, APK_RAW, S("x"), 4096), 0);
     assert_int_equal(apk_fill_room(APK_V2, APK_VASDOLLY, S("x"), 13), SIZE_MAX);
     assert_int_equal(apk_fill_room(APK_V2, APK_VASDOLLY, S("x"), 12), 0);
-    assert_int_equal(apk_fill_room(APK_V2, APK_FORMATS_BLOCK, S("huawei"), 4096), 4096 - 12 - 18 - 55);
+    assert_int_equal(apk_fill_room(APK_V2, BLOCK_FORMATS, S("huawei"), 4096), 4096 - 12 - 18 - 55);
 }
 
 int main(void)

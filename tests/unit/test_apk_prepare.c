@@ -1,4 +1,5 @@
 /* S1–S3: base packages, and what stands in the way of them. */
+#include "tests/unit/apk_ids.h"
 #include "tests/unit/apk_sample.h"
 
 #include "lib/apk/channel.h"
@@ -211,7 +212,7 @@ static void an_old_channel_is_taken_out_and_the_block_padded_anew(void **state)
 {
     /* As Walle leaves it: the channel, then a padding of its own. */
     const struct sample_pair pairs[] = {
-        V2, {APK_ID_WALLE, S("{\"channel\":\"old\"}"), 0}, {APK_ID_VERITY_PADDING, S(""), 4096 - 32 - 21 - 29 - 12}};
+        V2, {ID_WALLE, S("{\"channel\":\"old\"}"), 0}, {APK_ID_VERITY_PADDING, S(""), 4096 - 32 - 21 - 29 - 12}};
     struct sample_result *base;
     struct apk apk = PREPARE(pairs, &base);
     assert_int_equal(apk.pair_count, 3);
@@ -225,10 +226,10 @@ static void an_old_channel_is_taken_out_and_the_block_padded_anew(void **state)
 static void every_kind_of_old_channel_is_named(void **state)
 {
     const struct sample_pair pairs[] = {V2,
-                                        {APK_ID_WALLE, S("{\"channel\":\"first\"}"), 0},
-                                        {APK_ID_WALLE, S("not JSON\n"), 0},
-                                        {APK_ID_VASDOLLY, S("two\1lines"), 0},
-                                        {APK_ID_PACKER_NG,
+                                        {ID_WALLE, S("{\"channel\":\"first\"}"), 0},
+                                        {ID_WALLE, S("not JSON\n"), 0},
+                                        {ID_VASDOLLY, S("two\1lines"), 0},
+                                        {ID_PACKER_NG,
                                          S("Packer Ng Sig V2\x10\0\0\0CHANNEL\xe2\x88\x98"
                                            "abc\xe2\x88\x99\x10\0\0\0"),
                                          0},
@@ -248,7 +249,7 @@ static void a_long_old_channel_is_cut_where_a_character_begins(void **state)
     char *value = arena_buffer(*state, 1 + 300 * 2);
     value[0] = 'x';
     for (size_t i = 0; i < 300; i++) memcpy(value + 1 + 2 * i, "\xc3\xa9", 2);
-    const struct sample_pair pairs[] = {V2, {APK_ID_VASDOLLY, str_make(value, 601), 0}};
+    const struct sample_pair pairs[] = {V2, {ID_VASDOLLY, str_make(value, 601), 0}};
     struct sample_result *base;
     PREPARE(pairs, &base);
     struct str note = base->prepared.notes[0], head = S("the VasDolly channel that it held was taken out: ");
@@ -260,7 +261,7 @@ static void other_pairs_are_kept_in_order_byte_for_byte(void **state)
     const struct sample_pair pairs[] = {V2,
                                         V3,
                                         {APK_ID_V31, S("three-one"), 0},
-                                        {APK_ID_WALLE, S("{}"), 0},
+                                        {ID_WALLE, S("{}"), 0},
                                         {APK_ID_STAMP_V1, S("stamp"), 3},
                                         {APK_ID_STAMP_V2, S("stamp two"), 0},
                                         {APK_ID_DEPENDENCIES, S("dependencies"), 0},
@@ -303,7 +304,7 @@ static void v3_blocks_are_padded_to_whole_pages(void **state)
 static void whole_pages_without_a_padding_pair_stay_whole(void **state)
 {
     /* VasDolly issue 180: taking its channel out of a block of whole pages must not break the alignment. */
-    const struct sample_pair pairs[] = {V2, {APK_ID_VASDOLLY, S("old"), 4096 - 32 - 21 - 12 - 3}};
+    const struct sample_pair pairs[] = {V2, {ID_VASDOLLY, S("old"), 4096 - 32 - 21 - 12 - 3}};
     struct sample_result *base;
     struct apk apk = PREPARE(pairs, &base);
     assert_int_equal(apk.pair_count, 3);
@@ -319,7 +320,7 @@ static void a_filled_region_is_blanked(void **state)
     struct apk_info info = {S("{\"channel\":\"huawei\"}"), S("huawei")};
     struct error error;
     char *fill = arena_alloc(*state, 4096);
-    assert_int_equal(apk_fill(base->prepared.schemes, APK_FORMATS_BLOCK, &info, fill, 4096, &error), STATUS_OK);
+    assert_int_equal(apk_fill(base->prepared.schemes, BLOCK_FORMATS, &info, fill, 4096, &error), STATUS_OK);
     base->fill = (struct sample_run){base->prepared.region.offset, str_make(fill, 4096)};
     struct sample_result *again = sample_prepare(*state, &base->source, APK_REGION_DEFAULT);
     assert_int_equal(again->prepared.note_count, 3);

@@ -1,4 +1,5 @@
 /* Where the reserved region is found again, filled or not, and what is not taken for one. */
+#include "tests/unit/apk_ids.h"
 #include "tests/unit/apk_sample.h"
 
 static const char *const v1_names[] = {"classes.dex", "META-INF/CERT.SF", "META-INF/CERT.RSA", NULL};
@@ -24,17 +25,17 @@ static void regions_of_whole_pages_at_the_end_are_found(void **state)
 {
     assert_int_equal(REGION_OF(V2, {APK_ID_REGION, S(""), 4084}).length, 4096);
     assert_int_equal(REGION_OF(V2, PADDING, {APK_ID_REGION, S(""), 8180}).length, 8192);
-    assert_int_equal(REGION_OF(V2, {APK_ID_WALLE, S("{}"), 88}, {APK_ID_REGION, S(""), 4096 - 102 - 12}).length, 4096);
-    assert_int_equal(REGION_OF(V2, {APK_ID_WALLE, S("{}"), 4082}).length, 4096);
-    assert_int_equal(REGION_OF(V2, {APK_ID_WALLE, S(""), 88}, {APK_ID_VASDOLLY, S(""), 88}, {APK_ID_PACKER_NG, S(""), 3884}).length, 4096);
+    assert_int_equal(REGION_OF(V2, {ID_WALLE, S("{}"), 88}, {APK_ID_REGION, S(""), 4096 - 102 - 12}).length, 4096);
+    assert_int_equal(REGION_OF(V2, {ID_WALLE, S("{}"), 4082}).length, 4096);
+    assert_int_equal(REGION_OF(V2, {ID_WALLE, S(""), 88}, {ID_VASDOLLY, S(""), 88}, {ID_PACKER_NG, S(""), 3884}).length, 4096);
 }
 
 static void others_channels_are_not_taken_for_a_region(void **state)
 {
     assert_int_equal(REGION_OF(V2).length, 0);
-    assert_int_equal(REGION_OF(V2, {APK_ID_WALLE, S("{}"), 0}).length, 0);
+    assert_int_equal(REGION_OF(V2, {ID_WALLE, S("{}"), 0}).length, 0);
     assert_int_equal(REGION_OF(V2, {APK_ID_REGION, S(""), 4084}, PADDING).length, 0);
-    assert_int_equal(REGION_OF(V2, {APK_ID_VASDOLLY, S(""), 88}, {APK_ID_WALLE, S(""), 3984}).length, 0);
+    assert_int_equal(REGION_OF(V2, {ID_VASDOLLY, S(""), 88}, {ID_WALLE, S(""), 3984}).length, 0);
 }
 
 static void the_last_of_two_regions_wins(void **state)
