@@ -1,7 +1,7 @@
 /* Patches made and applied: what comes out is the new package with the installed one's channel, or an error. */
 #include "tests/unit/patch_sample.h"
 
-#include "lib/apk/info.h"
+#include "lib/apk/channel.h"
 
 static struct str with_channel(struct arena *arena, struct str base, unsigned formats, const char *json)
 {
