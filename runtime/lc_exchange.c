@@ -186,6 +186,7 @@ void lc_exchange_reply(struct lc_exchange *x)
 enum MHD_Result lc_exchange_send(struct lc_exchange *x)
 {
     if (!x->reply) return MHD_NO;
+    lc_peer_send(&x->loop->peers, x->peer);
     enum MHD_Result result = MHD_queue_response(x->connection, (unsigned)x->response.status, x->reply);
     MHD_destroy_response(x->reply);
     x->reply = NULL;

@@ -99,7 +99,7 @@ static bool has_whole_head(struct MHD_Connection *connection)
  * from just before: the request is the only one whose head is there and not yet read by us. We answer first, and nothing can follow. */
 static void answer_wrong_length(struct lc_loop *loop, bool too_large)
 {
-    for (struct lc_peer *peer = loop->peers.newest; peer; peer = peer->older) {
+    for (struct lc_peer *peer = loop->peers.waiting.newest; peer; peer = peer->older) {
         struct lc_exchange *x = peer->exchange;
         if (!x || x->head_seen || !has_whole_head(x->connection)) continue;
         lc_exchange_break_off(x, too_large ? 413 : 400, too_large ? lc_body_too_large : "the Content-Length is not a number");

@@ -1,7 +1,11 @@
 #include "lc_peers.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -11,22 +15,32 @@ enum {
     TEND_EVERY = 500, /* ms; with TEND_SOON and ROOM_AGE a client at the limit is let in within a second */
     TEND_SOON = 100,
     ROOM_AGE = 250,         /* ms that a connection may wait for its client before it has to make room */
+    STALL_AGE = 5000,       /* ms that a client may read nothing of what lies ready for it before it has to make room */
     ROOM_AT_ONCE = 32,      /* connections that make room at one look */
     CHECKED_AT_ONCE = 4096, /* connections whose end is looked for at one look: about 2 ms */
     LINGER_TIME = 2000,     /* ms */
     DRAIN_AT_ONCE = 64 * 1024
 };
 
-/* --- the list of those that wait, oldest first */
+/* --- the lists of those that wait and those that send, oldest first */
 
 static void leave_list(struct lc_peers *peers, struct lc_peer *peer)
 {
-    if (!peer->waits) return;
+    if (!peer->list) return;
     if (peers->checked == peer) peers->checked = peer->older;
-    *(peer->older ? &peer->older->newer : &peers->oldest) = peer->newer;
-    *(peer->newer ? &peer->newer->older : &peers->newest) = peer->older;
+    *(peer->older ? &peer->older->newer : &peer->list->oldest) = peer->newer;
+    *(peer->newer ? &peer->newer->older : &peer->list->newest) = peer->older;
     peer->older = peer->newer = NULL;
-    peer->waits = false;
+    peer->list = NULL;
+}
+
+static void join_list(struct lc_peers *peers, struct lc_peer *peer, struct lc_peer_list *list)
+{
+    leave_list(peers, peer);
+    peer->older = list->newest;
+    *(list->newest ? &list->newest->newer : &list->oldest) = peer;
+    list->newest = peer;
+    peer->list = list;
 }
 
 void lc_peer_work(struct lc_peers *peers, struct lc_peer *peer)
@@ -36,12 +50,14 @@ void lc_peer_work(struct lc_peers *peers, struct lc_peer *peer)
 
 void lc_peer_wait(struct lc_peers *peers, struct lc_peer *peer)
 {
-    leave_list(peers, peer);
-    peer->older = peers->newest;
-    *(peers->newest ? &peers->newest->newer : &peers->oldest) = peer;
-    peers->newest = peer;
+    join_list(peers, peer, &peers->waiting);
     peer->since = clock_monotonic();
-    peer->waits = true;
+}
+
+void lc_peer_send(struct lc_peers *peers, struct lc_peer *peer)
+{
+    join_list(peers, peer, &peers->sending);
+    peer->read = UINT64_MAX;
 }
 
 /* --- connections that linger */
@@ -153,7 +169,7 @@ static void end(struct lc_peers *peers, struct lc_peer *peer)
 
 static void find_missed_ends(struct lc_peers *peers)
 {
-    struct lc_peer *peer = peers->checked ? peers->checked->newer : peers->oldest;
+    struct lc_peer *peer = peers->checked ? peers->checked->newer : peers->waiting.oldest;
     for (int i = 0; i < CHECKED_AT_ONCE && peer; i++) {
         struct lc_peer *next = peer->newer;
         peers->checked = peer;
@@ -163,10 +179,37 @@ static void find_missed_ends(struct lc_peers *peers)
     if (!peer) peers->checked = NULL;
 }
 
-static void make_room(struct lc_peers *peers, int64_t now)
+/* Whether bytes lie ready for the client, and it has read none of them for too long. */
+static bool has_stalled(struct lc_peer *peer, int64_t now)
+{
+    int unread = 0;
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    if (ioctl(peer->fd, SIOCOUTQ, &unread) != 0 || getsockopt(peer->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+    if (unread == 0 || size < offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) return false;
+    if (info.tcpi_bytes_acked != peer->read) {
+        peer->read = info.tcpi_bytes_acked;
+        peer->since = now;
+    }
+    return peer->since + STALL_AGE <= now;
+}
+
+static void end_stalled(struct lc_peers *peers, int64_t now)
 {
     int ended = 0;
-    for (struct lc_peer *peer = peers->oldest, *next; peer && ended < ROOM_AT_ONCE && peer->since + ROOM_AGE <= now; peer = next) {
+    for (struct lc_peer *peer = peers->sending.oldest, *next; peer && ended < ROOM_AT_ONCE; peer = next) {
+        next = peer->newer;
+        if (!has_stalled(peer, now)) continue;
+        end(peers, peer);
+        ended++;
+    }
+}
+
+void lc_peers_make_room(struct lc_peers *peers, int64_t now)
+{
+    int ended = 0;
+    end_stalled(peers, now);
+    for (struct lc_peer *peer = peers->waiting.oldest, *next; peer && ended < ROOM_AT_ONCE && peer->since + ROOM_AGE <= now; peer = next) {
         next = peer->newer;
         if (look_at(peer) == SENDS) continue;
         end(peers, peer);
@@ -190,7 +233,7 @@ void lc_peers_tend(struct lc_peers *peers, int listening)
     int64_t now = clock_monotonic();
     end_those_that_lingered(peers, now);
     find_missed_ends(peers);
-    if (is_deaf(peers, listening)) make_room(peers, now);
+    if (is_deaf(peers, listening)) lc_peers_make_room(peers, now);
 }
 
 int lc_peers_patience(const struct lc_peers *peers)

@@ -110,6 +110,7 @@ enum MHD_Result lc_shared_send(struct lc_exchange *x)
         x->reply = NULL;
         if (!slot->reply) return MHD_NO;
     }
+    lc_peer_send(&x->loop->peers, x->peer);
     return MHD_queue_response(x->connection, (unsigned)x->response.status, slot->reply);
 }
 

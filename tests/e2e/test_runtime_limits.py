@@ -192,6 +192,20 @@ def test_a_crowd_that_leaves_at_once_leaves_no_deaf_server(opening: bytes, serve
     gone(wire)
 
 
+@pytest.mark.parametrize("target", ["/bytes/3000000", "/stream/3000000"])
+def test_who_stops_reading_makes_room_at_the_limit(target: str, servers: Servers) -> None:
+    """They would keep their places for 75 s."""
+    wire = in_limits(servers, "ulimit -n 256")
+    with ExitStack() as clients:
+        for _ in range(100):
+            client = clients.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port_of(wire)))
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        time.sleep(0.5)
+        soon_answers(wire, 50)
+
+
 def gone(wire: Program) -> None:
     end = time.monotonic() + 60
     while connections(wire) > 0 and time.monotonic() < end:
