@@ -39,11 +39,11 @@ static double ratio(double a, double b)
 
 static void print_table(const struct simulation *simulation)
 {
-    printf("mode      peak MB/s   peak/mean  peak/bound  complete by the deadline\n");
+    printf("mode      peak MB/s   peak/mean  peak/bound   complete  requests/s polled  with profile\n");
     for (size_t i = 0; i < simulation->mode_count; i++) {
         const struct simulated_mode *mode = &simulation->mode[i];
-        printf("%-8s %10.1f %10.2f× %10.2f× %10.2f %%\n", mode->name, mode->peak / 1e6, ratio(mode->peak, mode->mean),
-               ratio(mode->peak, simulation->balance.bound), mode->complete * 100);
+        printf("%-8s %10.1f %10.2f× %10.2f× %8.2f %% %18.1f %13d\n", mode->name, mode->peak / 1e6, ratio(mode->peak, mode->mean),
+               ratio(mode->peak, simulation->balance.bound), mode->complete * 100, mode->requests, 0);
     }
     printf("bound    %10.1f\n", simulation->balance.bound / 1e6);
 }
@@ -64,15 +64,22 @@ static void print_notes(struct arena *arena, const struct simulation *simulation
     fprintf(stderr, "%zu clients, %zu of them reachable; rates are averages over %s; chance alone lifts a peak by about %.1f %%.\n",
             clients, simulation->reachable, clock_format_span(arena, simulation->bin).data, simulation->noise * 100);
     fprintf(stderr, STR_FMT "\n", STR_ARG(say_random(arena, simulation)));
+    fprintf(
+        stderr,
+        "Clients that ask the function in mode random send it %.0f requests a second at the release; clients that decide from the profile "
+        "send none (they load the profile once, from the CDN).\n",
+        simulation->mode[SIMULATED_RANDOM].requests);
 }
 
 /* --- JSON */
 
 static void add_mode(struct buf *out, const struct simulation *simulation, const struct simulated_mode *mode)
 {
-    buf_printf(
-        out, "{\"mode\":\"%s\",\"peak\":%.0f,\"mean\":%.0f,\"peak_over_mean\":%.4f,\"peak_over_bound\":%.4f,\"complete\":%.6f,\"rate\":[",
-        mode->name, mode->peak, mode->mean, ratio(mode->peak, mode->mean), ratio(mode->peak, simulation->balance.bound), mode->complete);
+    buf_printf(out,
+               "{\"mode\":\"%s\",\"peak\":%.0f,\"mean\":%.0f,\"peak_over_mean\":%.4f,\"peak_over_bound\":%.4f,\"complete\":%.6f,"
+               "\"requests\":{\"polled\":%.4f,\"profile\":0},\"rate\":[",
+               mode->name, mode->peak, mode->mean, ratio(mode->peak, mode->mean), ratio(mode->peak, simulation->balance.bound),
+               mode->complete, mode->requests);
     for (size_t i = 0; i < simulation->bins; i++) buf_printf(out, "%s%.0f", i ? "," : "", mode->rate[i]);
     buf_add(out, S("]}"));
 }

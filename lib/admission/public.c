@@ -7,7 +7,7 @@
 #include "base/url.h"
 #include "lib/admission/profile_internal.h"
 
-enum { LIST_MAX = 256, URLS_MAX = 64, PUBLIC_LIMIT = 1 << 20 };
+enum { LIST_MAX = 256, URLS_MAX = 64, PUBLIC_LIMIT = 16 << 20 };
 static const uint64_t MOMENT_MAX = UINT64_C(253402300799999), AMOUNT_MAX = UINT64_C(1) << 53;
 
 /* --- writing */

@@ -260,6 +260,16 @@ static size_t run_mode(enum simulated mode, const struct run *run, const struct 
     return count;
 }
 
+/* --- questions */
+
+/* Fixed, random and steps: all ask every interval, from the release on. Sticky and paced: each asks once for its moment, and once at it. */
+static double requests_of(enum simulated mode, const struct admission_profile *profile, size_t clients)
+{
+    double interval = (double)profile->interval / CLOCK_SECOND, span = (double)(profile->deadline - profile->release) / CLOCK_SECOND;
+    if (mode == SIMULATED_AT_ONCE) return 0;
+    return mode == SIMULATED_STICKY || mode == SIMULATED_PACED ? 2 * (double)clients / span : (double)clients / interval;
+}
+
 /* --- results */
 
 static void sum_up(struct simulation *simulation, const double *bytes, int64_t span, struct simulated_mode *mode)
@@ -294,6 +304,7 @@ static void simulate_mode(enum simulated mode, const struct admission_profile *p
     size_t count = run_mode(mode, &run, draws, population, seed + mode, through);
     if (mode == SIMULATED_AT_ONCE) simulation->reachable = count;
     out->name = names[mode];
+    out->requests = requests_of(mode, profile, population->count);
     out->complete = simulation->reachable > 0 ? (double)count / (double)simulation->reachable : 1;
     sum_up(simulation, bytes, profile->deadline - profile->release, out);
 }

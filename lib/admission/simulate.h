@@ -22,6 +22,8 @@ struct simulated_mode {
     double rate[SIMULATED_BINS_MAXIMUM]; /* bytes a second, averaged over each bin */
     double peak, mean;                   /* bytes a second, from release to deadline; peak: of the highest bin */
     double complete;                     /* share of those reachable that are through at the deadline */
+    double requests;                     /* a second, at the function, where clients ask it: its peak in modes that ask every interval, the
+                                            mean where each client asks twice. Clients that decide from the profile ask it nothing */
 };
 
 struct simulation {

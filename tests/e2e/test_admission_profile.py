@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import subprocess
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import pytest
 
 from support import apks, client, edge, shop
+from support.cache import ROOT
 from support.servers import Minio, Nginx, Program, Servers
 from support.shop import Shop
 
@@ -118,6 +121,37 @@ def test_a7_nginx_answers_a_thousand_clients_by_one_question(minio: Minio, bucke
             assert chain.ask(target).body == first.body
         assert chain.ask(target, if_none_match=first.header("etag") or "").status == 304
         assert [seen.uri for seen in chain.asked()] == [target]
+
+
+# --- the header for apps
+
+APP = """
+#include "pakhus_admission.h"
+int decide(const struct pakhus_profile *profile, const struct pakhus_client *client, int64_t now, double fresh, const unsigned char *digest)
+{
+    struct pakhus_answer answer;
+    struct pakhus_client own = *client;
+    own.number = pakhus_number(digest);
+    pakhus_decide(profile, &own, now, fresh, &answer);
+    return answer.admit;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "g++"])
+@pytest.mark.parametrize("standard", ["99", "17"])
+def test_a7_the_header_for_apps_needs_a_compiler_only(compiler: str, standard: str, tmp_path: Path) -> None:
+    """That it decides as the function does is tests/unit/test_admission_public.c."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    if compiler == "g++" and standard == "99":
+        pytest.skip("C++ has no such standard")
+    language = "c++" if compiler == "g++" else "c"
+    (tmp_path / f"app.{language}").write_text(APP)
+    subprocess.run([compiler, f"-std={language}{standard}", "-ffreestanding", "-pedantic", "-O2", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror",
+                    "-I", ROOT / "clients/c", "-c", tmp_path / f"app.{language}", "-o", tmp_path / "app.o"], check=True)
+    undefined = subprocess.run(["nm", "-u", tmp_path / "app.o"], check=True, capture_output=True, text=True).stdout.split()
+    assert [name for name in undefined if name not in ("U", "memset", "memcpy", "__stack_chk_fail")] == []
 
 
 # --- pakhus fetch

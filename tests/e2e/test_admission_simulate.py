@@ -39,6 +39,22 @@ def test_the_measured_pacing_goes_into_a_profile(run_pakhus: RunPakhus, tmp_path
     assert all(start[11:13] in ("10", "11", "12", "13", "14") for start in starts)
 
 
+def test_a6_a_million_clients_that_decide_by_themselves_ask_nothing(run_pakhus: RunPakhus, tmp_path: Path) -> None:
+    """At five minutes each: 3,333 requests a second in fixed and random mode, and in steps mode."""
+    for mode in ("paced", "steps"):
+        steps = {"before": 0.1, "after": 1} if mode == "steps" else {}
+        (tmp_path / "p.json").write_text(json.dumps({**TEN_DAYS, "mode": mode, **steps}))
+        done = run_pakhus("simulate", "admission", "--profile", "p.json", "--clients", "10000", "--json")
+        modes = {one["mode"]: one for one in json.loads(done.stdout)["modes"]}
+        assert all(one["requests"]["profile"] == 0 for one in modes.values())
+        polled = {name: round(one["requests"]["polled"] * 100, 1) for name, one in modes.items()}  # a hundred times as many clients
+        wanted = {"at once": 0, "fixed": 3333.3, "random": 3333.3, "sticky": 2.3, "paced": 2.3}
+        assert polled == (wanted if mode == "paced" else {**wanted, "steps": 3333.3})
+    table = run_pakhus("simulate", "admission", "--profile", "p.json", "--clients", "10000")
+    assert "requests/s polled  with profile" in table.stdout.splitlines()[0]
+    assert "send it 33 requests a second at the release; clients that decide from the profile send none" in table.stderr
+
+
 def test_a_population_of_ones_own_and_the_same_seed(run_pakhus: RunPakhus, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps(TEN_DAYS))
     (tmp_path / "who.json").write_text(json.dumps({

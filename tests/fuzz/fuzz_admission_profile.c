@@ -1,49 +1,20 @@
-/* Profiles: any text is refused with words, or is a profile by which everyone can be decided at any time. */
-#include <assert.h>
-
-#include "lib/admission/admission.h"
-
-static void check(const struct admission_profile *profile, const struct admission_client *client, int64_t now,
-                  struct admission_answer *answer)
-{
-    admission_decide(profile, client, now, 0.5, answer);
-    assert(answer->probability >= 0 && answer->probability <= 1 && answer->threshold >= 0 && answer->threshold <= 1);
-    assert(answer->retry_after >= 1 && answer->level < ADMISSION_LEVELS);
-    assert(!answer->admit || now >= profile->release);
-    if (answer->start_at == ADMISSION_NEVER) return;
-    assert(answer->start_at >= profile->release && answer->start_at <= admission_profile_end(profile));
-    assert(answer->admit == (now >= answer->start_at));
-}
-
-static void decide(const struct admission_profile *profile, uint32_t hours)
-{
-    struct admission_client client = {.id = S("c"), .last_login = 0, .credit = 1000, .hours = hours, .bandwidth = 1000};
-    struct admission_answer answer;
-    int64_t span = profile->deadline - profile->release;
-    const int64_t moments[] = {0,
-                               profile->release - 1,
-                               profile->release,
-                               profile->release + span / 3,
-                               profile->deadline - 1,
-                               profile->deadline,
-                               INT64_C(253402300799999)};
-    for (size_t i = 0; i < sizeof moments / sizeof *moments; i++) check(profile, &client, moments[i], &answer);
-    if (answer.start_at == ADMISSION_NEVER) return;
-    client.last_login = ADMISSION_NEVER;
-    check(profile, &client, profile->release, &answer);
-    check(profile, &client, answer.start_at, &answer);
-    assert(answer.admit);
-}
+/* Profiles: any text is refused with words, or is a profile by which everyone can be decided at any time, and whose public form is read. */
+#include "lib/admission/public.h"
+#include "tests/fuzz/admission_decide.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct arena *arena = arena_new();
-    struct admission_profile profile;
+    struct admission_profile profile, read;
     struct error error = {0};
     enum status status = admission_profile_parse(arena, str_make(data, size), &profile, &error);
     assert(status == STATUS_OK || (status == STATUS_INVALID && str_starts(str_of(error.text), S("profile"))));
-    if (status == STATUS_OK) decide(&profile, 0);
-    if (status == STATUS_OK) decide(&profile, 0x00f000);
+    if (status == STATUS_OK) {
+        decide_any(&profile, 0);
+        decide_any(&profile, 0x00f000);
+        status = admission_public_parse(arena, admission_public_json(arena, &profile, 1), &read, &error);
+        assert(status == STATUS_OK);
+    }
     arena_free(arena);
     return 0;
 }
