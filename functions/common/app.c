@@ -137,6 +137,11 @@ void app_doubt_patch(struct app *app, struct io io, const struct patch *patch)
     cache_expire(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
 }
 
+void app_made_patch(struct app *app, struct io io, struct str id, struct str from, struct str to)
+{
+    cache_drop(app->patches, patch_key(io.arena, id, from, to));
+}
+
 enum status app_channels(struct app *app, struct io io, struct str id, const struct channels **channels, struct error *error)
 {
     const void *value;

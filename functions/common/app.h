@@ -79,6 +79,8 @@ enum status app_channel(struct app *, struct io, struct str app, struct str id, 
 /* The stored object is not the one that we know of: the next call reads the record again and looks at the object. */
 void app_doubt_package(struct app *, struct io, const struct package *);
 void app_doubt_patch(struct app *, struct io, const struct patch *);
+/* A patch has been made: that there was none is forgotten. */
+void app_made_patch(struct app *, struct io, struct str app, struct str from, struct str to);
 
 /* Prometheus lines of the store and the caches, once however many functions share them: `reporter` is the state of the one that is asked.
  */

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "functions/common/event.h"
 #include "functions/common/maker.h"
+#include "functions/common/missing_patch.h"
 #include "functions/common/placement.h"
 #include "lib/edges/lan.h"
 
@@ -76,6 +77,8 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
     ENSURE(cron->edge.length == 0 || registry_edge(&registry, cron->edge), error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'",
            STR_ARG(cron->edge));
     TRY(policy_load(app->store, io, 0, &policy, error));
+    struct missing_patches *missing = missing_patches_new(io.arena);
+    bool makes = policy.generate_patches && !cron->dry_run;
     const struct evaluation evaluation = {.store = app->store,
                                           .registry = &registry,
                                           .policy = &policy,
@@ -87,9 +90,12 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
                                           .edge = cron->edge,
                                           .dry_run = cron->dry_run,
                                           .tell = cron->tell,
-                                          .tell_context = cron->context};
+                                          .tell_context = cron->context,
+                                          .missed = makes ? missing_patches_note : NULL,
+                                          .missed_context = missing};
     if (cron->kind == CRON_EVALUATE) TRY(placement_evaluate(&evaluation, io, &result->evaluated, error));
     if (cron->kind == CRON_EVICT) TRY(placement_evict(&evaluation, io, &result->evaluated, error));
+    result->patches = missing_patches_make(missing, &evaluation, placement, io);
     if (!cron->dry_run) reconcile_all(app, io, cron, &registry, result);
     return STATUS_OK;
 }
@@ -110,6 +116,7 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
         json_put_number(&json, "alerts", evaluated->alerts);
         json_put_number(&json, "no_room", evaluated->no_room);
         json_put_number(&json, "passed_over", evaluated->failed);
+        json_put_number(&json, "patches", result->patches);
     }
     json_put_number(&json, "copied", reconciled->copied);
     json_put_number(&json, "deleted", reconciled->deleted);

@@ -132,6 +132,12 @@ enum status placement_app_wanted(struct placement_app *placement, struct io io, 
     return STATUS_OK;
 }
 
+void placement_app_filled(struct placement_app *placement, struct str edge)
+{
+    cache_drop(placement->nearby, edge);
+    placement_app_changed(placement, edge);
+}
+
 void placement_app_changed(struct placement_app *placement, struct str edge)
 {
     cache_expire(placement->wanted, edge);

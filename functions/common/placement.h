@@ -26,6 +26,8 @@ enum status placement_app_nearby(struct placement_app *, struct io, struct str e
 enum status placement_app_wanted(struct placement_app *, struct io, struct str edge, const struct wanted **, struct error *);
 /* We changed it: the next one who asks gets what the store says. */
 void placement_app_changed(struct placement_app *, struct str edge);
+/* We copied something there: other LANs' next queries look as well. */
+void placement_app_filled(struct placement_app *, struct str edge);
 
 /* A package_facts_fn of the catalogue; its context is the struct placement_app. */
 enum status placement_app_facts(void *context, struct io, const struct package_name *, struct package_facts *, struct error *);

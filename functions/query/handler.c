@@ -203,6 +203,15 @@ static struct place server_of(const struct task *task)
     return place;
 }
 
+/* For what a miss sets going: time is kept for the answer. */
+static struct io patient_io(const struct task *task)
+{
+    struct io io = task->io;
+    int64_t left = deadline_left(io.deadline);
+    io.deadline = deadline_in(left > 2 * ANSWER_TIME ? left - ANSWER_TIME : left / 2);
+    return io;
+}
+
 /* P7. What was asked for is on the edge now: it is answered, also a patch that there was none of before. */
 static enum status trigger(struct task *task, bool *placed, struct error *error)
 {
@@ -210,12 +219,9 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     const struct place place = server_of(task);
     const struct edge *edge = place.edge;
     struct chosen *chosen = &task->chosen;
-    struct io io = task->io;
-    int64_t left = deadline_left(io.deadline);
     uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
     if (!is_counted(task) || !edge || task->is_at_node) return STATUS_OK;
-    io.deadline = deadline_in(left > 2 * ANSWER_TIME ? left - ANSWER_TIME : left / 2);
-    TRY(query_trigger(task->query, io, task->policy, &place, &chosen->wanted, size, placed, error));
+    TRY(query_trigger(task->query, patient_io(task), task->policy, &place, &chosen->wanted, size, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
     TRY(find_held(task, edge, true, &held, error));
@@ -233,6 +239,22 @@ static enum status try_node(struct task *task, bool *found, struct error *error)
     return STATUS_OK;
 }
 
+/* P6. */
+static enum status make_patch(struct task *task, struct error *error)
+{
+    struct chosen *chosen = &task->chosen;
+    struct package_source source = {0};
+    bool made;
+    if (!is_counted(task) || task->place.edge) return STATUS_OK;
+    TRY(query_make_patch(task->query, patient_io(task), task->policy, task->registry, &task->place, &chosen->wanted, &source, &made,
+                         error));
+    if (!made) return STATUS_OK;
+    chosen->name = chosen->wanted;
+    chosen->size = source.size;
+    chosen->sha256 = source.sha256;
+    return STATUS_OK;
+}
+
 /* All that may have to wait comes before the count, since a question that would is asked again. A patch that nobody made yet is what was
  * asked for, and missed, whoever holds the full package (P5, P6). */
 static enum status find_source(struct task *task, struct error *error)
@@ -247,6 +269,7 @@ static enum status find_source(struct task *task, struct error *error)
         TRY(trigger(task, &placed, error));
         if (placed) TRY(try_own_edge(task, &found, error));
         if (!found && placed) TRY(try_node(task, &found, error));
+        if (stands_in && !found) TRY(make_patch(task, error));
         if (!found) TRY(try_nearby(task, &found, error));
         if (!found) TRY(try_node(task, &found, error));
         if (!found) TRY(answer_origin(task, error));

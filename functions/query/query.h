@@ -3,6 +3,8 @@
 #ifndef FUNCTIONS_QUERY_QUERY_H
 #define FUNCTIONS_QUERY_QUERY_H
 
+#include <stdatomic.h>
+
 #include "functions/common/client.h"
 #include "functions/common/placement.h"
 #include "lib/delivery/delivery.h"
@@ -19,7 +21,9 @@ struct query {
     struct samples *samples; /* for calibrate */
     struct flusher *flusher;
     struct callers_seen *callers;
-    struct str public_url; /* without a '/' at the end; empty: as the request has it */
+    atomic_bool makes_patch;     /* one query is at it */
+    _Atomic int64_t patch_pause; /* until when none makes one, of the monotonic clock */
+    struct str public_url;       /* without a '/' at the end; empty: as the request has it */
 };
 
 /* --- catalogue.c */
@@ -73,6 +77,19 @@ enum status query_trigger(struct query *, struct io, const struct policy *, cons
  * 0: it has an edge, or the store can't be read. STATUS_WOULD_BLOCK. */
 enum status query_lone_misses(struct query *, struct io, const struct policy *, const struct place *, const struct package_name *,
                               uint64_t *misses, struct error *);
+
+/* Copies what is wanted there while the device waits. What goes wrong is logged, and the edge is left alone for a while. */
+void query_copy(struct query *, struct io, const struct edge *, const struct package_name *);
+
+/* --- patch.c */
+
+/* Of a patch that a query makes, as it is estimated: half its base, which is some three seconds for 8 MB. */
+#define QUERY_PATCH_MAX (UINT64_C(4) << 20)
+/* P6, for a LAN without an edge: where the trigger is "immediate" and the policy makes patches, the one that nobody made is made while the
+ * device waits, kept at the origin, and copied to the nearest edge that holds the version. *made: it is there, as *source says.
+ * STATUS_WOULD_BLOCK, or STATUS_OK: what goes wrong is logged, and left alone for a minute. */
+enum status query_make_patch(struct query *, struct io, const struct policy *, const struct registry *, const struct place *,
+                             const struct package_name *, struct package_source *, bool *made, struct error *);
 
 /* --- result.c */
 

@@ -15,9 +15,8 @@ enum {
     SUMS_TIME = 10 * CLOCK_SECOND,
     SUMS_BYTES = 512 << 20
 };
-/* Bytes that are copied while a query waits; and of a patch that is made then, as it is estimated: half its base, which is some three
- * seconds for 8 MB. */
-static const uint64_t IMMEDIATE_MOST = 256 << 20, IMMEDIATE_PATCH_MOST = 4 << 20;
+/* Bytes that are copied while a query waits. */
+static const uint64_t IMMEDIATE_MOST = 256 << 20;
 
 /* --- pauses: no device waits for what has just gone wrong */
 
@@ -142,8 +141,9 @@ static struct trigger_key split_key(struct arena *arena, struct str key)
 }
 
 /* "immediate", and "pending" at the next query: copied while the device waits, where that takes no longer than its patience. */
-static void copy_now(struct query *query, struct io io, const struct edge *edge, const struct package_name *name)
+void query_copy(struct query *query, struct io io, const struct edge *edge, const struct package_name *name)
 {
+    if (is_paused(pause_of(query, edge))) return;
     struct app *app = query->placement->app;
     const struct package_maker maker = maker_of(app);
     const struct reconciliation how = {.origin = app->store, .maker = &maker, .now = clock_now(), .grace = RECONCILE_GRACE};
@@ -161,10 +161,9 @@ static bool is_copied_now(struct query *query, struct io io, const struct policy
     const struct patch *patch;
     struct error ignored;
     if (policy->trigger == TRIGGER_BACKGROUND || edge->store.length == 0 || !triggered->wanted) return false;
-    if (is_paused(pause_of(query, edge))) return false;
     bool made =
         name->from.length == 0 || app_patch(query->placement->app, io, name->app, name->from, name->version, &patch, &ignored) == STATUS_OK;
-    return triggered->size <= (made ? IMMEDIATE_MOST : IMMEDIATE_PATCH_MOST);
+    return triggered->size <= (made ? IMMEDIATE_MOST : QUERY_PATCH_MAX);
 }
 
 /* The query that asks is a miss too, and is not counted yet. Outside the hours of a slot it is in no window. */
@@ -215,7 +214,7 @@ static enum status look(struct query *query, struct io io, const struct trigger_
     if (!edge || registry_edge_of(registry, key->lan) != edge) return STATUS_OK;
     TRY(ask_policy(query, brief, policy, registry, edge, key, triggered, error));
     edge_package(edge, &name);
-    if (is_copied_now(query, io, policy, edge, &name, triggered)) copy_now(query, io, edge, &name);
+    if (is_copied_now(query, io, policy, edge, &name, triggered)) query_copy(query, io, edge, &name);
     placement_app_changed(placement, edge->id);
     return STATUS_OK;
 }

@@ -134,6 +134,9 @@ struct place {
  * mask, a mask with holes, an unknown code. */
 enum status registry_find(const struct registry *, struct arena *, const struct whereabouts *, struct place *, struct error *);
 
+/* Of a LAN by its text: its edge, and the location that is known of it. */
+void registry_place(const struct registry *, struct str lan, struct place *);
+
 /* `[31.2,121.5]`, of one that is known. */
 struct str location_format(struct arena *, const struct location *);
 /* Kilometres on a great circle. */

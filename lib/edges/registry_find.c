@@ -94,6 +94,12 @@ static enum status find_by_code(const struct registry *registry, struct arena *a
     return STATUS_OK;
 }
 
+void registry_place(const struct registry *registry, struct str lan, struct place *place)
+{
+    *place = (struct place){0};
+    place_at(registry, lan, place);
+}
+
 /* What the edge serves that the caller is in. */
 static const struct registry_area *area_around(const struct registry *registry, const struct edge *edge, const struct address *caller)
 {

@@ -74,7 +74,7 @@ static void ask_placement(const struct view *view, struct candidate *candidate)
     enum policy_rule rule = RULE_NONE;
     if (view->how->place)
         rule = policy_places(&view->how->policy->place, candidate->size, view->room >= candidate->size, candidate->misses);
-    if (rule == RULE_NONE && candidate->pending && candidate->asked) rule = RULE_TRIGGER;
+    if (rule == RULE_NONE && candidate->granted) rule = RULE_TRIGGER;
     candidate->decision = rule == RULE_NONE ? DECISION_NONE : DECISION_PLACE;
     candidate->rule = rule;
     if (candidate->decision == DECISION_PLACE && view->how->marks) candidate->decision = mark(view, candidate);

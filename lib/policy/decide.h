@@ -17,7 +17,7 @@ struct candidate {
     const uint64_t *awaited; /* NULL, or over policy_evict_spans the misses of what is wanted and has not come: they would be hits */
     bool wanted, pending;    /* pending ones are wanted, but take no room yet */
     bool by_hand;            /* a person placed it: it stays, and keeps its room */
-    bool asked;              /* a query asks for it now: a pending one is placed, whatever is missed (P7) */
+    bool granted;            /* it is placed whatever was missed: a mark that a query asks for (P7), a patch made for others (P6) */
     int64_t since;           /* wanted since, ms */
     int64_t there;           /* held since, or as `since`: windows that began before say nothing (P14) */
     /* out */

@@ -86,7 +86,9 @@ static struct site *site_of(const struct reading *reading, const struct edge *ed
 static enum status look_at_lone(struct reading *reading, const struct demand_row *row, struct error *error)
 {
     struct job *job = reading->job;
-    if (!job->place || job->how->edge.length > 0 || row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
+    if (!job->place || job->how->edge.length > 0) return STATUS_OK;
+    if (job->how->missed && row->misses[0] > 0) job->how->missed(job->how->missed_context, row);
+    if (row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
     struct candidate candidate = {.package = row->package,
                                   .lan = row->lan,
                                   .misses = row->misses,
@@ -124,7 +126,7 @@ static enum status read_sums(struct reading *reading, struct error *error)
     const struct registry *registry = job->how->registry;
     const struct triggering *trigger = job->trigger;
     const struct demand_sums *sums;
-    for (size_t i = 0; i < registry->served_count; i++) {
+    for (size_t i = 0; trigger->sums && i < registry->served_count; i++) {
         const struct registry_served *served = &registry->served[i];
         bool again = i > 0 && str_equal(served[-1].lan, served->lan); /* listed by its network and by its code */
         if (again || !site_of(reading, served->edge)) continue;
@@ -240,7 +242,8 @@ static bool is_of_interest(const struct choice *choice, const struct candidate *
 {
     const struct job *job = choice->job;
     if (candidate->wanted && !candidate->pending) return true;
-    if (!job->place || policy_places(&job->how->policy->place, 0, true, candidate->misses) == RULE_NONE) return candidate->pending;
+    if (!job->place || policy_places(&job->how->policy->place, 0, true, candidate->misses) == RULE_NONE)
+        return candidate->pending || candidate->granted;
     return !job->trigger || str_equal(candidate->package, job->trigger->package);
 }
 
@@ -261,7 +264,6 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
     uint64_t size = 0;
     *candidate =
         (struct candidate){.package = pair->package, .misses = pair->counts, .hits = pair->counts + job->places, .wanted = wanted != NULL};
-    candidate->asked = job->trigger && str_equal(candidate->package, job->trigger->package);
     if (number > 0) candidate->lan = choice->demand->pairs[number - 1].lan;
     if (wanted) {
         candidate->pending = wanted->pending;
@@ -270,6 +272,8 @@ static enum status add_candidate(struct choice *choice, const struct cells_pair 
         note_held(choice, candidate);
         candidate->size = wanted->size;
     }
+    bool triggered = job->trigger && str_equal(candidate->package, job->trigger->package);
+    candidate->granted = triggered && (job->trigger->granted || candidate->pending);
     if (!is_of_interest(choice, candidate)) return STATUS_OK;
     if (!wanted || job->evict || (is_estimated(wanted) && !job->trigger)) TRY(ask_size(choice, pair->package, &published, &size, error));
     if (!published && !wanted) return STATUS_OK;

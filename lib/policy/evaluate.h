@@ -35,6 +35,9 @@ struct evaluation {
     /* Each decision as a JSON line; may be NULL. */
     void (*tell)(void *context, struct str line);
     void *tell_context;
+    /* Each package that a LAN without an edge missed in the current window; may be NULL. The row lives for the call. */
+    void (*missed)(void *context, const struct demand_row *);
+    void *missed_context;
 };
 struct evaluation_result {
     uint64_t pairs; /* (LAN, package) that were looked at */
@@ -52,7 +55,8 @@ struct triggering {
     struct str lan, package;
     uint64_t missing; /* misses that are not in the sums */
     bool mark_first;  /* "pending": marked at first, wanted when it is triggered again */
-    /* The sums of a part, over the spans of evaluation.policy: placing, then evicting. */
+    bool granted;     /* placed whatever was missed, where there is room for it: `lan` need not be one of the edge's (P6) */
+    /* The sums of a part, over the spans of evaluation.policy: placing, then evicting. NULL where it is granted. */
     enum status (*sums)(void *context, struct io, unsigned part, const struct demand_sums **, struct error *);
     void *context;
 };

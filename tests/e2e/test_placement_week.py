@@ -349,6 +349,17 @@ def test_a_patch_is_made_once_and_served_from_every_edge(week: Week) -> None:
     assert served == set(SHOPS)
 
 
+def test_a_patch_that_a_lan_without_an_edge_misses_is_made_by_the_next_evaluation(week: Week) -> None:
+    """P6: at the origin, since nobody says where that LAN is; from then on its devices get it from there or from an edge near it."""
+    lone = [query for query in week.queries if query.counted and not query.edge and ".." in query.counted.package]
+    first = next(query.counted.at for query in lone if query.counted)
+    made = [run.at for run in week.runs if run.result.get("patches")]
+    assert len(made) <= 1  # none where an edge of its own had it made before
+    due = next(run.at for run in week.runs if run.kind == "evaluate" and run.at > first)
+    assert {query.answer["kind"] for query in lone if query.counted and query.counted.at > due} == {"patch"}
+    assert all(at == due for at in made)
+
+
 @pytest.mark.parametrize("channel", [None, "huawei", "xiaomi"])
 def test_the_patch_of_an_edge_makes_the_new_version_of_any_channel(channel: str | None, week: Week, tmp_path: Path) -> None:
     old, new = (f"EDITOR/{version}" + (f"/{channel}" if channel else "") for version in ("1.0", "2.0"))

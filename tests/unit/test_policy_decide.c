@@ -149,7 +149,7 @@ static void p7_a_mark_that_is_asked_for_is_placed_where_it_fits(void **state)
     struct scene scene = scene_of(*state, 100);
     add(&scene, "marked", 60, 1, 0)->pending = true;
     add(&scene, "another", 60, 1, 0)->pending = true;
-    scene.candidates[0].wanted = scene.candidates[1].wanted = scene.candidates[0].asked = true;
+    scene.candidates[0].wanted = scene.candidates[1].wanted = scene.candidates[0].granted = true;
     scene.how.evict = false;
     decide(&scene);
     assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);

@@ -1,0 +1,53 @@
+/* P6: a patch that nobody made, for a LAN without an edge. */
+#include <stdatomic.h>
+
+#include "functions/common/missing_patch.h"
+#include "functions/query/query.h"
+
+enum { MAKING_PAUSE = CLOCK_MINUTE };
+
+/* One at a time, since it takes a processor; who comes meanwhile gets the full package. */
+static bool begin(struct query *query)
+{
+    bool idle = false;
+    if (clock_monotonic() < atomic_load(&query->patch_pause)) return false;
+    return atomic_compare_exchange_strong(&query->makes_patch, &idle, true);
+}
+
+static enum status make(struct query *query, struct io io, const struct policy *policy, const struct registry *registry,
+                        const struct place *place, const struct package_name *name, struct package_source *source, struct error *error)
+{
+    struct placement_app *placement = query->placement;
+    const struct edge *edge;
+    const struct evaluation how = {.store = placement->app->store,
+                                   .registry = registry,
+                                   .policy = policy,
+                                   .facts = placement_app_facts,
+                                   .context = placement,
+                                   .now = clock_now(),
+                                   .part = -1};
+    TRY(missing_patch_make(&how, placement, io, place, name, 1, source, &edge, error));
+    if (!edge) return STATUS_OK;
+    if (edge->store.length > 0) query_copy(query, io, edge, name);
+    placement_app_filled(placement, edge->id);
+    return STATUS_OK;
+}
+
+enum status query_make_patch(struct query *query, struct io io, const struct policy *policy, const struct registry *registry,
+                             const struct place *place, const struct package_name *name, struct package_source *source, bool *made,
+                             struct error *error)
+{
+    struct package_facts facts;
+    *made = false;
+    if (policy->trigger != TRIGGER_IMMEDIATE || !policy->generate_patches) return STATUS_OK;
+    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "a patch is made");
+    TRY(placement_app_facts(query->placement, io, name, &facts, error));
+    if (facts.size > QUERY_PATCH_MAX || !begin(query)) return STATUS_OK;
+    *made = make(query, io, policy, registry, place, name, source, error) == STATUS_OK;
+    atomic_store(&query->makes_patch, false);
+    if (*made) return STATUS_OK;
+    atomic_store(&query->patch_pause, clock_monotonic() + MAKING_PAUSE);
+    log_warn((struct log){0}, "patch=" STR_FMT " can't be made, no query makes one for %d s: %s",
+             STR_ARG(package_name_format(io.arena, name)), MAKING_PAUSE / CLOCK_SECOND, error->text);
+    return STATUS_OK;
+}
