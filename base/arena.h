@@ -13,8 +13,6 @@
 
 #include "base/str.h"
 
-struct arena;
-
 struct arena *arena_new(void);
 /* Runs the deferred functions, last first, and frees all. NULL is allowed. */
 void arena_free(struct arena *);

@@ -45,15 +45,21 @@ void buf_add_u64(struct buf *buf, uint64_t value)
     buf_add(buf, str_of_u64(digits, value));
 }
 
-void buf_printf(struct buf *buf, const char *format, ...)
+void buf_vprintf(struct buf *buf, const char *format, va_list arguments)
 {
     char brief[256]; /* nearly all that is printed: it leaves no copy in the arena */
-    va_list arguments, again;
-    va_start(arguments, format);
+    va_list again;
     va_copy(again, arguments);
     int length = vsnprintf(brief, sizeof brief, format, arguments);
     bool whole = length >= 0 && (size_t)length < sizeof brief;
     buf_add(buf, whole ? str_make(brief, (size_t)length) : arena_vprintf(buf->arena, format, again));
     va_end(again);
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    buf_vprintf(buf, format, arguments);
     va_end(arguments);
 }

@@ -10,14 +10,6 @@
 #include "base/arena.h"
 #include "base/str.h"
 
-struct buf {
-    struct arena *arena;
-    char *data;
-    size_t length, capacity;
-    size_t limit;  /* bytes; never exceeded */
-    bool overflow; /* something did not fit, or was no text for JSON; length says what did */
-};
-
 static inline struct buf buf_in(struct arena *arena, size_t limit)
 {
     return (struct buf){.arena = arena, .limit = limit};
@@ -32,6 +24,7 @@ void buf_add(struct buf *, struct str);
 void buf_add_byte(struct buf *, char);
 void buf_add_u64(struct buf *, uint64_t); /* in decimal */
 void buf_printf(struct buf *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_vprintf(struct buf *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
 /* Room for `size` more bytes to be written by the caller, who then adds to `length`; NULL past the limit. */
 char *buf_room(struct buf *, size_t size);
 

@@ -23,10 +23,6 @@ int64_t clock_monotonic(void);
 /* The same for how long something known is good: while a file is followed, its time goes by here too (and never back). */
 int64_t clock_aging(void);
 
-/* A deadline is a reading of the monotonic clock. */
-struct deadline {
-    int64_t at;
-};
 struct deadline deadline_in(int64_t milliseconds);
 /* Milliseconds left, never negative. */
 int64_t deadline_left(struct deadline);

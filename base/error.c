@@ -16,15 +16,21 @@ static size_t append(struct error *error, size_t used, const char *text)
 }
 
 /* Formatted apart, since the arguments may point into the error's own text. */
-enum status error_set(struct error *error, enum status status, const char *format, ...)
+enum status error_vset(struct error *error, enum status status, const char *format, va_list arguments)
 {
     char text[TEXT_SIZE];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     append(error, 0, text);
     error->status = status;
+    return status;
+}
+
+enum status error_set(struct error *error, enum status status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    error_vset(error, status, format, arguments);
+    va_end(arguments);
     return status;
 }
 

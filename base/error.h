@@ -4,32 +4,13 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdarg.h>
+
 #include "base/str.h"
-
-enum status {
-    STATUS_OK,
-    STATUS_NOT_FOUND,
-    STATUS_NOT_MODIFIED, /* the caller's copy is still right */
-    STATUS_PRECONDITION, /* exists already, or is not the version that was asked for */
-    STATUS_DENIED,       /* credentials are wrong, missing or too weak */
-    STATUS_THROTTLED,
-    STATUS_TIMEOUT,
-    STATUS_CORRUPT,     /* bytes that are not what their digest, length or format says */
-    STATUS_UNAVAILABLE, /* the other side is down or out of order */
-    STATUS_INVALID,     /* what we were given is wrong; trying again does not help */
-    STATUS_TOO_LARGE,
-    STATUS_UNSUPPORTED,
-    STATUS_WOULD_BLOCK, /* needs I/O, which this caller forbids: call again where one may wait */
-    STATUS_INTERNAL
-};
-
-struct error {
-    enum status status;
-    char text[480];
-};
 
 /* Fills *error and returns `status`: `return error_set(error, STATUS_INVALID, "…")`. Control bytes become '?'. */
 enum status error_set(struct error *, enum status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+enum status error_vset(struct error *, enum status, const char *format, va_list) __attribute__((format(printf, 3, 0)));
 /* Puts "context: " before the text, so that the reader learns where it came from. Returns the status. */
 enum status error_context(struct error *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The errno of a failed system call as a status, with strerror in the text. */

@@ -20,15 +20,6 @@ static inline struct io io_anew(struct io io, int64_t span)
     return (struct io){.arena = io.arena, .deadline = deadline_in(span)};
 }
 
-/* A stream is pulled: its reader asks for bytes when it can use them, so that memory stays bounded however large the object.
- * `read` returns the count of bytes (1 to capacity), 0 at the end, or -1 after setting *error. `close` is called once, by whoever
- * owns the stream at the time, also after an error; it may be NULL. */
-struct stream {
-    ssize_t (*read)(void *context, void *buffer, size_t capacity, struct error *error);
-    void (*close)(void *context);
-    void *context;
-};
-
 static inline ssize_t stream_read(struct stream stream, void *buffer, size_t capacity, struct error *error)
 {
     return stream.read(stream.context, buffer, capacity, error);

@@ -1,6 +1,5 @@
 #include "base/log.h"
 
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
@@ -104,16 +103,13 @@ static size_t put_prefix(char *line, size_t size, struct log log, enum log_level
     return used + put_id(line + used, size - used, "trace", log.trace_id);
 }
 
-void log_write(struct log log, enum log_level level, const char *format, ...)
+void log_vwrite(struct log log, enum log_level level, const char *format, va_list arguments)
 {
     if (!log_enabled(level)) return;
     char line[TEXT_MAX];
     bool json = log_is_json();
     size_t used = json ? 0 : put_prefix(line, sizeof line - 1, log, level);
-    va_list arguments;
-    va_start(arguments, format);
     int wanted = vsnprintf(line + used, sizeof line - 1 - used, format, arguments);
-    va_end(arguments);
     size_t room = sizeof line - 2 - used;
     used += wanted < 0 ? 0 : (size_t)wanted < room ? (size_t)wanted : room;
     if (json) return write_json(log, level, str_make(line, used));
@@ -121,4 +117,12 @@ void log_write(struct log log, enum log_level level, const char *format, ...)
         if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) line[i] = '?';
     line[used++] = '\n';
     send_line(line, used);
+}
+
+void log_write(struct log log, enum log_level level, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    log_vwrite(log, level, format, arguments);
+    va_end(arguments);
 }

@@ -7,14 +7,10 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdarg.h>
+
 #include "base/str.h"
 
-enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_NONE };
-
-/* What a line belongs to: a request, and the trace that the request is part of. Either may be empty. */
-struct log {
-    struct str request_id, trace_id;
-};
 enum { LOG_ID_MAX = 128 }; /* bytes of an id that are written */
 
 void log_set_level(enum log_level least); /* LOG_INFO at first */
@@ -23,6 +19,7 @@ bool log_enabled(enum log_level);
 void log_set_json(bool); /* text at first */
 bool log_is_json(void);
 void log_write(struct log, enum log_level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void log_vwrite(struct log, enum log_level, const char *format, va_list) __attribute__((format(printf, 3, 0)));
 
 #define log_debug(log, ...) log_write((log), LOG_DEBUG, __VA_ARGS__)
 #define log_info(log, ...)  log_write((log), LOG_INFO, __VA_ARGS__)

@@ -3,15 +3,9 @@
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-struct str {
-    const char *data;
-    size_t length;
-};
+#include "base/types.h"
 
 /* A string from a literal, at no cost: S("abc"). */
 #define S(literal) ((struct str){"" literal, sizeof(literal) - 1})

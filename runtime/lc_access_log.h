@@ -5,6 +5,7 @@
 #ifndef LC_ACCESS_LOG_H
 #define LC_ACCESS_LOG_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 struct lc_access {

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 struct lc_address {

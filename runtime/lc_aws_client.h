@@ -3,6 +3,7 @@
 #ifndef LC_AWS_CLIENT_H
 #define LC_AWS_CLIENT_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 #include "lc_address.h"
 

@@ -6,6 +6,7 @@
 #ifndef LC_AWS_EVENT_H
 #define LC_AWS_EVENT_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 enum lc_aws_form { LC_AWS_EVENT, LC_AWS_V2, LC_AWS_V1, LC_AWS_ALB, LC_AWS_ALB_MULTI };

@@ -2,6 +2,7 @@
 #ifndef LC_ERROR_H
 #define LC_ERROR_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 /* Lambda's shape of an error: {"errorMessage":…,"errorType":…,"stackTrace":[]} */

@@ -11,6 +11,7 @@
 #ifndef LC_FRAMING_H
 #define LC_FRAMING_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 struct lc_head {

@@ -2,6 +2,7 @@
 #ifndef LC_HEADERS_H
 #define LC_HEADERS_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 /* Adds a header of a request. False, and not added, where its name is no token or its value has a CR, LF or NUL: the request is to be

@@ -2,6 +2,7 @@
 #ifndef LC_HOSTS_H
 #define LC_HOSTS_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 int lc_aws_run(const struct lc_function *);

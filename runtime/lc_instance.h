@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 #include "lc_metrics.h"
 

@@ -9,6 +9,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 struct lc_later {

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 enum { LC_STATUS_CLASSES = 5, LC_DURATION_BOUNDS = 10 };

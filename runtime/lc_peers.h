@@ -11,6 +11,7 @@
 #ifndef LC_PEERS_H
 #define LC_PEERS_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 #include "lc_address.h"
 

@@ -1,4 +1,5 @@
 #include "base/problem.h"
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 /* A 404 is kept for a few seconds, so that a crowd that asks for what is not there yet reaches a CDN only. */

@@ -16,6 +16,7 @@
 
 #include <microhttpd.h>
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 #include "lc_address.h"
 #include "lc_framing.h"

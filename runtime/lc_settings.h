@@ -3,6 +3,7 @@
 #ifndef LC_SETTINGS_H
 #define LC_SETTINGS_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 struct lc_settings {

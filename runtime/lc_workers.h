@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 /* Embedded in what it is about; it belongs to the workers from lc_workers_push until `run` is called. */

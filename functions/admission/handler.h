@@ -3,6 +3,7 @@
 #ifndef FUNCTIONS_ADMISSION_HANDLER_H
 #define FUNCTIONS_ADMISSION_HANDLER_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 extern const struct lc_function admission;

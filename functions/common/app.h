@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "functions/common/client.h"
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 #include "lib/catalog/channels.h"
 #include "lib/catalog/package.h"

@@ -3,6 +3,7 @@
 #ifndef FUNCTIONS_COMMON_CLIENT_H
 #define FUNCTIONS_COMMON_CLIENT_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 #include "lib/edges/lan.h"
 

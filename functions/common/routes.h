@@ -3,6 +3,7 @@
 #ifndef FUNCTIONS_COMMON_ROUTES_H
 #define FUNCTIONS_COMMON_ROUTES_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 enum route_guard {

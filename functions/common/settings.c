@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 #include "lib/token/hits.h"
 

@@ -3,6 +3,7 @@
 #ifndef FUNCTIONS_GATHER_HANDLER_H
 #define FUNCTIONS_GATHER_HANDLER_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 extern const struct lc_function gather;

@@ -8,6 +8,7 @@
 #ifndef FUNCTIONS_PREPARE_UPLOAD_HANDLER_H
 #define FUNCTIONS_PREPARE_UPLOAD_HANDLER_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 extern const struct lc_function prepare_upload;

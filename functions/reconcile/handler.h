@@ -2,6 +2,7 @@
 #ifndef FUNCTIONS_RECONCILE_HANDLER_H
 #define FUNCTIONS_RECONCILE_HANDLER_H
 
+#include "base/base.h"
 #include "lambda-c/lambda.h"
 
 extern const struct lc_function reconcile_function;

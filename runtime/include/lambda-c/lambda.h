@@ -2,7 +2,7 @@
  *
  *     static enum status hello(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)
  *     {
- *         response->body = arena_printf(call->arena, "hello " STR_FMT "\n", STR_ARG(request->path));
+ *         response->body = lc_printf(call->arena, "hello " LC_FMT "\n", LC_ARG(request->path));
  *         return STATUS_OK;
  *     }
  *     int main(void) { return lc_run(&(struct lc_function){.name = "hello", .http = hello}); }
@@ -10,13 +10,10 @@
 #ifndef LAMBDA_C_LAMBDA_H
 #define LAMBDA_C_LAMBDA_H
 
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/io.h"
-#include "base/log.h"
-#include "base/str.h"
+#include "base/types.h"
+
+#define LC_VERSION "1.0.0"
+const char *lc_version(void); /* of the library that runs, which may be newer than LC_VERSION */
 
 /* Names compare without case. Values hold no CR, LF or NUL: lc_header_add drops a header that has one (and logs it). */
 struct lc_header {
@@ -137,5 +134,25 @@ struct lc_port_options {
 /* Serves until SIGTERM or SIGINT, then stops accepting, lets running calls end (at most 10 s), and calls every `stop`. Prints the address
  * it listens on. */
 int lc_serve(const struct lc_port_options *, const struct lc_mount *, size_t count);
+
+/* --- for functions that use nothing but this library */
+
+/* For printf: printf(LC_FMT, LC_ARG(request->path)). */
+#define LC_FMT    "%.*s"
+#define LC_ARG(s) ((int)((s).length > INT32_MAX ? INT32_MAX : (s).length)), ((s).data ? (s).data : "")
+
+/* Memory of the call's arena (call->arena), which goes when the answer is sent; zeroed, aligned for any type. A process without memory
+ * ends with one line on stderr. */
+void *lc_alloc(struct arena *, size_t size);
+struct str lc_printf(struct arena *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Calls `function(context)` when the arena goes: for what is not memory. */
+void lc_defer(struct arena *, void (*function)(void *context), void *context);
+/* For `metrics`. */
+void lc_print(struct buf *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Fills *error and returns `status`: return lc_fail(error, STATUS_INVALID, "…"). */
+enum status lc_fail(struct error *, enum status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* A line of the log, with the ids of the call; `call` NULL: without. */
+void lc_log(const struct lc_call *, enum log_level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int64_t lc_time_left(const struct lc_call *); /* milliseconds until call->deadline, never negative */
 
 #endif

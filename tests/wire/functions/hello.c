@@ -1,4 +1,5 @@
 /* The ten lines of the README. */
+#include "base/base.h"
 #include <lambda-c/lambda.h>
 
 static enum status hello(void *state, struct lc_call *call, const struct lc_request *request, struct lc_response *response)

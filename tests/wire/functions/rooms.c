@@ -1,4 +1,5 @@
 /* Several functions on one port, as `pakhus serve` has them: rooms ADDRESS */
+#include "base/base.h"
 #include <lambda-c/lambda.h>
 #include <stdlib.h>
 

@@ -7,6 +7,7 @@
  *     /guarded/N/…       takes at most N bytes of body; the rest of the path is done
  *     /shut              the guard answers 403 with a header, X-Guard
  * Where it is quick, only /echo and /later are done on the loop. */
+#include "base/base.h"
 #include <lambda-c/lambda.h>
 #include <pthread.h>
 #include <stdatomic.h>
