@@ -45,7 +45,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check format fuzz fuzz-corpus fresh clients stores bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
+.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check check-includes check-functions check-format check-shell check-python check-build check-tidy format fuzz fuzz-corpus fresh clients stores bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -200,11 +200,27 @@ bench: deps-test all nginx-module ## measures side by side, prints ratios
 NGINX_INCLUDES = $(addprefix -isystem$(NGINX_SOURCE)/src/,core event event/modules os/unix http http/modules http/v2) -isystem$(BUILD)/nginx
 TIDY_FLAGS = $(filter -std% -D% -I%,$(PROJECT_CFLAGS)) $(NGINX_INCLUDES)
 C_FILES = $(shell git ls-files '*.c' '*.h')
-check: deps-check nginx-module ## format, warnings, lint, static analysis
+PYTHON_FILES = $(shell git ls-files '*.py') $(shell grep -l '^\#!.*python3' scripts/*)
+SHELL_FILES = $(shell grep -lE '^\#!.*bash|shell=bash' scripts/*) demo/make demo/run packaging/{install,image,notices} packaging/deb/{build,postinst,prerm,postrm} \
+	.ci/run tests/fresh/run cdn/*/token-clean-up
+CHECKS := includes functions format shell python build tidy
+check: $(CHECKS:%=check-%) ## warnings, format, static analysis, arrows between modules, functions, Python; each alone as check-build, check-format, …
+
+check-build: deps-unit
 	+@$(MAKE) -s WERROR=1 BUILD=build/check build/check/bin/pakhus $(UNIT_TESTS:$(BUILD)/%=build/check/%)
+check-format: deps-check
 	@clang-format --dry-run -Werror $(C_FILES)
+check-tidy: deps-check nginx-module
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
-	shellcheck -x scripts/* demo/make demo/run packaging/{install,image,notices} packaging/deb/{build,postinst,prerm,postrm} .ci/run tests/fresh/run cdn/*/token-clean-up
+check-shell: deps-check
+	@shellcheck -x $(SHELL_FILES)
+check-includes:
+	@scripts/check-includes
+check-functions:
+	@scripts/check-functions
+check-python: deps-check
+	@"$$(scripts/fetch venv)/bin/ruff" check --quiet --no-cache $(PYTHON_FILES)
+	@"$$(scripts/fetch venv)/bin/mypy" --no-error-summary --cache-dir build/mypy $(PYTHON_FILES)
 
 format: deps-check ## clang-format over everything
 	@clang-format -i $(C_FILES)

@@ -19,10 +19,10 @@ from urllib.parse import urlsplit
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from support import apks  # noqa: E402
-from support.cache import fetched  # noqa: E402
-from support.packages import FUNCTIONS  # noqa: E402
-from support.servers import Program, Servers, bootstrap, pakhus_binary  # noqa: E402
+from support import apks
+from support.cache import fetched
+from support.packages import FUNCTIONS
+from support.servers import Program, Servers, bootstrap, pakhus_binary
 
 SLICE = 512 * 1024
 SECONDS = os.environ.get("BENCH_SECONDS", "5")

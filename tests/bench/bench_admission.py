@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 
-from support.servers import pakhus_binary  # noqa: E402
+from support.servers import pakhus_binary
 
 PROFILE = {"resource": "game-2.0", "size": 1_000_000_000, "release": "2026-08-20T10:00:00+08:00", "deadline": "2026-08-30T10:00:00+08:00",
            "lead": "24h", "mode": "paced", "threshold": 0.3, "interval": "5m", "timezone": "+08:00"}

@@ -13,11 +13,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from boto3.s3.transfer import TransferConfig  # noqa: E402
+from boto3.s3.transfer import TransferConfig
 
-from support import placed  # noqa: E402
-from support.servers import Minio, Nginx, Servers, pakhus_binary, port_of  # noqa: E402
-from support.shop import minio_shop  # noqa: E402
+from support import placed
+from support.servers import Minio, Nginx, Servers, pakhus_binary, port_of
+from support.shop import minio_shop
 
 SIZE = int(os.environ.get("BENCH_COPY_BYTES", str(1 << 30)))
 ROUNDS = 3
@@ -60,8 +60,7 @@ class Push:
         client = self.minio.client()
         path = self.folder / "base.apk"
         with open(path, "wb") as out:
-            for _ in range(0, SIZE, 1 << 20):
-                out.write(os.urandom(1 << 20))
+            out.writelines(os.urandom(1 << 20) for _ in range(0, SIZE, 1 << 20))
         sha256 = subprocess.run(["sha256sum", path], capture_output=True, text=True, check=True).stdout.split()[0]
         parts = TransferConfig(multipart_threshold=8 << 20, multipart_chunksize=8 << 20)
         client.upload_file(str(path), self.minio.bucket("origin"), "packages/GAME/1.0/base.apk", Config=parts)

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from support.servers import Servers, pakhus_binary  # noqa: E402
+from support.servers import Servers, pakhus_binary
 
 BUILD = pakhus_binary().parents[1]
 ROUNDS = os.environ.get("BENCH_ROUNDS", "2000")

@@ -10,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 
-from support import apks  # noqa: E402
-from support.servers import pakhus_binary  # noqa: E402
+from support import apks
+from support.servers import pakhus_binary
 
 Command = list[str | Path]
 # old, new, patch → how it is made; old, patch, new → how it is applied

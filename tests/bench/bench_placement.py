@@ -16,8 +16,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from support import apks  # noqa: E402
-from support.servers import Program, Servers, pakhus_binary  # noqa: E402
+from support import apks
+from support.servers import Program, Servers, pakhus_binary
 
 SECONDS = os.environ.get("BENCH_SECONDS", "4")
 COUNTERS = int(os.environ.get("BENCH_COUNTERS", "10000000"))

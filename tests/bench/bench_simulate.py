@@ -12,16 +12,17 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "e2e"))
 
-from support.cache import fetched  # noqa: E402
-from support.servers import pakhus_binary  # noqa: E402
+from support.cache import fetched
+from support.servers import pakhus_binary
 
 sys.path.append(str(fetched("libcachesim")))
-import libcachesim  # type: ignore # noqa: E402
+import libcachesim  # type: ignore[import-untyped]
 
 PICTURES = pakhus_binary().parents[1] / "bench"
 SIZES = {"1%": 0.01, "10%": 0.1}
@@ -107,7 +108,7 @@ def others(asked: Requests, storage: float) -> list[dict[str, Any]]:
         if maker is None:
             print(f"  {name}: not in this libcachesim")
             continue
-        rows.append(replay(asked, name, lambda quota, maker=maker, options=options: maker(quota, hashpower=16, **options), storage))
+        rows.append(replay(asked, name, partial(maker, hashpower=16, **options), storage))
     return rows
 
 

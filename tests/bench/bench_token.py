@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from support.servers import Nginx, Servers, pakhus_binary  # noqa: E402
+from support.servers import Nginx, Servers, pakhus_binary
 
 SECONDS = os.environ.get("BENCH_SECONDS", "4")
 BUILD = pakhus_binary().parents[1]

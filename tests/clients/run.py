@@ -19,8 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
-from support import apks, shop  # noqa: E402
-from support.servers import Servers, clean_environment  # noqa: E402
+from support import apks, shop
+from support.servers import Servers, clean_environment
 
 PROGRAMS = HERE / "programs"
 INFO = json.dumps({"channel": "huawei"})
@@ -99,7 +99,7 @@ def make_tools(folder: Path) -> None:
     """The libraries that have no program of their own."""
     (folder / "node").mkdir(parents=True, exist_ok=True)
     shutil.copy(PROGRAMS / "cached.mjs", folder / "node")
-    steps = {
+    steps: dict[str, list[str | Path]] = {
         "npm": ["npm", "install", "--silent", "--no-save", "--prefix", folder / "node", *(f"{name}@{version}" for name, version in NODE.items())],
         "go": ["go", "build", "-o", folder / "ranges", PROGRAMS / "ranges.go"],
         "mvn": ["mvn", "-q", "-f", folder / "pom.xml", "dependency:copy-dependencies", f"-DoutputDirectory={folder / 'java'}"],

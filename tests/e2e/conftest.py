@@ -12,8 +12,8 @@ from support import apks, schedule, shop
 from support import localstack as localstacks
 from support.deployed import Deployed, deploy
 from support.servers import Minio, Servers, bootstrap, clean_environment, pakhus_binary
-from support.subsystem import Subsystem
 from support.shop import Shop
+from support.subsystem import Subsystem
 
 pytest_plugins = ["support.token_levels"]
 

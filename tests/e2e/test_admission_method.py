@@ -144,7 +144,7 @@ def test_a7_conditions_are_free_names_passed_on_and_matched(admissions: Admissio
     assert admissions.ask("2026-08-29T10:00:00Z", conditions="unmetered,live-room")["admit"]
 
 
-AUTUMN = {"release": "2026-10-20T00:00:00Z", "deadline": "2026-10-30T00:00:00Z", "lead": "1h", "timezone": "Europe/Berlin",
+AUTUMN: dict[str, Any] = {"release": "2026-10-20T00:00:00Z", "deadline": "2026-10-30T00:00:00Z", "lead": "1h", "timezone": "Europe/Berlin",
           "slots": [{"from": "20:00", "to": "21:00", "coefficient": 0.5}]}
 
 

@@ -160,7 +160,7 @@ def test_a7_the_header_for_apps_needs_a_compiler_only(compiler: str, standard: s
 @pytest.mark.parametrize("mode", ["fixed", "random", "sticky", "paced", "steps"])
 def test_a6_a_client_asks_for_the_profile_and_nothing_more(mode: str, field: Field) -> None:
     """Two seconds until all are admitted, decided again every second: by polling that would be three requests."""
-    steps = {"before": 0, "after": 1} if mode == "steps" else {}
+    steps: dict[str, Any] = {"before": 0, "after": 1} if mode == "steps" else {}
     field.publish(mode=mode, release=moment(-1), deadline=moment(5000), lead=f"{5000 - 2}s", interval="1s", threshold=None if mode == "random" else 0.9,
                   **steps)
     field.fetch()

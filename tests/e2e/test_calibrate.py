@@ -6,7 +6,7 @@ import json
 import urllib.request
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from support.function_url import FunctionUrl
 from support.servers import ROOT, Nginx, Program, Servers, bootstrap, substituted
 from support.shop import Shop
 
-LATER = (datetime.now(timezone.utc) + timedelta(hours=2)).isoformat(timespec="seconds")
+LATER = (datetime.now(UTC) + timedelta(hours=2)).isoformat(timespec="seconds")
 EDGE = {"edge": "shop-1", "address": "shop-1.lan", "directory": "/data/share", "lans": ["192.168.0.0/24"], "store": "pull"}
 HELD = {"edge": "shop-1", "packages": {"APP1/2.0": {"since": "2026-08-01T00:00:00Z", "size": 5}}}
 

@@ -62,7 +62,7 @@ def test_a_resumed_download_finds_its_slices(chain: Edge, region: Region) -> Non
     assert chain.asked() == []
 
 
-@pytest.mark.parametrize("make", [lambda: links.signed(info={"click": "1"}), lambda: links.signed(), lambda: links.path(filename="mine.apk")])
+@pytest.mark.parametrize("make", [lambda: links.signed(info={"click": "1"}), links.signed, lambda: links.path(filename="mine.apk")])
 def test_whatever_is_one_clients_own_is_brief(make: "object", chain: Edge, region: Region) -> None:
     """Also a signature or a file name: each makes another key, and anyone can make up a file name."""
     assert callable(make)

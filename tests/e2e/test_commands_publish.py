@@ -130,7 +130,7 @@ def test_versions_with_a_plus(store: Shop, servers: Servers) -> None:
         assert answer.status == 200 and answer.body == shop.offline("v2", '{"channel":"huawei"}').read_bytes()
         assert client.request(f"{url}/packages/APP/{spelt}.apk", follow=True).body == shop.base("v2").read_bytes()
         found = json.loads(client.request(f"{url}/query?app=APP&from={old.replace('+', plus)}&version={spelt}").body)
-        assert found["package"] == f"APP/{new}" and found["url"] == f"{url}/packages/APP/{new}.apk" or "%2B45/" in found["url"]  # signed, of a bucket
+        assert found["package"] == f"APP/{new}" and (found["url"] == f"{url}/packages/APP/{new}.apk" or "%2B45/" in found["url"])  # signed, of a bucket
     assert f'filename="APP-{new}-huawei.apk"' in (client.request(f"{url}/packages/APP/{new}/huawei.apk", range="bytes=0-0").header("content-disposition") or "")
     store.run("diff", "--app", "APP", "--from", old, "--to", new)
     for spelt in (f"{old}..{new}", f"{old}..{new}".replace("+", "%2B")):

@@ -10,7 +10,7 @@ import pytest
 
 from support import apks, client, placed, shop
 from support.placed import EDGE
-from support.servers import Minio, Servers, clean_environment, pakhus_binary
+from support.servers import Command, Minio, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 
 
@@ -136,7 +136,7 @@ def test_an_edge_that_was_removed_by_half_is_removed_by_the_next_try(breaks_at: 
 
 def test_a_removal_that_is_killed_anywhere_is_ended_by_the_next(minio: Minio, bucket: str, tmp_path: Path) -> None:
     store = shop.minio_shop(minio, bucket)
-    command = [pakhus_binary(), "edge", "remove", "shop-1", "--store", store.store]
+    command: Command = [pakhus_binary(), "edge", "remove", "shop-1", "--store", store.store]
     for number, delay in enumerate((0.005, 0.01, 0.015, 0.02, 0.03)):
         furnish(store, tmp_path, minio, 1 + 2 * number)
         running = subprocess.Popen(command, env={**clean_environment(), **store.env}, stderr=subprocess.DEVNULL)

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 
 from support import apks, client, placed, shop
 from support.disk import small_disk
-from support.servers import Minio, Nginx, Servers, clean_environment, pakhus_binary
+from support.servers import Command, Minio, Nginx, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 
 BIG = "v1+v2+v3"  # 18 MB
@@ -112,7 +112,7 @@ def slowly(servers: Servers, minio: Minio, bucket: str, rate: str) -> Shop:
 
 
 def later(**span: float) -> str:
-    return (datetime.now(timezone.utc) + timedelta(**span)).isoformat(timespec="milliseconds")
+    return (datetime.now(UTC) + timedelta(**span)).isoformat(timespec="milliseconds")
 
 
 def stored_base(name: str) -> bytes:
@@ -309,7 +309,7 @@ def test_a_full_disk_takes_what_fits(local: Site, tmp_path: Path) -> None:
 def test_a_file_that_may_not_grow_is_said_like_a_full_disk(local: Site) -> None:
     local.publish(BIG, "0.9")
     local.want("APP/0.9", "APP/1.0")
-    sync = [pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", local.store.store, "--dir", local.folder]
+    sync: Command = [pakhus_binary(), "edge", "sync", "--edge", "shop-1", "--store", local.store.store, "--dir", local.folder]
     done = subprocess.run(["prlimit", f"--fsize={8 << 20}", *sync], env=clean_environment(), capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "APP_0.9.apk.part: no file may be so large here" in done.stderr
     assert placed.states(local.store) == {"APP/0.9": "copying", "APP/1.0": "held"}

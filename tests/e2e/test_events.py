@@ -12,7 +12,7 @@ from support import samples
 from support.cache import ROOT, fetched
 from support.fc import FunctionCompute
 from support.function_url import FunctionUrl, unwrapped
-from support.servers import Servers, bootstrap, clean_environment
+from support.servers import Command, Servers, bootstrap, clean_environment
 from support.shop import Shop
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
@@ -61,7 +61,7 @@ def test_schedules_say_what_the_template_says() -> None:
 def test_make_invoke_prints_the_answer(env: dict[str, str]) -> None:
     """As `make invoke` calls it."""
     def invoke(function: str) -> "subprocess.CompletedProcess[str]":
-        command = [fetched("venv") / "bin/python", ROOT / "events/invoke.py", function, samples.path("channel-range-splice", "url")]
+        command: Command = [fetched("venv") / "bin/python", ROOT / "events/invoke.py", function, samples.path("channel-range-splice", "url")]
         where = {"PAKHUS_FUNCTIONS": str(bootstrap("channel-range-splice").parents[1])}
         return subprocess.run(command, env={**clean_environment(), **where, **env}, capture_output=True, text=True, timeout=60)
 

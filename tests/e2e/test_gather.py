@@ -137,7 +137,7 @@ def test_at_the_deadline_what_is_there_is_sent(publish: Publish, serve: Callable
     url = serve().url
     began = time.monotonic()
     answer = gathered.ask(url, "home")
-    assert 1.4 < time.monotonic() - began
+    assert time.monotonic() - began > 1.4
     assert (answer.bodies(), answer.reasons()) == ({"a": b"1", "c": b"3"}, {"b": "timeout", "d": "timeout"})
     assert list(answer.parts) == ["a", "b", "c", "d"]
 
@@ -236,7 +236,7 @@ def test_lists_are_off_unless_switched_on(serve: Callable[..., Program], subsyst
 
 def test_a_list_is_gathered(serve: Callable[..., Program], subsystem: Subsystem) -> None:
     url = serve("--gather-allow", "127.0.0.1").url
-    asked = resources(subsystem.url, a="/ok/1", b="/ok/2") + [{"id": "c", "address": subsystem.url + "/ok/3", "length": 2}]
+    asked = [*resources(subsystem.url, a="/ok/1", b="/ok/2"), {"id": "c", "address": subsystem.url + "/ok/3", "length": 2}]
     first = gathered.read(gathered.post(url, {"resources": asked, "deadline": "5s", "retry_of": None}))
     assert (first.bodies(), first.reasons()) == ({"a": b"1", "b": b"2"}, {"c": "incomplete"})
     rest = {"resources": resources(subsystem.url, c="/ok/3"), "retry_of": first.id}

@@ -16,8 +16,8 @@ from support import gathered
 from support.fake_runtime import FakeRuntime
 from support.fc import FunctionCompute
 from support.function_url import FunctionUrl, event, unwrapped
-from support.gathered import Gathered, resources
 from support.gateway import Answer
+from support.gathered import Gathered, resources
 from support.servers import Minio, Program, Servers, bootstrap
 from support.subsystem import Subsystem, body_of
 

@@ -40,7 +40,7 @@ def scenes(run_pakhus: RunPakhus, file_store: str, tmp_path: Path, subsystem: Su
     return [f"s{scene}" for scene in range(10)]
 
 
-def ask_crowd(server: Program, scenes: list[str], strike: Callable[[], None]) -> Counter[str]:
+def ask_crowd(server: Program, scenes: list[str], strike: Callable[[], object]) -> Counter[str]:
     """100 requests at once, and `strike` meanwhile. Every body must be its own; the reasons of what is missing are counted."""
     with ThreadPoolExecutor(IN_FLIGHT) as many:
         asked = [many.submit(gathered.ask, server.url, scenes[number % len(scenes)]) for number in range(IN_FLIGHT)]
@@ -120,7 +120,7 @@ def test_g2_what_kills_each_worker_is_given_up(server: Program, run_pakhus: RunP
 def test_workers_that_hang(server: Program, scenes: list[str]) -> None:
     settled(server)
     victims = workers(server)[:3]
-    missing = ask_crowd(server, scenes, lambda: [signal_one(victim, signal.SIGSTOP) for victim in victims] and None)
+    missing = ask_crowd(server, scenes, lambda: signal_all(victims, signal.SIGSTOP))
     assert set(missing) <= {"timeout", "incomplete"} and missing.total() <= len(victims)
     for _ in range(3):  # one that was stopped while it was idle is found out by the next that it is given
         missing += ask_crowd(server, scenes, lambda: None)
@@ -198,6 +198,11 @@ def test_nothing_piles_up(servers: Servers, file_store: str, scenes: list[str]) 
     assert last[0] - first[0] < 2 << 20
     assert last[1] <= first[1] + 8  # connections that are kept
     assert pids - set(workers(server))  # they are replaced at their age
+
+
+def signal_all(pids: list[int], number: int) -> None:
+    for pid in pids:
+        signal_one(pid, number)
 
 
 def signal_one(pid: int, number: int) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import patch_format
 from support import apks, shop
+from support.servers import Command
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 INFO = json.dumps({"channel": "huawei"})
@@ -115,8 +116,8 @@ def test_bombs(tmp_path: Path, patch: bytes) -> None:
     ]
     for number, bomb in enumerate(bombs):
         (tmp_path / "x.diff").write_bytes(bomb)
-        limited = ["prlimit", f"--as={400 << 20}", f"--fsize={16 << 20}", shop.pakhus_binary()]
-        command = [*limited, "patch", shop.base("older-v2"), "x.diff", "-o", "out"]
+        limited: Command = ["prlimit", f"--as={400 << 20}", f"--fsize={16 << 20}", shop.pakhus_binary()]
+        command: Command = [*limited, "patch", shop.base("older-v2"), "x.diff", "-o", "out"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=20)
         assert (done.returncode, done.stdout) == (1, ""), number
         assert "patch" in done.stderr and len(done.stderr.splitlines()) == 1, number

@@ -3,7 +3,7 @@
 import json
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from support.demand import counted, lan_part
 from support.servers import ADMIN, Minio, Servers
 from support.shop import Shop, minio_shop
 
-NOON = datetime(2026, 8, 25, 12, tzinfo=timezone.utc)
+NOON = datetime(2026, 8, 25, 12, tzinfo=UTC)
 LAN = "192.168.0.0/24"
 DAYS: dict[str, Any] = {"window": {"last": "1d"}}
 # Nothing is evicted where a test is about placing, and nothing placed where it is about evicting.
@@ -68,7 +68,8 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Scene:
 
 def days(scene: Scene, version: str, counts: list[int], kind: str, first: int = 0) -> None:
     for index, count in enumerate(counts):
-        scene.count(version, first + index, **{kind: count})
+        hits, misses = (count, 0) if kind == "hits" else (0, count)
+        scene.count(version, first + index, hits, misses)
 
 
 def test_p9_more_than_t1_is_placed(scene: Scene) -> None:

@@ -6,7 +6,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,7 +71,7 @@ def server(field: Field, servers: Servers) -> Program:
     return field.shop.program(servers, "--public-url", "https://apps.example", "--flush", "sync")
 
 
-def ask(server: Program, headers: dict[str, str] | None = None, **arguments: str) -> tuple[int, Any]:
+def ask(server: Program, headers: dict[str, str] | None = None, /, **arguments: str) -> tuple[int, Any]:
     request = urllib.request.Request(f"{server.url}/query?{urlencode(arguments)}", headers=headers or {})
     try:
         with urllib.request.urlopen(request) as answer:

@@ -1,6 +1,5 @@
 """The .deb in an empty Debian 12: it installs, works, and goes without a trace."""
 
-import json
 import os
 import re
 import shutil

@@ -14,6 +14,7 @@ import pytest
 from support import building
 from support.cache import ROOT
 from support.packages import ARCHITECTURES, FUNCTIONS, native, packages
+from support.servers import Command
 
 LIBRARIES = {"libcurl": "curl", "openssl": "Apache-2.0", "zstd": "BSD-3-Clause", "c-ares": "MIT", "jansson": "MIT",
              "libmicrohttpd": "LGPL-2.1-or-later", "zlib": "Zlib", "glibc": "LGPL-2.1-or-later",
@@ -103,7 +104,7 @@ def test_the_bill_changes_with_what_it_lists(tmp_path: Path) -> None:
     for library in LIBRARIES:
         (tmp_path / "terms" / library).write_text("terms\n")
     linked = (static / "linked").read_text()
-    command = [ROOT / "packaging/notices", tmp_path, "1.0", "2026-01-01", "x86_64", tmp_path / "out"]
+    command: Command = [ROOT / "packaging/notices", tmp_path, "1.0", "2026-01-01", "x86_64", tmp_path / "out"]
 
     def run(text: str) -> tuple[int, str]:
         (tmp_path / "linked").write_text(text)

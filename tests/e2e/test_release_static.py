@@ -15,7 +15,7 @@ from support import building, chroot, client
 from support.cache import ROOT
 from support.chroot import Root
 from support.packages import segments
-from support.servers import Minio, Program, Servers, pakhus_binary
+from support.servers import Command, Minio, Program, Servers, pakhus_binary
 from support.subsystem import Subsystem
 from support.tls import Authority, terminator
 
@@ -51,8 +51,9 @@ def publish(root: Root, pakhus: str, package: str, *store: str) -> None:
 
 def check_download(server: Program, tmp_path: Path) -> None:
     """What is served is what the dynamic command makes offline."""
-    for command in (["prepare", DEMO, "-o", tmp_path / "base.apk"],
-                    ["splice", tmp_path / "base.apk", "--info", INFO, "--formats", "walle", "-o", tmp_path / "huawei.apk"]):
+    commands: list[Command] = [["prepare", DEMO, "-o", tmp_path / "base.apk"],
+                               ["splice", tmp_path / "base.apk", "--info", INFO, "--formats", "walle", "-o", tmp_path / "huawei.apk"]]
+    for command in commands:
         subprocess.run([pakhus_binary(), *command], check=True, capture_output=True)
     answer = client.request(f"{server.url}/packages/GAME/2.0/huawei.apk")
     assert (answer.status, answer.body) == (200, (tmp_path / "huawei.apk").read_bytes())
@@ -133,7 +134,7 @@ def image(folder: Path) -> tuple[Root, list[str], list[str]]:
                 for path in [destination, *destination.rglob("*")]:
                     shutil.chown(path, int(owner[1]), int(owner[2]))
         elif instruction == "ENV":
-            env.update(setting.split("=", 1) for setting in shlex.split(rest))
+            env.update(setting.partition("=")[::2] for setting in shlex.split(rest))
         elif instruction == "USER":
             user = rest
         elif instruction in words:

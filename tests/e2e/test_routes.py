@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from support import apks, client, shop
+from support import apks, client
 from support.cache import ROOT
 from support.gateway import Answer
 from support.servers import ADMIN, Program, Servers

@@ -13,7 +13,7 @@ import pytest
 
 from support import apks
 from support.demand import cells
-from support.servers import Program, Servers, port_of
+from support.servers import Servers, port_of
 from support.shop import Shop
 
 

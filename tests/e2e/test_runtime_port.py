@@ -399,7 +399,7 @@ def test_streams_are_cut_off_when_their_clients_do_not_read(wire: Program) -> No
     began = time.monotonic()
     wire.signal(signal.SIGTERM)
     assert wire.process.wait(60) == 0
-    assert 9 < time.monotonic() - began
+    assert time.monotonic() - began > 9
     assert wire.output().splitlines()[-1] == "wire: stop"
     assert "stream closed" in wire.output()
     client.close()

@@ -5,7 +5,7 @@ from email.utils import formatdate, parsedate_to_datetime
 
 import pytest
 
-from support import apks, client, shop
+from support import apks, client
 from support.gateway import Answer
 from support.servers import Servers
 from support.shop import Shop

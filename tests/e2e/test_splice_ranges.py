@@ -3,7 +3,6 @@ function, get the same hundreds of requests; status, Content-Range, length and b
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 

@@ -104,7 +104,7 @@ def test_v1_raw_info_stands_at_the_start_of_the_comment(served: tuple[Shop, str]
 
 
 def test_a_prepared_base_is_published_as_it_is(served: tuple[Shop, str]) -> None:
-    store, url = served
+    store, _ = served
     package = store.publish(shop.base("v2"), "prepared")
     assert package["sha256"] == hashlib.sha256(shop.base("v2").read_bytes()).hexdigest()
 

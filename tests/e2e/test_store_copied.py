@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from support import apks, client, shop
-from support.servers import Minio, Servers
-from support.shop import Region, Shop
+from support.servers import Command, Minio, Servers
+from support.shop import Shop
 
 P = "/packages/APP/1.0/huawei.apk"
 INFO = '{"channel":"huawei"}'
@@ -91,7 +91,7 @@ def test_a_record_of_version_0_1_is_read(original: Path, servers: Servers) -> No
 
 def test_what_killed_publishers_left_goes_with_the_next(file_store: str) -> None:
     folder, store = Path(file_store.removeprefix("file://")), Shop(file_store)
-    arguments = [shop.pakhus_binary(), "publish", apks.made("v1+v2+v3"), "--store", file_store, "--app", "APP", "--version", "1.0"]
+    arguments: Command = [shop.pakhus_binary(), "publish", apks.made("v1+v2+v3"), "--store", file_store, "--app", "APP", "--version", "1.0"]
     for number in range(8):
         running = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(0.004 * number)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from support.cache import ROOT
+from support.servers import Command
 from support.token_levels import Clock, Levels, ask, filled, in_an_hour
 
 
@@ -155,7 +156,7 @@ def test_t8_clean_up_deletes_once(levels: Levels, pakhus: Path, file_store: str)
     time.sleep(0.5)
     kind, where = ("varnish", "token-inner.sock") if levels.how == "varnish" else ("nginx", "first")
     whose = str(node.prefix / "token-first-table.sock") if levels.how == "module" else "edge-1"
-    command = [ROOT / f"cdn/{kind}/token-clean-up", node.prefix / where, whose, "--now"]
+    command: Command = [ROOT / f"cdn/{kind}/token-clean-up", node.prefix / where, whose, "--now"]
     env = {**os.environ, "PAKHUS_BIN": str(pakhus), "PAKHUS_STORE": file_store}
     for now, cache in ((in_an_hour(), "HIT"), ("2036-01-01T00:00:00Z", "MISS"), ("2036-01-02T00:00:00Z", "HIT")):
         subprocess.run([*command, now], check=True, env=env)

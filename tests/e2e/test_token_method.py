@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from support.servers import ADMIN, Minio, Servers
-from token_format import seal, unseal
 from test_token_verify import ask, report
+from token_format import seal, unseal
 
 Run = Callable[..., Any]
 URL = "https://cdn.example/app.css"

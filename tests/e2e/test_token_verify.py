@@ -6,7 +6,7 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def report(server: Program, uri: str, outcome: str = "succeeded", node: str = "e
 
 def test_answers(servers: Servers, file_store: str, run_pakhus: Run, env: dict[str, str]) -> None:
     server = servers.pakhus(file_store, env=env)
-    later = (datetime.now(timezone.utc) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    later = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     due, early = sign(run_pakhus, env), sign(run_pakhus, env, URL, "--due", later)
     assert ask(server, "/app/a.css") == (204, "serve", "no-token", b"")
     assert ask(server, early) == (204, "serve", "not-due", b"")

@@ -14,10 +14,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from support import apks, client, shop  # noqa: E402
-from support.servers import Minio, Servers, clean_environment, pakhus_binary  # noqa: E402
-from support.shop import Shop  # noqa: E402
-from support.stores import KINDS  # noqa: E402
+from support import apks, client, shop
+from support.servers import Minio, Servers, clean_environment, pakhus_binary
+from support.shop import Shop
+from support.stores import KINDS
 
 BIG = "v1+v2+v3"  # 18 MB: three parts
 INFO = '{"channel":"huawei"}'

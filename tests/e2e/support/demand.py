@@ -5,7 +5,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 
-
 NOT_PUBLIC = [ipaddress.ip_network(text) for text in (
     "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "0.0.0.0/8",
     "fc00::/7", "fe80::/10", "::/127")]

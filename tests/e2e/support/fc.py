@@ -36,7 +36,7 @@ class FunctionCompute(Gateway):
         return self.send("POST", "/initialize", self.headers("/initialize"))
 
     def invoke(self, event: bytes, request_id: str | None = None) -> Answer:
-        headers = self.headers("/invoke", request_id) + [("Content-Type", "application/octet-stream")]
+        headers = [*self.headers("/invoke", request_id), ("Content-Type", "application/octet-stream")]
         return self.send("POST", "/invoke", headers, event)
 
     def pre_stop(self) -> Answer:

@@ -19,7 +19,7 @@ from support.cache import ROOT, fetched
 from support.client import request
 from support.gateway import Answer
 from support.packages import packages
-from support.servers import REGION, Minio, Servers, answers, clean_environment, free_port
+from support.servers import REGION, Command, Minio, Servers, answers, clean_environment, free_port
 
 SERVICES = "s3,lambda,events,cloudformation,iam,sts,logs,stepfunctions,sqs"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
@@ -63,7 +63,7 @@ def composed(port: int, minio_port: int) -> Iterator[LocalStack]:
     env = {**clean_environment(), "LOCALSTACK_PORT": str(port), "MINIO_PORT": str(minio_port)}
 
     def compose(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = ["docker", "compose", "-f", ROOT / "localstack/compose.yaml", *words]
+        command: Command = ["docker", "compose", "-f", ROOT / "localstack/compose.yaml", *words]
         return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
 
     if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True, timeout=60).returncode != 0:
@@ -140,7 +140,7 @@ def deploy(localstack: LocalStack, folder: Path, name: str, parameters: Mapping[
     template.write_text(_PACKAGE.sub(r"\1.zip", (ROOT / "template.yaml").read_text()))
     localstack.client("s3").create_bucket(Bucket=ARTIFACTS)
     given = {"ResponseMode": "buffered", "Architecture": ARCHITECTURE, **parameters}
-    command = [fetched("sam") / "sam", "deploy", "--template-file", template, "--stack-name", name, "--s3-bucket", ARTIFACTS,
+    command: Command = [fetched("sam") / "sam", "deploy", "--template-file", template, "--stack-name", name, "--s3-bucket", ARTIFACTS,
                "--capabilities", "CAPABILITY_IAM", "--region", REGION, "--no-progressbar", "--on-failure", "DELETE",
                "--parameter-overrides", *[f'ParameterKey={key},ParameterValue="{value}"' for key, value in given.items()]]
     env = {**clean_environment(), **CREDENTIALS, "AWS_ENDPOINT_URL": localstack.url, "SAM_CLI_TELEMETRY": "0",

@@ -138,9 +138,9 @@ def jar(folder: Path) -> Path:
 
 
 NO_APKS: dict[str, tuple[Callable[[Path], Path], str]] = {
-    "bundle": (bundle, "this is an Android App Bundle (.aab), which devices do not install: make an APK of it with `bundletool build-apks "
-                       "--mode=universal`, and take universal.apk out of the set that it writes"),
-    "set": (set_of_apks, "this is a set of APKs, which devices do not install as it is: take out universal.apk, which `bundletool "
-                         "build-apks --mode=universal` puts into the set"),
+    "bundle": (bundle, ("this is an Android App Bundle (.aab), which devices do not install: make an APK of it with `bundletool build-apks "
+                       "--mode=universal`, and take universal.apk out of the set that it writes")),
+    "set": (set_of_apks, ("this is a set of APKs, which devices do not install as it is: take out universal.apk, which `bundletool "
+                         "build-apks --mode=universal` puts into the set")),
     "jar": (jar, "there is no AndroidManifest.xml: this is a JAR or another ZIP file, not an APK"),
 }

@@ -7,9 +7,9 @@ can. Blocks lie below the ports that the kernel picks for outgoing connections, 
 import errno
 import os
 import socket
+from collections.abc import Iterator
 from functools import cache
 from itertools import cycle
-from typing import Iterator
 
 _SIZE = 250
 _FIRST, _END = 10_000, 32_750

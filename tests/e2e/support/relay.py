@@ -44,10 +44,8 @@ class Relay:
             pass
 
     def _run(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
-        try:
+        with suppress(OSError):
             self.transfer(source, target, answers)
-        except OSError:
-            pass
 
     def transfer(self, source: socket.socket, target: socket.socket, answers: bool) -> None:
         """All that comes from `source`: a server's `answers`, or a client's requests."""

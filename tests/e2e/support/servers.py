@@ -334,7 +334,7 @@ class Servers:
         with open(log, "wb") as out:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=cwd,
                                        env={**clean_environment(), **env}, start_new_session=True,
-                                       preexec_fn=_die_with_parent)
+                                       preexec_fn=_die_with_parent)  # noqa: PLW1509 - the child only calls prctl
         return log, process
 
     def _wait(self, program: Program, ready: Callable[[], bool], seconds: float) -> None:

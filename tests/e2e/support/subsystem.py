@@ -101,7 +101,7 @@ class Subsystem:
                 while (header := reader.readline().strip()):
                     name, _, value = header.decode("latin-1").partition(":")
                     headers[name.lower()] = value.strip()
-                target = (line.split() + [b"", b""])[1].decode("latin-1")
+                target = ([*line.split(), b"", b""])[1].decode("latin-1")
                 with self._lock:
                     number = sum(question.target == target for question in self.questions)
                     self.questions.append(Question(target, headers))

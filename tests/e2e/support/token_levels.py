@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +102,7 @@ def ask(node: Program, target: str, method: str = "GET", host: str = HOST) -> An
     return answer
 
 
-def send(node: Program, method: str, target: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+def send(node: Program, method: str, target: str, body: bytes | None = None, /, **headers: str) -> tuple[int, bytes, dict[str, str]]:
     connection = http.client.HTTPConnection(node.url.removeprefix("http://"), timeout=20)
     connection.request(method, target, body, {"Host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}})
     response = connection.getresponse()
@@ -205,7 +205,7 @@ def levels(request: pytest.FixtureRequest, servers: Servers, minio: Minio, bucke
 
 
 def in_an_hour() -> str:
-    return (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def filled(levels: Levels) -> str:

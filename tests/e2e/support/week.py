@@ -137,7 +137,7 @@ class Week:
     killed: int = 0  # how the server ended
     repaired: dict[tuple[str, str], datetime] = field(default_factory=dict)  # (edge, file) → when it was copied anew
     now: datetime = MONDAY
-    rules: Rules = Rules(POLICY)
+    rules: Rules = field(default_factory=lambda: Rules(POLICY))
 
     # --- before it begins
 
@@ -215,7 +215,7 @@ class Week:
         yield RELEASE, lambda: self.origin.run("release", "EDITOR", "2.0")
         yield KILL, self.kill
         yield BACKWARDS, self.go_back
-        yield DOWN, lambda: self.line.stop()
+        yield DOWN, self.line.stop
         yield UP, self.repair_line
         yield ROTTEN, self.rot
 
