@@ -23,6 +23,7 @@ static const struct command command = {
 
 struct findings {
     const char *path;
+    struct apk_source source;
     struct apk apk;
     struct apk_manifest manifest;
     struct apk_channels channels;
@@ -31,27 +32,26 @@ struct findings {
 };
 
 /* Unfilled is the form that apk_fill gives to no info. */
-static enum status see_whether_filled(struct arena *arena, const struct apk_source *source, struct findings *found, struct error *error)
+static enum status see_whether_filled(struct arena *arena, struct findings *found, struct error *error)
 {
     const struct apk_region *region = &found->apk.region;
     size_t length = (size_t)region->length;
     char *blank = arena_buffer(arena, length), *bytes = arena_buffer(arena, length);
     if (length == 0) return STATUS_OK;
-    TRY(apk_fill(found->apk.schemes, 0, NULL, blank, length, error));
-    TRY(source->read(source->context, region->offset, bytes, length, error));
+    TRY(apk_fill((struct apk_filling){found->apk.schemes, blank, length}, 0, NULL, error));
+    TRY(found->source.read(found->source.context, region->offset, bytes, length, error));
     found->filled = memcmp(blank, bytes, length) != 0;
     return STATUS_OK;
 }
 
 static enum status look(struct arena *arena, const char *path, struct findings *found, struct error *error)
 {
-    struct apk_source source;
     *found = (struct findings){.path = path};
-    TRY(file_source(arena, path, &source, error));
-    if (apk_examine(arena, &source, &found->apk, error) != STATUS_OK) return error_context(error, "%s", path);
-    (void)apk_manifest(arena, &source, &found->apk, &found->manifest, &found->no_manifest);
+    TRY(file_source(arena, path, &found->source, error));
+    if (apk_examine(arena, &found->source, &found->apk, error) != STATUS_OK) return error_context(error, "%s", path);
+    (void)apk_manifest(arena, &found->apk, &found->manifest, &found->no_manifest);
     apk_read_channels(arena, &found->apk, &found->channels);
-    return see_whether_filled(arena, &source, found, error);
+    return see_whether_filled(arena, found, error);
 }
 
 /* --- for people */

@@ -46,7 +46,7 @@ static enum status check(struct arena *arena, const struct apk_source *source, s
     struct apk apk;
     struct apk_check found;
     TRY(apk_examine(arena, source, &apk, error));
-    TRY(apk_check(arena, source, &apk, &found, error));
+    TRY(apk_check(arena, &apk, &found, error));
     if (str_empty(found.problem)) return STATUS_OK;
     ENSURE(force, error, STATUS_INVALID, STR_FMT " (--force prepares it all the same)", STR_ARG(found.problem));
     fprintf(stderr, "warning: " STR_FMT "\n", STR_ARG(found.problem));

@@ -43,7 +43,8 @@ static ssize_t read_prepared(void *context, void *buffer, size_t capacity, struc
     struct upload *upload = context;
     uint64_t left = upload->prepared->size - upload->position;
     size_t length = left < capacity ? (size_t)left : capacity;
-    if (apk_prepared_read(upload->prepared, upload->source, upload->position, buffer, length, error) != STATUS_OK) return -1;
+    if (apk_prepared_read(upload->prepared, upload->source, (struct apk_region){upload->position, length}, buffer, error) != STATUS_OK)
+        return -1;
     upload->position += length;
     progress_add(&upload->progress, length);
     return (ssize_t)length;

@@ -36,7 +36,7 @@ static enum status fill(struct arena *arena, const struct apk *apk, struct str *
     TRY(apk_info_parse(arena, info_text, S(""), &info, error));
     size_t length = (size_t)apk->region.length;
     char *bytes = arena_buffer(arena, length);
-    TRY(apk_fill(apk->schemes, formats, &info, bytes, length, error));
+    TRY(apk_fill((struct apk_filling){apk->schemes, bytes, length}, formats, &info, error));
     *filled = str_make(bytes, length);
     return STATUS_OK;
 }

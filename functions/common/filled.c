@@ -24,7 +24,7 @@ enum status filled_make(struct arena *arena, const struct package *package, cons
 {
     size_t length = (size_t)package->region.length;
     char *bytes = arena_buffer(arena, length);
-    TRY(apk_fill(package->schemes, channels->formats, info, bytes, length, error));
+    TRY(apk_fill((struct apk_filling){package->schemes, bytes, length}, channels->formats, info, error));
     filled->bytes = str_make(bytes, length);
     filled->etag = hash_etag(arena, package->sha256, filled->bytes);
     return STATUS_OK;

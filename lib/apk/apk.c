@@ -89,10 +89,10 @@ static unsigned block_schemes(const struct apk *apk)
 enum status apk_examine(struct arena *arena, const struct apk_source *source, struct apk *apk, struct error *error)
 {
     struct jar_signature jar = {false, false};
-    struct apk seen = {0};
-    TRY(apk_zip_find_end(arena, source, &seen, error));
-    TRY(apk_block_read(arena, source, &seen, error));
-    TRY(apk_zip_walk(arena, source, &seen, look_for_signature, &jar, error));
+    struct apk seen = {.source = source};
+    TRY(apk_zip_find_end(arena, &seen, error));
+    TRY(apk_block_read(arena, &seen, error));
+    TRY(apk_zip_walk(arena, &seen, look_for_signature, &jar, error));
     seen.schemes = block_schemes(&seen) | (jar.file && jar.block ? APK_V1 : 0);
     seen.region = apk_region_find(&seen);
     *apk = seen;

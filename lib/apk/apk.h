@@ -26,6 +26,6 @@ struct apk_manifest {
     uint32_t target_sdk;     /* minSdkVersion where there is no targetSdkVersion; 0: not known */
     uint32_t target_sandbox; /* targetSandboxVersion; 0: there is none, which counts as 1 */
 };
-enum status apk_manifest(struct arena *, const struct apk_source *, const struct apk *, struct apk_manifest *, struct error *);
+enum status apk_manifest(struct arena *, const struct apk *, struct apk_manifest *, struct error *);
 
 #endif

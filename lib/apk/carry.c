@@ -46,18 +46,18 @@ static enum status read_region(struct arena *arena, unsigned schemes, struct str
     *carried = (struct carried){0};
     (apk_format_place(schemes) == APK_IN_COMMENT ? read_comment : read_block)(region, carried);
     const struct apk_info *info = carried->formats ? &carried->info : NULL;
-    bool same = apk_fill(schemes, carried->formats, info, again, region.length, error) == STATUS_OK &&
+    bool same = apk_fill((struct apk_filling){schemes, again, region.length}, carried->formats, info, error) == STATUS_OK &&
                 memcmp(again, region.data, region.length) == 0;
     ENSURE(same, error, STATUS_INVALID, "its region holds something else than channel info, which cannot be carried over");
     return STATUS_OK;
 }
 
-enum status apk_carry(struct arena *arena, unsigned from, struct str region, unsigned to, void *out, size_t length, struct error *error)
+enum status apk_carry(struct arena *arena, unsigned from, struct str region, struct apk_filling to, struct error *error)
 {
     struct carried carried;
     TRY(read_region(arena, from, region, &carried, error));
-    unsigned formats = carried.formats & apk_formats_in(apk_format_place(to)); /* none: its default carries the info */
-    if (apk_fill(to, formats, carried.formats ? &carried.info : NULL, out, length, error) != STATUS_OK)
+    unsigned formats = carried.formats & apk_formats_in(apk_format_place(to.schemes)); /* none: the default there carries the info */
+    if (apk_fill(to, formats, carried.formats ? &carried.info : NULL, error) != STATUS_OK)
         return error_context(error, "its channel info cannot be carried over");
     return STATUS_OK;
 }

@@ -32,11 +32,10 @@ static void look_at_entry(void *context, const struct apk_zip_entry *entry)
     apk_jar_add(&seen->jar, entry);
 }
 
-static enum status look_at_entries(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct entries *seen,
-                                   struct error *error)
+static enum status look_at_entries(struct arena *arena, const struct apk *apk, struct entries *seen, struct error *error)
 {
     *seen = (struct entries){.jar = {.arena = arena}};
-    return apk_zip_walk(arena, source, apk, look_at_entry, seen, error);
+    return apk_zip_walk(arena, apk, look_at_entry, seen, error);
 }
 
 static enum status refuse_other_kinds(const struct entries *seen, struct error *error)
@@ -109,12 +108,12 @@ static struct str stripped_from_block(struct arena *arena, const struct apk *apk
     return S("");
 }
 
-static enum status look_for_stripped(struct arena *arena, const struct apk_source *source, const struct apk *apk, const struct apk_jar *jar,
-                                     struct str *problem, struct error *error)
+static enum status look_for_stripped(struct arena *arena, const struct apk *apk, const struct apk_jar *jar, struct str *problem,
+                                     struct error *error)
 {
     unsigned named = 0;
     struct str file = {NULL, 0};
-    TRY(apk_jar_named_schemes(arena, source, apk, jar, &named, &file, error));
+    TRY(apk_jar_named_schemes(arena, jar, &named, &file, error));
     unsigned missing = named & ~apk->schemes;
     if (missing) *problem = stripped(arena, lowest(missing), str_first(file, 100));
     return STATUS_OK;
@@ -140,8 +139,7 @@ static enum status read_signers(struct arena *arena, const struct apk *apk, stru
     return STATUS_OK;
 }
 
-static enum status look_at_block_signatures(struct arena *arena, const struct apk_source *source, const struct apk *apk,
-                                            struct str *problem, struct error *error)
+static enum status look_at_block_signatures(struct arena *arena, const struct apk *apk, struct str *problem, struct error *error)
 {
     struct signers *signers = arena_new_of(arena, struct signers);
     bool wanted[APK_HASH_COUNT] = {false};
@@ -151,7 +149,7 @@ static enum status look_at_block_signatures(struct arena *arena, const struct ap
     for (size_t i = 0; i < signers->count && str_empty(*problem); i++) *problem = stripped_from_block(arena, apk, &signers->items[i]);
     if (!str_empty(*problem)) return STATUS_OK;
     for (size_t i = 0; i < signers->count; i++) apk_signature_hashes(&signers->items[i], wanted);
-    TRY(apk_contents_digest(arena, source, apk, wanted, digests, error));
+    TRY(apk_contents_digest(arena, apk, wanted, digests, error));
     for (size_t i = 0; i < signers->count && str_empty(*problem); i++)
         *problem = apk_signature_problem(arena, apk, &signers->items[i], digests);
     return STATUS_OK;
@@ -161,30 +159,28 @@ static enum status look_at_block_signatures(struct arena *arena, const struct ap
 
 /* Devices before Android 7 go by v1, whatever there is beside it; what v2 covers need not be compared again. Where the manifest can't be
  * read, nothing is known of such devices. */
-static enum status look_at_signatures(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_check *check,
-                                      struct error *error)
+static enum status look_at_signatures(struct arena *arena, const struct apk *apk, struct apk_check *check, struct error *error)
 {
     uint32_t min_sdk = str_empty(check->no_manifest) ? check->manifest.min_sdk : SDK_WITH_V2;
     bool v1_only = apk_v1_only(apk->schemes);
     if (v1_only || (apk->schemes & APK_V1 && min_sdk < SDK_WITH_V2))
-        TRY(apk_jar_verify(arena, source, apk, (struct apk_jar_rules){.min_sdk = min_sdk, .contents = v1_only}, &check->problem, error));
+        TRY(apk_jar_verify(arena, apk, (struct apk_jar_rules){.min_sdk = min_sdk, .contents = v1_only}, &check->problem, error));
     if (v1_only || !str_empty(check->problem)) return STATUS_OK;
-    return look_at_block_signatures(arena, source, apk, &check->problem, error);
+    return look_at_block_signatures(arena, apk, &check->problem, error);
 }
 
-enum status apk_check(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_check *out,
-                      struct error *error)
+enum status apk_check(struct arena *arena, const struct apk *apk, struct apk_check *out, struct error *error)
 {
     struct apk_check check = {.problem = S("")};
     struct entries seen;
     struct error why;
-    TRY(look_at_entries(arena, source, apk, &seen, error));
+    TRY(look_at_entries(arena, apk, &seen, error));
     TRY(refuse_other_kinds(&seen, error));
-    if (apk_manifest(arena, source, apk, &check.manifest, &why) != STATUS_OK) check.no_manifest = arena_copy(arena, str_of(why.text));
-    TRY(look_for_stripped(arena, source, apk, &seen.jar, &check.problem, error));
+    if (apk_manifest(arena, apk, &check.manifest, &why) != STATUS_OK) check.no_manifest = arena_copy(arena, str_of(why.text));
+    TRY(look_for_stripped(arena, apk, &seen.jar, &check.problem, error));
     if (str_empty(check.problem)) check.problem = v1_problem(arena, apk, &check.manifest);
     if (str_empty(check.problem)) check.problem = split_problem(arena, &check.manifest);
-    if (str_empty(check.problem)) TRY(look_at_signatures(arena, source, apk, &check, error));
+    if (str_empty(check.problem)) TRY(look_at_signatures(arena, apk, &check, error));
     *out = check;
     return STATUS_OK;
 }
@@ -213,8 +209,7 @@ static void collect_lineage(struct collect *collect, const struct apk_signer *si
         if (apk_take_value(&node, &data) && apk_take_value(&data, &certificate)) collect_certificate(collect, certificate);
 }
 
-enum status apk_certificates(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_certificates *out,
-                             struct error *error)
+enum status apk_certificates(struct arena *arena, const struct apk *apk, struct apk_certificates *out, struct error *error)
 {
     struct collect collect = {arena, out};
     struct signers *signers = arena_new_of(arena, struct signers);
@@ -226,6 +221,6 @@ enum status apk_certificates(struct arena *arena, const struct apk_source *sourc
         collect_lineage(&collect, &signers->items[i]);
     }
     if (!apk_v1_only(apk->schemes)) return STATUS_OK;
-    TRY(look_at_entries(arena, source, apk, &seen, error));
-    return apk_jar_each_signer(arena, source, apk, &seen.jar, collect_certificate, &collect, error);
+    TRY(look_at_entries(arena, apk, &seen, error));
+    return apk_jar_each_signer(arena, &seen.jar, collect_certificate, &collect, error);
 }

@@ -20,7 +20,7 @@ struct apk_check {
  *   - v1 does not verify for every device from minSdkVersion on: an entry that was changed, added or removed afterwards, a signature that
  * is not its certificate's. Beside v2 or later it is looked at where minSdkVersion is below 24, but for the entries' contents, which v2
  *     covers. */
-enum status apk_check(struct arena *, const struct apk_source *, const struct apk *, struct apk_check *, struct error *);
+enum status apk_check(struct arena *, const struct apk *, struct apk_check *, struct error *);
 
 /* SHA-256 of certificates, hexadecimal: those of the signers of every scheme, and those that v3 says were rotated away from; of v1 only
  * where there is no other. Two packages that share one are of one developer. */
@@ -29,6 +29,6 @@ struct apk_certificates {
     struct str sha256[APK_CERTIFICATES_MAXIMUM];
     size_t count;
 };
-enum status apk_certificates(struct arena *, const struct apk_source *, const struct apk *, struct apk_certificates *, struct error *);
+enum status apk_certificates(struct arena *, const struct apk *, struct apk_certificates *, struct error *);
 
 #endif

@@ -54,12 +54,12 @@ static void add_chunk(EVP_MD_CTX *all, const struct hashing *hashing, struct str
     EVP_DigestUpdate(all, digest, length);
 }
 
-static enum status add_section(struct hashing hashing[APK_HASH_COUNT], const struct apk_source *source, uint64_t from, uint64_t to,
-                               char *buffer, struct error *error)
+static enum status add_section(struct hashing hashing[APK_HASH_COUNT], const struct apk *apk, struct apk_region section, char *buffer,
+                               struct error *error)
 {
-    for (uint64_t at = from; at < to; at += CHUNK) {
-        size_t length = to - at < CHUNK ? (size_t)(to - at) : CHUNK;
-        TRY(apk_source_read(source, at, buffer, length, error));
+    for (uint64_t done = 0; done < section.length; done += CHUNK) {
+        size_t length = section.length - done < CHUNK ? (size_t)(section.length - done) : CHUNK;
+        TRY(apk_source_read(apk->source, section.offset + done, buffer, length, error));
         for (int i = 0; i < APK_HASH_COUNT; i++)
             if (hashing[i].kind) add_chunk(hashing[i].all, &hashing[i], str_make(buffer, length));
     }
@@ -78,8 +78,8 @@ static struct str finish(const struct hashing *hashing, struct str end)
     return str_make(digest, length);
 }
 
-enum status apk_contents_digest(struct arena *arena, const struct apk_source *source, const struct apk *apk,
-                                const bool wanted[APK_HASH_COUNT], struct apk_contents digests[APK_HASH_COUNT], struct error *error)
+enum status apk_contents_digest(struct arena *arena, const struct apk *apk, const bool wanted[APK_HASH_COUNT],
+                                struct apk_contents digests[APK_HASH_COUNT], struct error *error)
 {
     const EVP_MD *kinds[APK_HASH_COUNT] = {EVP_sha256(), EVP_sha512()};
     struct hashing hashing[APK_HASH_COUNT] = {0};
@@ -88,9 +88,9 @@ enum status apk_contents_digest(struct arena *arena, const struct apk_source *so
     size_t length = APK_ZIP_END_SIZE + apk->comment.length;
     for (int i = 0; i < APK_HASH_COUNT; i++)
         if (wanted[i]) start(arena, kinds[i], chunks, &hashing[i]);
-    TRY(add_section(hashing, source, 0, apk->block, buffer, error));
-    TRY(add_section(hashing, source, apk->directory, apk->end, buffer, error));
-    TRY(apk_source_read(source, apk->end, buffer, length, error));
+    TRY(add_section(hashing, apk, (struct apk_region){0, apk->block}, buffer, error));
+    TRY(add_section(hashing, apk, (struct apk_region){apk->directory, apk->directory_size}, buffer, error));
+    TRY(apk_source_read(apk->source, apk->end, buffer, length, error));
     bytes_put32(buffer + 16, (uint32_t)apk->block);
     for (int i = 0; i < APK_HASH_COUNT; i++)
         if (wanted[i]) digests[i].whole = finish(&hashing[i], str_make(buffer, length));

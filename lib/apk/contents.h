@@ -18,7 +18,7 @@ struct apk_contents {
 };
 
 /* Reads the file once, in memory of a few MiB. `wanted[hash]` says which are made. */
-enum status apk_contents_digest(struct arena *, const struct apk_source *, const struct apk *, const bool wanted[APK_HASH_COUNT],
+enum status apk_contents_digest(struct arena *, const struct apk *, const bool wanted[APK_HASH_COUNT],
                                 struct apk_contents digests[APK_HASH_COUNT], struct error *);
 
 #endif

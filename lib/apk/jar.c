@@ -60,14 +60,13 @@ static unsigned schemes_of_file(struct str text)
     return 0;
 }
 
-enum status apk_jar_named_schemes(struct arena *arena, const struct apk_source *source, const struct apk *apk, const struct apk_jar *jar,
-                                  unsigned *schemes, struct str *file, struct error *error)
+enum status apk_jar_named_schemes(struct arena *arena, const struct apk_jar *jar, unsigned *schemes, struct str *file, struct error *error)
 {
     *schemes = 0;
     for (size_t i = 0; i < jar->count; i++) {
         struct str text;
         if (!apk_jar_is_file(jar->entries[i].name)) continue;
-        enum status status = apk_zip_extract_head(arena, source, apk, &jar->entries[i], MAIN_SECTION_MAXIMUM, &text, error);
+        enum status status = apk_zip_extract_head(arena, &jar->entries[i], MAIN_SECTION_MAXIMUM, &text, error);
         if (status == STATUS_CORRUPT || status == STATUS_UNSUPPORTED) continue;
         TRY(status);
         unsigned named = schemes_of_file(text);
@@ -103,14 +102,13 @@ static bool each_signer(struct str block, apk_jar_visit *visit, void *context)
     return found;
 }
 
-enum status apk_jar_each_signer(struct arena *arena, const struct apk_source *source, const struct apk *apk, const struct apk_jar *jar,
-                                apk_jar_visit *visit, void *context, struct error *error)
+enum status apk_jar_each_signer(struct arena *arena, const struct apk_jar *jar, apk_jar_visit *visit, void *context, struct error *error)
 {
     for (size_t i = 0; i < jar->count; i++) {
         struct str block;
         const struct apk_zip_entry *entry = &jar->entries[i];
         if (!apk_jar_is_block(entry->name)) continue;
-        TRY(apk_zip_extract(arena, source, apk, entry, BLOCK_MAXIMUM, &block, error));
+        TRY(apk_zip_extract(arena, entry, BLOCK_MAXIMUM, &block, error));
         ENSURE(each_signer(block, visit, context), error, STATUS_CORRUPT, STR_FMT " holds no signature with its certificate",
                STR_ARG(str_first(entry->name, 100)));
     }

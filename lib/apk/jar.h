@@ -20,11 +20,9 @@ void apk_jar_add(struct apk_jar *, const struct apk_zip_entry *);
 
 /* The schemes that `X-Android-APK-Signed` names beside v1, in any signature file, and which file does. A file that can't be read names
  * none. */
-enum status apk_jar_named_schemes(struct arena *, const struct apk_source *, const struct apk *, const struct apk_jar *, unsigned *schemes,
-                                  struct str *file, struct error *);
+enum status apk_jar_named_schemes(struct arena *, const struct apk_jar *, unsigned *schemes, struct str *file, struct error *);
 /* Calls `visit` with each signer's certificate (DER), valid for the call. STATUS_CORRUPT names the block that has none. */
 typedef void apk_jar_visit(void *context, struct str certificate);
-enum status apk_jar_each_signer(struct arena *, const struct apk_source *, const struct apk *, const struct apk_jar *, apk_jar_visit *,
-                                void *context, struct error *);
+enum status apk_jar_each_signer(struct arena *, const struct apk_jar *, apk_jar_visit *, void *context, struct error *);
 
 #endif

@@ -59,13 +59,13 @@ static int by_offset(const void *a, const void *b)
     return (first > second) - (first < second);
 }
 
-static enum status collect_entries(struct verification *all, const struct apk_source *source, const struct apk *apk, struct error *error)
+static enum status collect_entries(struct verification *all, const struct apk *apk, struct error *error)
 {
     struct collection found = {.arena = all->arena, .capacity = (size_t)apk->entries};
     ENSURE(apk->directory_size <= DIRECTORY_MAX, error, STATUS_CORRUPT, "the central directory has %llu bytes, more than %d",
            (unsigned long long)apk->directory_size, DIRECTORY_MAX);
     found.entries = arena_array(all->arena, found.capacity, sizeof *found.entries);
-    TRY(apk_zip_walk(all->arena, source, apk, collect_entry, &found, error));
+    TRY(apk_zip_walk(all->arena, apk, collect_entry, &found, error));
     qsort(found.entries, found.count, sizeof *found.entries, by_name);
     for (size_t i = 1; i < found.count; i++)
         ENSURE(!str_equal(found.entries[i - 1].name, found.entries[i].name), error, STATUS_CORRUPT, "two entries are named " STR_FMT,
@@ -309,14 +309,11 @@ static enum status check_entries(struct verification *all, struct error *error)
 
 /* --- */
 
-enum status apk_jar_verify(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_jar_rules rules,
-                           struct str *problem, struct error *error)
+enum status apk_jar_verify(struct arena *arena, const struct apk *apk, struct apk_jar_rules rules, struct str *problem, struct error *error)
 {
-    struct verification all = {.arena = arena,
-                               .reader = apk_zip_reader_new(arena, source, apk),
-                               .min_sdk = rules.min_sdk ? rules.min_sdk : 1,
-                               .contents = rules.contents};
-    enum status status = collect_entries(&all, source, apk, error);
+    struct verification all = {
+        .arena = arena, .reader = apk_zip_reader_new(arena, apk), .min_sdk = rules.min_sdk ? rules.min_sdk : 1, .contents = rules.contents};
+    enum status status = collect_entries(&all, apk, error);
     if (status == STATUS_OK) status = read_manifest(&all, error);
     if (status == STATUS_OK) status = verify_signers(&all, error);
     if (status == STATUS_OK) status = check_entries(&all, error);

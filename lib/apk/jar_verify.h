@@ -15,7 +15,6 @@ struct apk_jar_rules {
 };
 /* *problem says why devices from min_sdk on refuse the signature; empty: none does. Reads every entry once, in the order of the file.
  * Memory: a few times the manifest's size, which is 32 MiB at most. More than 16 GiB of inflated entries are refused. */
-enum status apk_jar_verify(struct arena *, const struct apk_source *, const struct apk *, struct apk_jar_rules, struct str *problem,
-                           struct error *);
+enum status apk_jar_verify(struct arena *, const struct apk *, struct apk_jar_rules, struct str *problem, struct error *);
 
 #endif

@@ -49,6 +49,7 @@ struct apk_pair {
 };
 
 struct apk {
+    const struct apk_source *source; /* outlives this */
     uint64_t size;
     uint64_t block, block_size; /* whole block, both size fields and magic included; block_size 0: none */
     uint64_t directory, directory_size, entries;

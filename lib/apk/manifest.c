@@ -273,15 +273,14 @@ static void look_for_manifest(void *context, const struct apk_zip_entry *entry)
     *search = (struct search){true, *entry};
 }
 
-enum status apk_manifest(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct apk_manifest *out,
-                         struct error *error)
+enum status apk_manifest(struct arena *arena, const struct apk *apk, struct apk_manifest *out, struct error *error)
 {
     struct search search = {.found = false};
     struct apk_manifest manifest = {0};
     struct str xml;
-    TRY(apk_zip_walk(arena, source, apk, look_for_manifest, &search, error));
+    TRY(apk_zip_walk(arena, apk, look_for_manifest, &search, error));
     ENSURE(search.found, error, STATUS_NOT_FOUND, "there is no AndroidManifest.xml");
-    TRY(apk_zip_extract(arena, source, apk, &search.entry, MANIFEST_MAXIMUM, &xml, error));
+    TRY(apk_zip_extract(arena, &search.entry, MANIFEST_MAXIMUM, &xml, error));
     TRY(parse(arena, xml, &manifest, error));
     *out = manifest;
     return STATUS_OK;

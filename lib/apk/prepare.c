@@ -22,28 +22,29 @@ static void add_source(struct apk_prepared *prepared, uint64_t from, uint64_t to
     add_piece(prepared, from, to - from, NULL);
 }
 
-static enum status read_piece(const struct apk_piece *piece, const struct apk_source *source, uint64_t from, char *to, size_t length,
-                              struct error *error)
+static enum status read_piece(const struct apk_source *source, struct apk_piece piece, char *to, struct error *error)
 {
-    if (!piece->bytes) return apk_source_read(source, piece->offset + from, to, length, error);
-    memcpy(to, piece->bytes + from, length);
+    if (!piece.bytes) return apk_source_read(source, piece.offset, to, (size_t)piece.length, error);
+    memcpy(to, piece.bytes, (size_t)piece.length);
     return STATUS_OK;
 }
 
-enum status apk_prepared_read(const struct apk_prepared *prepared, const struct apk_source *source, uint64_t offset, void *buffer,
-                              size_t length, struct error *error)
+enum status apk_prepared_read(const struct apk_prepared *prepared, const struct apk_source *source, struct apk_region run, void *buffer,
+                              struct error *error)
 {
     char *to = buffer;
-    ENSURE(offset <= prepared->size && length <= prepared->size - offset, error, STATUS_INVALID,
-           "%zu bytes at offset %" PRIu64 " reach beyond the base package's end at %" PRIu64, length, offset, prepared->size);
-    for (int i = 0; i < prepared->count && length > 0; i++) {
+    uint64_t offset = run.offset, left = run.length;
+    ENSURE(offset <= prepared->size && left <= prepared->size - offset, error, STATUS_INVALID,
+           "%" PRIu64 " bytes at offset %" PRIu64 " reach beyond the base package's end at %" PRIu64, left, offset, prepared->size);
+    for (int i = 0; i < prepared->count && left > 0; i++) {
         const struct apk_piece *piece = &prepared->pieces[i];
         if (offset < piece->length) {
-            size_t run = piece->length - offset < length ? (size_t)(piece->length - offset) : length;
-            TRY(read_piece(piece, source, offset, to, run, error));
-            to += run;
-            length -= run;
-            offset += run;
+            uint64_t length = piece->length - offset < left ? piece->length - offset : left;
+            TRY(read_piece(source, (struct apk_piece){piece->offset + offset, length, piece->bytes ? piece->bytes + offset : NULL}, to,
+                           error));
+            to += length;
+            left -= length;
+            offset += length;
         }
         offset -= piece->length;
     }
@@ -108,15 +109,15 @@ static enum status check_size(const struct apk *apk, uint64_t directory, uint64_
     return STATUS_OK;
 }
 
-static enum status prepare_comment(struct arena *arena, const struct apk_source *source, const struct apk *apk, uint64_t region,
-                                   struct apk_prepared *prepared, struct error *error)
+static enum status prepare_comment(struct arena *arena, const struct apk *apk, uint64_t region, struct apk_prepared *prepared,
+                                   struct error *error)
 {
     ENSURE(region > 0 && region <= APK_ZIP_COMMENT_MAXIMUM, error, STATUS_INVALID,
            "the region of a v1 package is its ZIP comment: 1 to %d bytes, not %" PRIu64, APK_ZIP_COMMENT_MAXIMUM, region);
     size_t length = APK_ZIP_END_SIZE + (size_t)region;
     TRY(check_size(apk, apk->directory, apk->end + length, error));
     char *end = arena_alloc(arena, length);
-    TRY(apk_source_read(source, apk->end, end, APK_ZIP_END_SIZE, error));
+    TRY(apk_source_read(apk->source, apk->end, end, APK_ZIP_END_SIZE, error));
     bytes_put16(end + 20, (uint16_t)region);
     prepared->region = (struct apk_region){apk->end + APK_ZIP_END_SIZE, region};
     bool same = apk->comment.length == region && memcmp(apk->comment.data, end + APK_ZIP_END_SIZE, (size_t)region) == 0;
@@ -168,19 +169,18 @@ static struct str make_block(struct arena *arena, const struct apk *apk, size_t 
     return str_make(block, size);
 }
 
-static enum status same_block(struct arena *arena, const struct apk_source *source, const struct apk *apk, struct str block, bool *same,
-                              struct error *error)
+static enum status same_block(struct arena *arena, const struct apk *apk, struct str block, bool *same, struct error *error)
 {
     *same = false;
     if (apk->block_size != block.length) return STATUS_OK;
     char *old = arena_buffer(arena, block.length);
-    TRY(apk_source_read(source, apk->block, old, block.length, error));
+    TRY(apk_source_read(apk->source, apk->block, old, block.length, error));
     *same = memcmp(old, block.data, block.length) == 0;
     return STATUS_OK;
 }
 
-static enum status prepare_block(struct arena *arena, const struct apk_source *source, const struct apk *apk, uint64_t region,
-                                 struct apk_prepared *prepared, struct error *error)
+static enum status prepare_block(struct arena *arena, const struct apk *apk, uint64_t region, struct apk_prepared *prepared,
+                                 struct error *error)
 {
     bool same;
     ENSURE(region > 0 && region % APK_BLOCK_ALIGNMENT == 0 && region <= APK_REGION_MAXIMUM, error, STATUS_INVALID,
@@ -191,10 +191,10 @@ static enum status prepare_block(struct arena *arena, const struct apk_source *s
     uint64_t end_size = APK_ZIP_END_SIZE + apk->comment.length; /* the signature covers the comment: it stays */
     TRY(check_size(apk, directory, directory + apk->directory_size + end_size, error));
     prepared->region = (struct apk_region){directory - APK_BLOCK_FOOT - region, region};
-    TRY(same_block(arena, source, apk, block, &same, error));
+    TRY(same_block(arena, apk, block, &same, error));
     if (same) return add_source(prepared, 0, apk->size), STATUS_OK;
     char *end = arena_buffer(arena, (size_t)end_size);
-    TRY(apk_source_read(source, apk->end, end, (size_t)end_size, error));
+    TRY(apk_source_read(apk->source, apk->end, end, (size_t)end_size, error));
     bytes_put32(end + 16, (uint32_t)directory);
     add_source(prepared, 0, apk->block);
     add_piece(prepared, 0, block.length, block.data);
@@ -212,7 +212,7 @@ enum status apk_prepare(struct arena *arena, const struct apk_source *source, ui
     TRY(apk_examine(arena, source, &apk, error));
     ENSURE(apk.schemes, error, STATUS_INVALID, "the package is not signed (neither v1, v2 nor v3): sign it first, then prepare it");
     struct apk_prepared prepared = {.schemes = apk.schemes};
-    TRY((apk_v1_only(apk.schemes) ? prepare_comment : prepare_block)(arena, source, &apk, region, &prepared, error));
+    TRY((apk_v1_only(apk.schemes) ? prepare_comment : prepare_block)(arena, &apk, region, &prepared, error));
     note_channels(arena, &apk, &prepared);
     note_region(arena, &apk, &prepared);
     *out = prepared;

@@ -30,8 +30,7 @@ struct apk_prepared {
  * unsigned APK; STATUS_TOO_LARGE where the result would pass 4 GiB - 1. Does not look whether the signatures verify: apk_check does. */
 enum status apk_prepare(struct arena *, const struct apk_source *, uint64_t region, struct apk_prepared *, struct error *);
 
-/* Reads bytes of the result; within its size. */
-enum status apk_prepared_read(const struct apk_prepared *, const struct apk_source *, uint64_t offset, void *buffer, size_t length,
-                              struct error *);
+/* Reads a run of the result; within its size. `source` is what was prepared. */
+enum status apk_prepared_read(const struct apk_prepared *, const struct apk_source *, struct apk_region run, void *buffer, struct error *);
 
 #endif

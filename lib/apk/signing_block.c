@@ -59,12 +59,12 @@ static void list_pairs(struct arena *arena, struct str pairs, struct apk *apk)
     }
 }
 
-enum status apk_block_read(struct arena *arena, const struct apk_source *source, struct apk *apk, struct error *error)
+enum status apk_block_read(struct arena *arena, struct apk *apk, struct error *error)
 {
     char foot[APK_BLOCK_FOOT];
     apk->block = apk->directory;
     if (apk->directory < APK_BLOCK_HEAD + APK_BLOCK_FOOT) return STATUS_OK;
-    TRY(apk_source_read(source, apk->directory - APK_BLOCK_FOOT, foot, sizeof foot, error));
+    TRY(apk_source_read(apk->source, apk->directory - APK_BLOCK_FOOT, foot, sizeof foot, error));
     if (memcmp(foot + 8, magic, sizeof magic - 1) != 0) return STATUS_OK;
     uint64_t size = bytes_get64(foot);
     TRY(check_size(apk, size, error));
@@ -72,7 +72,7 @@ enum status apk_block_read(struct arena *arena, const struct apk_source *source,
     apk->block = apk->directory - apk->block_size;
     size_t length = (size_t)size - APK_BLOCK_FOOT;
     char *bytes = arena_buffer(arena, APK_BLOCK_HEAD + length);
-    TRY(apk_source_read(source, apk->block, bytes, APK_BLOCK_HEAD + length, error));
+    TRY(apk_source_read(apk->source, apk->block, bytes, APK_BLOCK_HEAD + length, error));
     ENSURE(bytes_get64(bytes) == size, error, STATUS_CORRUPT, "the APK Signing Block's two size fields differ: %" PRIu64 " and %" PRIu64,
            bytes_get64(bytes), size);
     struct str pairs = str_make(bytes + APK_BLOCK_HEAD, length);

@@ -16,7 +16,7 @@ enum {
 
 /* Fills block, block_size, pairs and pair_count from what stands before apk->directory. No block: block is the directory's offset,
  * block_size 0. */
-enum status apk_block_read(struct arena *, const struct apk_source *, struct apk *, struct error *);
+enum status apk_block_read(struct arena *, struct apk *, struct error *);
 
 /* Each writes at `at` and returns what is behind. */
 char *apk_block_put_head(char *at, uint64_t block_size);

@@ -54,10 +54,10 @@ static enum status locate_end(struct str tail, size_t *at, struct error *error)
     return error_set(error, STATUS_CORRUPT, "there is no ZIP end of central directory record: not an APK, or cut short");
 }
 
-static enum status refuse_zip64(const struct apk_source *source, const struct apk *apk, struct error *error)
+static enum status refuse_zip64(const struct apk *apk, struct error *error)
 {
     unsigned char magic[4] = {0};
-    if (apk->end >= ZIP64_LOCATOR_SIZE) TRY(apk_source_read(source, apk->end - ZIP64_LOCATOR_SIZE, magic, sizeof magic, error));
+    if (apk->end >= ZIP64_LOCATOR_SIZE) TRY(apk_source_read(apk->source, apk->end - ZIP64_LOCATOR_SIZE, magic, sizeof magic, error));
     bool sentinel = apk->directory == UINT32_MAX || apk->directory_size == UINT32_MAX;
     ENSURE(bytes_get32(magic) != ZIP64_LOCATOR_MAGIC && !sentinel, error, STATUS_UNSUPPORTED,
            "this is a ZIP64 file, which APK signing does not know");
@@ -74,8 +74,9 @@ static enum status check_directory(const struct apk *apk, struct error *error)
     return STATUS_OK;
 }
 
-enum status apk_zip_find_end(struct arena *arena, const struct apk_source *source, struct apk *apk, struct error *error)
+enum status apk_zip_find_end(struct arena *arena, struct apk *apk, struct error *error)
 {
+    const struct apk_source *source = apk->source;
     ENSURE(source->size <= UINT32_MAX, error, STATUS_UNSUPPORTED,
            "%" PRIu64 " bytes: a file over 4 GiB - 1 would be ZIP64, which APK signing does not know", source->size);
     ENSURE(source->size >= APK_ZIP_END_SIZE, error, STATUS_CORRUPT, "%" PRIu64 " bytes are too few for an APK", source->size);
@@ -91,7 +92,7 @@ enum status apk_zip_find_end(struct arena *arena, const struct apk_source *sourc
     apk->directory_size = bytes_get32(record + 12);
     apk->directory = bytes_get32(record + 16);
     apk->comment = str_make(record + APK_ZIP_END_SIZE, bytes_get16(record + 20));
-    TRY(refuse_zip64(source, apk, error));
+    TRY(refuse_zip64(apk, error));
     bool one_file = bytes_get16(record + 4) == 0 && bytes_get16(record + 6) == 0 && bytes_get16(record + 8) == apk->entries;
     ENSURE(one_file, error, STATUS_UNSUPPORTED, "this is one part of a ZIP file in several");
     return check_directory(apk, error);
@@ -151,14 +152,15 @@ static enum status read_entry(struct window *window, uint64_t *at, struct apk_zi
     return STATUS_OK;
 }
 
-enum status apk_zip_walk(struct arena *arena, const struct apk_source *source, const struct apk *apk, apk_zip_visit *visit, void *context,
-                         struct error *error)
+enum status apk_zip_walk(struct arena *arena, const struct apk *apk, apk_zip_visit *visit, void *context, struct error *error)
 {
     uint64_t capacity = apk->directory_size < WINDOW ? apk->directory_size : WINDOW, count = 0;
-    struct window window = {.source = source, .offset = apk->directory, .end = apk->end, .bytes = arena_buffer(arena, (size_t)capacity)};
+    struct window window = {
+        .source = apk->source, .offset = apk->directory, .end = apk->end, .bytes = arena_buffer(arena, (size_t)capacity)};
     for (uint64_t at = apk->directory; at < apk->end; count++) {
         struct apk_zip_entry entry;
         TRY(read_entry(&window, &at, &entry, error));
+        entry.apk = apk;
         TRY(check_entry(apk, &entry, error));
         visit(context, &entry);
     }

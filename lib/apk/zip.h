@@ -11,9 +11,10 @@ enum status apk_source_read(const struct apk_source *, uint64_t offset, void *bu
 
 /* Finds the end record whose comment reaches exactly the file's end, and fills size, end, comment, directory, directory_size and entries.
  * Checks them against each other. */
-enum status apk_zip_find_end(struct arena *, const struct apk_source *, struct apk *, struct error *);
+enum status apk_zip_find_end(struct arena *, struct apk *, struct error *);
 
 struct apk_zip_entry {
+    const struct apk *apk;
     struct str name; /* valid during the visit */
     uint16_t flags, method;
     uint32_t crc, compressed, uncompressed;
@@ -23,18 +24,16 @@ typedef void apk_zip_visit(void *context, const struct apk_zip_entry *);
 
 /* Calls `visit` for each entry of the central directory, in order. STATUS_CORRUPT where the directory is not `entries` entries in exactly
  * its size, or an entry lies beyond apk->block. */
-enum status apk_zip_walk(struct arena *, const struct apk_source *, const struct apk *, apk_zip_visit *, void *context, struct error *);
+enum status apk_zip_walk(struct arena *, const struct apk *, apk_zip_visit *, void *context, struct error *);
 
 /* The bytes of one entry, stored or deflated, at most `limit` of them. */
-enum status apk_zip_extract(struct arena *, const struct apk_source *, const struct apk *, const struct apk_zip_entry *, size_t limit,
-                            struct str *out, struct error *);
+enum status apk_zip_extract(struct arena *, const struct apk_zip_entry *, size_t limit, struct str *out, struct error *);
 /* The first `length` bytes of one entry, or all where it has fewer; of a damaged one, the bytes before the damage. */
-enum status apk_zip_extract_head(struct arena *, const struct apk_source *, const struct apk *, const struct apk_zip_entry *, size_t length,
-                                 struct str *out, struct error *);
+enum status apk_zip_extract_head(struct arena *, const struct apk_zip_entry *, size_t length, struct str *out, struct error *);
 
 /* Entries one after the other, in memory of a few hundred KiB, whatever their sizes. */
 struct apk_zip_reader;
-struct apk_zip_reader *apk_zip_reader_new(struct arena *, const struct apk_source *, const struct apk *);
+struct apk_zip_reader *apk_zip_reader_new(struct arena *, const struct apk *);
 /* Calls `sink` with the entry's bytes, in order: exactly `uncompressed` of them, or STATUS_CORRUPT. Its local header must say what the
  * directory says. As on devices, any method but "stored" counts as deflated, and its CRC is not checked. */
 typedef void apk_zip_sink(void *context, struct str bytes);

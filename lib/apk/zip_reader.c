@@ -15,7 +15,6 @@
 enum { LOCAL_MAGIC = 0x04034b50, LOCAL_SIZE = 30, METHOD_STORED = 0, FLAG_DESCRIPTOR = 8, CHUNK = 128 * 1024 };
 
 struct apk_zip_reader {
-    const struct apk_source *source;
     const struct apk *apk;
     z_stream stream;
     char *input, *output; /* CHUNK bytes each */
@@ -34,11 +33,10 @@ static void end_inflate(void *context)
     inflateEnd(context);
 }
 
-struct apk_zip_reader *apk_zip_reader_new(struct arena *arena, const struct apk_source *source, const struct apk *apk)
+struct apk_zip_reader *apk_zip_reader_new(struct arena *arena, const struct apk *apk)
 {
     struct apk_zip_reader *reader = arena_new_of(arena, struct apk_zip_reader);
-    *reader =
-        (struct apk_zip_reader){.source = source, .apk = apk, .input = arena_buffer(arena, CHUNK), .output = arena_buffer(arena, CHUNK)};
+    *reader = (struct apk_zip_reader){.apk = apk, .input = arena_buffer(arena, CHUNK), .output = arena_buffer(arena, CHUNK)};
     if (inflateInit2(&reader->stream, -MAX_WBITS) == Z_OK) arena_defer(arena, end_inflate, &reader->stream);
     return reader;
 }
@@ -65,7 +63,7 @@ static enum status find_data(const struct apk_zip_reader *reader, const struct a
 {
     size_t length = LOCAL_SIZE + entry->name.length; /* at most 64 KiB and a few bytes: less than a chunk */
     ENSURE(entry->header + length <= reader->apk->block, error, STATUS_CORRUPT, "it overruns the ZIP entries");
-    TRY(apk_source_read(reader->source, entry->header, reader->input, length, error));
+    TRY(apk_source_read(reader->apk->source, entry->header, reader->input, length, error));
     ENSURE(same_header(reader->input, entry), error, STATUS_CORRUPT, "its local header is not what the central directory says");
     reading->at = entry->header + length + bytes_get16(reader->input + 28);
     reading->end = reading->at + (entry->method == METHOD_STORED ? entry->uncompressed : entry->compressed);
@@ -79,7 +77,7 @@ static enum status next_input(const struct apk_zip_reader *reader, struct readin
 {
     uint64_t left = reading->end - reading->at;
     *input = str_make(reader->input, (size_t)(left < CHUNK ? left : CHUNK));
-    TRY(apk_source_read(reader->source, reading->at, reader->input, input->length, error));
+    TRY(apk_source_read(reader->apk->source, reading->at, reader->input, input->length, error));
     reading->at += input->length;
     return STATUS_OK;
 }

@@ -318,7 +318,7 @@ static enum status check_room_in(unsigned scheme, const struct channels *channel
     enum apk_place place = apk_format_place(scheme);
     unsigned formats = channels->formats & apk_formats_in(place), chosen;
     if (!formats || apk_formats_choose(place, formats, &chosen, &why) != STATUS_OK) return STATUS_OK;
-    if (apk_fill(scheme, formats, &channel->info, region, sizeof region, &why) == STATUS_OK) return STATUS_OK;
+    if (apk_fill((struct apk_filling){scheme, region, sizeof region}, formats, &channel->info, &why) == STATUS_OK) return STATUS_OK;
     return error_set(error, STATUS_INVALID, "channel " STR_FMT ": %s", STR_ARG(channel->id), why.text);
 }
 

@@ -21,12 +21,12 @@ static enum status check_file(struct arena *arena, const struct apk_source *sour
     struct apk_check check;
     struct error why;
     TRY(apk_examine(arena, source, &apk, error));
-    TRY(apk_check(arena, source, &apk, &check, error));
+    TRY(apk_check(arena, &apk, &check, error));
     if (!str_empty(check.problem)) TRY(refuse(arena, plan, check.problem, error));
     if (!str_empty(check.no_manifest)) warn(plan, arena_join(arena, S("no version code is known for this package: "), check.no_manifest));
     plan->package.name = check.manifest.package;
     plan->package.version_code = check.manifest.version_code;
-    if (apk_certificates(arena, source, &apk, &plan->certificates, &why) != STATUS_OK) plan->certificates.count = 0;
+    if (apk_certificates(arena, &apk, &plan->certificates, &why) != STATUS_OK) plan->certificates.count = 0;
     return STATUS_OK;
 }
 
@@ -89,7 +89,7 @@ static enum status read_certificates(struct store *store, struct io io, struct s
     TRY(store_head(store, io, base, &object, error));
     struct apk_source source = stored_apk(store, io, &object);
     TRY(apk_examine(io.arena, &source, &apk, error));
-    return apk_certificates(io.arena, &source, &apk, certificates, error);
+    return apk_certificates(io.arena, &apk, certificates, error);
 }
 
 /* None for a base that is missing or damaged. */

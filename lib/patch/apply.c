@@ -31,7 +31,8 @@ static enum status check_region(struct arena *arena, const struct patch_side *to
 {
     ENSURE(region.length == to->region.length, error, STATUS_INVALID, "the channel region has %zu bytes; the new package reserves %llu",
            region.length, (unsigned long long)to->region.length);
-    if (apk_carry(arena, to->schemes, region, to->schemes, arena_buffer(arena, region.length), region.length, error) != STATUS_OK)
+    if (apk_carry(arena, to->schemes, region, (struct apk_filling){to->schemes, arena_buffer(arena, region.length), region.length},
+                  error) != STATUS_OK)
         return error_set(error, STATUS_INVALID, "the bytes given for the channel region are not channel info");
     return STATUS_OK;
 }
@@ -49,7 +50,7 @@ enum status patch_apply(struct arena *arena, const struct patch_header *header, 
     if (region.length > 0)
         TRY(check_region(arena, to, region, error));
     else
-        TRY(apk_carry(arena, from->schemes, filled, to->schemes, carried, (size_t)to->region.length, error));
+        TRY(apk_carry(arena, from->schemes, filled, (struct apk_filling){to->schemes, carried, (size_t)to->region.length}, error));
     struct stream base = restore_stream(arena, diff, str_make(map.bytes, map.length), to, progress);
     *result = apk_overlay_stream(arena, base, 0, to->region, region.length > 0 ? region.data : carried);
     return STATUS_OK;

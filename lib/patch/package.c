@@ -14,7 +14,7 @@ enum status side_blank(struct arena *arena, char *bytes, const struct patch_side
 {
     char *region = bytes + side->region.offset;
     *filled = arena_copy(arena, str_make(region, (size_t)side->region.length));
-    return apk_fill(side->schemes, 0, NULL, region, filled->length, error);
+    return apk_fill((struct apk_filling){side->schemes, region, filled->length}, 0, NULL, error);
 }
 
 struct str side_digest(struct arena *arena, struct str bytes, struct progress *progress)

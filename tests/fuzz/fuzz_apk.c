@@ -41,25 +41,25 @@ static void check_structure(const struct apk *apk)
     assert(apk->block_size == 0 || at + 24 == apk->directory);
 }
 
-static void check_readers(struct arena *arena, const struct apk_source *source, const struct apk *apk)
+static void check_readers(struct arena *arena, const struct apk *apk)
 {
     struct apk_channels channels;
     struct apk_manifest manifest;
     struct error error;
     apk_read_channels(arena, apk, &channels);
     for (size_t i = 0; i < APK_FORMAT_COUNT; i++) assert(str_is_utf8(channels.seen[i]));
-    if (apk_manifest(arena, source, apk, &manifest, &error) != STATUS_OK) return;
+    if (apk_manifest(arena, apk, &manifest, &error) != STATUS_OK) return;
     assert(str_is_utf8(manifest.package) && str_is_utf8(manifest.version_name));
 }
 
-static void check_verdict(struct arena *arena, const struct apk_source *source, const struct apk *apk)
+static void check_verdict(struct arena *arena, const struct apk *apk)
 {
     struct apk_check check;
     struct apk_certificates certificates;
     struct error error = {0};
-    if (apk_check(arena, source, apk, &check, &error) != STATUS_OK) assert(error.text[0]);
+    if (apk_check(arena, apk, &check, &error) != STATUS_OK) assert(error.text[0]);
     error.text[0] = 0;
-    if (apk_certificates(arena, source, apk, &certificates, &error) != STATUS_OK)
+    if (apk_certificates(arena, apk, &certificates, &error) != STATUS_OK)
         assert(error.text[0]);
     else
         for (size_t i = 0; i < certificates.count; i++) assert(certificates.sha256[i].length == 64);
@@ -71,7 +71,7 @@ static struct str result_of(struct arena *arena, const struct apk_prepared *prep
 {
     struct error error;
     char *bytes = arena_buffer(arena, (size_t)prepared->size);
-    assert(apk_prepared_read(prepared, source, 0, bytes, (size_t)prepared->size, &error) == STATUS_OK);
+    assert(apk_prepared_read(prepared, source, (struct apk_region){0, prepared->size}, bytes, &error) == STATUS_OK);
     return str_make(bytes, (size_t)prepared->size);
 }
 
@@ -104,8 +104,9 @@ static void check_filled(struct arena *arena, struct str base, const struct apk_
     struct apk_channels channels;
     struct apk_prepared blanked;
     struct error error;
-    if (apk_fill(prepared->schemes, formats, info, region, (size_t)prepared->region.length, &error) != STATUS_OK) return;
-    assert(apk_examine(arena, &source, &apk, &error) == STATUS_OK);
+    if (apk_fill((struct apk_filling){prepared->schemes, region, (size_t)prepared->region.length}, formats, info, &error) != STATUS_OK)
+        return;
+    assert(apk_examine(arena, &apk, &error) == STATUS_OK);
     assert(apk.region.offset == prepared->region.offset && apk.region.length == prepared->region.length);
     apk_read_channels(arena, &apk, &channels);
     assert(apk_formats_choose(apk_format_place(prepared->schemes), formats, &formats, &error) == STATUS_OK);
@@ -129,13 +130,13 @@ static struct apk_info info_leaving(struct arena *arena, const struct apk_prepar
     return (struct apk_info){str_make(json, length), S("huawei")};
 }
 
-static void check_base(struct arena *arena, const struct apk_source *source, const struct apk *apk, uint64_t region, size_t left)
+static void check_base(struct arena *arena, const struct apk *apk, uint64_t region, size_t left)
 {
     struct apk_prepared prepared;
     struct apk base;
     struct error error;
-    if (apk_prepare(arena, source, region, &prepared, &error) != STATUS_OK) return;
-    struct str bytes = result_of(arena, &prepared, source);
+    if (apk_prepare(arena, apk->source, region, &prepared, &error) != STATUS_OK) return;
+    struct str bytes = result_of(arena, &prepared, apk->source);
     struct apk_source result = package_source(&bytes);
     assert(apk_examine(arena, &result, &base, &error) == STATUS_OK);
     check_structure(&base);
@@ -154,14 +155,14 @@ static void check_file(struct arena *arena, struct str bytes, uint64_t region, s
     struct apk_source source = package_source(&bytes);
     struct apk apk;
     struct error error = {0};
-    if (apk_examine(arena, &source, &apk, &error) != STATUS_OK) {
+    if (apk_examine(arena, &apk, &error) != STATUS_OK) {
         assert(error.text[0] && error.status != STATUS_OK);
         return;
     }
     check_structure(&apk);
-    check_readers(arena, &source, &apk);
-    check_verdict(arena, &source, &apk);
-    check_base(arena, &source, &apk, apk_v1_only(apk.schemes) ? region % 65535 + 1 : region % 5 * 4096, left);
+    check_readers(arena, &apk);
+    check_verdict(arena, &apk);
+    check_base(arena, &apk, apk_v1_only(apk.schemes) ? region % 65535 + 1 : region % 5 * 4096, left);
 }
 
 /* --- a package that is built here: entries, block, directory, end */

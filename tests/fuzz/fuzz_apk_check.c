@@ -15,10 +15,10 @@ static void check(struct arena *arena, struct str bytes, bool is_forged)
     struct apk_certificates certificates;
     struct error error = {0};
     assert(apk_examine(arena, &source, &apk, &error) == STATUS_OK);
-    assert(apk_check(arena, &source, &apk, &found, &error) == STATUS_OK);
+    assert(apk_check(arena, &apk, &found, &error) == STATUS_OK);
     assert(str_is_utf8(found.problem) || !is_forged);
     assert(!is_forged || !str_empty(found.problem));
-    if (apk_certificates(arena, &source, &apk, &certificates, &error) != STATUS_OK) return;
+    if (apk_certificates(arena, &apk, &certificates, &error) != STATUS_OK) return;
     assert(certificates.count <= APK_CERTIFICATES_MAXIMUM);
     for (size_t i = 0; i < certificates.count; i++) assert(certificates.sha256[i].length == 64);
 }

@@ -29,7 +29,7 @@ static struct str problem_of(struct arena *arena, const struct package_entry ent
     struct apk apk;
     struct error error = {0};
     assert(apk_examine(arena, &source, &apk, &error) == STATUS_OK);
-    assert(apk_jar_verify(arena, &source, &apk, (struct apk_jar_rules){min_sdk, true}, &problem, &error) == STATUS_OK);
+    assert(apk_jar_verify(arena, &apk, (struct apk_jar_rules){min_sdk, true}, &problem, &error) == STATUS_OK);
     return problem;
 }
 

@@ -50,7 +50,7 @@ static int old_package(char old[OLD_SIZE])
 {
     struct error error;
     int fd = memfd_create("old", MFD_CLOEXEC);
-    apk_fill(APK_V2, 0, NULL, old, REGION, &error);
+    apk_fill((struct apk_filling){APK_V2, old, REGION}, 0, NULL, &error);
     for (uint32_t i = REGION / 4; i < OLD_SIZE / 4; i++) bytes_put32(old + (size_t)4 * i, i * UINT32_C(2654435761));
     assert(write(fd, old, OLD_SIZE) == OLD_SIZE);
     return fd;
@@ -68,7 +68,8 @@ static void check_frames(struct arena *arena, struct str bytes)
     struct patch_header header = {side_of(arena, str_make(old, OLD_SIZE)), side_of(arena, str_make(old, OLD_SIZE))};
     header.to.size = size;
     arena_defer_close(arena, fd);
-    assert(patch_apply(arena, &header, stream_of(arena, str_from(bytes, 2)), fd, (struct str){NULL, 0}, NULL, &package, &error) == STATUS_OK);
+    assert(patch_apply(arena, &header, stream_of(arena, str_from(bytes, 2)), fd, (struct str){NULL, 0}, NULL, &package, &error) ==
+           STATUS_OK);
     enum status status = stream_read_all(package, arena, size, &made, &error);
     assert(status == STATUS_CORRUPT || (status == STATUS_OK && str_equal(made, str_make(old, OLD_SIZE))));
     stream_close(&package);
@@ -97,10 +98,11 @@ static void check_region(struct arena *arena, struct str bytes)
     if (bytes.length > REGION_MOST) return;
     char *out = arena_buffer(arena, REGION_MOST);
     for (int from = 0; from < 2; from++) {
-        enum status status = apk_carry(arena, schemes[from], bytes, schemes[from], out, bytes.length, &error);
+        enum status status = apk_carry(arena, schemes[from], bytes, (struct apk_filling){schemes[from], out, bytes.length}, &error);
         assert(status != STATUS_OK || memcmp(out, bytes.data, bytes.length) == 0);
         for (int to = 0; to < 2; to++)
-            if (apk_carry(arena, schemes[from], bytes, schemes[to], out, REGION_MOST, &error) == STATUS_OK) assert(status == STATUS_OK);
+            if (apk_carry(arena, schemes[from], bytes, (struct apk_filling){schemes[to], out, REGION_MOST}, &error) == STATUS_OK)
+                assert(status == STATUS_OK);
     }
 }
 

@@ -183,7 +183,7 @@ struct sample_result {
 static inline enum status sample_result_read(void *context, uint64_t offset, void *buffer, size_t length, struct error *error)
 {
     const struct sample_result *result = context;
-    TRY(apk_prepared_read(&result->prepared, result->from, offset, buffer, length, error));
+    TRY(apk_prepared_read(&result->prepared, result->from, (struct apk_region){offset, length}, buffer, error));
     for (size_t i = 0; i < length; i++) {
         uint64_t at = offset + i;
         if (at >= result->fill.offset && at - result->fill.offset < result->fill.bytes.length)

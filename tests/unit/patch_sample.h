@@ -38,7 +38,8 @@ static inline struct str patch_base(struct arena *arena, struct patch_options op
     if (options.content.length > 0) sample_put(sample, 1000, options.content);
     struct sample_result *result = sample_prepare(arena, &sample->source, options.region);
     char *bytes = arena_buffer(arena, result->source.size);
-    if (apk_prepared_read(&result->prepared, result->from, 0, bytes, result->source.size, &error) != STATUS_OK) fail_msg("%s", error.text);
+    if (apk_prepared_read(&result->prepared, result->from, (struct apk_region){0, result->source.size}, bytes, &error) != STATUS_OK)
+        fail_msg("%s", error.text);
     for (uint64_t at = 2000, state = options.seed; at + 8 < sample->block; at += 512)
         bytes_put64(bytes + at, sample_random(&state, UINT32_MAX));
     return str_make(bytes, result->source.size);

@@ -30,7 +30,7 @@ static struct str filled(struct arena *arena, unsigned schemes, unsigned formats
 {
     struct error error;
     char *bytes = arena_buffer(arena, length);
-    assert_ok(apk_fill(schemes, formats, info, bytes, length, &error), &error);
+    assert_ok(apk_fill((struct apk_filling){schemes, bytes, length}, formats, info, &error), &error);
     return str_make(bytes, length);
 }
 
@@ -41,7 +41,7 @@ static void assert_carried(struct arena *arena, unsigned from, struct str region
     char out[ROOM];
     struct str guarded = region.length <= PAGE ? unit_guarded(arena, region) : region;
     memset(out, 'U', sizeof out);
-    assert_ok(apk_carry(arena, from, guarded, to, out, wanted.length, &error), &error);
+    assert_ok(apk_carry(arena, from, guarded, (struct apk_filling){to, out, wanted.length}, &error), &error);
     assert_memory_equal(out, wanted.data, wanted.length);
     if (wanted.length < sizeof out) assert_int_equal(out[wanted.length], 'U');
 }
@@ -116,7 +116,7 @@ static void names_alone_are_padded_too(void **state)
             struct apk_info info = {.json = S("{}"), .channel = str_make(name, length)};
             char bytes[PAGE];
             struct error error;
-            if (apk_fill(APK_V2, formats[i], &info, bytes, PAGE, &error) != STATUS_OK) break;
+            if (apk_fill((struct apk_filling){APK_V2, bytes, PAGE}, formats[i], &info, &error) != STATUS_OK) break;
             assert_carried(*state, APK_V2, str_make(bytes, PAGE), APK_V2, filled(*state, APK_V2, formats[i], &info, 2 * PAGE));
         }
 }
@@ -127,7 +127,7 @@ static void assert_refused(struct arena *arena, unsigned from, struct str region
     char out[ROOM];
     struct error error;
     memset(out, 'U', sizeof out);
-    assert_error(apk_carry(arena, from, region, to, out, length, &error), status, &error, words);
+    assert_error(apk_carry(arena, from, region, (struct apk_filling){to, out, length}, &error), status, &error, words);
     for (size_t i = 0; i < sizeof out; i++) assert_int_equal(out[i], 'U'); /* nothing half-written */
 }
 
@@ -155,7 +155,7 @@ static void what_apk_fill_did_not_write_is_not_guessed_at(void **state)
         memcpy(damaged, block.data, PAGE);
         damaged[i] ^= 0x15;
         if (!in_text) assert_refused(*state, APK_V2, str_make(damaged, PAGE), APK_V2, PAGE, STATUS_INVALID, words);
-        if (in_text && apk_carry(*state, APK_V2, str_make(damaged, PAGE), APK_V2, out, PAGE, &error) == STATUS_OK)
+        if (in_text && apk_carry(*state, APK_V2, str_make(damaged, PAGE), (struct apk_filling){APK_V2, out, PAGE}, &error) == STATUS_OK)
             assert_memory_equal(out, damaged, PAGE);
     }
     char text[PAGE];

@@ -115,7 +115,7 @@ static struct str signed_package(struct arena *arena, struct signing how, struct
     enum apk_hash hash = how.algorithm == ECDSA_SHA512 ? APK_SHA512 : APK_SHA256;
     const bool wanted[APK_HASH_COUNT] = {true, true};
     assert_ok(apk_examine(arena, &source, &apk, &error), &error);
-    assert_ok(apk_contents_digest(arena, &source, &apk, wanted, digests, &error), &error);
+    assert_ok(apk_contents_digest(arena, &apk, wanted, digests, &error), &error);
     struct buf pairs = buf_in(arena, 8192);
     package_pair(&pairs, how.v3 ? APK_ID_V3 : APK_ID_V2, signer_of(arena, &how, digests[hash].whole));
     return package_of(arena, small, 2, buf_str(&pairs), comment);
@@ -127,7 +127,7 @@ static enum status look(struct arena *arena, struct str bytes, struct apk_check 
     struct apk apk;
     TRY(apk_examine(arena, &source, &apk, error));
     ENSURE(apk.schemes, error, STATUS_INVALID, "not signed");
-    return apk_check(arena, &source, &apk, check, error);
+    return apk_check(arena, &apk, check, error);
 }
 
 static struct str problem_of(struct arena *arena, struct str bytes)
@@ -224,7 +224,7 @@ static struct apk_certificates certificates_in(struct arena *arena, struct str b
     struct apk_certificates certificates;
     struct error error;
     assert_ok(apk_examine(arena, &source, &apk, &error), &error);
-    assert_ok(apk_certificates(arena, &source, &apk, &certificates, &error), &error);
+    assert_ok(apk_certificates(arena, &apk, &certificates, &error), &error);
     return certificates;
 }
 

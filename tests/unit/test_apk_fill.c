@@ -37,7 +37,7 @@ static char *fill(void **state, unsigned schemes, unsigned formats, const struct
     struct str region = sample_guarded(*state, str_make(memset(arena_buffer(*state, length), 'U', length), length));
     struct error error = {0};
     char *out = (char *)(uintptr_t)region.data;
-    if (apk_fill(schemes, formats, info, out, length, &error) != STATUS_OK) fail_msg("%s", error.text);
+    if (apk_fill((struct apk_filling){schemes, out, length}, formats, info, &error) != STATUS_OK) fail_msg("%s", error.text);
     return out;
 }
 
@@ -47,7 +47,7 @@ static void assert_refused(unsigned schemes, unsigned formats, struct apk_info i
     struct error error = {0};
     memset(out, 'U', sizeof out);
     assert_in_range(length, 0, sizeof out);
-    assert_int_equal(apk_fill(schemes, formats, &info, out, length, &error), status);
+    assert_int_equal(apk_fill((struct apk_filling){schemes, out, length}, formats, &info, &error), status);
     assert_string_equal(error.text, text);
     for (size_t i = 0; i < sizeof out; i++) assert_int_equal(out[i], 'U'); /* nothing half-written */
 }
@@ -127,7 +127,7 @@ static void vasdolly_v1_names_are_as_long_as_its_reader_can_count(void **state)
     assert_memory_equal(out + 65535 - 10, "\xff\x7fltlovezh", 10);
     info.channel.length++;
     struct error error = {0};
-    assert_int_equal(apk_fill(APK_V1, APK_VASDOLLY, &info, out, 65535, &error), STATUS_TOO_LARGE);
+    assert_int_equal(apk_fill((struct apk_filling){APK_V1, out, 65535}, APK_VASDOLLY, &info, &error), STATUS_TOO_LARGE);
     assert_string_equal(error.text, "the channel name has 32768 bytes, 32767 bytes fit");
 }
 
@@ -214,7 +214,7 @@ static void names_that_leave_no_room_for_a_filler_are_padded(void **state)
             char *out = arena_buffer(*state, 4096);
             if (length == 2100) length = 4020;
             info.channel.length = length;
-            enum status status = apk_fill(APK_V2, sets[set], &info, out, 4096, &error);
+            enum status status = apk_fill((struct apk_filling){APK_V2, out, 4096}, sets[set], &info, &error);
             assert_int_equal(status == STATUS_OK, apk_fill_room(APK_V2, sets[set], info.channel, 4096) > 0);
             if (status != STATUS_OK) continue;
             struct apk_channels channels = read_back(state, APK_V2, out, 4096);

@@ -50,7 +50,8 @@ static struct str filled(struct arena *arena, const struct vector *vector)
 {
     struct str region = sample_guarded(arena, str_make(memset(arena_buffer(arena, REGION), 'U', REGION), REGION));
     struct error error = {0};
-    if (apk_fill(schemes_of(vector), vector->format, &info, (char *)(uintptr_t)region.data, REGION, &error) != STATUS_OK)
+    if (apk_fill((struct apk_filling){schemes_of(vector), (char *)(uintptr_t)region.data, REGION}, vector->format, &info, &error) !=
+        STATUS_OK)
         fail_msg("%s", error.text);
     return region;
 }
@@ -129,7 +130,8 @@ static void values_are_carried_to_the_next_version(void **state)
         struct str old = filled(*state, &vectors[i]);
         struct error error = {0};
         char out[REGION];
-        assert_int_equal(apk_carry(*state, schemes_of(&vectors[i]), old, schemes_of(&vectors[i]), out, REGION, &error), STATUS_OK);
+        assert_int_equal(
+            apk_carry(*state, schemes_of(&vectors[i]), old, (struct apk_filling){schemes_of(&vectors[i]), out, REGION}, &error), STATUS_OK);
         assert_memory_equal(out, old.data, REGION);
     }
 }

@@ -123,7 +123,7 @@ static struct str problem_by(struct arena *arena, const struct package_entry *en
     struct apk apk;
     struct error error;
     assert_ok(apk_examine(arena, &source, &apk, &error), &error);
-    assert_ok(apk_jar_verify(arena, &source, &apk, rules, &problem, &error), &error);
+    assert_ok(apk_jar_verify(arena, &apk, rules, &problem, &error), &error);
     return problem;
 }
 

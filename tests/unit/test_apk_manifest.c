@@ -240,7 +240,7 @@ static enum status manifest_in(struct arena *arena, struct sample *sample, struc
 {
     struct apk apk = sample_examine(arena, &sample->source);
     *error = (struct error){0};
-    return apk_manifest(arena, &sample->source, &apk, manifest, error);
+    return apk_manifest(arena, &apk, manifest, error);
 }
 
 static void assert_manifest(struct arena *arena, struct sample *sample)
@@ -359,7 +359,7 @@ static struct str problem_of(struct arena *arena, struct parts parts, unsigned s
     struct apk_check check;
     struct error error;
     apk.schemes = schemes;
-    assert_int_equal(apk_check(arena, &sample->source, &apk, &check, &error), STATUS_OK);
+    assert_int_equal(apk_check(arena, &apk, &check, &error), STATUS_OK);
     return check.problem;
 }
 

@@ -320,7 +320,7 @@ static void a_filled_region_is_blanked(void **state)
     struct apk_info info = {S("{\"channel\":\"huawei\"}"), S("huawei")};
     struct error error;
     char *fill = arena_alloc(*state, 4096);
-    assert_int_equal(apk_fill(base->prepared.schemes, BLOCK_FORMATS, &info, fill, 4096, &error), STATUS_OK);
+    assert_int_equal(apk_fill((struct apk_filling){base->prepared.schemes, fill, 4096}, BLOCK_FORMATS, &info, &error), STATUS_OK);
     base->fill = (struct sample_run){base->prepared.region.offset, str_make(fill, 4096)};
     struct sample_result *again = sample_prepare(*state, &base->source, APK_REGION_DEFAULT);
     assert_int_equal(again->prepared.note_count, 3);
@@ -423,10 +423,11 @@ static void nothing_behind_the_result_can_be_read(void **state)
     struct sample_result *base = sample_prepare(*state, &sample->source, 24);
     struct error error = {0};
     char byte;
-    assert_int_equal(apk_prepared_read(&base->prepared, &sample->source, 1024, &byte, 0, &error), STATUS_OK);
-    assert_int_equal(apk_prepared_read(&base->prepared, &sample->source, 1024, &byte, 1, &error), STATUS_INVALID);
+    assert_int_equal(apk_prepared_read(&base->prepared, &sample->source, (struct apk_region){1024, 0}, &byte, &error), STATUS_OK);
+    assert_int_equal(apk_prepared_read(&base->prepared, &sample->source, (struct apk_region){1024, 1}, &byte, &error), STATUS_INVALID);
     assert_string_equal(error.text, "1 bytes at offset 1024 reach beyond the base package's end at 1024");
-    assert_int_equal(apk_prepared_read(&base->prepared, &sample->source, UINT64_MAX, &byte, 1, &error), STATUS_INVALID);
+    assert_int_equal(apk_prepared_read(&base->prepared, &sample->source, (struct apk_region){UINT64_MAX, 1}, &byte, &error),
+                     STATUS_INVALID);
 }
 
 int main(void)

@@ -11,7 +11,8 @@ static struct str with_channel(struct arena *arena, struct str base, unsigned fo
     char *bytes = arena_buffer(arena, base.length);
     memcpy(bytes, base.data, base.length);
     if (apk_info_parse(arena, str_of(json), S(""), &info, &error) != STATUS_OK) fail_msg("%s", error.text);
-    if (apk_fill(package.side.schemes, formats, &info, bytes + package.side.region.offset, package.side.region.length, &error) != STATUS_OK)
+    if (apk_fill((struct apk_filling){package.side.schemes, bytes + package.side.region.offset, package.side.region.length}, formats, &info,
+                 &error) != STATUS_OK)
         fail_msg("%s", error.text);
     return str_make(bytes, base.length);
 }
