@@ -19,8 +19,8 @@ static bool apply, json;
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"log", 0, OPTION_TEXTS, &logs, "[EDGE=]FILE", "an access log: nginx's, Apache's, S3's; .gz, or - for stdin; may be repeated"},
-    {"samples", 'n', OPTION_SIZE, &samples, "COUNT", "of queries, at most; all unless said"},
-    {"horizon", 0, OPTION_SPAN, &horizon, "SPAN", "after a query in which a download counts; a window of the policy unless said"},
+    {"samples", 'n', OPTION_SIZE, &samples, "COUNT", "read at most this many queries (default: all)"},
+    {"horizon", 0, OPTION_SPAN, &horizon, "SPAN", "how long after a query a download counts (default: a window of the policy)"},
     {"apply", 0, OPTION_FLAG, &apply, NULL, "write what is proposed into the policy"},
     {"now", 0, OPTION_TIME, &now, "TIME", "look as if it were this time"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print JSON"},

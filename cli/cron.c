@@ -25,7 +25,7 @@ static bool dry_run, json, verify;
     }
 #define GRACE_ROW                                                                                                                          \
     {                                                                                                                                      \
-        "grace", 0, OPTION_SPAN, &grace, "SPAN", "that downloads which began have, before a copy is deleted; 10m unless said"              \
+        "grace", 0, OPTION_SPAN, &grace, "SPAN", "how long running downloads may continue before a copy is deleted (default 10m)"          \
     }
 #define JSON_ROW                                                                                                                           \
     {                                                                                                                                      \
@@ -59,7 +59,7 @@ static const struct command commands[] = {
                        COMMAND_OPTIONS(deciding)},
     [CRON_EVICT] = {.name = "evict",
                     .arguments = "",
-                    .summary = "Decides by the policy which packages edges need hold no longer, and deletes them there.",
+                    .summary = "Decides by the policy evict packages that edges no longer need, and deletes them there.",
                     .example = "pakhus evict --store s3://packages --edge shop-1 --dry-run",
                     COMMAND_OPTIONS(deciding)},
     [CRON_RECONCILE] = {.name = "reconcile",
@@ -154,7 +154,7 @@ static enum status run(enum cron_kind kind, struct arena *arena, struct error *e
     TRY(cron_run(app, io, &cron, &result, error));
     if (json) printf(STR_FMT "\n", STR_ARG(cron_json(arena, &cron, &result)));
     if (!json) print_sums(&cron, &result);
-    ENSURE(result.evaluated.failed == 0, error, STATUS_CORRUPT, "%llu edges were passed over: what went wrong is said above",
+    ENSURE(result.evaluated.failed == 0, error, STATUS_CORRUPT, "%llu edges were skipped; the errors are above",
            (unsigned long long)result.evaluated.failed);
     ENSURE(result.reconciled.failed == 0, error, STATUS_UNAVAILABLE, "%llu could not be copied or deleted: what went wrong is said above",
            (unsigned long long)result.reconciled.failed);

@@ -18,8 +18,8 @@ static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"edge", 'e', OPTION_TEXT, &edge_id, "EDGE", "which one this is", .required = true},
     {"dir", 'd', OPTION_TEXT, &directory, "DIR", "what it serves; made where it is not there", .required = true},
-    {"grace", 0, OPTION_SPAN, &grace, "SPAN", "before what is no longer wanted is deleted; 10m unless said"},
-    {"verify", 0, OPTION_FLAG, &verify, NULL, "read what is there, and fetch anew what is not as it was"},
+    {"grace", 0, OPTION_SPAN, &grace, "SPAN", "how long to wait before deleting packages that are no longer wanted (default 10m)"},
+    {"verify", 0, OPTION_FLAG, &verify, NULL, "read all packages, and fetch again those that are damaged"},
     {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print what was done as JSON"},
 };

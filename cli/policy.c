@@ -97,19 +97,19 @@ static void describe(struct arena *arena, const struct policy *policy, struct li
     const struct policy_place *place = &policy->place;
     const struct policy_evict *evict = &policy->evict;
     const struct line all[LINES] = {
-        {"place  T1 (more, now)", number_text(arena, place->t1)},
-        {"       T1 of small packages", small_text(arena, place)},
-        {"       T1 where there is room", place->has_room_t1 ? number_text(arena, place->room_t1) : S("-")},
-        {"       T2 (more, again and again)", number_text(arena, place->t2)},
+        {"place  T1, misses in the current window", number_text(arena, place->t1)},
+        {"       T1 for small packages", small_text(arena, place)},
+        {"       T1 where an edge has room", place->has_room_t1 ? number_text(arena, place->room_t1) : S("-")},
+        {"       T2, misses in several windows", number_text(arena, place->t2)},
         {"       windows over T2", rule_text(arena, place->m, place->of, place->confidence, place->include_current)},
         {"       window", window_text(arena, &place->window)},
-        {"       displaces what serves less by", arena_printf(arena, "× %.9g", place->displace)},
-        {"evict  T3 (fewer)", number_text(arena, evict->t3)},
+        {"       displace factor", arena_printf(arena, "× %.9g", place->displace)},
+        {"evict  T3, hits in several windows", number_text(arena, evict->t3)},
         {"       windows under T3", rule_text(arena, evict->n, evict->of, evict->confidence, evict->include_current)},
         {"       window", window_text(arena, &evict->window)},
-        {"       never within", clock_format_span(arena, evict->grace)},
-        {"a query that triggers places", str_of(triggers[policy->trigger])},
-        {"a patch that is missing", policy->generate_patches ? S("is made") : S("is answered with the full package")},
+        {"       minimum stay", clock_format_span(arena, evict->grace)},
+        {"a query that triggers, places", str_of(triggers[policy->trigger])},
+        {"a missing patch", policy->generate_patches ? S("is made") : S("is answered with the full package")},
     };
     memcpy(lines, all, sizeof all);
 }
@@ -125,7 +125,7 @@ static void print_policy(struct arena *arena, const struct policy *policy)
     if (policy->generation > 0)
         printf("generation %llu; times are in " STR_FMT "\n", (unsigned long long)policy->generation, STR_ARG(zone));
     else
-        puts("none was set: all is as usual; times are in UTC");
+        puts("no policy published; showing defaults, times in UTC");
     for (size_t i = 0; i < LINES; i++)
         printf("%-36s " STR_FMT "%s\n", lines[i].label, STR_ARG(lines[i].text),
                str_equal(lines[i].text, defaults[i].text) ? "  (default)" : "");

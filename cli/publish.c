@@ -16,7 +16,7 @@ static const struct command_option publish_options[] = {
     STORED_OPTION(&store_url),
     {"app", 'a', OPTION_TEXT, &app, "APP", "the app's id", .required = true},
     {"version", 'v', OPTION_TEXT, &version, "VERSION", "the version's id; a published one never changes", .required = true},
-    {"region", 0, OPTION_SIZE, &region, "BYTES", "what to reserve in a package that is not prepared; 4096 unless said"},
+    {"region", 0, OPTION_SIZE, &region, "BYTES", "bytes to reserve in a package that is not prepared (default 4096)"},
     {"force", 0, OPTION_FLAG, &force, NULL, "publish also what devices would refuse, and another application than the version before"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print package.json"},
 };

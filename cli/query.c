@@ -16,7 +16,7 @@ static bool json, alert;
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"app", 'a', OPTION_TEXT, &app, "APP", "which app", .required = true},
-    {"version", 0, OPTION_TEXT, &version, "VERSION", "which version; the newest unless said"},
+    {"version", 0, OPTION_TEXT, &version, "VERSION", "which version (default: the current one)"},
     {"from", 0, OPTION_TEXT, &from, "VERSION", "what the device has: a patch will do"},
     {"channel", 0, OPTION_TEXT, &channel, "CHANNEL", "the channel that the device shall have"},
     {"from-channel", 0, OPTION_TEXT, &from_channel, "CHANNEL", "the channel of the installed package"},

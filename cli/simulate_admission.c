@@ -14,10 +14,10 @@ static uint64_t size;
 static const struct command_option options[] = {
     {"profile", 'p', OPTION_TEXT, &profile_path, "FILE.json", "a pre-distribution profile, as 'admission profile set' takes it",
      .required = true},
-    {"clients", 'n', OPTION_TEXT, &clients_text, "COUNT", "how many; 1000000 unless said"},
-    {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another one makes other clients; 1 unless said"},
+    {"clients", 'n', OPTION_TEXT, &clients_text, "COUNT", "how many clients (default 1000000)"},
+    {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another seed makes other clients (default 1)"},
     {"population", 0, OPTION_TEXT, &population_path, "FILE.json", "who they are: classes by the hours they are on, bandwidth, sizes"},
-    {"size", 0, OPTION_SIZE, &size, "BYTES", "of the resource, where the profile does not say; 1 GB unless said", .positive = true},
+    {"size", 0, OPTION_SIZE, &size, "BYTES", "size of the resource, if the profile has none (default 1 GB)", .positive = true},
     {"svg", 0, OPTION_TEXT, &svg_path, "FILE.svg", "draw the origin's rate under each mode"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print numbers and curves as JSON"},
 };

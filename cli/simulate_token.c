@@ -13,13 +13,13 @@ static int64_t span = -1, page_life = -1, purge = -1;
 static bool json;
 
 static const struct command_option options[] = {
-    {"nodes", 'n', OPTION_TEXT, &nodes_text, "COUNT", "first-level nodes; 100 unless said, in five regions"},
-    {"changes", 0, OPTION_TEXT, &changes_text, "COUNT", "resources that are changed meanwhile; 40 unless said"},
-    {"views", 0, OPTION_TEXT, &views_text, "COUNT", "page views a second, of all nodes together; 60 unless said"},
-    {"span", 0, OPTION_SPAN, &span, "SPAN", "how long it goes on, behind an hour in which caches fill; 4h unless said"},
-    {"page-life", 0, OPTION_SPAN, &page_life, "SPAN", "how long caches keep a page; 1m unless said"},
-    {"purge", 0, OPTION_SPAN, &purge, "SPAN", "how long a purge takes to reach a node, on the average; 1m unless said"},
-    {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another one makes another site; 1 unless said"},
+    {"nodes", 'n', OPTION_TEXT, &nodes_text, "COUNT", "first-level nodes, in five regions (default 100)"},
+    {"changes", 0, OPTION_TEXT, &changes_text, "COUNT", "resources that change meanwhile (default 40)"},
+    {"views", 0, OPTION_TEXT, &views_text, "COUNT", "page views a second, of all nodes together (default 60)"},
+    {"span", 0, OPTION_SPAN, &span, "SPAN", "length of the simulation, after an hour in which caches fill (default 4h)"},
+    {"page-life", 0, OPTION_SPAN, &page_life, "SPAN", "how long caches keep a page (default 1m)"},
+    {"purge", 0, OPTION_SPAN, &purge, "SPAN", "how long a purge takes to reach a node, on the average (default 1m)"},
+    {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another seed makes another site (default 1)"},
     {"svg", 0, OPTION_TEXT, &svg_path, "FILE.svg", "draw how nodes come to serve what is new"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print numbers and curves as JSON"},
 };

@@ -23,7 +23,7 @@ static int64_t moment(void)
 /* --- keygen */
 
 static const struct command_option keygen_options[] = {
-    {"kid", 0, OPTION_TEXT, &kid, "ID", "the key's id; k1 unless said"},
+    {"kid", 0, OPTION_TEXT, &kid, "ID", "the key's id (default k1)"},
 };
 static const struct command keygen = {
     .name = "token keygen",
@@ -89,7 +89,7 @@ static const struct command_option verify_options[] = {
     {"token-keys", 0, OPTION_TEXT, &keys, "KEYS", "kid:base64,…; or PAKHUS_TOKEN_KEYS"},
     {"business", 0, OPTION_TEXT, &business, "ID", "the node's business; or PAKHUS_TOKEN_BUSINESS"},
     {"host", 0, OPTION_TEXT, &host, "NAME", "the request's Host, where the URL is a path only"},
-    {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter; pkt unless said"},
+    {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter (default pkt)"},
     {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON"},
 };
@@ -129,7 +129,7 @@ static enum status run_verify(struct arena *arena, const struct str *words, int 
 
 static const struct command_option show_options[] = {
     {"token-keys", 0, OPTION_TEXT, &keys, "KEYS", "kid:base64,…; or PAKHUS_TOKEN_KEYS"},
-    {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter; pkt unless said"},
+    {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter (default pkt)"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON"},
 };
 static const struct command show = {
@@ -169,12 +169,11 @@ static const struct command_option stale_options[] = {
     STORED_OPTION(&store_url),
     {"node", 0, OPTION_TEXT, &node, "NODE", "whose table: the name in its Pakhus-Node"},
     {"table", 0, OPTION_TEXT, &table_path, "FILE", "or a table itself, as the nginx module gives it; - is standard input"},
-    {"least", 0, OPTION_TEXT, &least, "NUMBER", "updates in a period that a resource must have, such as 2 or 0.5; 1 unless said"},
-    {"period", 0, OPTION_SPAN, &period, "SPAN", "the period; 30d unless said", .positive = true},
+    {"least", 0, OPTION_TEXT, &least, "NUMBER", "least updates of a resource in a period, such as 2 or 0.5 (default 1)"},
+    {"period", 0, OPTION_SPAN, &period, "SPAN", "the period (default 30d)", .positive = true},
     {"rules", 0, OPTION_TEXT, &rules_text, "RULES",
      "other numbers by directory or type: /img/=0.25,text/css=4; the deepest directory counts"},
-    {"cleaned", 0, OPTION_TEXT, &cleaned, "FILE",
-     "remember there what was listed: it is listed again only after an update has brought it anew"},
+    {"cleaned", 0, OPTION_TEXT, &cleaned, "FILE", "remember there what was listed; list it again only after an update brought it back"},
     {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "one JSON object a line, with frequency and times"},
 };

@@ -29,16 +29,16 @@ static const struct command_option options[] = {
     {"sha256", 0, OPTION_TEXT, &sha256, "HEX", "the digest of its content; or from the store, if it keeps one"},
     {"digest", 0, OPTION_FLAG, &with_digest, NULL, "read each resource in the store for its digest, if the store keeps none"},
     STORED_OPTION(&store_url),
-    {"key", 0, OPTION_TEXT, &object_key, "KEY", "the resource's key in the store; unless said, the URL's path behind --under"},
-    {"under", 0, OPTION_TEXT, &under, "URL", "what in front of a key makes its URL; the URL's host unless said"},
+    {"key", 0, OPTION_TEXT, &object_key, "KEY", "the resource's key in the store (default: the URL's path behind --under)"},
+    {"under", 0, OPTION_TEXT, &under, "URL", "what in front of a key makes its URL (default: the URL's host)"},
     {"base", 0, OPTION_TEXT, &base, "URL", "of FILE: its own URL, from which its references start"},
-    {"kind", 0, OPTION_TEXT, &kind_name, "KIND", "of FILE: html, css, json, xml or lines; by its name unless said"},
-    {"in-place", 0, OPTION_FLAG, &in_place, NULL, "write FILE anew instead of printing it"},
-    {"due", 0, OPTION_TIME, &due, "TIME", "when caches update; the time of the change unless said"},
+    {"kind", 0, OPTION_TEXT, &kind_name, "KIND", "of FILE: html, css, json, xml or lines (default: by its name)"},
+    {"in-place", 0, OPTION_FLAG, &in_place, NULL, "rewrite FILE instead of printing it"},
+    {"due", 0, OPTION_TIME, &due, "TIME", "when caches update (default: the time of the change)"},
     {"due-after", 0, OPTION_SPAN, &due_after, "SPAN", "so long after the change: the cache lifetime and a day, say"},
     {"any-host", 0, OPTION_FLAG, &any_host, NULL, "good for the same path on any host"},
     {"hex", 0, OPTION_FLAG, &hex, NULL, "spell the token in hexadecimal digits instead of base64url; nodes take both"},
-    {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter; pkt unless said"},
+    {"param", 0, OPTION_TEXT, &parameter, "NAME", "the query's parameter (default pkt)"},
 };
 static const struct command command = {
     .name = "token sign",
@@ -118,7 +118,8 @@ static enum status digest_of_stream(struct arena *arena, struct stream stream, u
     while ((count = stream_read(watch_stream(watch), block, BLOCK, error)) > 0) {
     }
     if (count < 0) return error->status;
-    ENSURE(hex_decode(arena, watch_sha256(watch, arena), &bytes) && bytes.length == 32, error, STATUS_INTERNAL, "SHA-256 is not to be had");
+    ENSURE(hex_decode(arena, watch_sha256(watch, arena), &bytes) && bytes.length == 32, error, STATUS_INTERNAL,
+           "this OpenSSL provides no SHA-256");
     memcpy(digest, bytes.data, 32);
     return STATUS_OK;
 }
@@ -178,7 +179,7 @@ static enum status sign_url(struct arena *arena, const struct signer *signer, st
     TRY(given_fields(arena, &fields, error));
     ENSURE(fields.modified >= 0, error, STATUS_INVALID, "say when the resource was changed: --modified TIME, or --store");
     fields.due = due_time(&fields);
-    ENSURE(token_key_of(&target, fields.business, any_host, &fields.key), error, STATUS_INTERNAL, "SHA-256 is not to be had");
+    ENSURE(token_key_of(&target, fields.business, any_host, &fields.key), error, STATUS_INTERNAL, "this OpenSSL provides no SHA-256");
     return token_sign(arena, keyring_newest(&signer->ring), &fields, hex ? TOKEN_HEX : TOKEN_BASE64URL, token, error);
 }
 

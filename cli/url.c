@@ -12,7 +12,7 @@ static struct str keys, public_url, info, filename, expires, kid = {"k1", 2};
 static const struct command_option sign_options[] = {
     {"info", 'i', OPTION_TEXT, &info, "JSON", "an object of strings, merged over the channel's own info"},
     {"filename", 0, OPTION_TEXT, &filename, "NAME.apk", "what the download is called"},
-    {"expires", 'e', OPTION_TEXT, &expires, "WHEN", "a duration such as 7d, or a time such as 2026-12-24T18:00:00Z; 7d unless said"},
+    {"expires", 'e', OPTION_TEXT, &expires, "WHEN", "a duration such as 7d, or a time such as 2026-12-24T18:00:00Z (default 7d)"},
     {"url-keys", 0, OPTION_TEXT, &keys, "KEYS", "kid:base64,…, the first one signs; or PAKHUS_URL_KEYS"},
     {"public-url", 0, OPTION_TEXT, &public_url, "URL", "what stands before the path; or PAKHUS_PUBLIC_URL"},
 };
@@ -77,7 +77,7 @@ static int cmd_sign(int argc, char **argv)
 enum { URL_SECRET_LENGTH = 32 };
 
 static const struct command_option keygen_options[] = {
-    {"kid", 0, OPTION_TEXT, &kid, "ID", "the key's id; k1 unless said"},
+    {"kid", 0, OPTION_TEXT, &kid, "ID", "the key's id (default k1)"},
 };
 static const struct command keygen = {
     .name = "url keygen",

@@ -122,7 +122,7 @@ static enum status receive_event(struct loop *loop, struct error *error)
 /* The process ends, and the platform starts another. */
 static bool give_up(struct aws *aws)
 {
-    log_error(no_request, "the Runtime API is out of order");
+    log_error(no_request, "the Lambda Runtime API is not responding");
     aws->failed = true;
     if (aws->extended)
         kill(getpid(), SIGTERM); /* which is blocked, so that it stays where all loops see it */
@@ -365,7 +365,7 @@ static enum status open_stop(struct aws *aws, struct error *error)
     if (!aws->extended && aws->concurrency <= 1) return STATUS_OK;
     if (aws->extended) lc_signals_block(NULL);
     aws->stop_fd = aws->extended ? lc_signals_fd() : eventfd(0, EFD_CLOEXEC);
-    return aws->stop_fd >= 0 ? STATUS_OK : error_errno(error, errno, "no descriptor to be told to stop by");
+    return aws->stop_fd >= 0 ? STATUS_OK : error_errno(error, errno, "could not create the shutdown eventfd");
 }
 
 static int run(struct aws *aws)

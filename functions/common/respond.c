@@ -35,7 +35,7 @@ enum status respond_error(struct lc_call *call, struct lc_response *response, co
         return respond_problem(call, response, PROBLEM_STORE_DENIED, "the storage refuses us; the operator's log says more");
     case STATUS_CORRUPT:
     case STATUS_PRECONDITION:
-        return respond_problem(call, response, PROBLEM_STORE_CORRUPT, "the storage gave something else than was published");
+        return respond_problem(call, response, PROBLEM_STORE_CORRUPT, "stored object does not match the published package");
     default: return respond_problem(call, response, PROBLEM_INTERNAL, "something went wrong here; the operator's log says more");
     }
 }

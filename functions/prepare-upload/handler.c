@@ -157,7 +157,7 @@ static enum status event(void *state, struct lc_call *call, struct str text, str
     for (size_t i = 0; i < notices.count; i++) take_notice(&task, &notices.items[i]);
     if (task.again.status != STATUS_OK) return *error = task.again, error->status;
     ENSURE(close_lists(&task, result), error, STATUS_TOO_LARGE,
-           "%zu notices at once are more than can be answered: they were taken, and the log says what became of each", notices.count);
+           "%zu notifications are too many to report individually; all were processed, see the log", notices.count);
     return STATUS_OK;
 }
 

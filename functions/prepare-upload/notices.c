@@ -97,8 +97,7 @@ enum status notices_parse(struct arena *arena, struct str text, struct notices *
         notices.items[notices.count++] = one;
         return *out = notices, STATUS_OK;
     }
-    return error_set(
-        error, STATUS_INVALID,
-        "this event is none that is known here: a notification of S3 (Records[].s3), of EventBridge (Object Created) or of OSS "
-        "(events[].oss), or {\"pakhus\":\"prepare-upload\",\"app\":…,\"version\":…}");
+    return error_set(error, STATUS_INVALID,
+                     "unrecognised event; expected a notification of S3 (Records[].s3), of EventBridge (Object Created) or of OSS "
+                     "(events[].oss), or {\"pakhus\":\"prepare-upload\",\"app\":…,\"version\":…}");
 }

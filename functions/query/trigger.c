@@ -93,7 +93,7 @@ static enum status load_sums(void *context, struct io io, struct str key, const 
     atomic_store(&kept->good_until, end_of_pause(began));
     *value = kept;
     if (status == STATUS_OK || !known) return status;
-    log_warn((struct log){0}, "what was asked for can't be read anew: %s", error->text);
+    log_warn((struct log){0}, "could not refresh demand totals, using the previous ones: %s", error->text);
     atomic_store(&known->good_until, end_of_pause(began));
     return STATUS_NOT_MODIFIED;
 }
@@ -151,7 +151,7 @@ void query_copy(struct query *query, struct io io, const struct edge *edge, cons
     struct error error;
     if (reconcile_package(&how, io, edge, package, &error) == STATUS_OK) return;
     atomic_store(pause_of(query, edge), clock_monotonic() + EDGE_PAUSE);
-    log_warn((struct log){0}, "edge=" STR_FMT " package=" STR_FMT " nothing is copied there for %d s while devices wait: %s",
+    log_warn((struct log){0}, "edge=" STR_FMT " package=" STR_FMT " immediate copies are disabled for %d s after a failure: %s",
              STR_ARG(edge->id), STR_ARG(package), EDGE_PAUSE / CLOCK_SECOND, error.text);
 }
 
@@ -314,7 +314,7 @@ enum status query_trigger(struct query *query, struct io io, const struct policy
     if (status == STATUS_OK || status == STATUS_WOULD_BLOCK) return status;
     *placed = false;
     atomic_store(&query->pauses->store, clock_monotonic() + STORE_PAUSE);
-    log_warn((struct log){0}, "edge=" STR_FMT " misses set nothing going for %d s: %s", STR_ARG(place->edge->id),
+    log_warn((struct log){0}, "edge=" STR_FMT " placement triggers are paused for %d s: %s", STR_ARG(place->edge->id),
              STORE_PAUSE / CLOCK_SECOND, error->text);
     return STATUS_OK;
 }

@@ -114,8 +114,8 @@ enum status config_end(struct config *config, struct error *error)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(config->object, name,
-                        value) if (!was_asked(config, name)) return config_refuse(config, name, error, "is not a field that is known here");
+    json_object_foreach(config->object, name, value) if (!was_asked(config, name)) return config_refuse(config, name, error,
+                                                                                                        "unknown field");
     return STATUS_OK;
 }
 

@@ -64,7 +64,7 @@ static enum status read_sources(struct store *store, struct io io, struct str pr
 /* What can't be read is told of, and passed over: one bad entry stops nobody. */
 static void pass_over(struct str key, const struct error *error)
 {
-    log_warn((struct log){0}, STR_FMT " is passed over: %s", STR_ARG(key), error->text);
+    log_warn((struct log){0}, STR_FMT " is skipped: %s", STR_ARG(key), error->text);
 }
 
 static int by_edge_id(const void *a, const void *b)

@@ -293,7 +293,7 @@ static enum status change_held(void *context, struct arena *arena, const struct 
     TRY(held_of_row(arena, change->edge, newest, &held, error));
     const struct held_package *known = held_find_any(&held, change->package);
     bool right = change->facts ? known && same_facts(known, change->facts) : !known;
-    if (right) return error_set(error, STATUS_NOT_MODIFIED, "it stands so already");
+    if (right) return error_set(error, STATUS_NOT_MODIFIED, "no change: it is already up to date");
     struct held_package *items = arena_array(arena, held.count + 1, sizeof *items);
     size_t count = 0;
     for (size_t i = 0; i < held.count; i++)

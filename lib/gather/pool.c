@@ -145,7 +145,7 @@ static void receive_packet(struct gather_pool *pool, struct worker *worker, stru
     if (hello || !sane) {
         if (body >= 0) close(body);
         if (sane) return;
-        log_error(no_request, "gather: worker %d says what was not asked, and is replaced", worker->pid);
+        log_error(no_request, "gather: worker %d sent an unexpected message; restarting it", worker->pid);
         gathering_count(&pool->counts.crashes);
         end_worker(pool, worker, now);
         return;

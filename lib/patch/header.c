@@ -78,7 +78,7 @@ enum status patch_header_parse(struct arena *arena, struct str bytes, struct pat
 {
     struct patch_header header;
     ENSURE(bytes.length == PATCH_HEADER_SIZE && memcmp(bytes.data, magic, sizeof magic) == 0, error, STATUS_CORRUPT, "this is no patch");
-    ENSURE(bytes_get32(bytes.data + 8) == VERSION, error, STATUS_UNSUPPORTED, "a patch of version %u, of which nothing is known here",
+    ENSURE(bytes_get32(bytes.data + 8) == VERSION, error, STATUS_UNSUPPORTED, "unsupported patch format version %u",
            bytes_get32(bytes.data + 8));
     ENSURE(bytes_get32(bytes.data + CRC_AT) == checksum(bytes.data), error, STATUS_CORRUPT, "the patch's header is damaged");
     TRY(get_side(arena, bytes.data + FROM_AT, "old", &header.from, error));

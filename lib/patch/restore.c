@@ -48,7 +48,7 @@ static enum status need_input(struct restoring *restoring, size_t count, struct 
 {
     if (waiting(restoring) >= count) return STATUS_OK;
     TRY(fill_input(restoring, count, error));
-    ENSURE(waiting(restoring) >= count, error, STATUS_CORRUPT, "the patch ends before its end");
+    ENSURE(waiting(restoring) >= count, error, STATUS_CORRUPT, "the patch is truncated");
     return STATUS_OK;
 }
 
@@ -108,7 +108,7 @@ static enum status decompress(struct restoring *restoring, ZSTD_outBuffer *out, 
     if (out->size > restoring->frame_left) out->size = restoring->frame_left;
     size_t result = ZSTD_decompressStream(restoring->zstd, out, &restoring->input);
     TRY(check(result, error));
-    ENSURE(!ended || result == 0 || out->pos > 0, error, STATUS_CORRUPT, "the patch ends before its end");
+    ENSURE(!ended || result == 0 || out->pos > 0, error, STATUS_CORRUPT, "the patch is truncated");
     restoring->frame_left -= out->pos;
     restoring->left -= out->pos;
     restoring->in_frame = result > 0;

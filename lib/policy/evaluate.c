@@ -39,7 +39,7 @@ static bool is_due(const struct job *job, const struct edge *edge, unsigned part
 /* A row that makes no sense is for a person to look at: the other edges go on. */
 static void pass_over(struct job *job, const struct edge *edge, const struct error *error)
 {
-    log_warn((struct log){0}, "edge=" STR_FMT " is passed over: %s", STR_ARG(edge->id), error->text);
+    log_warn((struct log){0}, "edge=" STR_FMT " is skipped: %s", STR_ARG(edge->id), error->text);
     job->result->failed++;
 }
 

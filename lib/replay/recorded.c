@@ -201,7 +201,7 @@ static enum status read_all(struct reading *reading, struct error *error)
     make_room(reading, sum);
     collect_counts(reading);
     TRY(read_cells(reading, error));
-    ENSURE(trace->count > 0, error, STATUS_NOT_FOUND, "what edges' LANs asked for is no more, or too thinly spread to be replayed");
+    ENSURE(trace->count > 0, error, STATUS_NOT_FOUND, "recorded demand has expired or is too sparse to replay");
     return trace_finish(reading->io.arena, trace, error);
 }
 

@@ -161,7 +161,7 @@ enum status generation_update(struct store *store, struct io io, struct str pref
         enum status status = try_update(store, io, &row, change, context, out, &lost, error);
         arena_free(row.arena);
         if (!lost) return status;
-        ENSURE(deadline_left(io.deadline) > 0, error, STATUS_TIMEOUT, STR_FMT ": other writers were faster, %u times", STR_ARG(prefix),
+        ENSURE(deadline_left(io.deadline) > 0, error, STATUS_TIMEOUT, STR_FMT ": lost %u write races; timed out", STR_ARG(prefix),
                losses + 1);
         pause_a_little(losses);
     }

@@ -115,7 +115,8 @@ enum status token_sign(struct arena *arena, const struct key *key, const struct 
     TRY(check_fields(fields, error));
     size_t length = write_plain(fields, plain);
     ENSURE(key->secret.length == TOKEN_SECRET_LENGTH, error, STATUS_INVALID, "a token's key must have %d bytes", TOKEN_SECRET_LENGTH);
-    ENSURE(siv_seal(key->secret, &key->id, 1, str_make(plain, length), sealed), error, STATUS_INTERNAL, "AES-256-SIV is not to be had");
+    ENSURE(siv_seal(key->secret, &key->id, 1, str_make(plain, length), sealed), error, STATUS_INTERNAL,
+           "this OpenSSL provides no AES-256-SIV");
     struct str bytes = str_make(sealed, length + SIV_TAG_LENGTH);
     struct str encoded = spelling == TOKEN_HEX ? arena_join(arena, HEX_MARK, hex_encode(arena, bytes)) : base64url_encode(arena, bytes);
     *text = arena_join(arena, key->id, S("."), encoded);

@@ -64,7 +64,7 @@ static enum status check_source(struct job *job, const struct web_answer *answer
            (unsigned long long)size);
     if (known || job->part->offset == 0 || job->download->sha256.length > 0) return STATUS_OK;
     job->foreign = true; /* be its validator the same: nginx makes them of time and size, so that two objects may share one */
-    return error_set(error, STATUS_PRECONDITION, "it may be another object than the one that was begun");
+    return error_set(error, STATUS_PRECONDITION, "cannot resume: the object on the server may have changed");
 }
 
 static enum status remember_source(struct job *job, struct str validator, uint64_t total, struct error *error)
@@ -191,7 +191,7 @@ static enum status load_unchanged(struct job *job, size_t i, int64_t *retry_afte
 static enum status load_round(struct job *job, int64_t *retry_after, struct error *error)
 {
     const struct download *download = job->download;
-    enum status status = error_set(error, STATUS_CORRUPT, "no source gives what was promised");
+    enum status status = error_set(error, STATUS_CORRUPT, "no source delivered the expected size or digest");
     for (size_t i = 0; i < download->url_count && i < RESUME_SOURCES_MAXIMUM && !job->local; i++) {
         if (job->bad[i]) continue;
         status = load_unchanged(job, i, retry_after, error);

@@ -66,7 +66,7 @@ def test_profiles_are_set_shown_and_listed(publish: Callable[..., object], run_p
     ({"slots": [{"from": "00:00", "to": "02:00", "coefficient": -1}]}, "profile.slots[0].coefficient: must be"),
     ({"levels": {"r1": 0.4, "r2": 0.6}}, "profile.levels.r2: must be below r1"),
     ({"lead": None}, "profile.lead: is missing"),
-    ({"deadlin": "x"}, "profile.deadlin: is not a field")])
+    ({"deadlin": "x"}, "profile.deadlin: unknown field")])
 def test_bad_profiles_are_refused_by_name(fields: dict[str, Any], says: str, publish: Callable[..., Any], run_pakhus: RunPakhus,
                                           file_store: str) -> None:
     refused = publish(check=False, **fields)

@@ -83,7 +83,7 @@ def test_thresholds_come_from_what_was_downloaded(folder: Path, shop: Shop, serv
     stop(server)
 
     told = proposed(shop)
-    assert "every T3 comes to the same" in told.pop("t3_refused")
+    assert "every candidate gives the same result" in told.pop("t3_refused")
     assert told.pop("replay")["requests"] == 10
     assert told == {"queries": 12, "samples": 12, "tp": 8, "fp": 2, "tn": 1, "fn": 1, "t1": 10, "t2": 2, "c1": 0.888889, "t3": None, "c2": None,
                     "applied": False}

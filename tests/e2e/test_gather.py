@@ -61,7 +61,7 @@ GOOD = resources("https://a.example", a="/1", b="/2")
     ({"resources": [GOOD[0], {"id": "b", "address": "http://a.example/#x"}]}, "scene.resources[1].address: a '#'"),
     ({"resources": [GOOD[0], {**GOOD[1], "sha256": "00"}]}, "scene.resources[1].sha256: must be 64"),
     ({"resources": [GOOD[0], {**GOOD[1], "length": -1}]}, "scene.resources[1].length: must be a whole number"),
-    ({"resources": [GOOD[0], {**GOOD[1], "size": 1}]}, "scene.resources[1].size: is not a field"),
+    ({"resources": [GOOD[0], {**GOOD[1], "size": 1}]}, "scene.resources[1].size: unknown field"),
     ({"resources": [GOOD[0], {"id": "b", "address": "file:///etc/passwd"}]}, "scene.prefixes: none of them is of resource 'b'"),
     ({"resources": [GOOD[0], {"id": "b", "address": "file:///x/b"}], "prefixes": ["file:///x/"]},
      "scene.resources[1].address: 'file:///x/b'"),

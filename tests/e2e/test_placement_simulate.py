@@ -66,7 +66,7 @@ def test_the_picture_has_others_as_dots(simulate: Any, tmp_path: Path) -> None:
     (json.dumps([{**ROW, "storage": 2**53 + 1}]), "rows[0].storage: must be a whole number from 0"),
     (json.dumps([{**ROW, "policy": "two\nlines"}]), "rows[0].policy: must be a name of 1 to 64 bytes"),
     (json.dumps([{**ROW, "bytes": 5}]), "rows[0].bytes: is not the "),
-    (json.dumps([{**ROW, "hits": 5}]), "rows[0].hits: is not a field that is known here"),
+    (json.dumps([{**ROW, "hits": 5}]), "rows[0].hits: unknown field"),
     (json.dumps([{name: value for name, value in ROW.items() if name != "storage"}]), "rows[0].storage: is missing"),
     (json.dumps([ROW] * 65), "rows.json: rows: more than 64")])
 def test_rows_that_are_none_are_refused(rows: str, says: str, run_pakhus: RunPakhus, tmp_path: Path) -> None:

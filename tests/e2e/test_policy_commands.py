@@ -24,7 +24,7 @@ def shown(store: Shop) -> dict[str, Any]:
 
 def test_without_one_all_is_as_usual(directory: Shop) -> None:
     head, *lines = directory.run("policy", "show").stdout.splitlines()
-    assert "none was set" in head
+    assert "no policy published" in head
     assert len(lines) > 10 and all(line.endswith("  (default)") for line in lines)
     policy = shown(directory)
     assert (policy["place"]["t1"], policy["place"]["t2"], policy["evict"]["t3"], policy["trigger"]) == (5000, 1000, 300, "background")
@@ -66,7 +66,7 @@ def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
     same = publish(directory, tmp_path, printed)
     assert (same.returncode, same.stderr) == (0, "generation 1\n")
     assert publish(directory, tmp_path, {"place": {"t1": 8}}).stderr == "generation 2\n"
-    [marked] = [line for line in directory.run("policy", "show").stdout.splitlines() if "T1 (" in line]
+    [marked] = [line for line in directory.run("policy", "show").stdout.splitlines() if "place  T1" in line]
     assert " 8" in marked and "default" not in marked
 
 
@@ -84,7 +84,7 @@ def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
 def test_the_field_that_is_wrong_is_named(policy: dict[str, Any], field: str, directory: Shop, tmp_path: Path) -> None:
     done = publish(directory, tmp_path, policy)
     assert done.returncode == 1 and f"policy.{field}: " in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
-    assert "none was set" in directory.run("policy", "show").stdout
+    assert "no policy published" in directory.run("policy", "show").stdout
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "7"])

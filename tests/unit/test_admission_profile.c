@@ -81,9 +81,9 @@ static void mode_and_resource(void **state)
         {SAMPLE_TIMES MODE ",\"urls\":[\"a b\"]", "profile.urls: number 0 is not"},
         {SAMPLE_TIMES MODE ",\"audience\":{\"share\":2}", "profile.audience.share: must be"},
         {SAMPLE_TIMES MODE ",\"audience\":{\"regions\":[\"a b\"]}", "profile.audience.regions: number 0"},
-        {SAMPLE_TIMES MODE ",\"audience\":{\"country\":1}", "profile.audience.country: is not a field"},
+        {SAMPLE_TIMES MODE ",\"audience\":{\"country\":1}", "profile.audience.country: unknown field"},
         {SAMPLE_TIMES MODE ",\"ask\":[\"live room\"]", "profile.ask: number 0 is not a name such as live-room"},
-        {SAMPLE_TIMES MODE ",\"before\":0.1", "profile.before: is not a field"},
+        {SAMPLE_TIMES MODE ",\"before\":0.1", "profile.before: unknown field"},
         {SAMPLE_TIMES ",\"mode\":\"steps\",\"after\":1", "profile.before: is missing"},
         {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0.2,\"after\":0.1", "profile.after: must not be below before (0.2)"},
         {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0.2,\"after\":0.3,\"threshold\":0.3",
@@ -91,7 +91,7 @@ static void mode_and_resource(void **state)
         {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0,\"after\":0", "profile.after: must be above the threshold (0)"},
         {SAMPLE_TIMES ",\"mode\":\"steps\",\"before\":0,\"after\":1,\"slots\":[{\"from\":\"00:00\",\"to\":\"01:00\",\"coefficient\":1}]",
          "profile.slots: has no effect in mode steps"},
-        {SAMPLE_TIMES MODE ",\"treshold\":0.3", "profile.treshold: is not a field"},
+        {SAMPLE_TIMES MODE ",\"treshold\":0.3", "profile.treshold: unknown field"},
     };
     EACH_IS_REFUSED(cases);
 }

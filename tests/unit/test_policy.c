@@ -286,7 +286,7 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"small\":{\"size\":9}}}", "policy.place.small.t1"},
         {"{\"place\":{\"t9\":1}}", "policy.place.t9"},
         {"{\"place\":{\"window\":{}}}", "policy.place.window"},
-        {"{\"place\":{\"window\":{\"lest\":\"1d\"}}}", "policy.place.window.lest: is not a field that is known here"},
+        {"{\"place\":{\"window\":{\"lest\":\"1d\"}}}", "policy.place.window.lest: unknown field"},
         {"{\"place\":{\"window\":{\"last\":\"1h\",\"since\":\"00:00\"}}}", "policy.place.window"},
         {"{\"place\":{\"window\":{\"last\":\"7m\"}}}", "policy.place.window.last"},
         {"{\"place\":{\"window\":{\"last\":\"0s\"}}}", "policy.place.window.last"},

@@ -235,7 +235,8 @@ static void what_makes_no_difference_is_told(void **state)
     struct retention retention;
     ask(f, "10.0.0.0/8", "A/100", 5, 2); /* not even placed */
     struct recorded recorded = record(f, 1000);
-    assert_error(retention_choose(&recorded, &f->policy, &retention, &f->error), STATUS_INVALID, &f->error, "every T3 comes to the same");
+    assert_error(retention_choose(&recorded, &f->policy, &retention, &f->error), STATUS_INVALID, &f->error,
+                 "every candidate gives the same result");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

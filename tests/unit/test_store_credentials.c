@@ -285,7 +285,7 @@ static void faults_of_the_endpoint_are_told(void **state)
     set_up_source(state);
     s = *state;
     start(s, (struct container){.lives = {-1}});
-    assert_error(ask(s, 0), STATUS_UNAVAILABLE, &s->error, "without AccessKeyId");
+    assert_error(ask(s, 0), STATUS_UNAVAILABLE, &s->error, "lacks AccessKeyId");
     tear_down_source(state);
     set_up_source(state);
     s = *state;

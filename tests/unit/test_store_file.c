@@ -164,9 +164,10 @@ static void a_key_cannot_be_file_and_directory(void **state)
     struct fixture *f = *state;
     const struct store_put if_absent = {.condition = STORE_IF_ABSENT};
     put(f, "a/b", "x");
-    assert_error(store_put(f->store, io(f), S("a"), S("x"), NULL, NULL, &f->error), STATUS_INVALID, &f->error, "beginning");
-    assert_error(store_put(f->store, io(f), S("a"), S("x"), &if_absent, NULL, &f->error), STATUS_INVALID, &f->error, "beginning");
-    assert_error(store_put(f->store, io(f), S("a/b/c"), S("x"), NULL, NULL, &f->error), STATUS_INVALID, &f->error, "beginning");
+    assert_error(store_put(f->store, io(f), S("a"), S("x"), NULL, NULL, &f->error), STATUS_INVALID, &f->error, "start of another key");
+    assert_error(store_put(f->store, io(f), S("a"), S("x"), &if_absent, NULL, &f->error), STATUS_INVALID, &f->error,
+                 "start of another key");
+    assert_error(store_put(f->store, io(f), S("a/b/c"), S("x"), NULL, NULL, &f->error), STATUS_INVALID, &f->error, "start of another key");
     assert_int_equal(count_new(f), 0);
 }
 

@@ -30,7 +30,7 @@ static void entries_add(struct entries *entries, struct arena *arena, struct str
     entries->at[entries->count++] = name;
 }
 
-/* DT_DIR, DT_REG, or anything else for what is passed over. */
+/* DT_DIR, DT_REG, or anything else for what is skipped. */
 static unsigned char type_of(int directory, const struct dirent *entry)
 {
     struct stat st;

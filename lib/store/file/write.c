@@ -133,7 +133,7 @@ static enum status draft_publish(struct file_store *file, struct draft *draft, s
     for (int attempt = 0; attempt < 1000 && number == ENOENT; attempt++) number = move_into_place(file, draft, key, condition);
     ENSURE(number != EEXIST, error, STATUS_PRECONDITION, STR_FMT "/" STR_FMT ": exists already", STR_ARG(file->store.name), STR_ARG(key));
     ENSURE(number != ENOTDIR && number != EISDIR && number != ELOOP, error, STATUS_INVALID,
-           STR_FMT "/" STR_FMT ": in a directory, no key can be the beginning of another one's path", STR_ARG(file->store.name),
+           STR_FMT "/" STR_FMT ": a key can't be both an object and the start of another key's path on file://", STR_ARG(file->store.name),
            STR_ARG(key));
     if (number != 0) return error_errno(error, number, STR_FMT "/" STR_FMT, STR_ARG(file->store.name), STR_ARG(key));
     return STATUS_OK;

@@ -194,8 +194,8 @@ static enum status accept_answer(struct credentials_source *source, const json_t
     struct str id = json_member(json, "AccessKeyId"), secret = json_member(json, "SecretAccessKey");
     struct str expiration = json_member(json, "Expiration");
     int64_t expires = INT64_MAX;
-    ENSURE(!str_empty(id) && !str_empty(secret), error, STATUS_UNAVAILABLE, "an answer without AccessKeyId and SecretAccessKey");
-    ENSURE(!expiration.data || clock_parse_time(expiration, &expires), error, STATUS_UNAVAILABLE, "an Expiration that is no time");
+    ENSURE(!str_empty(id) && !str_empty(secret), error, STATUS_UNAVAILABLE, "response lacks AccessKeyId/SecretAccessKey");
+    ENSURE(!expiration.data || clock_parse_time(expiration, &expires), error, STATUS_UNAVAILABLE, "invalid Expiration");
     struct str token = json_member(json, "Token");
     ENSURE(are_clean(id, secret, token), error, STATUS_UNAVAILABLE, "an answer with control bytes");
     pthread_mutex_lock(&source->lock);
