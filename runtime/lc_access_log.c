@@ -1,5 +1,6 @@
 #include "lc_access_log.h"
 
+#include <limits.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,8 +16,10 @@ struct line {
 
 static void add(struct line *line, struct str s)
 {
-    for (size_t i = 0; i < s.length && line->used < sizeof line->text - 1; i++)
-        line->text[line->used++] = (char)(s.data[i] > 0x20 && s.data[i] != 0x7f ? s.data[i] : '?');
+    size_t room = sizeof line->text - 1 - line->used, length = s.length < room ? s.length : room;
+    char *to = line->text + line->used;
+    for (size_t i = 0; i < length; i++) to[i] = s.data[i] > 0x20 && s.data[i] < 0x7f ? s.data[i] : '?';
+    line->used += length;
 }
 
 static void add_word(struct line *line, struct str name, struct str value)
@@ -53,10 +56,37 @@ static void add_time(struct line *line)
     add(line, S("Z"));
 }
 
+/* --- lines that wait for others. A pipe takes PIPE_BUF bytes as one piece, so that lines of other threads never come in between. */
+
+static _Thread_local struct {
+    bool wanted;
+    size_t used;
+    char text[PIPE_BUF];
+} batch;
+
+static void write_out(const char *text, size_t length)
+{
+    ssize_t written = write(STDERR_FILENO, text, length);
+    (void)written; /* nowhere left to complain */
+}
+
+void lc_access_log_batch(void)
+{
+    batch.wanted = true;
+}
+
+void lc_access_log_flush(void)
+{
+    if (batch.used > 0) write_out(batch.text, batch.used);
+    batch.used = 0;
+}
+
 static void send_line(const char *line, size_t length)
 {
-    ssize_t written = write(STDERR_FILENO, line, length);
-    (void)written; /* nowhere left to complain */
+    if (length > sizeof batch.text - batch.used) lc_access_log_flush();
+    if (!batch.wanted || length > sizeof batch.text) return write_out(line, length);
+    memcpy(batch.text + batch.used, line, length);
+    batch.used += length;
 }
 
 static void put_message(struct buf *out, const struct lc_access *access)

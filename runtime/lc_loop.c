@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "lc_access_log.h"
 #include "lc_server.h"
 
 enum { STACK = 1024 * 1024 };
@@ -183,7 +184,9 @@ static void *run(void *context)
     struct pollfd pollers[] = {{.fd = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, .events = POLLIN},
                                {.fd = loop->wake_fd, .events = POLLIN},
                                {.fd = loop->peers.linger_fd, .events = POLLIN}};
+    lc_access_log_batch();
     do {
+        lc_access_log_flush();
         poll(pollers, 3, patience(loop));
         if (pollers[1].revents && !read_news(loop)) break;
         if (pollers[2].revents) lc_peers_drain(&loop->peers);
@@ -191,6 +194,7 @@ static void *run(void *context)
     } while (run_daemon(loop));
     MHD_stop_daemon(loop->daemon);
     lc_peers_close(&loop->peers);
+    lc_access_log_flush();
     return NULL;
 }
 
