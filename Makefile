@@ -39,7 +39,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/t
 
 # `make V=1` shows whole commands.
 Q := $(if $(V),,@)
-say = $(if $(V),,@echo '  $(1)')
+say = $(if $(V),,$(info $()  $(1)))
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif

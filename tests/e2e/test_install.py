@@ -35,10 +35,20 @@ def machine(tmp_path: Path, cache: Path) -> Machine:
     return bare_machine(tmp_path, cache)
 
 
+@pytest.fixture(scope="module")
+def after_run(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Machine:
+    """To be copied."""
+    machine = bare_machine(tmp_path_factory.mktemp("after-run"), cache)
+    make(machine, "run", 8)
+    return machine
+
+
 def make(machine: Machine, target: str, jobs: int) -> None:
+    fetched = machine.cached()
     done = machine.make(f"-j{jobs}", target, f"DESTDIR={machine.folder / 'root'}")
     assert machine.lines("faults") == [], done.stdout[-3000:]
     assert done.returncode == 0, done.stdout[-3000:]
+    assert machine.cached() == fetched, done.stdout[-3000:]
 
 
 @pytest.mark.parametrize("target", targets())
@@ -48,9 +58,11 @@ def test_a_bare_machine(machine: Machine, target: str) -> None:
 
 
 @pytest.mark.parametrize("target", targets())
-def test_after_make_run(machine: Machine, target: str) -> None:
-    make(machine, "run", 8)
+def test_after_make_run(after_run: Machine, tmp_path: Path, target: str) -> None:
+    machine = after_run.copy(tmp_path)
+    installed = machine.lines("installations")
     make(machine, target, 8)
+    assert machine.lines("installations")[:len(installed)] == installed
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

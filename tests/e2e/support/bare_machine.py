@@ -1,10 +1,12 @@
 """A machine on which nothing is installed: stand-ins for apt, dpkg and the tools that packages bring, and a small checkout to build there.
 
 Each stand-in of a tool checks that its package was installed before, and apt-get that no other one runs. Both write what is wrong to
-`faults`. Nothing is compiled or installed, so a build takes a second.
+`faults`. Nothing is compiled or installed, so a build takes a second. A stand-in of a compiler starts no process: a build calls it some
+seventy times.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -18,13 +20,14 @@ TOOLS = {"gcc": "gcc", "cc": "gcc", "ar": "gcc", "pkg-config": "pkg-config", "zi
          "aarch64-linux-gnu-ar": "gcc-aarch64-linux-gnu", "x86_64-linux-gnu-gcc": "gcc", "x86_64-linux-gnu-ar": "gcc"}
 HEADERS = {"curl/curl.h": "libcurl4-openssl-dev", "jansson.h": "libjansson-dev", "openssl/": "libssl-dev", "microhttpd.h": "libmicrohttpd-dev",
            "zstd.h": "libzstd-dev", "zlib.h": "zlib1g-dev", "cmocka.h": "libcmocka-dev"}
-FETCHED = ["venv", "rie", "apks", "jars", "minio", "sam", "localstack", "serverless-devs", "debian-11", "debian-12", "libcachesim", "hello-rust", "hello-go"]
+# Beside what scripts/run-e2e-tests fetches.
+ALSO_FETCHED = ["venv", "libcachesim", "hello-rust", "hello-go"]
 # A build needs one source of each folder: which ones the stand-in of the compiler is given is all the same.
 SOURCES_PER_FOLDER = 2
 NAMED_SOURCES = {"main.c", "version.c", "replay.c", "test_store_conformance.c", "test_generation.c"}  # by rules of the Makefile
 
 APT_GET = r"""#!/bin/bash
-machine=@MACHINE@
+machine=${0%/bin/*}
 [[ " $* " == *' update '* || " $* " == *' install '* ]] || exit 0
 exec 7>"$machine/dpkg.lock"
 flock -n 7 || { echo "apt-get ran twice at once: $*" >>"$machine/faults"; echo 'E: Could not get lock /var/lib/dpkg/lock-frontend.' >&2; exit 100; }
@@ -45,7 +48,7 @@ echo "$*" >>"$machine/installations"
 for package in "$@"; do [[ $package == -* ]] || touch "$machine/installed/$package"; done
 """
 APT_CACHE = r"""#!/bin/bash
-machine=@MACHINE@
+machine=${0%/bin/*}
 [ "$1" = policy ] && [ -e "$machine/lists" ] || exit 0
 for package in "${@:2}"; do
     [ -e "$machine/not-offered/$package" ] || printf '%s:\n  Installed: (none)\n  Candidate: 1.0\n' "$package"
@@ -54,35 +57,36 @@ done
 DPKG_QUERY = r"""#!/bin/bash
 [[ $3 == *Status* ]] || exit 0
 for package in "${@:4}"; do
-    [ ! -e "@MACHINE@/installed/$package" ] || printf 'installed %s ' "$package"
+    [ ! -e "${0%/bin/*}/installed/$package" ] || printf 'installed %s ' "$package"
 done
 """
 TOOL = r"""#!/bin/bash
-machine=@MACHINE@
+machine=${0%/bin/*}
 need() { [ -e "$machine/installed/$1" ] || echo "without $1: ${0##*/} $*" >>"$machine/faults"; }
 need @PACKAGE@
 [ "${0##*/}" != pkg-config ] || echo -lz
-output='' sources=()
+output=''
 while [ $# -gt 0 ]; do
     case $1 in
     -o) output=$2; shift ;;
-    *.c) sources+=("$1") ;;
+    *.c)
+        read -r -d '' text <"$1"
+        for header in @HEADERS@; do [[ $text != *"#include <${header%=*}"* ]] || need "${header#*=}"; done ;;
     rcs) output=$2 ;;
     *.zip) output=$1 ;;
     esac
     shift
 done
-[ ${#sources[@]} = 0 ] || while read -r package; do need "$package"; done < <(grep -hoE '#include <[^>]+' "${sources[@]}" | sed -n @HEADERS@)
 [ -n "$output" ] && [ "$output" != /dev/null ] || exit 0
 printf '#!/bin/sh\necho "[==========] Running 1 test(s)."; echo "[       OK ] a_test"\n' >"$output"
-chmod 755 "$output"
+[[ $output == *.[oa] ]] || chmod 755 "$output"
 """
 MODULE = r"""#!/bin/bash
-[ -e "@MACHINE@/installed/nginx-dev" ] || echo 'without nginx-dev: the nginx module' >>"@MACHINE@/faults"
+[ -e ../machine/installed/nginx-dev ] || echo 'without nginx-dev: the nginx module' >>../machine/faults
 mkdir -p "$1/nginx" && touch "$1/nginx/ngx_http_pakhus_token_module.so"
 """
 IMAGE = r"""#!/bin/bash
-[ -e "@MACHINE@/installed/ca-certificates" ] || echo 'without ca-certificates: the image' >>"@MACHINE@/faults"
+[ -e ../machine/installed/ca-certificates ] || echo 'without ca-certificates: the image' >>../machine/faults
 mkdir -p "$3" && touch "$3/Dockerfile"
 """
 
@@ -98,6 +102,16 @@ class Machine:
         env = {**outer, "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}", "PAKHUS_CACHE": str(self.cache)}
         return subprocess.run(["make", *arguments], cwd=self.checkout, env=env, text=True, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+
+    def copy(self, folder: Path) -> "Machine":
+        """As it is, with what was built there."""
+        shutil.copytree(self.folder, folder / self.folder.name)
+        shutil.copytree(self.checkout, folder / self.checkout.name, symlinks=True)
+        return Machine(folder / self.folder.name, folder / self.checkout.name, self.cache)
+
+    def cached(self) -> set[str]:
+        """What was fetched; nothing is, where all is in the cache."""
+        return {path.name for path in self.cache.iterdir()}
 
     def lines(self, name: str) -> list[str]:
         path = self.folder / name
@@ -122,18 +136,18 @@ def _program(path: Path, text: str) -> None:
 
 def _stand_ins(folder: Path) -> None:
     programs = {"apt-get": APT_GET, "apt-cache": APT_CACHE, "dpkg-query": DPKG_QUERY}
-    headers = " ".join(f"-e 's,^#include <{name}.*,{package},p'" for name, package in HEADERS.items())
+    headers = " ".join(f"{name}={package}" for name, package in HEADERS.items())
     for name, package in TOOLS.items():
         programs[name] = TOOL.replace("@PACKAGE@", package).replace("@HEADERS@", headers)
     for name, text in programs.items():
-        _program(folder / "bin" / name, text.replace("@MACHINE@", str(folder)))
+        _program(folder / "bin" / name, text)
 
 
-def _checkout(folder: Path, machine: Path) -> None:
+def _checkout(folder: Path) -> None:
     """The Makefile and the scripts as they are, and few sources."""
     shutil.copytree(ROOT, folder, ignore=_few_sources)
     for name, text in {"scripts/nginx-module": MODULE, "packaging/image": IMAGE}.items():
-        _program(folder / name, text.replace("@MACHINE@", str(machine)))
+        _program(folder / name, text)
 
 
 def _few_sources(folder: str, names: list[str]) -> list[str]:
@@ -148,7 +162,8 @@ def fill_cache(machine: Machine) -> None:
     """With an entry for each thing that is built or downloaded once, as scripts/fetch names it when there are package lists."""
     (machine.folder / "lists").touch()
     outer = {**os.environ, "PAKHUS_CACHE": str(machine.cache), "PATH": f"{machine.folder / 'bin'}:{os.environ['PATH']}"}
-    asked = [["scripts/fetch", "--where", what] for what in FETCHED]
+    [needs] = re.findall(r"\$\{PAKHUS_TEST_NEEDS:-(.*)\}", (machine.checkout / "scripts/run-e2e-tests").read_text())
+    asked = [["scripts/fetch", "--where", what] for what in [*needs.split(), *ALSO_FETCHED]]
     asked += [["scripts/static-libs", "--where", architecture] for architecture in ("x86_64", "aarch64")]
     for command in asked:
         where = Path(subprocess.run(command, cwd=machine.checkout, env=outer, text=True, stdout=subprocess.PIPE, check=True).stdout.strip())
@@ -173,5 +188,5 @@ def bare_machine(folder: Path, cache: Path) -> Machine:
     for name in ("bin", "installed", "not-offered"):
         (machine.folder / name).mkdir(parents=True)
     _stand_ins(machine.folder)
-    _checkout(machine.checkout, machine.folder)
+    _checkout(machine.checkout)
     return machine
