@@ -50,11 +50,7 @@ struct lc_exchange *lc_exchange_begin(struct lc_loop *loop, struct MHD_Connectio
     struct arena *arena = x->call.arena;
     int64_t started = lc_microseconds(), arrived = started / 1000;
     *x = (struct lc_exchange){
-        .call = {.arena = arena,
-                 .arrived = arrived,
-                 .deadline = {arrived + CALL_TIME},
-                 .body_limit = UINT64_MAX,
-                 .later = &x->later},
+        .call = {.arena = arena, .arrived = arrived, .deadline = {arrived + CALL_TIME}, .body_limit = UINT64_MAX, .later = &x->later},
         .later.wake = wake,
         .server = loop->server,
         .loop = loop,

@@ -38,8 +38,8 @@ struct task {
 /* Seconds: of what never changes. */
 enum { CONTENT_LIFE = 86400 };
 
-/* Answers with task->content: GET and HEAD, conditions, ranges; from the store, or by a redirect there. Where it is outdated nothing of it is
- * sent, and the answer is 503. */
+/* Answers with task->content: GET and HEAD, conditions, ranges; from the store, or by a redirect there. Where it is outdated nothing of it
+ * is sent, and the answer is 503. */
 enum status content_answer(struct task *, struct error *);
 
 /* ETag, Last-Modified and what else is said of the content as such, redirected or not. */

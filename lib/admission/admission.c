@@ -55,7 +55,8 @@ bool admission_is_for(const struct admission_profile *profile, const struct admi
     return hash_of(str_make(salted, (size_t)length), client->id) < profile->share;
 }
 
-bool admission_may_ask(const struct admission_profile *profile, const struct admission_client *client)
+/* A7: one of the profile's conditions for asking holds, the profile has none, or the client gives none and judges by itself. */
+static bool admission_may_ask(const struct admission_profile *profile, const struct admission_client *client)
 {
     if (profile->ask_count == 0 || client->condition_count == 0) return true;
     for (size_t i = 0; i < client->condition_count; i++)

@@ -33,8 +33,6 @@ double admission_hash(struct str resource, struct str client);
 
 /* Steps of the above, for tests and the simulation. */
 bool admission_is_for(const struct admission_profile *, const struct admission_client *); /* A7 */
-/* A7: one of the profile's conditions for asking holds, the profile has none, or the client gives none and judges by itself. */
-bool admission_may_ask(const struct admission_profile *, const struct admission_client *);
 /* A4. The gap is this login minus the previous one; where the client gives no login, the time of its first question in this session (`now`
  * for the first one) stands for it. 1 for frequent users. */
 double admission_initial(const struct admission_profile *, const struct admission_client *, int64_t now);

@@ -1,6 +1,6 @@
 #include "base/bytes.h"
 #include "lib/apk/channel.h"
-#include "lib/apk/signing_block.h"
+#include "lib/apk/signing_block_internal.h"
 
 /* What was written into a region; formats 0: nothing. */
 struct carried {

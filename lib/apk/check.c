@@ -4,9 +4,9 @@
 
 #include "base/bytes.h"
 #include "base/encode.h"
-#include "lib/apk/jar.h"
-#include "lib/apk/jar_verify.h"
-#include "lib/apk/signature.h"
+#include "lib/apk/jar_internal.h"
+#include "lib/apk/jar_verify_internal.h"
+#include "lib/apk/signature_internal.h"
 
 static const unsigned block_schemes[] = {APK_V2, APK_V3, APK_V31};
 enum {

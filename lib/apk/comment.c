@@ -1,4 +1,4 @@
-#include "lib/apk/comment.h"
+#include "lib/apk/comment_internal.h"
 
 #include "base/bytes.h"
 

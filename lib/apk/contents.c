@@ -1,9 +1,9 @@
-#include "lib/apk/contents.h"
+#include "lib/apk/contents_internal.h"
 
 #include <openssl/evp.h>
 
 #include "base/bytes.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/zip_internal.h"
 
 enum { CHUNK = 1 << 20 };
 

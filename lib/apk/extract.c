@@ -2,7 +2,7 @@
 #include <zlib.h>
 
 #include "base/bytes.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/zip_internal.h"
 
 /* Local header (APPNOTE 4.3.7): "PK" 03 04 …, 26: length of the name, 28: of the extra field, 30: both, then the data. */
 enum { LOCAL_MAGIC = 0x04034b50, LOCAL_SIZE = 30, METHOD_STORED = 0, METHOD_DEFLATED = 8, FLAG_ENCRYPTED = 1 };

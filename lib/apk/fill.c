@@ -1,6 +1,6 @@
 #include "base/bytes.h"
 #include "lib/apk/channel.h"
-#include "lib/apk/signing_block.h"
+#include "lib/apk/signing_block_internal.h"
 
 /* Which formats carry what, where, in how much room. */
 struct content {

@@ -2,7 +2,7 @@
  *
  *     "Packer Ng Sig V2" | u32 length | "CHANNEL" U+2218 channel U+2219 | u32 length        length counts what stands between the two */
 #include "base/bytes.h"
-#include "lib/apk/comment.h"
+#include "lib/apk/comment_internal.h"
 #include "lib/apk/format.h"
 
 #define MAGIC     S("Packer Ng Sig V2")

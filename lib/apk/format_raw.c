@@ -1,7 +1,7 @@
 /* S5's own form, for v1 packages only:
  *
  *     info | zeros */
-#include "lib/apk/comment.h"
+#include "lib/apk/comment_internal.h"
 #include "lib/apk/format.h"
 #include "lib/apk/info.h"
 

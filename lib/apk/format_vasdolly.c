@@ -1,5 +1,5 @@
 /* VasDolly: the channel's name is the pair's value; in a v1 package it stands at the comment's end. Both readers trim it. */
-#include "lib/apk/comment.h"
+#include "lib/apk/comment_internal.h"
 #include "lib/apk/format.h"
 
 #define MAGIC S("ltlovezh")

@@ -1,4 +1,4 @@
-#include "lib/apk/jar.h"
+#include "lib/apk/jar_internal.h"
 
 #include <openssl/err.h>
 #include <openssl/pkcs7.h>

@@ -1,4 +1,4 @@
-#include "lib/apk/jar_block.h"
+#include "lib/apk/jar_block_internal.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-#include "lib/apk/jar_digest.h"
+#include "lib/apk/jar_digest_internal.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "lib/apk/jar_text.h"
+#include "lib/apk/jar_text_internal.h"
 
 #include <stdlib.h>
 

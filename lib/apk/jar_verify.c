@@ -1,12 +1,12 @@
-#include "lib/apk/jar_verify.h"
+#include "lib/apk/jar_verify_internal.h"
 
 #include <stdlib.h>
 
 #include "base/buf.h"
-#include "lib/apk/jar.h"
-#include "lib/apk/jar_block.h"
-#include "lib/apk/jar_digest.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/jar_internal.h"
+#include "lib/apk/jar_block_internal.h"
+#include "lib/apk/jar_digest_internal.h"
+#include "lib/apk/zip_internal.h"
 
 #define INFLATED_MAX (UINT64_C(16) << 30)
 enum {

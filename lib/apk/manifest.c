@@ -3,7 +3,7 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "lib/apk/apk.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/zip_internal.h"
 
 /* Android's binary XML (ResourceTypes.h): chunks of u16 type, u16 size of the chunk's head, u32 size of all.
  *

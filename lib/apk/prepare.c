@@ -4,9 +4,9 @@
 
 #include "base/bytes.h"
 #include "lib/apk/channel.h"
-#include "lib/apk/region.h"
-#include "lib/apk/signing_block.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/region_internal.h"
+#include "lib/apk/signing_block_internal.h"
+#include "lib/apk/zip_internal.h"
 
 /* --- pieces */
 

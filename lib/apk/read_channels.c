@@ -1,5 +1,5 @@
 #include "lib/apk/channel.h"
-#include "lib/apk/signing_block.h"
+#include "lib/apk/signing_block_internal.h"
 
 void apk_read_channels(struct arena *arena, const struct apk *apk, struct apk_channels *channels)
 {

@@ -1,8 +1,8 @@
-#include "lib/apk/region.h"
+#include "lib/apk/region_internal.h"
 
-#include "lib/apk/comment.h"
+#include "lib/apk/comment_internal.h"
 #include "lib/apk/format.h"
-#include "lib/apk/signing_block.h"
+#include "lib/apk/signing_block_internal.h"
 
 /* The place of a pair in the order in which apk_fill writes them, the formats' first; APK_FORMAT_COUNT is the filler's. -1: it writes no
  * such pair. */

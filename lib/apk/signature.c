@@ -1,4 +1,4 @@
-#include "lib/apk/signature.h"
+#include "lib/apk/signature_internal.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-#include "lib/apk/signer.h"
+#include "lib/apk/signer_internal.h"
 
 #include "base/bytes.h"
 
@@ -26,7 +26,8 @@ static uint32_t pair_of(unsigned scheme)
     return scheme == APK_V2 ? APK_ID_V2 : scheme == APK_V3 ? APK_ID_V3 : APK_ID_V31;
 }
 
-struct str apk_scheme_pair(const struct apk *apk, unsigned scheme)
+/* The pair that Android goes by is the first one; data NULL: there is none. */
+static struct str apk_scheme_pair(const struct apk *apk, unsigned scheme)
 {
     for (size_t i = 0; i < apk->pair_count; i++)
         if (apk->pairs[i].id == pair_of(scheme)) return apk->pairs[i].value;

@@ -1,9 +1,9 @@
-#include "lib/apk/signing_block.h"
+#include "lib/apk/signing_block_internal.h"
 
 #include <inttypes.h>
 
 #include "base/bytes.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/zip_internal.h"
 
 static const char magic[] = "APK Sig Block 42";
 

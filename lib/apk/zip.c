@@ -1,4 +1,4 @@
-#include "lib/apk/zip.h"
+#include "lib/apk/zip_internal.h"
 
 #include <inttypes.h>
 

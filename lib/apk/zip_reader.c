@@ -2,7 +2,7 @@
 #include <zlib.h>
 
 #include "base/bytes.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/zip_internal.h"
 
 /* Local header (APPNOTE 4.3.7):
  *

@@ -39,10 +39,11 @@ struct str patch_format(struct arena *, const struct patch *);
 /* One small get. STATUS_NOT_FOUND, with words, where there is none. */
 enum status patch_load(struct store *, struct io, struct str app, struct str from, struct str to, struct patch *, struct error *);
 
-/* Makes the patch and publishes it, or finds it published; patches that no record names are removed. Both bases are read into nameless files in $TMPDIR (/tmp), where their
- * digests are checked; memory stays under 512 MiB. Repeatable: an earlier run that was cut off, or another that is at work, is no matter.
- * STATUS_NOT_FOUND where a version is not published; STATUS_INVALID where `from` and `to` are one. io.deadline bounds each step with
- * the store, not the whole: making takes a second for some 20 MB of `to`. `progress` may be NULL; its total is set. */
+/* Makes the patch and publishes it, or finds it published; patches that no record names are removed. Both bases are read into nameless
+ * files in $TMPDIR (/tmp), where their digests are checked; memory stays under 512 MiB. Repeatable: an earlier run that was cut off, or
+ * another that is at work, is no matter. STATUS_NOT_FOUND where a version is not published; STATUS_INVALID where `from` and `to` are one.
+ * io.deadline bounds each step with the store, not the whole: making takes a second for some 20 MB of `to`. `progress` may be NULL; its
+ * total is set. */
 enum status patch_produce(struct store *, struct io, struct str app, struct str from, struct str to, struct progress *, struct patch *,
                           struct error *);
 

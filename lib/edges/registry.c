@@ -67,11 +67,6 @@ static void pass_over(struct str key, const struct error *error)
     log_warn((struct log){0}, STR_FMT " is skipped: %s", STR_ARG(key), error->text);
 }
 
-static int by_edge_id(const void *a, const void *b)
-{
-    return str_compare(((const struct edge *)a)->id, ((const struct edge *)b)->id);
-}
-
 static void parse_edges(struct arena *arena, struct registry *registry)
 {
     struct error why;
@@ -84,12 +79,7 @@ static void parse_edges(struct arena *arena, struct registry *registry)
         else
             pass_over(source->key, &why);
     }
-    if (registry->edge_count > 0) qsort(registry->edges, registry->edge_count, sizeof *registry->edges, by_edge_id);
-}
-
-static int by_code(const void *a, const void *b)
-{
-    return str_compare(((const struct lan_entry *)a)->code, ((const struct lan_entry *)b)->code);
+    if (registry->edge_count > 0) qsort(registry->edges, registry->edge_count, sizeof *registry->edges, registry_by_edge_id);
 }
 
 static void parse_lans(struct arena *arena, struct registry *registry)
@@ -104,13 +94,7 @@ static void parse_lans(struct arena *arena, struct registry *registry)
         else
             pass_over(source->key, &why);
     }
-    if (registry->lan_count > 0) qsort(registry->lans, registry->lan_count, sizeof *registry->lans, by_code);
-}
-
-static int by_lan(const void *a, const void *b)
-{
-    const struct registry_served *one = a, *other = b;
-    return str_compare(one->lan, other->lan);
+    if (registry->lan_count > 0) qsort(registry->lans, registry->lan_count, sizeof *registry->lans, registry_by_code);
 }
 
 /* By code where two have one text, so that every load finds the same. */
@@ -153,7 +137,7 @@ static void index_lans(struct arena *arena, struct registry *registry)
                 registry->served[registry->served_count++] = (struct registry_served){entry->lan, edge};
         }
     }
-    if (registry->served_count > 0) qsort(registry->served, registry->served_count, sizeof *registry->served, by_lan);
+    if (registry->served_count > 0) qsort(registry->served, registry->served_count, sizeof *registry->served, registry_by_lan);
 }
 
 static void note_area(struct arena *arena, struct registry *registry, const struct edge *edge, struct str identity,
@@ -301,7 +285,7 @@ static void take_edge(struct arena *arena, struct registry *registry, const stru
     for (size_t i = 0; i < count; i++)
         if (!str_equal(known[i].id, edge->id)) registry->edges[registry->edge_count++] = known[i];
     registry->edges[registry->edge_count++] = *edge;
-    qsort(registry->edges, registry->edge_count, sizeof *registry->edges, by_edge_id);
+    qsort(registry->edges, registry->edge_count, sizeof *registry->edges, registry_by_edge_id);
     index_all(arena, registry);
 }
 
@@ -372,7 +356,7 @@ static void take_lan(struct arena *arena, struct registry *registry, const struc
     for (size_t i = 0; i < count; i++)
         if (!str_equal(known[i].code, entry->code)) registry->lans[registry->lan_count++] = known[i];
     registry->lans[registry->lan_count++] = *entry;
-    qsort(registry->lans, registry->lan_count, sizeof *registry->lans, by_code);
+    qsort(registry->lans, registry->lan_count, sizeof *registry->lans, registry_by_code);
     index_all(arena, registry);
 }
 
@@ -391,31 +375,4 @@ enum status registry_put_lan(struct store *store, struct io io, struct str json,
 enum status registry_remove_lan(struct store *store, struct io io, struct str code, struct error *error)
 {
     return remove_entry(store, io, "LAN", code, arena_join(io.arena, S("lans/"), code, S(".json")), error);
-}
-
-/* --- by id, code, LAN */
-
-const struct edge *registry_edge(const struct registry *registry, struct str id)
-{
-    const struct edge sought = {.id = id};
-    return registry->edge_count > 0 ? bsearch(&sought, registry->edges, registry->edge_count, sizeof sought, by_edge_id) : NULL;
-}
-
-const struct edge *registry_edge_of(const struct registry *registry, struct str lan)
-{
-    const struct registry_served sought = {.lan = lan};
-    const struct registry_served *found =
-        registry->served_count > 0 ? bsearch(&sought, registry->served, registry->served_count, sizeof sought, by_lan) : NULL;
-    return found ? found->edge : NULL;
-}
-
-const struct lan_entry *registry_lan(const struct registry *registry, struct str code)
-{
-    const struct lan_entry sought = {.code = code};
-    return registry->lan_count > 0 ? bsearch(&sought, registry->lans, registry->lan_count, sizeof sought, by_code) : NULL;
-}
-
-const struct lan_entry *registry_listed_lan(const struct registry *registry, struct str lan)
-{
-    return str_starts(lan, S("@")) ? registry_lan(registry, str_from(lan, 1)) : NULL;
 }

@@ -1,4 +1,4 @@
-/* Between registry.c, registry_find.c and registry_egress.c. */
+/* Between the files of the register. */
 #ifndef EDGES_REGISTRY_INTERNAL_H
 #define EDGES_REGISTRY_INTERNAL_H
 
@@ -8,5 +8,10 @@
 void registry_index_egress(struct arena *, struct registry *);
 /* A LAN's text as it is counted: the registered one, where it is listed by its code. */
 struct str registry_canonical(const struct registry *, struct str lan);
+
+/* For qsort and bsearch: the orders of `edges`, `lans` and `served`. */
+int registry_by_edge_id(const void *, const void *);
+int registry_by_code(const void *, const void *);
+int registry_by_lan(const void *, const void *);
 
 #endif

@@ -283,7 +283,8 @@ static void load(struct cache *cache, struct entry *entry, struct io io)
     enum status status = cache->options.load(cache->options.context, own, key, previous, &value, &failure);
     if (status == STATUS_NOT_MODIFIED && !previous) status = error_set(&failure, STATUS_INTERNAL, "not modified, but never loaded");
     if (previous && is_out_of_reach(status))
-        log_warn((struct log){0}, "the records of '" STR_FMT "' cannot be read again, the last ones stay in use for a while: %s", STR_ARG(key), failure.text);
+        log_warn((struct log){0}, "the records of '" STR_FMT "' cannot be read again, the last ones stay in use for a while: %s",
+                 STR_ARG(key), failure.text);
     failure.status = status;
     pthread_mutex_lock(&cache->lock);
     entry->failure = failure;

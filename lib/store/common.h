@@ -9,7 +9,8 @@
 
 /* For names that meet nobody's, and for what must not happen everywhere at once; not for keys. */
 uint64_t store_random(void);
-/* Quick, and for memory only: the values may differ between releases and machines. It begins with a start of one's own: where names come from strangers a random one, so that they can't choose names that meet. */
+/* Quick, and for memory only: the values may differ between releases and machines. It begins with a start of one's own: where names come
+ * from strangers a random one, so that they can't choose names that meet. */
 uint64_t store_hash(uint64_t start, struct str);
 void store_sleep(int64_t microseconds);
 

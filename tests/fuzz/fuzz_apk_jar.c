@@ -4,8 +4,8 @@
  * The input is the manifest and, behind the first NUL, the signature file. */
 #include <stdlib.h>
 
-#include "lib/apk/jar_text.h"
-#include "lib/apk/jar_verify.h"
+#include "lib/apk/jar_text_internal.h"
+#include "lib/apk/jar_verify_internal.h"
 #include "tests/unit/apk_jar.h"
 
 static void check_text(struct arena *arena, struct str text)

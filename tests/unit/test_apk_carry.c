@@ -1,7 +1,7 @@
 /* Channel info that moves from one version's region to the next one's. */
 #include "lib/apk/channel.h"
 #include "lib/apk/info.h"
-#include "lib/apk/signing_block.h"
+#include "lib/apk/signing_block_internal.h"
 #include "tests/unit/unit.h"
 
 enum { ROOM = 65536, PAGE = 4096 };

@@ -6,8 +6,8 @@
 #include <openssl/x509.h>
 
 #include "lib/apk/check.h"
-#include "lib/apk/contents.h"
-#include "lib/apk/signer.h"
+#include "lib/apk/contents_internal.h"
+#include "lib/apk/signer_internal.h"
 #include "tests/unit/apk_package.h"
 
 /* --- a package that is signed here */

@@ -3,7 +3,7 @@
 #include "tests/unit/apk_sample.h"
 
 #include "lib/apk/channel.h"
-#include "lib/apk/signing_block.h"
+#include "lib/apk/signing_block_internal.h"
 
 enum { REGION = 4096 };
 #define INFO "{\"channel\":\"huawei\",\"x\":\"y\"}"

@@ -3,8 +3,8 @@
 
 #include <zlib.h>
 
-#include "lib/apk/jar_text.h"
-#include "lib/apk/jar_verify.h"
+#include "lib/apk/jar_text_internal.h"
+#include "lib/apk/jar_verify_internal.h"
 #include "tests/unit/apk_jar.h"
 
 /* --- the text */

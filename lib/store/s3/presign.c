@@ -19,6 +19,19 @@ enum {
     CREDENTIALS_LEFT = CLOCK_MINUTE
 };
 
+/* What a URL depends on. `bucket` counts stretches of time. */
+struct presign_question {
+    struct str key;
+    int64_t lifetime, bucket;
+    uint64_t serial;  /* of the credentials */
+    struct str range; /* that the URL is bound to; empty: to none */
+};
+struct presigned {
+    struct str url;
+    struct sigv4_bound bound; /* of a URL that is bound to a range and not signed: it ends before its signature */
+    bool is_signed;
+};
+
 struct slot {
     struct presign_question question;
     struct presigned answer;
@@ -127,7 +140,8 @@ static void take(const struct presign_memo *memo, struct shard *shard, struct sl
         answer->bound = slot->answer.bound;
 }
 
-bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct presigned *answer)
+/* False where it is not known. The URL is copied into the arena, with room for a signature behind it. */
+static bool presign_find(struct presign_memo *memo, const struct presign_question *question, struct arena *arena, struct presigned *answer)
 {
     uint64_t hash = store_hash(memo->seed, question->key);
     struct shard *shard = &memo->shards[hash % SHARDS];
@@ -138,7 +152,8 @@ bool presign_find(struct presign_memo *memo, const struct presign_question *ques
     return slot != NULL;
 }
 
-void presign_keep(struct presign_memo *memo, const struct presign_question *question, const struct presigned *answer)
+/* A URL, which is not signed where the question has a range. */
+static void presign_keep(struct presign_memo *memo, const struct presign_question *question, const struct presigned *answer)
 {
     uint64_t hash = store_hash(memo->seed, question->key);
     struct shard *shard = &memo->shards[hash % SHARDS];
@@ -164,7 +179,9 @@ void presign_keep(struct presign_memo *memo, const struct presign_question *ques
     pthread_mutex_unlock(&shard->lock);
 }
 
-void presign_keep_signature(struct presign_memo *memo, const struct presign_question *question, const char text[SIGV4_SIGNATURE_LENGTH])
+/* The signature of the question's range, where the URL is known. */
+static void presign_keep_signature(struct presign_memo *memo, const struct presign_question *question,
+                                   const char text[SIGV4_SIGNATURE_LENGTH])
 {
     struct str range = question->range;
     uint64_t hash = store_hash(memo->seed, question->key);

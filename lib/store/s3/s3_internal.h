@@ -6,6 +6,7 @@
 
 #include "lib/store/s3/credentials_internal.h"
 #include "lib/store/s3/presign_internal.h"
+#include "lib/store/s3/sigv4_internal.h"
 #include "lib/store/store_internal.h"
 #include "lib/store/wire_internal.h"
 

@@ -4,8 +4,8 @@
  *     META-INF/NAME.RSA     signs META-INF/NAME.SF
  *     META-INF/NAME.SF      has the digest of META-INF/MANIFEST.MF, or of each of its sections
  *     META-INF/MANIFEST.MF  has a digest of each entry, but of those in META-INF/ */
-#ifndef APK_JAR_VERIFY_H
-#define APK_JAR_VERIFY_H
+#ifndef APK_JAR_VERIFY_INTERNAL_H
+#define APK_JAR_VERIFY_INTERNAL_H
 
 #include "lib/apk/apk.h"
 

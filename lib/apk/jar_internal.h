@@ -1,9 +1,9 @@
 /* JAR signatures (v1), as far as they say what an APK needs beyond them. Private to lib/apk. Source: the JAR File Specification; Android,
  * "APK Signature Scheme v2", "Rollback protections". */
-#ifndef APK_JAR_H
-#define APK_JAR_H
+#ifndef APK_JAR_INTERNAL_H
+#define APK_JAR_INTERNAL_H
 
-#include "lib/apk/zip.h"
+#include "lib/apk/zip_internal.h"
 
 /* META-INF/NAME.SF and META-INF/NAME.{RSA,DSA,EC}, directly in that folder. */
 bool apk_jar_is_file(struct str name);

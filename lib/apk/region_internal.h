@@ -1,6 +1,6 @@
 /* Where the reserved region is in a file that was prepared, filled or not. Private to lib/apk. */
-#ifndef APK_REGION_H
-#define APK_REGION_H
+#ifndef APK_REGION_INTERNAL_H
+#define APK_REGION_INTERNAL_H
 
 #include "lib/apk/layout.h"
 

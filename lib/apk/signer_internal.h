@@ -5,8 +5,8 @@
  *     signer:       signed data, [v3: u32 min, u32 max SDK], signatures { { u32 algorithm, signature } … }, public key
  *     signed data:  digests { { u32 algorithm, digest } … }, certificates { certificate … }, [v3: u32 min, u32 max SDK],
  *                   attributes { { u32 id, value } … } */
-#ifndef APK_SIGNER_H
-#define APK_SIGNER_H
+#ifndef APK_SIGNER_INTERNAL_H
+#define APK_SIGNER_INTERNAL_H
 
 #include "lib/apk/apk.h"
 
@@ -25,8 +25,6 @@ bool apk_take_value(struct str *rest, struct str *value);
 /* Takes { u32, the rest of the entry } off *rest. */
 bool apk_take_entry(struct str *rest, uint32_t *number, struct str *value);
 
-/* The pair that Android goes by is the first one; data NULL: there is none. */
-struct str apk_scheme_pair(const struct apk *, unsigned scheme);
 /* STATUS_CORRUPT where the pair of this scheme, which is there, does not hold signers in their form. */
 enum status apk_signers_read(const struct apk *, unsigned scheme, struct apk_signer signers[APK_SIGNERS_MAXIMUM], size_t *count,
                              struct error *);

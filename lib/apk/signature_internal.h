@@ -1,9 +1,9 @@
 /* Whether v2 and later signatures verify. Private to lib/apk. Source: Android, "APK Signature Scheme v2", "Verification". */
-#ifndef APK_SIGNATURE_H
-#define APK_SIGNATURE_H
+#ifndef APK_SIGNATURE_INTERNAL_H
+#define APK_SIGNATURE_INTERNAL_H
 
-#include "lib/apk/contents.h"
-#include "lib/apk/signer.h"
+#include "lib/apk/contents_internal.h"
+#include "lib/apk/signer_internal.h"
 
 /* Marks the hashes that this signer's digests are of. A signer whose digests are all for fs-verity marks none: its contents are not
  * checked. */

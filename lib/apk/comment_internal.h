@@ -1,8 +1,8 @@
 /* What stands in a v1 package's ZIP comment (S5). Private to lib/apk. Several formats keep a name at its end, and so at the file's:
  *
  *     zeros | channel | u16 length | magic */
-#ifndef APK_COMMENT_H
-#define APK_COMMENT_H
+#ifndef APK_COMMENT_INTERNAL_H
+#define APK_COMMENT_INTERNAL_H
 
 #include "base/str.h"
 

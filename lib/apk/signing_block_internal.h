@@ -1,7 +1,7 @@
 /* The APK Signing Block as bytes: read into pairs, and pairs written. Private to lib/apk. Source: Android, "APK Signature Scheme v2", "APK
  * Signing Block". */
-#ifndef APK_SIGNING_BLOCK_H
-#define APK_SIGNING_BLOCK_H
+#ifndef APK_SIGNING_BLOCK_INTERNAL_H
+#define APK_SIGNING_BLOCK_INTERNAL_H
 
 #include "lib/apk/layout.h"
 

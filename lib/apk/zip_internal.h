@@ -1,6 +1,6 @@
 /* ZIP's end and its central directory, read through an apk_source in bounded memory. Private to lib/apk. Source: APPNOTE.TXT 4.3. */
-#ifndef APK_ZIP_H
-#define APK_ZIP_H
+#ifndef APK_ZIP_INTERNAL_H
+#define APK_ZIP_INTERNAL_H
 
 #include "lib/apk/layout.h"
 

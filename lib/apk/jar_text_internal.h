@@ -9,8 +9,8 @@
  *     SHA-256-Digest: …
  *
  * Lines end with CR LF, LF or CR. Between a name and its value stand a colon and one space; further spaces belong to them. */
-#ifndef APK_JAR_TEXT_H
-#define APK_JAR_TEXT_H
+#ifndef APK_JAR_TEXT_INTERNAL_H
+#define APK_JAR_TEXT_INTERNAL_H
 
 #include "base/arena.h"
 #include "base/error.h"

@@ -5,8 +5,8 @@
  * into chunks of 1 MiB each:
  *
  *     chunk:  H(0xa5 | u32 length | bytes)      all:  H(0x5a | u32 count | digests of the chunks) */
-#ifndef APK_CONTENTS_H
-#define APK_CONTENTS_H
+#ifndef APK_CONTENTS_INTERNAL_H
+#define APK_CONTENTS_INTERNAL_H
 
 #include "lib/apk/apk.h"
 

@@ -1,11 +1,11 @@
 /* The digests in manifests and signature files that devices go by. Private to lib/apk. Source: the JAR File Specification, "Signature
  * File"; which of several digests counts, and from which Android version on, is as apksig has it. */
-#ifndef APK_JAR_DIGEST_H
-#define APK_JAR_DIGEST_H
+#ifndef APK_JAR_DIGEST_INTERNAL_H
+#define APK_JAR_DIGEST_INTERNAL_H
 
 #include <openssl/evp.h>
 
-#include "lib/apk/jar_text.h"
+#include "lib/apk/jar_text_internal.h"
 
 struct apk_jar_digest {
     const EVP_MD *kind;

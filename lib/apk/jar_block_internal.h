@@ -1,7 +1,7 @@
 /* The signature of a signature file: META-INF/NAME.RSA, .DSA or .EC, PKCS #7 SignedData without its content. Private to lib/apk. Source:
  * RFC 2315; which algorithms devices know, and what they ask of signed attributes, is as apksig has it. */
-#ifndef APK_JAR_BLOCK_H
-#define APK_JAR_BLOCK_H
+#ifndef APK_JAR_BLOCK_INTERNAL_H
+#define APK_JAR_BLOCK_INTERNAL_H
 
 #include "base/error.h"
 

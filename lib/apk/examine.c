@@ -2,10 +2,10 @@
 
 #include "base/buf.h"
 #include "lib/apk/format.h"
-#include "lib/apk/jar.h"
-#include "lib/apk/region.h"
-#include "lib/apk/signing_block.h"
-#include "lib/apk/zip.h"
+#include "lib/apk/jar_internal.h"
+#include "lib/apk/region_internal.h"
+#include "lib/apk/signing_block_internal.h"
+#include "lib/apk/zip_internal.h"
 
 /* --- names */
 

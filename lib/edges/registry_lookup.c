@@ -1,0 +1,45 @@
+/* What is in the register, by id, code and LAN. */
+#include <stdlib.h>
+
+#include "lib/edges/registry_internal.h"
+
+int registry_by_edge_id(const void *a, const void *b)
+{
+    return str_compare(((const struct edge *)a)->id, ((const struct edge *)b)->id);
+}
+
+int registry_by_code(const void *a, const void *b)
+{
+    return str_compare(((const struct lan_entry *)a)->code, ((const struct lan_entry *)b)->code);
+}
+
+int registry_by_lan(const void *a, const void *b)
+{
+    const struct registry_served *one = a, *other = b;
+    return str_compare(one->lan, other->lan);
+}
+
+const struct edge *registry_edge(const struct registry *registry, struct str id)
+{
+    const struct edge sought = {.id = id};
+    return registry->edge_count > 0 ? bsearch(&sought, registry->edges, registry->edge_count, sizeof sought, registry_by_edge_id) : NULL;
+}
+
+const struct edge *registry_edge_of(const struct registry *registry, struct str lan)
+{
+    const struct registry_served sought = {.lan = lan};
+    const struct registry_served *found =
+        registry->served_count > 0 ? bsearch(&sought, registry->served, registry->served_count, sizeof sought, registry_by_lan) : NULL;
+    return found ? found->edge : NULL;
+}
+
+const struct lan_entry *registry_lan(const struct registry *registry, struct str code)
+{
+    const struct lan_entry sought = {.code = code};
+    return registry->lan_count > 0 ? bsearch(&sought, registry->lans, registry->lan_count, sizeof sought, registry_by_code) : NULL;
+}
+
+const struct lan_entry *registry_listed_lan(const struct registry *registry, struct str lan)
+{
+    return str_starts(lan, S("@")) ? registry_lan(registry, str_from(lan, 1)) : NULL;
+}
