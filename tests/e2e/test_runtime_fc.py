@@ -126,7 +126,7 @@ def test_an_http_triggers_path_controls_nothing(path: str, method: str, platform
 def test_a_fault_is_told_to_the_platform(platform: FunctionCompute, wire: Program) -> None:
     answer = platform.send("GET", "/fail", platform.headers("/http-invoke", "id-3"))
     assert (answer.status, header(answer, "x-fc-status")) == (500, "404")
-    assert json.loads(answer.body)["request_id"] == "id-3"
+    assert json.loads(answer.body)["instance"] == "id-3"
     assert lines(wire)[-1] == "FC Invoke End RequestId: id-3, Error: Unhandled function error"
     answer = platform.send("GET", "/status/404", platform.headers("/http-invoke"))
     assert (answer.status, header(answer, "x-fc-status")) == (404, "200")

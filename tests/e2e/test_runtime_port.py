@@ -232,8 +232,8 @@ def test_header_bombs_are_refused(bomb: bytes, wire: Program) -> None:
 def test_a_crowd_is_told_to_come_back(servers: Servers) -> None:
     wire = start(servers, WIRE_THREADS="1")
     clients = [socket.create_connection(("127.0.0.1", port_of(wire))) for _ in range(1100)]
-    for client in clients:
-        client.sendall(b"GET /sleep/3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    for client, pause in zip(clients, [5000] + 1099 * [1]):  # the first one has the only worker until all are there
+        client.sendall(f"GET /sleep/{pause} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
     answers = [client.makefile("rb").read() for client in clients]
     statuses = [answer[9:12] for answer in answers]
     assert set(statuses) == {b"200", b"503"}
