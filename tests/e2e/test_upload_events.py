@@ -125,20 +125,20 @@ def test_objects_are_those_of_the_stores_prefix(minio: Minio, bucket: str, serve
 
 
 @pytest.mark.parametrize("event, words", [
-    ({}, "none that is known here"),
-    ([], "none that is known here"),
-    ({"Records": {}}, "none that is known here"),
+    ({}, "unrecognised event"),
+    ([], "unrecognised event"),
+    ({"Records": {}}, "unrecognised event"),
     ({"Records": [uploads.s3_record(), {"eventSource": "aws:sqs", "body": "{}"}]}, "Records[1] of the event is no storage notification"),
     ({"Records": ["x"]}, "Records[0]"),
     ({"events": [{"eventName": "x"}]}, "events[0]"),
-    ({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}, "none that is known here"),
-    ({"triggerTime": "2026-11-22T15:00:00Z", "triggerName": "t", "payload": ""}, "none that is known here"),
+    ({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}, "unrecognised event"),
+    ({"triggerTime": "2026-11-22T15:00:00Z", "triggerName": "t", "payload": ""}, "unrecognised event"),
     ({"pakhus": "evaluate"}, "event.pakhus: must be 'prepare-upload' here"),
     ({"pakhus": "prepare-upload", "app": "GAME"}, "event.version"),
     ({"pakhus": "prepare-upload", "app": "../x", "version": "1"}, "event.app"),
     ({"pakhus": "prepare-upload", "app": "GAME", "version": "1", "vrsion": "2"}, "event.vrsion"),
-    (b"not JSON", "none that is known here"),
-    (b"", "none that is known here"),
+    (b"not JSON", "unrecognised event"),
+    (b"", "unrecognised event"),
 ])
 def test_an_unknown_event_is_an_error_with_words(event: Any, words: str, place: Place, listener: Listener) -> None:
     place.put(apks.made("v2"))
