@@ -106,7 +106,7 @@ static void check_filled(struct arena *arena, struct str base, const struct apk_
     struct error error;
     if (apk_fill((struct apk_filling){prepared->schemes, region, (size_t)prepared->region.length}, formats, info, &error) != STATUS_OK)
         return;
-    assert(apk_examine(arena, &apk, &error) == STATUS_OK);
+    assert(apk_examine(arena, &source, &apk, &error) == STATUS_OK);
     assert(apk.region.offset == prepared->region.offset && apk.region.length == prepared->region.length);
     apk_read_channels(arena, &apk, &channels);
     assert(apk_formats_choose(apk_format_place(prepared->schemes), formats, &formats, &error) == STATUS_OK);
@@ -155,7 +155,7 @@ static void check_file(struct arena *arena, struct str bytes, uint64_t region, s
     struct apk_source source = package_source(&bytes);
     struct apk apk;
     struct error error = {0};
-    if (apk_examine(arena, &apk, &error) != STATUS_OK) {
+    if (apk_examine(arena, &source, &apk, &error) != STATUS_OK) {
         assert(error.text[0] && error.status != STATUS_OK);
         return;
     }
