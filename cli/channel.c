@@ -183,7 +183,7 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     TRY(stored_check_id(words[0], "APP", error));
     TRY(collect(arena, words, count, &edit, error));
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(channels_update(store, command_io(arena), words[0], apply_set, &edit, &result, error));
+    TRY(channels_update((struct catalog){store, command_io(arena), words[0]}, apply_set, &edit, &result, error));
     fprintf(stderr, "%zu set; " STR_FMT " has %zu channel%s\n", edit.count, STR_ARG(words[0]), result.count, result.count == 1 ? "" : "s");
     return warn_of_unknown_app(arena, store, words[0], error);
 }
@@ -226,7 +226,7 @@ static enum status run_remove(struct arena *arena, const struct str *words, int 
     struct channels result;
     TRY(stored_check_id(words[0], "APP", error));
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(channels_update(store, command_io(arena), words[0], apply_remove, &edit, &result, error));
+    TRY(channels_update((struct catalog){store, command_io(arena), words[0]}, apply_remove, &edit, &result, error));
     fprintf(stderr, "%d removed; " STR_FMT " has %zu channel%s\n", count - 1, STR_ARG(words[0]), result.count,
             result.count == 1 ? "" : "s");
     return STATUS_OK;
@@ -282,7 +282,7 @@ static void print_config(struct arena *arena, struct channels channels)
 
 static enum status update_config(struct arena *arena, struct store *store, struct str app, struct channels *channels, struct error *error)
 {
-    TRY(channels_update(store, command_io(arena), app, apply_config, NULL, channels, error));
+    TRY(channels_update((struct catalog){store, command_io(arena), app}, apply_config, NULL, channels, error));
     return warn_of_unknown_app(arena, store, app, error);
 }
 
@@ -297,7 +297,7 @@ static enum status run_config(struct arena *arena, const struct str *words, int 
     if (change)
         TRY(update_config(arena, store, words[0], &channels, error));
     else
-        TRY(channels_load(store, command_io(arena), words[0], 0, &channels, error));
+        TRY(channels_load((struct catalog){store, command_io(arena), words[0]}, 0, &channels, error));
     print_config(arena, channels);
     return STATUS_OK;
 }
@@ -325,7 +325,7 @@ static enum status run_list(struct arena *arena, const struct str *words, int co
     (void)count;
     TRY(stored_check_id(words[0], "APP", error));
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(channels_load(store, command_io(arena), words[0], 0, &channels, error));
+    TRY(channels_load((struct catalog){store, command_io(arena), words[0]}, 0, &channels, error));
     struct str whole = json ? channels_format(arena, &channels) : S("");
     fwrite(whole.data, 1, whole.length, stdout);
     for (size_t i = 0; !json && i < channels.count; i++)

@@ -110,14 +110,14 @@ static enum status diff_files(struct arena *arena, const struct str *paths, int 
 static enum status diff_published(struct arena *arena, int count, struct error *error)
 {
     struct store *store;
-    struct patch patch;
+    struct patch patch = {.from = from_version, .to = to_version};
     ENSURE(from_version.data && to_version.data, error, STATUS_INVALID, "--app needs --from VERSION and --to VERSION");
     ENSURE(count == 0 && !output_path.data, error, STATUS_INVALID, "with --app the patch goes into the store: name neither files nor -o");
     TRY(patch_check_names(app, from_version, to_version, error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(store_probe(store, command_io(arena), error));
     struct progress progress = progress_start("diff", 0);
-    enum status status = patch_produce(store, command_upload_io(arena), app, from_version, to_version, &progress, &patch, error);
+    enum status status = patch_produce((struct catalog){store, command_upload_io(arena), app}, &patch, &progress, error);
     progress_end(&progress);
     TRY(status);
     if (json) return printf(STR_FMT, STR_ARG(patch_format(arena, &patch))), STATUS_OK;

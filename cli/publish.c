@@ -56,7 +56,8 @@ static enum status plan_file(struct arena *arena, const char *path, const struct
 {
     struct file_reading reading;
     struct apk_source watched = file_reading_start(&reading, "check", source);
-    enum status status = publish_plan(arena, &watched, app, version, region, force, plan, error);
+    const struct publish_options options = {app, version, region, force};
+    enum status status = publish_plan(arena, &watched, &options, plan, error);
     progress_end(&reading.progress);
     if (status != STATUS_OK) return error_context(error, "%s", path);
     return STATUS_OK;
@@ -130,8 +131,8 @@ static enum status run_unpublish(struct arena *arena, const struct str *words, i
     TRY(stored_check_id(words[0], "APP", error));
     TRY(stored_check_version(words[1], "VERSION", error));
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(patch_withdraw(store, command_io(arena), words[0], words[1], error));
-    return package_unpublish(store, command_io(arena), words[0], words[1], error);
+    TRY(patch_withdraw((struct catalog){store, command_io(arena), words[0]}, words[1], error));
+    return package_unpublish((struct catalog){store, command_io(arena), words[0]}, words[1], error);
 }
 
 int cmd_unpublish(int argc, char **argv)

@@ -57,11 +57,11 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     TRY(stored_open(arena, store_url, &store, error));
     if (count == 1) {
         ENSURE(!share.data, error, STATUS_INVALID, "--share needs a VERSION");
-        TRY(release_load(store, command_io(arena), words[0], 0, &now, error));
+        TRY(release_load((struct catalog){store, command_io(arena), words[0]}, 0, &now, error));
     } else {
         TRY(stored_check_version(words[1], "VERSION", error));
-        TRY(package_load(store, command_io(arena), words[0], words[1], &package, error));
-        TRY(release_set(store, command_io(arena), words[0], words[1], part, &now, error));
+        TRY(package_load((struct catalog){store, command_io(arena), words[0]}, words[1], &package, error));
+        TRY(release_set((struct catalog){store, command_io(arena), words[0]}, words[1], part, &now, error));
     }
     print(arena, &now);
     return STATUS_OK;

@@ -44,7 +44,8 @@ static enum status send_buffer(struct task *task, struct str key, const struct s
 static enum status send_kept(struct task *task, struct error *error)
 {
     struct str base;
-    TRY(slices_get(task->splice->slices, task->io, task->content.key, task->content.etag, task->range, &base, error));
+    const struct slice slice = {task->content.key, task->content.etag, task->range.offset, task->range.length};
+    TRY(slices_get(task->splice->slices, task->io, &slice, &base, error));
     char *bytes = arena_buffer(task->io.arena, base.length);
     memcpy(bytes, base.data, base.length);
     apk_overlay(&task->content.region, task->content.filled, task->range.offset, bytes, base.length);

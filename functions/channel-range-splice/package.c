@@ -17,6 +17,14 @@ struct filled_variant {
 
 /* --- the variant: package, channel, info → region and validators */
 
+/* What a request is for. */
+struct wanted {
+    const struct link *link;
+    const struct package *package;
+    const struct channels *channels;
+    const struct channel *channel; /* NULL: the base itself */
+};
+
 static struct str disposition_of(struct arena *arena, const struct package *package, const struct channels *channels, struct str channel)
 {
     return http_disposition(arena, channels_filename(arena, channels, package->app, package->version, channel));
@@ -41,32 +49,31 @@ static enum status load_filled(void *context, struct io io, struct str key, cons
 }
 
 /* Facts that change make another key: the old region is not asked for again, and leaves the cache in time. */
-static enum status filled_channel(struct task *task, const struct package *package, const struct channels *channels,
-                                  const struct channel *channel, struct filled_variant *filled, struct error *error)
+static enum status filled_channel(struct task *task, const struct wanted *wanted, struct filled_variant *filled, struct error *error)
 {
     const void *value;
     char digits[U64_DIGITS];
-    struct str key = arena_join(task->io.arena, package->app, S("/"), package->version, S("/"), channel->id, S("@"),
-                                str_of_u64(digits, channels->generation), S("."), str_first(package->sha256, 16));
+    const struct package *package = wanted->package;
+    struct str key = arena_join(task->io.arena, package->app, S("/"), package->version, S("/"), wanted->channel->id, S("@"),
+                                str_of_u64(digits, wanted->channels->generation), S("."), str_first(package->sha256, 16));
     TRY(cache_get(task->splice->filled, task->io, key, &value, error));
     *filled = *(const struct filled_variant *)value;
     return STATUS_OK;
 }
 
-static enum status filled_with_info(struct task *task, const struct package *package, const struct channels *channels,
-                                    const struct channel *channel, struct str info, struct filled_variant *filled, struct error *error)
+static enum status filled_with_info(struct arena *arena, const struct wanted *wanted, struct filled_variant *filled, struct error *error)
 {
     struct apk_info merged;
-    TRY(apk_info_merge(task->io.arena, &channel->info, info, &merged, error));
-    TRY(filled_make(task->io.arena, package, channels, &merged, &filled->region, error));
-    filled->disposition = disposition_of(task->io.arena, package, channels, channel->id);
+    TRY(apk_info_merge(arena, &wanted->channel->info, wanted->link->info, &merged, error));
+    TRY(filled_make(arena, wanted->package, wanted->channels, &merged, &filled->region, error));
+    filled->disposition = disposition_of(arena, wanted->package, wanted->channels, wanted->channel->id);
     return STATUS_OK;
 }
 
-static void filled_base(struct arena *arena, const struct package *package, const struct channels *channels, struct filled_variant *filled)
+static void filled_base(struct arena *arena, const struct wanted *wanted, struct filled_variant *filled)
 {
-    filled->region.etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(str_first(package->sha256, 32)));
-    filled->disposition = disposition_of(arena, package, channels, (struct str){NULL, 0});
+    filled->region.etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(str_first(wanted->package->sha256, 32)));
+    filled->disposition = disposition_of(arena, wanted->package, wanted->channels, (struct str){NULL, 0});
 }
 
 /* What is signed until some time is not served by caches past it. */
@@ -78,41 +85,39 @@ static int64_t life_of(const struct link *link)
     return left < 0 ? 0 : left < life ? left : life;
 }
 
-static struct http_validators validators_of(const struct package *package, const struct channels *channels, const struct channel *channel,
-                                            struct str etag)
+static struct http_validators validators_of(const struct wanted *wanted, struct str etag)
 {
-    if (channels->validator == CHANNELS_VALIDATOR_STORE) return (struct http_validators){package->etag, package->modified};
-    bool later = channel && channel->changed > package->published;
-    return (struct http_validators){etag, later ? channel->changed : package->published};
+    const struct package *package = wanted->package;
+    if (wanted->channels->validator == CHANNELS_VALIDATOR_STORE) return (struct http_validators){package->etag, package->modified};
+    bool later = wanted->channel && wanted->channel->changed > package->published;
+    return (struct http_validators){etag, later ? wanted->channel->changed : package->published};
 }
 
-static enum status find_filled(struct task *task, const struct link *link, const struct package *package, const struct channels *channels,
-                               const struct channel *channel, struct filled_variant *filled, struct error *error)
+static enum status find_filled(struct task *task, const struct wanted *wanted, struct filled_variant *filled, struct error *error)
 {
-    if (channel && link->info.data) return filled_with_info(task, package, channels, channel, link->info, filled, error);
-    if (channel) return filled_channel(task, package, channels, channel, filled, error);
-    filled_base(task->io.arena, package, channels, filled);
+    if (wanted->channel && wanted->link->info.data) return filled_with_info(task->io.arena, wanted, filled, error);
+    if (wanted->channel) return filled_channel(task, wanted, filled, error);
+    filled_base(task->io.arena, wanted, filled);
     return STATUS_OK;
 }
 
 static enum status find_content(struct task *task, const struct link *link, const struct package *package, struct error *error)
 {
     struct app *app = task->splice->app;
-    const struct channels *channels;
-    const struct channel *channel = NULL;
+    struct wanted wanted = {.link = link, .package = package};
     struct filled_variant filled = {0};
     if (link->channel.length > 0)
-        TRY(app_channel(app, task->io, link->app, link->channel, &channels, &channel, error));
+        TRY(app_channel(app, task->io, link->app, link->channel, &wanted.channels, &wanted.channel, error));
     else
-        TRY(app_channels(app, task->io, link->app, &channels, error));
-    TRY(find_filled(task, link, package, channels, channel, &filled, error));
+        TRY(app_channels(app, task->io, link->app, &wanted.channels, error));
+    TRY(find_filled(task, &wanted, &filled, error));
     task->content = (struct content){
         .key = package_base_key(task->io.arena, package),
         .etag = package->etag,
         .size = package->size,
         .region = package->region,
         .filled = filled.region.bytes.data,
-        .validators = validators_of(package, channels, channel, filled.region.etag),
+        .validators = validators_of(&wanted, filled.region.etag),
         .type = S("application/vnd.android.package-archive"),
         .disposition = link->filename.data ? http_disposition(task->io.arena, link->filename) : filled.disposition,
         .life = life_of(link),

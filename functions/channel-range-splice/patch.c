@@ -2,20 +2,20 @@
 #include "functions/channel-range-splice/splice.h"
 #include "lib/http/disposition.h"
 
-/* /patches/{app}/{from}..{to}.diff */
-static enum status parse_path(struct arena *arena, struct str path, struct str *app, struct str *from, struct str *to, struct error *error)
+/* /patches/{app}/{from}..{to}.diff: which patch it is. */
+static enum status parse_path(struct arena *arena, struct str path, struct patch *patch, struct error *error)
 {
     static const struct str before = {"/patches/", 9}, behind = {".diff", 5};
     struct str name;
     bool ours = str_starts(path, before) && str_ends(path, behind) && path.length > before.length + behind.length;
     struct str rest = ours ? str_first(str_from(path, before.length), path.length - before.length - behind.length) : S("");
-    *app = str_cut(&rest, '/');
+    patch->app = str_cut(&rest, '/');
     ENSURE(rest.data && str_find(rest, '/') == rest.length, error, STATUS_NOT_FOUND, "expected /patches/{app}/{from}..{to}.diff");
-    ENSURE(percent_decode(arena, *app, app) && percent_decode(arena, rest, &name), error, STATUS_INVALID,
+    ENSURE(percent_decode(arena, patch->app, &patch->app) && percent_decode(arena, rest, &name), error, STATUS_INVALID,
            "the path has a '%%' without two hexadecimal digits");
-    ENSURE(patch_versions(name, from, to), error, STATUS_INVALID,
+    ENSURE(patch_versions(name, &patch->from, &patch->to), error, STATUS_INVALID,
            "a patch is {from}..{to}: two versions' ids without '..' in them, each 1 to 128 letters, digits, '.', '_', '-' or '+'");
-    return patch_check_names(*app, *from, *to, error);
+    return patch_check_names(patch->app, patch->from, patch->to, error);
 }
 
 static struct http_validators validators_of(struct arena *arena, const struct patch *patch, const struct channels *channels)
@@ -50,10 +50,10 @@ static enum status find_content(struct task *task, const struct patch *patch, st
 
 enum status patch_serve(struct task *task, struct error *error)
 {
-    struct str app, from, to;
+    struct patch wanted;
     const struct patch *patch;
-    TRY(parse_path(task->io.arena, task->request->path, &app, &from, &to, error));
-    TRY(app_patch(task->splice->app, task->io, app, from, to, &patch, error));
+    TRY(parse_path(task->io.arena, task->request->path, &wanted, error));
+    TRY(app_patch(task->splice->app, task->io, wanted.app, wanted.from, wanted.to, &patch, error));
     TRY(find_content(task, patch, error));
     enum status status = content_answer(task, error);
     if (task->outdated) app_doubt_patch(task->splice->app, task->io, patch);

@@ -3,11 +3,6 @@
 enum { SLICES_BYTES = 32 << 20 };
 
 /* "base offset length etag". The ETag comes last: it is the store's, and may hold anything. */
-struct slice {
-    struct str base, etag;
-    uint64_t offset, length;
-};
-
 static struct slice slice_of(struct str key)
 {
     struct slice slice = {.base = str_cut(&key, ' ')};
@@ -37,13 +32,12 @@ struct cache *slices_new(struct app *app)
     return cache_new(&(struct cache_options){.bytes = SLICES_BYTES, .load = load_slice, .context = app});
 }
 
-enum status slices_get(struct cache *slices, struct io io, struct str base, struct str etag, struct http_range range, struct str *bytes,
-                       struct error *error)
+enum status slices_get(struct cache *slices, struct io io, const struct slice *slice, struct str *bytes, struct error *error)
 {
     const void *value;
     char offset[U64_DIGITS], length[U64_DIGITS];
-    struct str key =
-        arena_join(io.arena, base, S(" "), str_of_u64(offset, range.offset), S(" "), str_of_u64(length, range.length), S(" "), etag);
+    struct str key = arena_join(io.arena, slice->base, S(" "), str_of_u64(offset, slice->offset), S(" "), str_of_u64(length, slice->length),
+                                S(" "), slice->etag);
     TRY(cache_get(slices, io, key, &value, error));
     *bytes = ((const struct store_object *)value)->body;
     return STATUS_OK;

@@ -10,8 +10,12 @@
 enum { SLICES_LONGEST = 2 << 20 };
 
 struct cache *slices_new(struct app *);
-/* Bytes of the base with this key and ETag. They live as long as io.arena, and are others' too. STATUS_PRECONDITION or STATUS_NOT_FOUND
- * where it is not what was published. */
-enum status slices_get(struct cache *, struct io, struct str base, struct str etag, struct http_range, struct str *bytes, struct error *);
+struct slice {
+    struct str base, etag; /* the base's key, and its ETag */
+    uint64_t offset, length;
+};
+/* Its bytes live as long as io.arena, and are others' too. STATUS_PRECONDITION or STATUS_NOT_FOUND where the base is not what was
+ * published. */
+enum status slices_get(struct cache *, struct io, const struct slice *, struct str *bytes, struct error *);
 
 #endif

@@ -63,10 +63,11 @@ static enum status load_package(void *context, struct io io, struct str key, con
     struct app *app = context;
     struct package *package = arena_new_of(io.arena, struct package);
     struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
-    TRY(app_store_fault(package_load(app->store, io, id, version, package, error), error));
+    TRY(app_store_fault(package_load((struct catalog){app->store, io, id}, version, package, error), error));
     struct record_object known = previous ? base_of(previous) : (struct record_object){0}, base = base_of(package);
+    base.known = &known;
     if (is_doubtful(app, previous, package->recorded, package->modified))
-        TRY(app_store_fault(record_identify(app->store, io, package_base_key(io.arena, package), &known, &base, error), error));
+        TRY(app_store_fault(record_identify(app->store, io, package_base_key(io.arena, package), &base, error), error));
     package->etag = base.etag;
     package->seen = base.seen;
     *value = package;
@@ -89,10 +90,11 @@ static enum status load_patch(void *context, struct io io, struct str key, const
     struct patch *patch = arena_new_of(io.arena, struct patch);
     struct str name = arena_copy(io.arena, key), id = str_cut(&name, '/'), from, to;
     ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
-    TRY(app_store_fault(patch_load(app->store, io, id, from, to, patch, error), error));
+    TRY(app_store_fault(patch_load((struct catalog){app->store, io, id}, from, to, patch, error), error));
     struct record_object known = previous ? diff_of(previous) : (struct record_object){0}, diff = diff_of(patch);
+    diff.known = &known;
     if (is_doubtful(app, previous, patch->recorded, patch->modified))
-        TRY(app_store_fault(record_identify(app->store, io, patch_diff_key(io.arena, patch), &known, &diff, error), error));
+        TRY(app_store_fault(record_identify(app->store, io, patch_diff_key(io.arena, patch), &diff, error), error));
     patch->etag = diff.etag;
     patch->seen = diff.seen;
     *value = patch;
@@ -104,7 +106,7 @@ static enum status load_channels(void *context, struct io io, struct str key, co
     struct app *app = context;
     const struct channels *known = previous;
     struct channels *channels = arena_new_of(io.arena, struct channels);
-    TRY(app_store_fault(channels_load(app->store, io, key, known ? known->generation : 0, channels, error), error));
+    TRY(app_store_fault(channels_load((struct catalog){app->store, io, key}, known ? known->generation : 0, channels, error), error));
     *value = channels;
     return STATUS_OK;
 }

@@ -36,9 +36,9 @@ static void source_of(struct arena *arena, const struct made *made, uint64_t siz
 static enum status find_patch(struct app *app, struct io io, const struct package_name *name, struct package_source *source,
                               struct error *error)
 {
-    struct patch patch = {0};
-    enum status status = patch_load(app->store, io, name->app, name->from, name->version, &patch, error);
-    if (status == STATUS_NOT_FOUND) status = patch_produce(app->store, io, name->app, name->from, name->version, NULL, &patch, error);
+    struct patch patch = {.from = name->from, .to = name->version};
+    enum status status = patch_load((struct catalog){app->store, io, name->app}, name->from, name->version, &patch, error);
+    if (status == STATUS_NOT_FOUND) status = patch_produce((struct catalog){app->store, io, name->app}, &patch, NULL, error);
     TRY(status);
     const struct made made = {.store = app->store, .key = patch_diff_key(io.arena, &patch), .etag = patch.etag};
     source_of(io.arena, &made, patch.size, patch.sha256, source);
@@ -88,7 +88,7 @@ static enum status install_patch(struct app *app, struct io io, struct store *ed
     struct patch patch = {0};
     struct store_object object;
     struct str key = diff_on_edge(io.arena, name);
-    TRY(patch_load(app->store, io, name->app, name->from, name->version, &patch, error));
+    TRY(patch_load((struct catalog){app->store, io, name->app}, name->from, name->version, &patch, error));
     patch.diff = (struct str){NULL, 0};
     const int64_t span = deadline_left(io.deadline);
     TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
@@ -110,7 +110,7 @@ static enum status uninstall(void *context, struct io io, struct store *edge, co
         TRY(store_remove(edge, io, patch_json_key(io.arena, name->app, name->from, name->version), error));
         return store_remove(edge, io, diff_on_edge(io.arena, name), error);
     }
-    enum status status = package_unpublish(edge, io, name->app, name->version, error);
+    enum status status = package_unpublish((struct catalog){edge, io, name->app}, name->version, error);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -123,7 +123,7 @@ static enum status install(void *context, struct io io, struct store *edge, cons
     TRY(app_package(app, io, name->app, name->version, &package, error));
     TRY(uninstall(context, io, edge, name, error)); /* what was there has rotted, or was published anew: it would pass for published */
     struct package copy = *package;
-    if (!stream) return package_compose(edge, io, source->piece, 1, end, &copy, error);
+    if (!stream) return package_compose(edge, io, &(struct package_pieces){source->piece, 1, end}, &copy, error);
     return package_publish(edge, io, *stream, &copy, error);
 }
 
@@ -133,7 +133,7 @@ static enum status locate(void *context, struct io io, struct store *edge, const
     struct package package;
     (void)context;
     if (name->from.length > 0) return *key = diff_on_edge(io.arena, name), STATUS_OK;
-    TRY(package_load(edge, io, name->app, name->version, &package, error));
+    TRY(package_load((struct catalog){edge, io, name->app}, name->version, &package, error));
     *key = package_base_key(io.arena, &package);
     return STATUS_OK;
 }
@@ -169,7 +169,7 @@ static enum status refresh(void *context, struct io io, struct store *edge, stru
     struct channels result;
     TRY(app_channels(app, io, id, &ours, error));
     if (ours->generation == 0) return STATUS_OK;
-    return channels_update(edge, io, id, replace_channels, (void *)(uintptr_t)ours, &result, error);
+    return channels_update((struct catalog){edge, io, id}, replace_channels, (void *)(uintptr_t)ours, &result, error);
 }
 
 struct package_maker maker_of(struct app *app)

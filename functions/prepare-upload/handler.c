@@ -73,7 +73,7 @@ static enum status publish(struct task *task, struct str app, struct str version
     struct publish_plan plan = {0};
     struct io io = app_io(task->app, task->call);
     io.deadline = deadline_within(task->call->deadline, STEP_TIME);
-    TRY(upload_publish(task->app->store, io, app, version, &plan, error));
+    TRY(upload_publish((struct catalog){task->app->store, io, app}, version, &plan, error));
     tell_prepared(task, &plan);
     return STATUS_OK;
 }

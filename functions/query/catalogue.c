@@ -67,7 +67,7 @@ static enum status load_app(void *context, struct io io, struct str key, const v
     struct current *current = arena_new_of(io.arena, struct current);
     struct str id = arena_copy(io.arena, key);
     (void)previous;
-    TRY(app_store_fault(release_load(app->store, io, id, 0, &current->release, error), error));
+    TRY(app_store_fault(release_load((struct catalog){app->store, io, id}, 0, &current->release, error), error));
     TRY(find_newest(app, io, id, &current->newest, error));
     *value = current;
     return STATUS_OK;

@@ -304,11 +304,11 @@ static enum status parse_row(struct arena *arena, const struct generation *row, 
     return STATUS_OK;
 }
 
-enum status channels_load(struct store *store, struct io io, struct str app, uint64_t known, struct channels *channels, struct error *error)
+enum status channels_load(struct catalog catalog, uint64_t known, struct channels *channels, struct error *error)
 {
     struct generation row;
-    TRY(generation_newest(store, io, row_of(io.arena, app), known, &row, error));
-    return parse_row(io.arena, &row, channels, error);
+    TRY(generation_newest(catalog.store, catalog.io, row_of(catalog.io.arena, catalog.app), known, &row, error));
+    return parse_row(catalog.io.arena, &row, channels, error);
 }
 
 static enum status check_room_in(unsigned scheme, const struct channels *channels, const struct channel *channel, struct error *error)
@@ -429,7 +429,7 @@ static enum status check_published(struct store *store, struct io io, struct str
     struct str prefix = arena_printf(io.arena, "packages/" STR_FMT "/", STR_ARG(app));
     TRY(store_list(store, io, prefix, 0, collect_version, &versions, error));
     for (const struct version *version = versions.first; version; version = version->next) {
-        TRY(package_load(store, io, app, version->id, &package, error));
+        TRY(package_load((struct catalog){store, io, app}, version->id, &package, error));
         TRY(channels_check_package(channels, app, package.schemes, error));
     }
     return STATUS_OK;
@@ -463,11 +463,10 @@ static enum status change_row(void *context, struct arena *arena, const struct g
     return STATUS_OK;
 }
 
-enum status channels_update(struct store *store, struct io io, struct str app, channels_change_fn *change, void *context,
-                            struct channels *result, struct error *error)
+enum status channels_update(struct catalog catalog, channels_change_fn *change, void *context, struct channels *result, struct error *error)
 {
-    struct update update = {store, io, app, .change = change, .context = context};
+    struct update update = {catalog.store, catalog.io, catalog.app, .change = change, .context = context};
     struct generation row;
-    TRY(generation_update(store, io, row_of(io.arena, app), change_row, &update, &row, error));
-    return parse_row(io.arena, &row, result, error);
+    TRY(generation_update(catalog.store, catalog.io, row_of(catalog.io.arena, catalog.app), change_row, &update, &row, error));
+    return parse_row(catalog.io.arena, &row, result, error);
 }

@@ -3,6 +3,7 @@
 #define CATALOG_CHANNELS_H
 
 #include "lib/apk/channel.h"
+#include "lib/catalog/catalog.h"
 #include "lib/store/generation.h"
 
 enum channels_validator { CHANNELS_VALIDATOR_PACKAGE, CHANNELS_VALIDATOR_STORE };
@@ -43,14 +44,13 @@ bool channels_url_info_parse(struct str, enum channels_url_info *);
 enum status channels_check_package(const struct channels *, struct str app, unsigned schemes, struct error *);
 
 /* Newest row; `known` as in generation_newest, with STATUS_NOT_MODIFIED. */
-enum status channels_load(struct store *, struct io, struct str app, uint64_t known, struct channels *, struct error *);
+enum status channels_load(struct catalog, uint64_t known, struct channels *, struct error *);
 
 /* Changes the row, safely with several writers. `change` edits *channels in the arena (items may be replaced; they need not be sorted), and
  * returns STATUS_NOT_MODIFIED for nothing to do. Refused (STATUS_INVALID): info that does not fit into APK_REGION_DEFAULT bytes (S4, with
  * the number of bytes that fit); formats with two v1 forms where a v1 package is published; and with validator `store` a change to what a
  * published channel's bytes are made of, be it by way of removing it. */
 typedef enum status channels_change_fn(void *context, struct arena *, struct channels *, struct error *);
-enum status channels_update(struct store *, struct io, struct str app, channels_change_fn *, void *context, struct channels *result,
-                            struct error *);
+enum status channels_update(struct catalog, channels_change_fn *, void *context, struct channels *result, struct error *);
 
 #endif

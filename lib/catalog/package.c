@@ -104,21 +104,21 @@ struct str package_format(struct arena *arena, const struct package *package)
     return buf_str(&out);
 }
 
-enum status package_load(struct store *store, struct io io, struct str app, struct str version, struct package *package,
-                         struct error *error)
+enum status package_load(struct catalog catalog, struct str version, struct package *package, struct error *error)
 {
     struct str text;
     int64_t put;
-    enum status status = record_read(store, io, package_json_key(io.arena, app, version), &text, &put, error);
+    enum status status =
+        record_read(catalog.store, catalog.io, package_json_key(catalog.io.arena, catalog.app, version), &text, &put, error);
     if (status == STATUS_NOT_FOUND)
-        return error_set(error, status, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(app), STR_ARG(version));
+        return error_set(error, status, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(catalog.app), STR_ARG(version));
     TRY(status);
-    if (package_parse(io.arena, text, package, error) != STATUS_OK) {
-        error_context(error, "packages/" STR_FMT "/" STR_FMT, STR_ARG(app), STR_ARG(version));
+    if (package_parse(catalog.io.arena, text, package, error) != STATUS_OK) {
+        error_context(error, "packages/" STR_FMT "/" STR_FMT, STR_ARG(catalog.app), STR_ARG(version));
         return error->status = STATUS_CORRUPT;
     }
-    bool is_it = str_equal(package->app, app) && str_equal(package->version, version);
-    ENSURE(is_it, error, STATUS_CORRUPT, "package.json of " STR_FMT "/" STR_FMT " speaks of another package", STR_ARG(app),
+    bool is_it = str_equal(package->app, catalog.app) && str_equal(package->version, version);
+    ENSURE(is_it, error, STATUS_CORRUPT, "package.json of " STR_FMT "/" STR_FMT " speaks of another package", STR_ARG(catalog.app),
            STR_ARG(version));
     package->recorded = put;
     return STATUS_OK;
@@ -142,13 +142,14 @@ static bool note_base(void *context, const struct store_object *object)
     return true;
 }
 
-enum status package_unpublish(struct store *store, struct io io, struct str app, struct str version, struct error *error)
+enum status package_unpublish(struct catalog catalog, struct str version, struct error *error)
 {
-    struct str folder = package_folder(io.arena, app, version);
-    struct bases bases = {.arena = io.arena, .folder_length = folder.length};
-    TRY(store_list(store, io, folder, 0, note_base, &bases, error)); /* no HEAD: it fails without words */
-    ENSURE(bases.found, error, STATUS_NOT_FOUND, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(app), STR_ARG(version));
-    TRY(store_remove(store, io, package_json_key(io.arena, app, version), error));
-    for (size_t i = 0; i < bases.count; i++) TRY(store_remove(store, io, bases.keys[i], error));
+    struct str folder = package_folder(catalog.io.arena, catalog.app, version);
+    struct bases bases = {.arena = catalog.io.arena, .folder_length = folder.length};
+    TRY(store_list(catalog.store, catalog.io, folder, 0, note_base, &bases, error)); /* no HEAD: it fails without words */
+    ENSURE(bases.found, error, STATUS_NOT_FOUND, "the package " STR_FMT "/" STR_FMT " is not published", STR_ARG(catalog.app),
+           STR_ARG(version));
+    TRY(store_remove(catalog.store, catalog.io, package_json_key(catalog.io.arena, catalog.app, version), error));
+    for (size_t i = 0; i < bases.count; i++) TRY(store_remove(catalog.store, catalog.io, bases.keys[i], error));
     return STATUS_OK;
 }

@@ -5,7 +5,7 @@
 #define CATALOG_PACKAGE_H
 
 #include "lib/apk/apk.h"
-#include "lib/store/store.h"
+#include "lib/catalog/catalog.h"
 
 struct package {
     struct str app, version;
@@ -41,7 +41,7 @@ enum status package_parse(struct arena *, struct str json, struct package *, str
 struct str package_format(struct arena *, const struct package *);
 
 /* STATUS_NOT_FOUND, with words, where it is not published. */
-enum status package_load(struct store *, struct io, struct str app, struct str version, struct package *, struct error *);
+enum status package_load(struct catalog, struct str version, struct package *, struct error *);
 
 /* Publishes what `stream` yields: `package` says size, schemes, region, name and version code; the rest is filled in. Repeatable: the same
  * bytes again are STATUS_OK; others are STATUS_PRECONDITION. If the stored base is missing, or is not the object that the record describes,
@@ -50,11 +50,14 @@ enum status package_load(struct store *, struct io, struct str app, struct str v
  * whole. */
 enum status package_publish(struct store *, struct io, struct stream, struct package *, struct error *);
 /* The same of pieces of what is in this store already, such as an upload, or can be copied into it: they are joined there, and read once
- * for the digest, unless package->sha256 tells it: then nothing is read, and a copy that was cut off goes on (store_put.resume). `end`: as
- * in store_put. */
-enum status package_compose(struct store *, struct io, const struct store_piece *, size_t count, struct deadline end, struct package *,
-                            struct error *);
+ * for the digest, unless package->sha256 tells it: then nothing is read, and a copy that was cut off goes on (store_put.resume). */
+struct package_pieces {
+    const struct store_piece *items;
+    size_t count;
+    struct deadline end; /* as in store_put */
+};
+enum status package_compose(struct store *, struct io, const struct package_pieces *, struct package *, struct error *);
 /* Removes the record, and after it every base of this version. */
-enum status package_unpublish(struct store *, struct io, struct str app, struct str version, struct error *);
+enum status package_unpublish(struct catalog, struct str version, struct error *);
 
 #endif

@@ -13,9 +13,7 @@ struct publication {
     struct io io;
     int64_t span; /* ms that each step may take */
     struct stream stream;
-    const struct store_piece *pieces;
-    size_t count;
-    struct deadline end; /* of the joining, as in store_put */
+    const struct package_pieces *pieces;
     struct package *package;
 };
 
@@ -59,8 +57,9 @@ static enum status join_base(const struct publication *publication, struct str k
 {
     struct package *package = publication->package;
     put->resume = is_known(publication);
-    put->end = publication->end;
-    TRY(store_compose(publication->store, step(publication), key, publication->pieces, publication->count, put, NULL, error));
+    put->end = publication->pieces->end;
+    TRY(store_compose(publication->store, step(publication), key, publication->pieces->items, publication->pieces->count, put, NULL,
+                      error));
     return put->resume ? STATUS_OK : digest_stored(publication, key, &package->sha256, error);
 }
 
@@ -147,7 +146,7 @@ static enum status put_record(const struct publication *publication, enum store_
 static enum status load_record(const struct publication *publication, struct package *record, struct error *error)
 {
     const struct package *package = publication->package;
-    return package_load(publication->store, step(publication), package->app, package->version, record, error);
+    return package_load((struct catalog){publication->store, step(publication), package->app}, package->version, record, error);
 }
 
 /* Another publisher put its record first: with the same bytes both have published. */
@@ -265,13 +264,12 @@ enum status package_publish(struct store *store, struct io io, struct stream str
     return publish(&publication, error);
 }
 
-enum status package_compose(struct store *store, struct io io, const struct store_piece *pieces, size_t count, struct deadline end,
-                            struct package *package, struct error *error)
+enum status package_compose(struct store *store, struct io io, const struct package_pieces *pieces, struct package *package,
+                            struct error *error)
 {
-    struct publication publication = {
-        .store = store, .io = io, .span = deadline_left(io.deadline), .pieces = pieces, .count = count, .end = end, .package = package};
+    struct publication publication = {.store = store, .io = io, .span = deadline_left(io.deadline), .pieces = pieces, .package = package};
     uint64_t size;
-    TRY(store_stream_pieces(store, io, pieces, count, &publication.stream, &size, error));
+    TRY(store_stream_pieces(store, io, pieces->items, pieces->count, &publication.stream, &size, error));
     enum status status = publish(&publication, error);
     stream_close(&publication.stream);
     return status;

@@ -117,24 +117,24 @@ struct str patch_format(struct arena *arena, const struct patch *patch)
     return buf_str(&out);
 }
 
-enum status patch_load(struct store *store, struct io io, struct str app, struct str from, struct str to, struct patch *patch,
-                       struct error *error)
+enum status patch_load(struct catalog catalog, struct str from, struct str to, struct patch *patch, struct error *error)
 {
     struct str text;
     int64_t put;
-    TRY(patch_check_names(app, from, to, error));
-    enum status status = record_read(store, io, patch_json_key(io.arena, app, from, to), &text, &put, error);
+    TRY(patch_check_names(catalog.app, from, to, error));
+    enum status status =
+        record_read(catalog.store, catalog.io, patch_json_key(catalog.io.arena, catalog.app, from, to), &text, &put, error);
     if (status == STATUS_NOT_FOUND)
-        return error_set(error, status, "there is no patch from " STR_FMT "/" STR_FMT " to " STR_FMT, STR_ARG(app), STR_ARG(from),
+        return error_set(error, status, "there is no patch from " STR_FMT "/" STR_FMT " to " STR_FMT, STR_ARG(catalog.app), STR_ARG(from),
                          STR_ARG(to));
     TRY(status);
-    if (patch_parse(io.arena, text, patch, error) != STATUS_OK) {
-        error_context(error, "patches/" STR_FMT "/" STR_FMT ".." STR_FMT, STR_ARG(app), STR_ARG(from), STR_ARG(to));
+    if (patch_parse(catalog.io.arena, text, patch, error) != STATUS_OK) {
+        error_context(error, "patches/" STR_FMT "/" STR_FMT ".." STR_FMT, STR_ARG(catalog.app), STR_ARG(from), STR_ARG(to));
         return error->status = STATUS_CORRUPT;
     }
-    bool is_it = str_equal(patch->app, app) && str_equal(patch->from, from) && str_equal(patch->to, to);
-    ENSURE(is_it, error, STATUS_CORRUPT, "the record of the patch " STR_FMT "/" STR_FMT ".." STR_FMT " speaks of another one", STR_ARG(app),
-           STR_ARG(from), STR_ARG(to));
+    bool is_it = str_equal(patch->app, catalog.app) && str_equal(patch->from, from) && str_equal(patch->to, to);
+    ENSURE(is_it, error, STATUS_CORRUPT, "the record of the patch " STR_FMT "/" STR_FMT ".." STR_FMT " speaks of another one",
+           STR_ARG(catalog.app), STR_ARG(from), STR_ARG(to));
     patch->recorded = put;
     return STATUS_OK;
 }
@@ -169,13 +169,15 @@ static bool note_name(void *context, const struct store_object *object)
     return true;
 }
 
-enum status patch_withdraw(struct store *store, struct io io, struct str app, struct str version, struct error *error)
+enum status patch_withdraw(struct catalog catalog, struct str version, struct error *error)
 {
-    struct withdrawal withdrawal = {.arena = io.arena, .version = version};
-    const int64_t span = deadline_left(io.deadline);
-    TRY(store_list(store, io, arena_join(io.arena, S("patches/"), app, S("/")), 0, note_name, &withdrawal, error));
+    struct withdrawal withdrawal = {.arena = catalog.io.arena, .version = version};
+    const int64_t span = deadline_left(catalog.io.deadline);
+    TRY(store_list(catalog.store, catalog.io, arena_join(catalog.io.arena, S("patches/"), catalog.app, S("/")), 0, note_name, &withdrawal,
+                   error));
     for (const struct name *name = withdrawal.records; name; name = name->next)
-        TRY(store_remove(store, io_anew(io, span), name->key, error));
-    for (const struct name *name = withdrawal.diffs; name; name = name->next) TRY(store_remove(store, io_anew(io, span), name->key, error));
+        TRY(store_remove(catalog.store, io_anew(catalog.io, span), name->key, error));
+    for (const struct name *name = withdrawal.diffs; name; name = name->next)
+        TRY(store_remove(catalog.store, io_anew(catalog.io, span), name->key, error));
     return STATUS_OK;
 }

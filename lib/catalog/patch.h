@@ -4,7 +4,7 @@
 #ifndef CATALOG_PATCH_H
 #define CATALOG_PATCH_H
 
-#include "lib/store/store.h"
+#include "lib/catalog/catalog.h"
 #include "lib/transfer/progress.h"
 
 struct patch {
@@ -37,17 +37,16 @@ enum status patch_parse(struct arena *, struct str json, struct patch *, struct 
 struct str patch_format(struct arena *, const struct patch *);
 
 /* One small get. STATUS_NOT_FOUND, with words, where there is none. */
-enum status patch_load(struct store *, struct io, struct str app, struct str from, struct str to, struct patch *, struct error *);
+enum status patch_load(struct catalog, struct str from, struct str to, struct patch *, struct error *);
 
-/* Makes the patch and publishes it, or finds it published; patches that no record names are removed. Both bases are read into nameless
- * files in $TMPDIR (/tmp), where their digests are checked; memory stays under 512 MiB. Repeatable: an earlier run that was cut off, or
- * another that is at work, is no matter. STATUS_NOT_FOUND where a version is not published; STATUS_INVALID where `from` and `to` are one.
- * io.deadline bounds each step with the store, not the whole: making takes a second for some 20 MB of `to`. `progress` may be NULL; its
- * total is set. */
-enum status patch_produce(struct store *, struct io, struct str app, struct str from, struct str to, struct progress *, struct patch *,
-                          struct error *);
+/* Makes the patch and publishes it, or finds it published: `patch` says from and to, the rest is filled in; patches that no record names
+ * are removed. Both bases are read into nameless files in $TMPDIR (/tmp), where their digests are checked; memory stays under 512 MiB.
+ * Repeatable: an earlier run that was cut off, or another that is at work, is no matter. STATUS_NOT_FOUND where a version is not published;
+ * STATUS_INVALID where `from` and `to` are one. io.deadline bounds each step with the store, not the whole: making takes a second for some
+ * 20 MB of `to`. `progress` may be NULL; its total is set. */
+enum status patch_produce(struct catalog, struct patch *, struct progress *, struct error *);
 
 /* Takes away the patches that lead from a version or to it, records first: nobody shall get to a version that is withdrawn. */
-enum status patch_withdraw(struct store *, struct io, struct str app, struct str version, struct error *);
+enum status patch_withdraw(struct catalog, struct str version, struct error *);
 
 #endif

@@ -43,7 +43,8 @@ static enum status find_published(struct production *production, bool *found, st
     struct patch seen;
     const struct patch *wanted = &production->patch;
     *found = false;
-    enum status status = patch_load(production->store, step(production), wanted->app, wanted->from, wanted->to, &seen, error);
+    enum status status =
+        patch_load((struct catalog){production->store, step(production), wanted->app}, wanted->from, wanted->to, &seen, error);
     if (status == STATUS_NOT_FOUND) return STATUS_OK;
     if (status == STATUS_OK) TRY(is_whole(production, &seen, found, error));
     if (status != STATUS_OK && status != STATUS_CORRUPT) return status;
@@ -130,7 +131,8 @@ static bool is_still_named(const struct production *production)
     struct patch now;
     struct error ignored;
     const struct patch *patch = &production->patch;
-    enum status status = patch_load(production->store, step(production), patch->app, patch->from, patch->to, &now, &ignored);
+    enum status status =
+        patch_load((struct catalog){production->store, step(production), patch->app}, patch->from, patch->to, &now, &ignored);
     return status == STATUS_OK && str_equal(now.diff, patch->diff);
 }
 
@@ -232,27 +234,26 @@ static enum status find_or_produce(struct production *production, struct error *
 {
     bool found;
     const struct patch *patch = &production->patch;
-    TRY(package_load(production->store, step(production), patch->app, patch->from, &production->from, error));
-    TRY(package_load(production->store, step(production), patch->app, patch->to, &production->to, error));
+    TRY(package_load((struct catalog){production->store, step(production), patch->app}, patch->from, &production->from, error));
+    TRY(package_load((struct catalog){production->store, step(production), patch->app}, patch->to, &production->to, error));
     TRY(find_published(production, &found, error));
     if (!found) return produce(production, error);
     remove_strays(production);
     return STATUS_OK;
 }
 
-enum status patch_produce(struct store *store, struct io io, struct str app, struct str from, struct str to, struct progress *progress,
-                          struct patch *patch, struct error *error)
+enum status patch_produce(struct catalog catalog, struct patch *patch, struct progress *progress, struct error *error)
 {
-    TRY(patch_check_names(app, from, to, error));
+    TRY(patch_check_names(catalog.app, patch->from, patch->to, error));
     struct arena *arena = arena_new();
-    struct production production = {.store = store,
+    struct production production = {.store = catalog.store,
                                     .arena = arena,
-                                    .span = deadline_left(io.deadline),
+                                    .span = deadline_left(catalog.io.deadline),
                                     .progress = progress,
-                                    .json_key = patch_json_key(arena, app, from, to),
-                                    .patch = {.app = app, .from = from, .to = to}};
+                                    .json_key = patch_json_key(arena, catalog.app, patch->from, patch->to),
+                                    .patch = {.app = catalog.app, .from = patch->from, .to = patch->to}};
     enum status status = find_or_produce(&production, error);
-    if (status == STATUS_OK) status = patch_parse(io.arena, patch_format(arena, &production.patch), patch, error);
+    if (status == STATUS_OK) status = patch_parse(catalog.io.arena, patch_format(arena, &production.patch), patch, error);
     arena_free(arena);
     return status;
 }

@@ -30,13 +30,13 @@ static enum status check_file(struct arena *arena, const struct apk_source *sour
     return STATUS_OK;
 }
 
-enum status publish_plan(struct arena *arena, const struct apk_source *source, struct str app, struct str version, uint64_t region,
-                         bool force, struct publish_plan *plan, struct error *error)
+enum status publish_plan(struct arena *arena, const struct apk_source *source, const struct publish_options *options,
+                         struct publish_plan *plan, struct error *error)
 {
     struct apk_prepared *prepared = &plan->prepared;
-    *plan = (struct publish_plan){.package = {.app = app, .version = version}, .force = force};
+    *plan = (struct publish_plan){.package = {.app = options->app, .version = options->version}, .force = options->force};
     TRY(check_file(arena, source, plan, error));
-    TRY(apk_prepare(arena, source, region, prepared, error));
+    TRY(apk_prepare(arena, source, options->region, prepared, error));
     ENSURE(prepared->region.length >= APK_REGION_DEFAULT, error, STATUS_INVALID,
            "its region has %llu bytes, and channel info is checked against %d: reserve that many at least",
            (unsigned long long)prepared->region.length, APK_REGION_DEFAULT);
@@ -78,7 +78,7 @@ static enum status version_before(struct store *store, struct io io, const struc
     struct str folder = arena_join(io.arena, S("packages/"), package->app, S("/"));
     TRY(store_list(store, io, folder, 0, take_newest, &newest, error));
     ENSURE(newest.version.data && !newest.is_published, error, STATUS_NOT_FOUND, "no version before");
-    return package_load(store, io, package->app, newest.version, before, error);
+    return package_load((struct catalog){store, io, package->app}, newest.version, before, error);
 }
 
 static enum status read_certificates(struct store *store, struct io io, struct str base, struct apk_certificates *certificates,
@@ -152,7 +152,7 @@ enum status publish_check(struct store *store, struct io io, struct publish_plan
     const struct package *package = &plan->package;
     TRY(store_probe(store, io, error));
     sweep(store, io);
-    TRY(channels_load(store, io, package->app, 0, &channels, error));
+    TRY(channels_load((struct catalog){store, io, package->app}, 0, &channels, error));
     TRY(channels_check_package(&channels, package->app, package->schemes, error));
     return check_application(store, io, plan, error);
 }

@@ -20,8 +20,12 @@ struct publish_plan {
 /* Checks the APK (apk_check) and plans its base package. With `force`, which only a person may set, a package that devices would refuse is
  * a warning; else STATUS_INVALID. Other errors as apk_check's and apk_prepare's, and STATUS_INVALID for a region that is too small for what
  * channel info is checked against. `app` and `version` are ids. */
-enum status publish_plan(struct arena *, const struct apk_source *, struct str app, struct str version, uint64_t region, bool force,
-                         struct publish_plan *, struct error *);
+struct publish_options {
+    struct str app, version;
+    uint64_t region; /* bytes to reserve */
+    bool force;
+};
+enum status publish_plan(struct arena *, const struct apk_source *, const struct publish_options *, struct publish_plan *, struct error *);
 /* To be called before anything is written. STATUS_UNSUPPORTED: the store does not keep its promises. STATUS_INVALID: the app's formats do
  * not suit the package, or it is another application than the app's version before: it has another package name, or none of its
  * certificates (a warning with plan->force). */

@@ -13,13 +13,12 @@ struct record_object {
     struct str sha256;
     struct str etag; /* what it is read by */
     struct str seen; /* ETag of an object in its place that was read and digested, since it is not the recorded one; empty: none */
+    const struct record_object *known; /* what an earlier call made of the same record, so that nothing is read twice; NULL: none */
 };
 /* A store that was copied or restored from a backup has the same bytes, but objects of another time and place, and so other ETags: those of
  * files depend on both, and S3's on how an object was sent in parts. Where the object at `key` has another ETag than the recorded one, the
  * right size and the right SHA-256, object->etag becomes its own. Else it stays, and whoever reads by it gets STATUS_PRECONDITION. The
- * object is read for its SHA-256 where the store does not tell it. `known` is what an earlier call made of the same record, so that nothing
- * is read twice; may be NULL. */
-enum status record_identify(struct store *, struct io, struct str key, const struct record_object *known, struct record_object *object,
-                            struct error *);
+ * object is read for its SHA-256 where the store does not tell it. */
+enum status record_identify(struct store *, struct io, struct str key, struct record_object *, struct error *);
 
 #endif

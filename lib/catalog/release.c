@@ -66,11 +66,11 @@ static enum status parse_row(struct arena *arena, struct str app, const struct g
     return STATUS_OK;
 }
 
-enum status release_load(struct store *store, struct io io, struct str app, uint64_t known, struct release *release, struct error *error)
+enum status release_load(struct catalog catalog, uint64_t known, struct release *release, struct error *error)
 {
     struct generation row;
-    TRY(generation_newest(store, io, row_of(io.arena, app), known, &row, error));
-    return parse_row(io.arena, app, &row, release, error);
+    TRY(generation_newest(catalog.store, catalog.io, row_of(catalog.io.arena, catalog.app), known, &row, error));
+    return parse_row(catalog.io.arena, catalog.app, &row, release, error);
 }
 
 static void drop_stage(struct release *release, struct str version)
@@ -121,11 +121,10 @@ static enum status change_row(void *context, struct arena *arena, const struct g
     return STATUS_OK;
 }
 
-enum status release_set(struct store *store, struct io io, struct str app, struct str version, double share, struct release *result,
-                        struct error *error)
+enum status release_set(struct catalog catalog, struct str version, double share, struct release *result, struct error *error)
 {
-    struct change change = {.app = app, .version = version, .share = share};
+    struct change change = {.app = catalog.app, .version = version, .share = share};
     struct generation row;
-    TRY(generation_update(store, io, row_of(io.arena, app), change_row, &change, &row, error));
-    return parse_row(io.arena, app, &row, result, error);
+    TRY(generation_update(catalog.store, catalog.io, row_of(catalog.io.arena, catalog.app), change_row, &change, &row, error));
+    return parse_row(catalog.io.arena, catalog.app, &row, result, error);
 }

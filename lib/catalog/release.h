@@ -3,6 +3,7 @@
 #ifndef CATALOG_RELEASE_H
 #define CATALOG_RELEASE_H
 
+#include "lib/catalog/catalog.h"
 #include "lib/store/generation.h"
 
 enum { RELEASE_STAGED_MAXIMUM = 16 };
@@ -18,11 +19,11 @@ struct release {
 };
 
 struct str release_format(struct arena *, const struct release *);
-enum status release_load(struct store *, struct io, struct str app, uint64_t known, struct release *, struct error *);
+enum status release_load(struct catalog, uint64_t known, struct release *, struct error *);
 
 /* share ≥ 1: the version becomes current, and whatever was staged ends. Below: it is staged with that share (a new share for one that is
  * staged already); 0: its roll-out ends. Rolling back is releasing the older version. STATUS_INVALID: a share below 1 for the current
  * version, or shares that add up to more than 1. STATUS_NOT_FOUND: a share of 0 for a version that is not staged. */
-enum status release_set(struct store *, struct io, struct str app, struct str version, double share, struct release *, struct error *);
+enum status release_set(struct catalog, struct str version, double share, struct release *, struct error *);
 
 #endif

@@ -146,7 +146,8 @@ static enum status prepare(const struct upload *upload, struct publish_plan *pla
     const struct apk_source source = stored_apk(upload->store, io_of_step(upload), &upload->object);
     const struct apk_prepared *prepared = &plan->prepared;
     struct store_piece pieces[PIECES];
-    TRY(publish_plan(upload->io.arena, &source, upload->app, upload->version, APK_REGION_DEFAULT, false, plan, error));
+    const struct publish_options options = {.app = upload->app, .version = upload->version, .region = APK_REGION_DEFAULT};
+    TRY(publish_plan(upload->io.arena, &source, &options, plan, error));
     TRY(publish_check(upload->store, io_of_step(upload), plan, error));
     for (int i = 0; i < prepared->count; i++) {
         const struct apk_piece *piece = &prepared->pieces[i];
@@ -155,7 +156,8 @@ static enum status prepare(const struct upload *upload, struct publish_plan *pla
         pieces[i] = (struct store_piece){
             .key = upload->object.key, .offset = piece->offset, .length = piece->length, .if_match = upload->object.etag};
     }
-    return package_compose(upload->store, io_of_step(upload), pieces, (size_t)prepared->count, (struct deadline){0}, &plan->package, error);
+    const struct package_pieces all = {.items = pieces, .count = (size_t)prepared->count};
+    return package_compose(upload->store, io_of_step(upload), &all, &plan->package, error);
 }
 
 /* The upload that failed may be another one by now. */
@@ -170,12 +172,12 @@ static enum status report(struct upload *upload, struct error *error)
     return error->status;
 }
 
-enum status upload_publish(struct store *store, struct io io, struct str app, struct str version, struct publish_plan *plan,
-                           struct error *error)
+enum status upload_publish(struct catalog catalog, struct str version, struct publish_plan *plan, struct error *error)
 {
-    struct upload upload = {.store = store, .io = io, .span = deadline_left(io.deadline), .app = app, .version = version};
+    struct upload upload = {
+        .store = catalog.store, .io = catalog.io, .span = deadline_left(catalog.io.deadline), .app = catalog.app, .version = version};
     TRY(find(&upload, &upload.object, error));
     TRY(put_report(&upload, NULL, error));
     if (prepare(&upload, plan, error) != STATUS_OK) return report(&upload, error);
-    return store_remove(store, io_of_step(&upload), report_key(&upload), error);
+    return store_remove(catalog.store, io_of_step(&upload), report_key(&upload), error);
 }

@@ -22,6 +22,6 @@ enum status upload_refuse(struct store *, struct io, struct str key, struct str 
  * is sent, and the rest copied by the server. Repeatable, also while another one is at it. Success takes an old report away. A failure
  * leaves one, unless the upload was replaced or removed meanwhile: then what is said of it now is for others to say, and the status is
  * STATUS_NOT_FOUND. STATUS_PRECONDITION where the version is published with other bytes. io.deadline bounds each step, not the whole. */
-enum status upload_publish(struct store *, struct io, struct str app, struct str version, struct publish_plan *, struct error *);
+enum status upload_publish(struct catalog, struct str version, struct publish_plan *, struct error *);
 
 #endif

@@ -59,7 +59,7 @@ static struct str published(struct shop *shop)
 {
     struct package package;
     struct store_object object;
-    assert_ok(package_load(shop->store, io(shop), S("APP"), S("1.0"), &package, &shop->error), &shop->error);
+    assert_ok(package_load((struct catalog){shop->store, io(shop), S("APP")}, S("1.0"), &package, &shop->error), &shop->error);
     const struct store_get get = {.if_match = package.etag};
     assert_ok(store_get(shop->store, io(shop), package_base_key(shop->arena, &package), &get, &object, &shop->error), &shop->error);
     assert_int_equal(object.size, package.size);
@@ -96,7 +96,7 @@ static void every_publisher_has_a_base_of_its_own(void **state)
     assert_error(publish(shop, S("bytes of two"), &other), STATUS_PRECONDITION, &shop->error, "published with other bytes");
     assert_str(published(shop), S("bytes of one"));
     assert_int_equal(objects(shop), 2);
-    assert_ok(package_unpublish(shop->store, io(shop), S("APP"), S("1.0"), &shop->error), &shop->error);
+    assert_ok(package_unpublish((struct catalog){shop->store, io(shop), S("APP")}, S("1.0"), &shop->error), &shop->error);
     assert_int_equal(objects(shop), 0);
     assert_ok(publish(shop, S("bytes of two"), &other), &shop->error);
     assert_false(str_equal(other.base, first.base));
@@ -140,7 +140,7 @@ static void with_the_same_bytes_both_have_published(void **state)
     struct shop *shop = *state;
     struct package package, record;
     assert_ok(publish_late(shop, S("the same bytes"), S("the same bytes"), &package), &shop->error);
-    assert_ok(package_load(shop->store, io(shop), S("APP"), S("1.0"), &record, &shop->error), &shop->error);
+    assert_ok(package_load((struct catalog){shop->store, io(shop), S("APP")}, S("1.0"), &record, &shop->error), &shop->error);
     assert_str(package.base, record.base);
     assert_str(published(shop), S("the same bytes"));
     assert_int_equal(objects(shop), 2);
@@ -198,9 +198,9 @@ static void a_base_that_is_gone_or_another_is_put_again(void **state)
 
 static struct record_object identified(struct shop *shop, const struct package *package, const struct record_object *known)
 {
-    struct record_object base = {package->size, package->sha256, package->etag, S("")};
+    struct record_object base = {package->size, package->sha256, package->etag, S(""), known};
     struct str key = package_base_key(shop->arena, package);
-    assert_ok(record_identify(shop->store, io(shop), key, known, &base, &shop->error), &shop->error);
+    assert_ok(record_identify(shop->store, io(shop), key, &base, &shop->error), &shop->error);
     return base;
 }
 
@@ -256,7 +256,7 @@ static void records_of_version_0_1_are_read_and_mended(void **state)
     struct package package;
     put(shop, S("packages/APP/1.0/base.apk"), S("abc"));
     put(shop, S(RECORD), arena_printf(shop->arena, old, ""));
-    assert_ok(package_load(shop->store, io(shop), S("APP"), S("1.0"), &package, &shop->error), &shop->error);
+    assert_ok(package_load((struct catalog){shop->store, io(shop), S("APP")}, S("1.0"), &package, &shop->error), &shop->error);
     assert_str(package_base_key(shop->arena, &package), S("packages/APP/1.0/base.apk"));
     assert_ok(publish(shop, S("abc"), &package), &shop->error); /* its ETag is of another disk */
     assert_str(published(shop), S("abc"));

@@ -144,7 +144,7 @@ static void a_record_is_loaded(void **state)
     struct patch patch;
     struct error error;
     put(shelf, "patches/APP/1.0..2.0.json", S(RECORD));
-    assert_ok(patch_load(shelf->store, io(shelf), S("APP"), S("1.0"), S("2.0"), &patch, &error), &error);
+    assert_ok(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("2.0"), &patch, &error), &error);
     assert_str(patch_format(shelf->arena, &patch), S(RECORD));
 }
 
@@ -154,8 +154,8 @@ static void what_is_not_there_is_not_found(void **state)
     struct patch patch;
     struct error error;
     put(shelf, "patches/APP/1.0..2.0.diff", S("a patch without a record is none"));
-    assert_error(patch_load(shelf->store, io(shelf), S("APP"), S("1.0"), S("2.0"), &patch, &error), STATUS_NOT_FOUND, &error,
-                 "there is no patch from APP/1.0 to 2.0");
+    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("2.0"), &patch, &error), STATUS_NOT_FOUND,
+                 &error, "there is no patch from APP/1.0 to 2.0");
 }
 
 static void a_record_of_another_patch_is_corrupt(void **state)
@@ -164,11 +164,11 @@ static void a_record_of_another_patch_is_corrupt(void **state)
     struct patch patch;
     struct error error;
     put(shelf, "patches/APP/1.0..3.0.json", S(RECORD));
-    assert_error(patch_load(shelf->store, io(shelf), S("APP"), S("1.0"), S("3.0"), &patch, &error), STATUS_CORRUPT, &error,
-                 "speaks of another one");
+    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("3.0"), &patch, &error), STATUS_CORRUPT,
+                 &error, "speaks of another one");
     put(shelf, "patches/APP/1.0..4.0.json", S("{"));
-    assert_error(patch_load(shelf->store, io(shelf), S("APP"), S("1.0"), S("4.0"), &patch, &error), STATUS_CORRUPT, &error,
-                 "patches/APP/1.0..4.0: ");
+    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("4.0"), &patch, &error), STATUS_CORRUPT,
+                 &error, "patches/APP/1.0..4.0: ");
 }
 
 static void bad_names_are_refused(void **state)
@@ -176,9 +176,12 @@ static void bad_names_are_refused(void **state)
     struct shelf *shelf = *state;
     struct patch patch;
     struct error error;
-    assert_error(patch_load(shelf->store, io(shelf), S("../APP"), S("1"), S("2"), &patch, &error), STATUS_INVALID, &error, "'../APP'");
-    assert_error(patch_load(shelf->store, io(shelf), S("APP"), S("a..b"), S("c"), &patch, &error), STATUS_INVALID, &error, "'..'");
-    assert_error(patch_load(shelf->store, io(shelf), S("APP"), S("a"), S("/c"), &patch, &error), STATUS_INVALID, &error, "'..'");
+    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("../APP")}, S("1"), S("2"), &patch, &error), STATUS_INVALID, &error,
+                 "'../APP'");
+    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("a..b"), S("c"), &patch, &error), STATUS_INVALID, &error,
+                 "'..'");
+    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("a"), S("/c"), &patch, &error), STATUS_INVALID, &error,
+                 "'..'");
 }
 
 int main(void)

@@ -65,7 +65,8 @@ static int tear_down(void **state)
 
 static enum status try_produce(struct shop *shop, struct str from, struct str to, struct patch *patch, struct error *error)
 {
-    return patch_produce(shop->store, io_of(shop->arena), S("APP"), from, to, NULL, patch, error);
+    *patch = (struct patch){.from = from, .to = to};
+    return patch_produce((struct catalog){shop->store, io_of(shop->arena), S("APP")}, patch, NULL, error);
 }
 
 static struct patch produce(struct shop *shop)
@@ -89,7 +90,8 @@ static const char *diff_key(struct shop *shop)
 {
     struct patch patch;
     struct error error;
-    if (patch_load(shop->store, io_of(shop->arena), S("APP"), S("1.0"), S("2.0"), &patch, &error) != STATUS_OK) return FIRST_DIFF;
+    if (patch_load((struct catalog){shop->store, io_of(shop->arena), S("APP")}, S("1.0"), S("2.0"), &patch, &error) != STATUS_OK)
+        return FIRST_DIFF;
     return patch_diff_key(shop->arena, &patch).data;
 }
 
@@ -127,7 +129,8 @@ static void assert_whole(struct shop *shop, const struct patch *patch)
     struct str made;
     struct error error = {0};
     struct store_object diff = object_at(shop, diff_key(shop));
-    assert_int_equal(patch_load(shop->store, io_of(shop->arena), S("APP"), S("1.0"), S("2.0"), &loaded, &error), STATUS_OK);
+    assert_int_equal(patch_load((struct catalog){shop->store, io_of(shop->arena), S("APP")}, S("1.0"), S("2.0"), &loaded, &error),
+                     STATUS_OK);
     assert_str(patch_format(shop->arena, &loaded), patch_format(shop->arena, patch));
     assert_int_equal(loaded.size, diff.body.length);
     assert_str(loaded.etag, diff.etag);
@@ -149,10 +152,10 @@ static void a_patch_is_produced_once(void **state)
 static void progress_reaches_its_end(void **state)
 {
     struct shop *shop = *state;
-    struct patch patch;
+    struct patch patch = {.from = S("1.0"), .to = S("2.0")};
     struct error error;
     struct progress progress = progress_start("diff", 0);
-    assert_int_equal(patch_produce(shop->store, io_of(shop->arena), S("APP"), S("1.0"), S("2.0"), &progress, &patch, &error), STATUS_OK);
+    assert_int_equal(patch_produce((struct catalog){shop->store, io_of(shop->arena), S("APP")}, &patch, &progress, &error), STATUS_OK);
     assert_int_equal(progress.done, progress.total);
     assert_int_equal(progress.total, 2 * shop->old.length + 4 * shop->new.length);
 }
@@ -237,7 +240,7 @@ static void a_patch_between_others_gives_way(void **state)
     struct shop *shop = *state;
     struct error error;
     produce(shop);
-    assert_int_equal(package_unpublish(shop->store, io_of(shop->arena), S("APP"), S("2.0"), &error), STATUS_OK);
+    assert_int_equal(package_unpublish((struct catalog){shop->store, io_of(shop->arena), S("APP")}, S("2.0"), &error), STATUS_OK);
     shop->new = patch_base(shop->arena, (struct patch_options){APK_V2, 120000, 8192, 5, {0}});
     publish(shop, S("2.0"), shop->new);
     struct patch patch = produce(shop);
@@ -267,7 +270,7 @@ static void a_base_that_rotted_makes_no_patch(void **state)
     char path[128];
     struct package package;
     struct stat before;
-    assert_int_equal(package_load(shop->store, io_of(shop->arena), S("APP"), S("1.0"), &package, &error), STATUS_OK);
+    assert_int_equal(package_load((struct catalog){shop->store, io_of(shop->arena), S("APP")}, S("1.0"), &package, &error), STATUS_OK);
     snprintf(path, sizeof path, "%s/" STR_FMT, shop->folder, STR_ARG(package_base_key(shop->arena, &package)));
     assert_int_equal(stat(path, &before), 0);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -297,9 +300,9 @@ static void *run(void *context)
 {
     struct shop *shop = context;
     struct arena *arena = arena_new();
-    struct patch patch;
+    struct patch patch = {.from = S("1.0"), .to = S("2.0")};
     struct error error;
-    enum status status = patch_produce(shop->store, io_of(arena), S("APP"), S("1.0"), S("2.0"), NULL, &patch, &error);
+    enum status status = patch_produce((struct catalog){shop->store, io_of(arena), S("APP")}, &patch, NULL, &error);
     arena_free(arena);
     return (void *)(intptr_t)status;
 }
@@ -336,7 +339,7 @@ static void what_leads_from_or_to_a_version_goes_with_it(void **state)
         put(shop, arena_printf(shop->arena, "patches/APP/%s@00112233445566778899aabbccddeeff.diff", names[i]).data, S("x"));
     }
     put(shop, "patches/OTHER/1.0..2.0.diff", S("x"));
-    assert_int_equal(patch_withdraw(shop->store, io_of(shop->arena), S("APP"), S("2.0"), &error), STATUS_OK);
+    assert_int_equal(patch_withdraw((struct catalog){shop->store, io_of(shop->arena), S("APP")}, S("2.0"), &error), STATUS_OK);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t left = i < 3 ? 0 : 1;
         assert_int_equal(object_at(shop, arena_printf(shop->arena, "patches/APP/%s.diff", names[i]).data).body.length, left);
@@ -344,7 +347,7 @@ static void what_leads_from_or_to_a_version_goes_with_it(void **state)
     }
     assert_int_equal(objects_of_patches(shop), 3 * 3 + 1);
     assert_int_equal(object_at(shop, "patches/OTHER/1.0..2.0.diff").body.length, 1);
-    assert_int_equal(patch_withdraw(shop->store, io_of(shop->arena), S("NONE"), S("2.0"), &error), STATUS_OK);
+    assert_int_equal(patch_withdraw((struct catalog){shop->store, io_of(shop->arena), S("NONE")}, S("2.0"), &error), STATUS_OK);
 }
 
 int main(void)

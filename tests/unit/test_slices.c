@@ -33,7 +33,8 @@ static bool keep(struct scripted_server *server, int number, const struct script
 static enum status get(struct fixture *f, struct cache *slices, struct str *bytes)
 {
     *bytes = (struct str){0};
-    return slices_get(slices, io(f), S("packages/APP/1.0/base.apk"), ETAG, range, bytes, &f->error);
+    const struct slice slice = {S("packages/APP/1.0/base.apk"), ETAG, range.offset, range.length};
+    return slices_get(slices, io(f), &slice, bytes, &f->error);
 }
 
 static void bytes_are_fetched_once_and_asked_about_each_time(void **state)

@@ -76,7 +76,7 @@ static void what_changed_meanwhile_is_for_others_to_report(void **state)
         struct shelf shelf = {.then = cases[i].then};
         struct publish_plan plan;
         serve(f, answer, &shelf);
-        assert_error(upload_publish(f->store, io(f), S("GAME"), S("2.0"), &plan, &f->error), cases[i].status, &f->error,
+        assert_error(upload_publish((struct catalog){f->store, io(f), S("GAME")}, S("2.0"), &plan, &f->error), cases[i].status, &f->error,
                      "uploads/GAME/2.0.apk");
         int reports = 0;
         for (int k = 0; k < f->server->count; k++) {
