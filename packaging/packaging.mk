@@ -47,7 +47,7 @@ static: deps $(BUILD)/static/pakhus ## build/static/pakhus: the whole command as
 $(BUILD)/static/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE) scripts/static-libs | static-libs
 	@mkdir -p $(@D)
 	$(call say,link $@)
-	$(Q)$(if $(SANITIZE),$(CC) $(CFLAGS) $(filter %.o %.a,$^) $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $(filter %.o %.a,$^) $(LINK) -Wl,-w -s -o $@ -L$(STATIC)/lib $$(cat $(STATIC)/libs))
+	$(Q)$(link_static)
 
 PREFIX ?= /usr/local
 install: deps $(BUILD)/bin/pakhus $(DESCRIPTIONS) ## command, manual, completions, systemd units, nginx templates, below PREFIX=/usr/local and DESTDIR=

@@ -22,6 +22,8 @@ static const struct log no_request;
 
 /* --- making one */
 
+static const char own_program[] = "/proc/self/exe";
+
 static int start_process(int channel, pid_t *pid)
 {
     char *const arguments[] = {(char *)(uintptr_t)GATHER_WORKER_NAME, NULL};
@@ -35,7 +37,7 @@ static int start_process(int channel, pid_t *pid)
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&attributes, &none);
-    int number = posix_spawn(pid, "/proc/self/exe", &files, &attributes, arguments, environ);
+    int number = posix_spawn(pid, own_program, &files, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return number;
@@ -125,7 +127,8 @@ static void welcome(struct crew *crew, struct worker *worker, int64_t now)
     worker->state = WORKER_IDLE;
     worker->made = worker->idle_since = now;
     if (worker->number == 0) return;
-    log_error(no_request, "gather: a worker cannot be started: %s", strerror(worker->number));
+    bool no_proc = worker->number == ENOENT && access(own_program, F_OK) != 0;
+    log_error(no_request, "gather: a worker cannot be started: %s%s", strerror(worker->number), no_proc ? "; gather needs /proc: mount -t proc proc /proc" : "");
     if (started)
         crew_end(crew, worker, now);
     else

@@ -17,7 +17,8 @@ from conftest import RunPakhus
 from support import gathered
 from support.cache import ROOT
 from support.gathered import Gathered, descriptors, memory, resources, workers
-from support.servers import Program, Servers
+from support.ports import free_port
+from support.servers import Program, Servers, accepts, pakhus_binary
 from support.subsystem import Subsystem, body_of
 
 READY = 8
@@ -68,6 +69,18 @@ def settled(server: Program, ready: int = READY) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"{gathered.children(server.process.pid)}, of which workers: {workers(server)}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="hides /proc, which takes root")
+def test_without_proc_the_log_says_what_is_missing(servers: Servers, file_store: str, run_pakhus: RunPakhus, tmp_path: Path, subsystem: Subsystem) -> None:
+    gathered.publish(run_pakhus, file_store, tmp_path, resources(subsystem.url, a="/bytes/10/1", b="/bytes/10/2"), deadline="1s")
+    port = free_port()
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "sh"]
+    server = servers.start("pakhus", [*hidden, pakhus_binary(), "serve", "--store", file_store, "--listen", f"127.0.0.1:{port}"],
+                           lambda: accepts(port), f"http://127.0.0.1:{port}")
+    answer = gathered.ask(server.url, "home")
+    assert not answer.complete and set(answer.reasons()) == {"a", "b"}
+    assert "a worker cannot be started: No such file or directory; gather needs /proc: mount -t proc proc /proc" in server.output()
 
 
 def test_without_a_strike_nothing_is_missing(server: Program, scenes: list[str]) -> None:
