@@ -59,8 +59,9 @@ static struct str say_random(struct arena *arena, const struct simulation *simul
         ratio(random->peak, paced->peak));
 }
 
-static void print_notes(struct arena *arena, const struct simulation *simulation, size_t clients)
+static void print_notes(struct arena *arena, const struct simulation *simulation, const struct admission_profile *profile, size_t clients)
 {
+    if (profile->is_device_time) fprintf(stderr, "The profile goes by each device's clock; here all devices are in one time zone (UTC).\n");
     fprintf(stderr, "%zu clients, %zu of them reachable; rates are averages over %s; chance alone lifts a peak by about %.1f %%.\n",
             clients, simulation->reachable, clock_format_span(arena, simulation->bin).data, simulation->noise * 100);
     fprintf(stderr, STR_FMT "\n", STR_ARG(say_random(arena, simulation)));
@@ -210,7 +211,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
         print_json(arena, simulation, profile, population.count);
     else
         print_table(simulation);
-    print_notes(arena, simulation, population.count);
+    print_notes(arena, simulation, profile, population.count);
     return STATUS_OK;
 }
 

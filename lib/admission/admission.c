@@ -125,7 +125,7 @@ double admission_initial(const struct admission_profile *profile, const struct a
 
 /* --- level (A5) */
 
-static enum admission_level admission_level_at(const struct admission_profile *profile, int64_t now)
+static enum admission_level level_at(const struct admission_profile *profile, int64_t now)
 {
     const struct admission_levels *levels = &profile->levels;
     double remaining = (double)(profile->deadline - now) / (double)(profile->deadline - profile->release);
@@ -246,8 +246,10 @@ static void own_open(const struct admission_profile *profile, const struct admis
     own->initial = initial;
     own->threshold = number;
     own->zone = zone_of(profile, client, &own->offset);
-    own->whole = day_highest_product(&profile->slots, &own->zone, profile->release, admission_profile_end(profile));
-    if (profile->mode != ADMISSION_PACED) return;
+    if (profile->mode != ADMISSION_PACED) {
+        own->whole = day_highest_product(&profile->slots, &own->zone, profile->release, admission_profile_end(profile));
+        return;
+    }
     own->threshold = initial + number * (1 - initial);
     open_window(profile, client, &own->zone, &own->window);
 }
@@ -328,7 +330,7 @@ static int64_t retry_after(const struct admission_profile *profile, const struct
 void admission_decide(const struct admission_profile *profile, const struct admission_client *client, int64_t now, double fresh,
                       struct admission_answer *answer)
 {
-    enum admission_level level = admission_level_at(profile, now);
+    enum admission_level level = level_at(profile, now);
     const struct admission_strategy *strategy = &profile->levels.strategy[level];
     bool is_session = client->last_login != ADMISSION_NEVER && client->login == ADMISSION_NEVER;
     *answer = (struct admission_answer){.level = level,

@@ -76,6 +76,26 @@ def test_it_publishes_and_serves_in_an_empty_root(bare: Root, servers: Servers, 
     assert server.stop() == 0
 
 
+def test_a3_without_time_zone_data(bare: Root) -> None:
+    """As on Lambda: a zone's name is refused when it is published; a profile that was published elsewhere has its offsets in it."""
+    profile = {"resource": "game", "release": "2026-10-20T00:00:00Z", "deadline": "2026-10-30T00:00:00Z", "lead": "1h", "mode": "fixed", "threshold": 0.3,
+               "timezone": "Europe/Berlin", "slots": [{"from": "20:00", "to": "21:00", "coefficient": 0.5}]}
+    (bare.folder / "profile.json").write_text(json.dumps(profile))
+    publish = ["/pakhus", "admission", "profile", "set", "--store", "file:///store", "/profile.json"]
+    refused = bare.run(*publish, check=False)
+    assert refused.returncode == 1
+    assert "profile.timezone: this machine has no time zone data in /usr/share/zoneinfo; install tzdata, or give an offset such as +08:00" in refused.stderr
+    past = bare.folder / "store/profiles/game"
+    past.mkdir(parents=True)
+    (past / "9999999999999999").write_text(json.dumps(profile))
+    ask = ["/pakhus", "admission", "ask", "--store", "file:///store", "game", "--client", "c", "--now"]
+    assert "profile.timezone: the offsets of Europe/Berlin are missing" in bare.run(*ask, "2026-10-25T19:12:00Z", check=False).stderr
+    offsets = [{"from": "2026-10-20T00:00:00Z", "offset": "+02:00"}, {"from": "2026-10-25T01:00:00Z", "offset": "+01:00"}]
+    (bare.folder / "profile.json").write_text(json.dumps({**profile, "timezone_offsets": offsets}))
+    bare.run(*publish)
+    assert json.loads(bare.run(*ask, "2026-10-25T19:12:00Z").stdout)["probability"] == pytest.approx(0.29)
+
+
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("tls"))
