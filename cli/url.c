@@ -41,7 +41,7 @@ static enum status check_info(struct arena *arena, struct str *out, struct error
     struct apk_info parsed, nobody = {.json = S("{\"channel\":\"-\"}"), .channel = S("-")};
     if (!info.data) return STATUS_OK;
     TRY(apk_info_merge(arena, &nobody, info, &parsed, error));
-    ENSURE(info.length <= LINK_INFO_MAXIMUM, error, STATUS_TOO_LARGE, "--info has over %d bytes", LINK_INFO_MAXIMUM);
+    ENSURE(info.length <= LINK_INFO_MAX, error, STATUS_TOO_LARGE, "--info has over %d bytes", LINK_INFO_MAX);
     *out = info;
     return STATUS_OK;
 }

@@ -6,7 +6,7 @@
 #include "lib/apk/splice.h"
 
 /* Up to here a range is answered as one buffer, which is the fastest; above it is a stream. */
-enum { BUFFER_LIMIT = 4 << 20 };
+enum { BUFFER_MAX = 4 << 20 };
 
 static void add_header(struct task *task, struct str name, struct str value)
 {
@@ -57,17 +57,17 @@ static enum status send_kept(struct task *task, struct error *error)
 static bool is_kept(const struct task *task, const struct splice_plan *plan)
 {
     bool touches_region = plan->count > 1 || plan->part[0].kind == SPLICE_INFO;
-    return touches_region && task->range.length <= SLICES_LONGEST && !store_abilities(task->splice->app->store)->cheap_metadata;
+    return touches_region && task->range.length <= SLICE_MAX && !store_abilities(task->splice->app->store)->cheap_metadata;
 }
 
 static enum status send_stored_bytes(struct task *task, const struct splice_plan *plan, struct error *error)
 {
     struct str key = task->content.key;
     const struct store_get get = {
-        .offset = task->range.offset, .length = task->range.length, .if_match = task->content.etag, .limit = BUFFER_LIMIT};
-    enum status status = is_kept(task, plan)         ? send_kept(task, error)
-                         : get.length > BUFFER_LIMIT ? send_stream(task, key, &get, error)
-                                                     : send_buffer(task, key, &get, error);
+        .offset = task->range.offset, .length = task->range.length, .if_match = task->content.etag, .limit = BUFFER_MAX};
+    enum status status = is_kept(task, plan)       ? send_kept(task, error)
+                         : get.length > BUFFER_MAX ? send_stream(task, key, &get, error)
+                                                   : send_buffer(task, key, &get, error);
     if (status != STATUS_PRECONDITION && status != STATUS_NOT_FOUND) return app_store_fault(status, error);
     task->outdated = true;
     return respond_problem(

@@ -17,7 +17,7 @@ static enum status load_slice(void *context, struct io io, struct str key, const
     struct app *app = context;
     struct slice slice = slice_of(key);
     struct store_object *object = arena_new_of(io.arena, struct store_object);
-    struct store_get get = {.offset = slice.offset, .length = slice.length, .limit = SLICES_LONGEST};
+    struct store_get get = {.offset = slice.offset, .length = slice.length, .limit = SLICE_MAX};
     *(previous ? &get.if_none_match : &get.if_match) = slice.etag;
     enum status status = store_get(app->store, io, slice.base, &get, object, error);
     bool has_shrunk = status == STATUS_INVALID && previous; /* the range was there before */

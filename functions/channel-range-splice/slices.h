@@ -7,7 +7,7 @@
 #include "lib/http/range.h"
 
 /* Bytes; longer ranges are not kept: hardly a cache slices so coarsely. */
-enum { SLICES_LONGEST = 2 << 20 };
+enum { SLICE_MAX = 2 << 20 };
 
 struct cache *slices_new(struct app *);
 struct slice {

@@ -122,7 +122,7 @@ static enum status look_for_stripped(struct arena *arena, const struct apk *apk,
 /* --- v2 and later */
 
 struct signers {
-    struct apk_signer items[BLOCK_SCHEMES * APK_SIGNERS_MAXIMUM];
+    struct apk_signer items[BLOCK_SCHEMES * APK_SIGNERS_MAX];
     size_t count;
 };
 
@@ -196,7 +196,7 @@ static void collect_certificate(void *context, struct str certificate)
 {
     struct collect *collect = context;
     unsigned char digest[SHA256_DIGEST_LENGTH];
-    if (collect->out->count == APK_CERTIFICATES_MAXIMUM) return;
+    if (collect->out->count == APK_CERTIFICATES_MAX) return;
     SHA256((const unsigned char *)certificate.data, certificate.length, digest);
     collect->out->sha256[collect->out->count++] = hex_encode(collect->arena, str_make(digest, sizeof digest));
 }

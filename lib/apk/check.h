@@ -24,9 +24,9 @@ enum status apk_check(struct arena *, const struct apk *, struct apk_check *, st
 
 /* SHA-256 of certificates, hexadecimal: those of the signers of every scheme, and those that v3 says were rotated away from; of v1 only
  * where there is no other. Two packages that share one are of one developer. */
-enum { APK_CERTIFICATES_MAXIMUM = 64 };
+enum { APK_CERTIFICATES_MAX = 64 };
 struct apk_certificates {
-    struct str sha256[APK_CERTIFICATES_MAXIMUM];
+    struct str sha256[APK_CERTIFICATES_MAX];
     size_t count;
 };
 enum status apk_certificates(struct arena *, const struct apk *, struct apk_certificates *, struct error *);

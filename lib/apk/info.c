@@ -23,7 +23,7 @@ static json_t *load(struct str text, size_t flags, json_error_t *where)
 bool apk_info_is_object(struct str text)
 {
     json_error_t where;
-    if (text.length > APK_INFO_MAXIMUM) return false;
+    if (text.length > APK_INFO_MAX) return false;
     json_t *json = load(text, 0, &where);
     bool object = json_is_object(json);
     json_decref(json);
@@ -33,8 +33,7 @@ bool apk_info_is_object(struct str text)
 static enum status parse_strings(struct arena *arena, struct str text, json_t **object, struct error *error)
 {
     json_error_t where;
-    ENSURE(text.length <= APK_INFO_MAXIMUM, error, STATUS_TOO_LARGE, "channel info has %zu bytes, %d are allowed", text.length,
-           APK_INFO_MAXIMUM);
+    ENSURE(text.length <= APK_INFO_MAX, error, STATUS_TOO_LARGE, "channel info has %zu bytes, %d are allowed", text.length, APK_INFO_MAX);
     json_t *json = load(text, JSON_REJECT_DUPLICATES, &where);
     ENSURE(json, error, STATUS_INVALID, "channel info is not JSON: %s (at byte %d)", where.text, where.position);
     arena_defer(arena, free_json, json);

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/str.h"
 
-enum { APK_INFO_MAXIMUM = 1 << 20 }; /* bytes of JSON that are looked at */
+enum { APK_INFO_MAX = 1 << 20 }; /* bytes of JSON that are looked at */
 
 /* `json` is a JSON object of strings, UTF-8, with the key `channel`; `channel` is that key's value, decoded. */
 struct apk_info {

@@ -5,8 +5,8 @@
 #include <openssl/x509.h>
 
 enum {
-    MAIN_SECTION_MAXIMUM = 65536, /* what is looked at of a signature file; the attribute stands in its first lines */
-    BLOCK_MAXIMUM = 1 << 20,
+    MAIN_SECTION_MAX = 65536, /* what is looked at of a signature file; the attribute stands in its first lines */
+    BLOCK_MAX = 1 << 20,
 };
 
 static bool is_in_folder(struct str name)
@@ -28,7 +28,7 @@ bool apk_jar_is_block(struct str name)
 void apk_jar_add(struct apk_jar *jar, const struct apk_zip_entry *entry)
 {
     bool is_one = apk_jar_is_file(entry->name) || apk_jar_is_block(entry->name);
-    if (!is_one || jar->count == APK_JAR_ENTRIES_MAXIMUM) return;
+    if (!is_one || jar->count == APK_JAR_ENTRIES_MAX) return;
     jar->entries[jar->count] = *entry;
     jar->entries[jar->count++].name = arena_copy(jar->arena, entry->name);
 }
@@ -66,7 +66,7 @@ enum status apk_jar_named_schemes(struct arena *arena, const struct apk_jar *jar
     for (size_t i = 0; i < jar->count; i++) {
         struct str text;
         if (!apk_jar_is_file(jar->entries[i].name)) continue;
-        enum status status = apk_zip_extract_head(arena, &jar->entries[i], MAIN_SECTION_MAXIMUM, &text, error);
+        enum status status = apk_zip_extract_head(arena, &jar->entries[i], MAIN_SECTION_MAX, &text, error);
         if (status == STATUS_CORRUPT || status == STATUS_UNSUPPORTED) continue;
         TRY(status);
         unsigned named = schemes_of_file(text);
@@ -108,7 +108,7 @@ enum status apk_jar_each_signer(struct arena *arena, const struct apk_jar *jar, 
         struct str block;
         const struct apk_zip_entry *entry = &jar->entries[i];
         if (!apk_jar_is_block(entry->name)) continue;
-        TRY(apk_zip_extract(arena, entry, BLOCK_MAXIMUM, &block, error));
+        TRY(apk_zip_extract(arena, entry, BLOCK_MAX, &block, error));
         ENSURE(each_signer(block, visit, context), error, STATUS_CORRUPT, STR_FMT " holds no signature with its certificate",
                STR_ARG(str_first(entry->name, 100)));
     }

@@ -9,10 +9,10 @@
 bool apk_jar_is_file(struct str name);
 bool apk_jar_is_block(struct str name);
 
-enum { APK_JAR_ENTRIES_MAXIMUM = 32 };
+enum { APK_JAR_ENTRIES_MAX = 32 };
 struct apk_jar {
     struct arena *arena;
-    struct apk_zip_entry entries[APK_JAR_ENTRIES_MAXIMUM]; /* files and blocks; names in the arena */
+    struct apk_zip_entry entries[APK_JAR_ENTRIES_MAX]; /* files and blocks; names in the arena */
     size_t count;
 };
 /* For apk_zip_walk's visitors: keeps the entry where it is one of these. */

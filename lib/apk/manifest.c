@@ -35,8 +35,8 @@ enum {
     ID_VERSION_CODE = 0x0101021b,
     ID_VERSION_NAME = 0x0101021c,
     ID_VERSION_CODE_MAJOR = 0x01010576,
-    MANIFEST_MAXIMUM = 8 << 20,
-    TEXT_MAXIMUM = 4096,
+    MANIFEST_MAX = 8 << 20,
+    TEXT_MAX = 4096,
 };
 
 struct chunk {
@@ -93,7 +93,7 @@ static void add_utf8(struct buf *out, uint32_t c)
 
 static struct str from_utf16(struct arena *arena, struct str units)
 {
-    struct buf out = buf_in(arena, TEXT_MAXIMUM);
+    struct buf out = buf_in(arena, TEXT_MAX);
     for (size_t i = 0; i + 2 <= units.length; i += 2) {
         uint32_t c = bytes_get16(units.data + i);
         bool pair = c >= 0xd800 && c < 0xdc00 && i + 4 <= units.length;
@@ -111,7 +111,7 @@ static struct str read_utf8(struct str at)
 {
     take_length8(&at); /* in UTF-16 units: of no use here */
     size_t length = take_length8(&at);
-    return length <= at.length && length <= TEXT_MAXIMUM ? str_first(at, length) : (struct str){NULL, 0};
+    return length <= at.length && length <= TEXT_MAX ? str_first(at, length) : (struct str){NULL, 0};
 }
 
 static struct str read_utf16(struct arena *arena, struct str at)
@@ -280,7 +280,7 @@ enum status apk_manifest(struct arena *arena, const struct apk *apk, struct apk_
     struct str xml;
     TRY(apk_zip_walk(arena, apk, look_for_manifest, &search, error));
     ENSURE(search.found, error, STATUS_NOT_FOUND, "there is no AndroidManifest.xml");
-    TRY(apk_zip_extract(arena, &search.entry, MANIFEST_MAXIMUM, &xml, error));
+    TRY(apk_zip_extract(arena, &search.entry, MANIFEST_MAX, &xml, error));
     TRY(parse(arena, xml, &manifest, error));
     *out = manifest;
     return STATUS_OK;

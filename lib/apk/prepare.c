@@ -61,12 +61,12 @@ static void note(struct apk_prepared *prepared, struct str text)
     prepared->notes[prepared->note_count++] = text;
 }
 
-enum { SHOWN_MAXIMUM = 200 };
+enum { SHOWN_MAX = 200 };
 
 /* At most so much of a long text, cut where a character begins. */
 static struct str shown(struct str text)
 {
-    size_t length = SHOWN_MAXIMUM;
+    size_t length = SHOWN_MAX;
     if (text.length <= length) return text;
     while (length > 0 && ((unsigned char)text.data[length] & 0xc0) == 0x80) length--;
     return str_first(text, length);
@@ -112,8 +112,8 @@ static enum status check_size(const struct apk *apk, uint64_t directory, uint64_
 static enum status prepare_comment(struct arena *arena, const struct apk *apk, uint64_t region, struct apk_prepared *prepared,
                                    struct error *error)
 {
-    ENSURE(region > 0 && region <= APK_ZIP_COMMENT_MAXIMUM, error, STATUS_INVALID,
-           "the region of a v1 package is its ZIP comment: 1 to %d bytes, not %" PRIu64, APK_ZIP_COMMENT_MAXIMUM, region);
+    ENSURE(region > 0 && region <= APK_ZIP_COMMENT_MAX, error, STATUS_INVALID,
+           "the region of a v1 package is its ZIP comment: 1 to %d bytes, not %" PRIu64, APK_ZIP_COMMENT_MAX, region);
     size_t length = APK_ZIP_END_SIZE + (size_t)region;
     TRY(check_size(apk, apk->directory, apk->end + length, error));
     char *end = arena_alloc(arena, length);
@@ -183,8 +183,8 @@ static enum status prepare_block(struct arena *arena, const struct apk *apk, uin
                                  struct error *error)
 {
     bool same;
-    ENSURE(region > 0 && region % APK_BLOCK_ALIGNMENT == 0 && region <= APK_REGION_MAXIMUM, error, STATUS_INVALID,
-           "the region of a v2 or later package is a multiple of %d bytes, up to %d, not %" PRIu64, APK_BLOCK_ALIGNMENT, APK_REGION_MAXIMUM,
+    ENSURE(region > 0 && region % APK_BLOCK_ALIGNMENT == 0 && region <= APK_REGION_MAX, error, STATUS_INVALID,
+           "the region of a v2 or later package is a multiple of %d bytes, up to %d, not %" PRIu64, APK_BLOCK_ALIGNMENT, APK_REGION_MAX,
            region);
     struct str block = make_block(arena, apk, (size_t)region);
     uint64_t directory = apk->block + block.length;

@@ -6,7 +6,7 @@
 #include "lib/apk/apk.h"
 #include "lib/apk/format.h"
 
-enum { APK_REGION_DEFAULT = 4096, APK_REGION_MAXIMUM = 1 << 20 };
+enum { APK_REGION_DEFAULT = 4096, APK_REGION_MAX = 1 << 20 };
 
 /* A run of the source, or bytes of our own. */
 struct apk_piece {

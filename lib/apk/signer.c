@@ -56,14 +56,14 @@ static bool read_signer(struct str value, unsigned scheme, struct apk_signer *ou
     return true;
 }
 
-enum status apk_signers_read(const struct apk *apk, unsigned scheme, struct apk_signer signers[APK_SIGNERS_MAXIMUM], size_t *count,
+enum status apk_signers_read(const struct apk *apk, unsigned scheme, struct apk_signer signers[APK_SIGNERS_MAX], size_t *count,
                              struct error *error)
 {
     struct str pair = apk_scheme_pair(apk, scheme), rest, value;
     *count = 0;
     ENSURE(apk_take_value(&pair, &rest) && rest.length > 0, error, STATUS_CORRUPT, "it holds no signer");
     while (rest.length > 0) {
-        ENSURE(*count < APK_SIGNERS_MAXIMUM, error, STATUS_CORRUPT, "it has more than %d signers", APK_SIGNERS_MAXIMUM);
+        ENSURE(*count < APK_SIGNERS_MAX, error, STATUS_CORRUPT, "it has more than %d signers", APK_SIGNERS_MAX);
         ENSURE(apk_take_value(&rest, &value) && read_signer(value, scheme, &signers[*count]), error, STATUS_CORRUPT,
                "its signer %zu is malformed", *count + 1);
         ++*count;

@@ -10,7 +10,7 @@
 
 #include "lib/apk/apk.h"
 
-enum { APK_SIGNERS_MAXIMUM = 10 }; /* as Android has it */
+enum { APK_SIGNERS_MAX = 10 }; /* as Android has it */
 
 /* All within the pair. */
 struct apk_signer {
@@ -26,7 +26,7 @@ bool apk_take_value(struct str *rest, struct str *value);
 bool apk_take_entry(struct str *rest, uint32_t *number, struct str *value);
 
 /* STATUS_CORRUPT where the pair of this scheme, which is there, does not hold signers in their form. */
-enum status apk_signers_read(const struct apk *, unsigned scheme, struct apk_signer signers[APK_SIGNERS_MAXIMUM], size_t *count,
+enum status apk_signers_read(const struct apk *, unsigned scheme, struct apk_signer signers[APK_SIGNERS_MAX], size_t *count,
                              struct error *);
 
 /* The value of a signer's attribute; data NULL where there is none. */

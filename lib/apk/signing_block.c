@@ -11,8 +11,8 @@ static enum status check_size(const struct apk *apk, uint64_t size, struct error
 {
     ENSURE(size >= APK_BLOCK_FOOT && size <= apk->directory - APK_BLOCK_HEAD, error, STATUS_CORRUPT,
            "the APK Signing Block's size, %" PRIu64 ", does not fit before the central directory at %" PRIu64, size, apk->directory);
-    ENSURE(size <= APK_BLOCK_MAXIMUM - APK_BLOCK_HEAD, error, STATUS_UNSUPPORTED,
-           "the APK Signing Block has %" PRIu64 " bytes, more than the %d that are read", size + APK_BLOCK_HEAD, APK_BLOCK_MAXIMUM);
+    ENSURE(size <= APK_BLOCK_MAX - APK_BLOCK_HEAD, error, STATUS_UNSUPPORTED,
+           "the APK Signing Block has %" PRIu64 " bytes, more than the %d that are read", size + APK_BLOCK_HEAD, APK_BLOCK_MAX);
     return STATUS_OK;
 }
 
@@ -40,8 +40,7 @@ static enum status check_pairs(struct str pairs, struct apk *apk, struct error *
     uint64_t offset = apk->block + APK_BLOCK_HEAD;
     for (struct str rest = pairs; rest.length > 0; rest = str_from(rest, pair_size(rest))) {
         TRY(check_pair(rest, offset + (pairs.length - rest.length), error));
-        ENSURE(apk->pair_count < APK_PAIRS_MAXIMUM, error, STATUS_UNSUPPORTED, "the APK Signing Block has more than %d pairs",
-               APK_PAIRS_MAXIMUM);
+        ENSURE(apk->pair_count < APK_PAIRS_MAX, error, STATUS_UNSUPPORTED, "the APK Signing Block has more than %d pairs", APK_PAIRS_MAX);
         apk->pair_count++;
     }
     return STATUS_OK;

@@ -6,11 +6,11 @@
 #include "lib/apk/layout.h"
 
 enum {
-    APK_BLOCK_HEAD = 8,           /* the first size field */
-    APK_BLOCK_FOOT = 24,          /* the second, and the magic */
-    APK_BLOCK_MAXIMUM = 64 << 20, /* whole block */
-    APK_PAIR_HEAD = 12,           /* length and id: also the smallest pair */
-    APK_PAIRS_MAXIMUM = 4096,
+    APK_BLOCK_HEAD = 8,       /* the first size field */
+    APK_BLOCK_FOOT = 24,      /* the second, and the magic */
+    APK_BLOCK_MAX = 64 << 20, /* whole block */
+    APK_PAIR_HEAD = 12,       /* length and id: also the smallest pair */
+    APK_PAIRS_MAX = 4096,
     APK_BLOCK_ALIGNMENT = 4096, /* a page, as fs-verity has them */
 };
 

@@ -80,7 +80,7 @@ enum status apk_zip_find_end(struct arena *arena, struct apk *apk, struct error 
     ENSURE(source->size <= UINT32_MAX, error, STATUS_UNSUPPORTED,
            "%" PRIu64 " bytes: a file over 4 GiB - 1 would be ZIP64, which APK signing does not know", source->size);
     ENSURE(source->size >= APK_ZIP_END_SIZE, error, STATUS_CORRUPT, "%" PRIu64 " bytes are too few for an APK", source->size);
-    size_t length = APK_ZIP_END_SIZE + APK_ZIP_COMMENT_MAXIMUM, at = 0;
+    size_t length = APK_ZIP_END_SIZE + APK_ZIP_COMMENT_MAX, at = 0;
     if (length > source->size) length = (size_t)source->size;
     char *tail = arena_buffer(arena, length);
     TRY(apk_source_read(source, source->size - length, tail, length, error));

@@ -4,7 +4,7 @@
 
 #include "lib/apk/layout.h"
 
-enum { APK_ZIP_END_SIZE = 22, APK_ZIP_COMMENT_MAXIMUM = 65535 };
+enum { APK_ZIP_END_SIZE = 22, APK_ZIP_COMMENT_MAX = 65535 };
 
 /* Reads bytes of the source; STATUS_CORRUPT where it does not have them. */
 enum status apk_source_read(const struct apk_source *, uint64_t offset, void *buffer, size_t length, struct error *);

@@ -9,7 +9,7 @@
 #include "lib/config/config.h"
 #include "lib/http/disposition.h"
 
-enum { BODY_LIMIT = 64 << 20 };
+enum { BODY_MAX = 64 << 20 };
 static const char *const validator_names[] = {"package", "store", NULL};
 static const char *const url_info_names[] = {"signed", "unsigned", "never", NULL};
 
@@ -204,7 +204,7 @@ static void put_table(struct json_writer *json, const char *name, const struct c
 
 struct str channels_format(struct arena *arena, const struct channels *channels)
 {
-    struct buf out = buf_in(arena, BODY_LIMIT);
+    struct buf out = buf_in(arena, BODY_MAX);
     struct json_writer json = json_writer(&out);
     json_open_object(&json, NULL);
     json_open_array(&json, "formats");
@@ -459,7 +459,7 @@ static enum status change_row(void *context, struct arena *arena, const struct g
     for (size_t i = 0; i < new.count; i++) TRY(check_room(&new, &new.items[i], error));
     stamp(&old, &new);
     *body = channels_format(arena, &new);
-    ENSURE(body->length < BODY_LIMIT, error, STATUS_TOO_LARGE, "the channels of one app may not take more than 64 MiB");
+    ENSURE(body->length < BODY_MAX, error, STATUS_TOO_LARGE, "the channels of one app may not take more than 64 MiB");
     return STATUS_OK;
 }
 

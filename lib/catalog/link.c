@@ -39,7 +39,7 @@ static enum status parse_path(struct arena *arena, struct str path, struct link 
 static enum status parse_info(struct arena *arena, struct str text, struct link *link, struct error *error)
 {
     if (!text.data) return STATUS_OK;
-    ENSURE(text.length <= LINK_INFO_MAXIMUM * 4 / 3, error, STATUS_TOO_LARGE, "info has over %d bytes", LINK_INFO_MAXIMUM);
+    ENSURE(text.length <= LINK_INFO_MAX * 4 / 3, error, STATUS_TOO_LARGE, "info has over %d bytes", LINK_INFO_MAX);
     bool padded = str_find(text, '=') < text.length;
     ENSURE(!padded && base64url_decode(arena, text, &link->info) && link->info.length > 0, error, STATUS_INVALID,
            "info must be JSON in base64url without padding");

@@ -18,7 +18,7 @@ struct link {
     struct str expires, signature;    /* as in the URL; likewise */
 };
 
-enum { LINK_INFO_MAXIMUM = 8192 }; /* bytes of JSON */
+enum { LINK_INFO_MAX = 8192 }; /* bytes of JSON */
 
 /* A URL with a signature has one spelling of its path and of each of the four values: everything percent-encoded but what RFC 3986 calls
  * unreserved, with upper-case digits. Another one is STATUS_INVALID.

@@ -6,13 +6,13 @@
 #include "lib/apk/prepare.h"
 #include "lib/catalog/package.h"
 
-enum { PUBLISH_WARNINGS_MAXIMUM = 4 };
+enum { PUBLISH_WARNINGS_MAX = 4 };
 
 struct publish_plan {
     struct apk_prepared prepared;
     struct package package;
-    struct apk_certificates certificates;          /* none where the signature can't be read */
-    struct str warnings[PUBLISH_WARNINGS_MAXIMUM]; /* for a person: no version code is known; what `force` let pass */
+    struct apk_certificates certificates;      /* none where the signature can't be read */
+    struct str warnings[PUBLISH_WARNINGS_MAX]; /* for a person: no version code is known; what `force` let pass */
     size_t warning_count;
     bool force;
 };

@@ -3,12 +3,12 @@
 #include "base/encode.h"
 #include "lib/transfer/watch.h"
 
-enum { RECORD_MAXIMUM = 65536 };
+enum { RECORD_MAX = 65536 };
 
 enum status record_read(struct store *store, struct io io, struct str key, struct str *text, int64_t *put, struct error *error)
 {
     struct store_object object;
-    const struct store_get all = {.limit = RECORD_MAXIMUM};
+    const struct store_get all = {.limit = RECORD_MAX};
     enum status status = store_get(store, io, key, &all, &object, error);
     if (status == STATUS_TOO_LARGE) return error->status = STATUS_CORRUPT;
     TRY(status);

@@ -22,7 +22,7 @@ static enum status release_parse(struct arena *arena, struct str json, struct re
     TRY(config_id(&config, "app", CONFIG_REQUIRED, &release.app, error));
     TRY(config_version(&config, "current", CONFIG_OPTIONAL, &release.current, error));
     TRY(config_array(&config, "staged", CONFIG_OPTIONAL, &array, &count, error));
-    if (count > RELEASE_STAGED_MAXIMUM) return config_refuse(&config, "staged", error, "more than %d versions", RELEASE_STAGED_MAXIMUM);
+    if (count > RELEASE_STAGED_MAX) return config_refuse(&config, "staged", error, "more than %d versions", RELEASE_STAGED_MAX);
     for (size_t i = 0; i < count; i++) TRY(parse_stage(&array, i, &release, error));
     TRY(config_end(&config, error));
     *out = release;
@@ -94,7 +94,7 @@ static enum status stage(struct release *release, struct str version, double sha
     if (share <= 0 && release->staged_count == before)
         return error_set(error, STATUS_NOT_FOUND, STR_FMT " is not staged: there is no roll-out to end", STR_ARG(version));
     if (share <= 0) return STATUS_OK;
-    ENSURE(release->staged_count < RELEASE_STAGED_MAXIMUM, error, STATUS_INVALID, "%d versions are staged already", RELEASE_STAGED_MAXIMUM);
+    ENSURE(release->staged_count < RELEASE_STAGED_MAX, error, STATUS_INVALID, "%d versions are staged already", RELEASE_STAGED_MAX);
     for (size_t i = 0; i < release->staged_count; i++) sum += release->staged[i].share;
     ENSURE(sum <= 1.000001, error, STATUS_INVALID, "the staged shares would add up to %.4g %%", sum * 100);
     release->staged[release->staged_count++] = (struct release_stage){version, share};

@@ -6,14 +6,14 @@
 #include "lib/catalog/catalog.h"
 #include "lib/store/generation.h"
 
-enum { RELEASE_STAGED_MAXIMUM = 16 };
+enum { RELEASE_STAGED_MAX = 16 };
 
 struct release {
     struct str app, current; /* current empty: nothing released yet */
     struct release_stage {
         struct str version;
         double share; /* of the devices, above 0, below 1; all together at most 1 */
-    } staged[RELEASE_STAGED_MAXIMUM];
+    } staged[RELEASE_STAGED_MAX];
     size_t staged_count;
     uint64_t generation;
 };

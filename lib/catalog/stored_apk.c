@@ -1,7 +1,7 @@
 #include "lib/catalog/stored_apk_internal.h"
 
 /* What is read at once, since the next read is likely to be near: twice as much each time that one begins where the last one ended. */
-enum { WINDOW_MINIMUM = 1 << 20, WINDOW_MAXIMUM = 8 << 20 };
+enum { WINDOW_MIN = 1 << 20, WINDOW_MAX = 8 << 20 };
 
 struct stored_apk {
     struct store *store;
@@ -23,7 +23,7 @@ static enum status load_window(struct stored_apk *apk, uint64_t offset, struct e
 {
     struct store_object object;
     bool goes_on = apk->window.length > 0 && offset == apk->offset + apk->window.length;
-    apk->length = !goes_on ? WINDOW_MINIMUM : apk->length < WINDOW_MAXIMUM ? apk->length * 2 : WINDOW_MAXIMUM;
+    apk->length = !goes_on ? WINDOW_MIN : apk->length < WINDOW_MAX ? apk->length * 2 : WINDOW_MAX;
     arena_reset(apk->arena);
     apk->window = (struct str){0};
     /* The last window is a whole one: what is read first is the end. */

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "lib/catalog/stored_apk_internal.h"
 
-enum { REPORT_LIMIT = 16384, PIECES = sizeof((struct apk_prepared *)0)->pieces / sizeof(struct apk_piece) };
+enum { REPORT_MAX = 16384, PIECES = sizeof((struct apk_prepared *)0)->pieces / sizeof(struct apk_piece) };
 
 static const struct str folder = {"uploads/", 8}, ending = {".apk", 4};
 
@@ -85,7 +85,7 @@ static struct str advice_of(const struct upload *upload, enum status status)
 static enum status put_report(const struct upload *upload, const struct error *failure, struct error *error)
 {
     struct arena *arena = upload->io.arena;
-    struct buf out = buf_in(arena, REPORT_LIMIT);
+    struct buf out = buf_in(arena, REPORT_MAX);
     struct json_writer json = json_writer(&out);
     const struct store_put put = {.content_type = "application/json"};
     json_open_object(&json, NULL);
@@ -105,7 +105,7 @@ static enum status put_report(const struct upload *upload, const struct error *f
 
 enum status upload_refuse(struct store *store, struct io io, struct str key, struct str object, struct error *error)
 {
-    struct buf out = buf_in(io.arena, REPORT_LIMIT);
+    struct buf out = buf_in(io.arena, REPORT_MAX);
     struct json_writer json = json_writer(&out);
     const struct store_put put = {.content_type = "application/json"};
     struct error why;

@@ -68,7 +68,7 @@ static enum status get_side(struct arena *arena, const char *at, const char *whi
     ENSURE(side->schemes > 0 && (side->schemes & ~(unsigned)SCHEMES_KNOWN) == 0, error, STATUS_CORRUPT,
            "the patch's %s package is signed in no way that is known", which);
     const struct apk_region *region = &side->region;
-    bool inside = region->length > 0 && region->length <= APK_REGION_MAXIMUM && region->offset <= side->size &&
+    bool inside = region->length > 0 && region->length <= APK_REGION_MAX && region->offset <= side->size &&
                   region->length <= side->size - region->offset;
     ENSURE(inside, error, STATUS_CORRUPT, "the patch's %s package has its region out of bounds", which);
     return STATUS_OK;

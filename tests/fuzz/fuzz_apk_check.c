@@ -19,7 +19,7 @@ static void check(struct arena *arena, struct str bytes, bool is_forged)
     assert(str_is_utf8(found.problem) || !is_forged);
     assert(!is_forged || !str_empty(found.problem));
     if (apk_certificates(arena, &apk, &certificates, &error) != STATUS_OK) return;
-    assert(certificates.count <= APK_CERTIFICATES_MAXIMUM);
+    assert(certificates.count <= APK_CERTIFICATES_MAX);
     for (size_t i = 0; i < certificates.count; i++) assert(certificates.sha256[i].length == 64);
 }
 

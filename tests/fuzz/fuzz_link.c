@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (link_parse(arena, path, query, &link, &error) == STATUS_OK) {
         assert(str_is_id(link.app) && str_is_version(link.version) && (link.channel.length == 0 || str_is_id(link.channel)));
         assert(!link.filename.data || (http_is_filename(link.filename, S(".apk")) && str_is_utf8(link.filename)));
-        assert(!link.info.data || (link.info.length > 0 && link.info.length <= LINK_INFO_MAXIMUM));
+        assert(!link.info.data || (link.info.length > 0 && link.info.length <= LINK_INFO_MAX));
         if (link.signature.data) check_signed(arena, path, query, &link);
     }
     arena_free(arena);

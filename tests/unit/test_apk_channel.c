@@ -96,7 +96,7 @@ static void info_has_a_limit(void **state)
 {
     struct apk_info info;
     struct error error = {0};
-    struct str text = str_make(memset(arena_buffer(*state, APK_INFO_MAXIMUM + 1), 'x', APK_INFO_MAXIMUM + 1), APK_INFO_MAXIMUM + 1);
+    struct str text = str_make(memset(arena_buffer(*state, APK_INFO_MAX + 1), 'x', APK_INFO_MAX + 1), APK_INFO_MAX + 1);
     assert_int_equal(apk_info_parse(*state, text, S(""), &info, &error), STATUS_TOO_LARGE);
     assert_string_equal(error.text, "channel info has 1048577 bytes, 1048576 are allowed");
     assert_false(apk_info_is_object(text));

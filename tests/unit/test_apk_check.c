@@ -255,7 +255,7 @@ static void assert_signers(unsigned scheme, struct str pair, enum status status)
 {
     struct apk_pair pairs[] = {{scheme == APK_V2 ? APK_ID_V2 : APK_ID_V3, 0, pair}};
     struct apk apk = {.pairs = pairs, .pair_count = 1};
-    struct apk_signer signers[APK_SIGNERS_MAXIMUM];
+    struct apk_signer signers[APK_SIGNERS_MAX];
     struct error error;
     size_t count;
     assert_int_equal(apk_signers_read(&apk, scheme, signers, &count, &error), status);
@@ -280,11 +280,11 @@ static void too_many_signers(void **state)
     EVP_PKEY *key = EVP_EC_gen("P-256");
     struct signing how = {.key = key, .algorithm = ECDSA_SHA256};
     struct str one = str_from(signer_of(*state, &how, S("digest")), 4);
-    for (size_t count = APK_SIGNERS_MAXIMUM; count <= APK_SIGNERS_MAXIMUM + 1; count++) {
+    for (size_t count = APK_SIGNERS_MAX; count <= APK_SIGNERS_MAX + 1; count++) {
         struct buf all = buf_in(*state, 1 << 16), pair = buf_in(*state, 1 << 16);
         for (size_t i = 0; i < count; i++) buf_add(&all, one);
         package_value(&pair, buf_str(&all));
-        assert_signers(APK_V2, buf_str(&pair), count > APK_SIGNERS_MAXIMUM ? STATUS_CORRUPT : STATUS_OK);
+        assert_signers(APK_V2, buf_str(&pair), count > APK_SIGNERS_MAX ? STATUS_CORRUPT : STATUS_OK);
     }
     EVP_PKEY_free(key);
 }
