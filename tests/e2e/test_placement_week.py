@@ -109,7 +109,7 @@ def test_every_answer_names_what_is_there(week: Week) -> None:
 def test_what_is_on_the_edge_is_answered_first_and_nothing_else_is(week: Week) -> None:
     """From the copying that follows its placing until it is evicted, but for the room of what is leaving; what was evicted may still be answered until the edge hears of it."""
     wrong = []
-    for query, record in ((query, record) for query in week.queries for record in query.records if record.lan in SERVED):
+    for query, record in ((one, record) for one in week.queries for record in one.records if record.lan in SERVED):
         edge, now = SERVED[record.lan], record.at
         package = edge_package(edge, record.package)
         placed = [at for at in placings(week).get((edge, package), []) if at < now]

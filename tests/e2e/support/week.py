@@ -344,11 +344,11 @@ class Week:
 
     def rot(self) -> None:
         """Some bytes of a package are others than they were, at two edges; both are told to look."""
-        stays = {name_of(edge, package) for edge, packages in self.wanted().items() for package in packages}
-        key = next(name for name in self.keys("", "shop-1") if name.endswith(".apk") and name in stays)
+        stays = {edge: {name_of(edge, package) for package in packages} for edge, packages in self.wanted().items()}
+        key = next(name for name in self.keys("", "shop-1") if name.endswith(".apk") and name in stays["shop-1"])
         where = {"Bucket": self.buckets["shop-1"], "Key": key}
         self.s3.put_object(Body=rotten(self.s3.get_object(**where)["Body"].read()), **where)
-        file = next(path for path in sorted(self.share.iterdir()) if path.name.endswith(".apk") and path.name in stays)
+        file = next(path for path in sorted(self.share.iterdir()) if path.name.endswith(".apk") and path.name in stays["shop-3"])
         file.write_bytes(rotten(file.read_bytes()))
         self.event("reconcile", {"pakhus": "reconcile", "verify": True})
         self.copied("shop-1", "shop-2", NODE)
