@@ -6,6 +6,7 @@
 #include "base/encode.h"
 #include "lib/apk/jar_internal.h"
 #include "lib/apk/jar_verify_internal.h"
+#include "lib/apk/lineage_internal.h"
 #include "lib/apk/signature_internal.h"
 
 static const unsigned block_schemes[] = {APK_V2, APK_V3, APK_V31};
@@ -13,6 +14,7 @@ enum {
     BLOCK_SCHEMES = sizeof block_schemes / sizeof *block_schemes,
     SDK_WITH_V2 = 24,
     SDK_WITHOUT_V1 = 30,
+    ATTRIBUTE_V31_FROM = 0x559f8b02,
 };
 
 /* --- what kind of file it is */
@@ -97,7 +99,7 @@ static struct str stripped_from_block(struct arena *arena, const struct apk *apk
     static const struct {
         unsigned scheme, names;
         uint32_t attribute;
-    } ways[] = {{APK_V2, APK_V3, 0xbeeff00d}, {APK_V3, APK_V31, 0x559f8b02}};
+    } ways[] = {{APK_V2, APK_V3, 0xbeeff00d}, {APK_V3, APK_V31, ATTRIBUTE_V31_FROM}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (ways[i].scheme != signer->scheme || apk->schemes & ways[i].names) continue;
         struct str value = apk_signer_attribute(signer, ways[i].attribute);
@@ -139,6 +141,21 @@ static enum status read_signers(struct arena *arena, const struct apk *apk, stru
     return STATUS_OK;
 }
 
+/* v3 names the Android version from which on devices go by v3.1: those in between two answers would go by neither. */
+static struct str rotation_problem(struct arena *arena, const struct signers *signers)
+{
+    uint32_t v31 = UINT32_MAX;
+    for (size_t i = 0; i < signers->count; i++)
+        if (signers->items[i].scheme == APK_V31 && signers->items[i].min_sdk < v31) v31 = signers->items[i].min_sdk;
+    for (size_t i = 0; i < signers->count && v31 != UINT32_MAX; i++) {
+        struct str value = apk_signer_attribute(&signers->items[i], ATTRIBUTE_V31_FROM);
+        if (signers->items[i].scheme != APK_V3 || value.length < 4 || bytes_get32(value.data) == v31) continue;
+        return arena_printf(arena, "its v3 signature leaves devices from SDK %u on to v3.1, which begins at %u: sign the package again",
+                            bytes_get32(value.data), v31);
+    }
+    return S("");
+}
+
 static enum status look_at_block_signatures(struct arena *arena, const struct apk *apk, struct str *problem, struct error *error)
 {
     struct signers *signers = arena_new_of(arena, struct signers);
@@ -147,6 +164,7 @@ static enum status look_at_block_signatures(struct arena *arena, const struct ap
     struct error why;
     if (read_signers(arena, apk, signers, &why) != STATUS_OK) return *problem = arena_copy(arena, str_of(why.text)), STATUS_OK;
     for (size_t i = 0; i < signers->count && str_empty(*problem); i++) *problem = stripped_from_block(arena, apk, &signers->items[i]);
+    if (str_empty(*problem)) *problem = rotation_problem(arena, signers);
     if (!str_empty(*problem)) return STATUS_OK;
     for (size_t i = 0; i < signers->count; i++) apk_signature_hashes(&signers->items[i], wanted);
     TRY(apk_contents_digest(arena, apk, wanted, digests, error));
@@ -201,12 +219,12 @@ static void collect_certificate(void *context, struct str certificate)
     collect->out->sha256[collect->out->count++] = hex_encode(collect->arena, str_make(digest, sizeof digest));
 }
 
-/* u32 version, then nodes: { { certificate, u32 algorithm }, u32 flags, u32 algorithm, signature } */
+/* Whoever names another's certificate without its key has not signed before. */
 static void collect_lineage(struct collect *collect, const struct apk_signer *signer)
 {
-    struct str value = apk_signer_attribute(signer, 0x3ba06f8c), node, data, certificate;
-    for (struct str rest = str_from(value, 4); apk_take_value(&rest, &node);)
-        if (apk_take_value(&node, &data) && apk_take_value(&data, &certificate)) collect_certificate(collect, certificate);
+    struct apk_lineage lineage;
+    if (!apk_lineage_read(signer, &lineage)) return;
+    for (size_t i = 0; i < lineage.count; i++) collect_certificate(collect, lineage.certificates[i]);
 }
 
 enum status apk_certificates(struct arena *arena, const struct apk *apk, struct apk_certificates *out, struct error *error)

@@ -15,14 +15,14 @@ struct apk_check {
  *   - a stripped signature: META-INF/x.SF or an older scheme names a scheme that is missing
  *   - v1 alone, with targetSdkVersion 30 or targetSandboxVersion 2 or higher
  *   - a part of an app (a split)
- *   - v2, v3 or v3.1 does not verify: changed contents, a ZIP comment that was added afterwards. Digests for fs-verity alone, which no tool
- *     writes without others, are not checked.
+ *   - v2, v3 or v3.1 does not verify: changed contents, a ZIP comment that was added afterwards, a rotation of the key without proof.
+ * Digests for fs-verity alone, which no tool writes without others, are not checked.
  *   - v1 does not verify for every device from minSdkVersion on: an entry that was changed, added or removed afterwards, a signature that
  * is not its certificate's. Beside v2 or later it is looked at where minSdkVersion is below 24, but for the entries' contents, which v2
  *     covers. */
 enum status apk_check(struct arena *, const struct apk *, struct apk_check *, struct error *);
 
-/* SHA-256 of certificates, hexadecimal: those of the signers of every scheme, and those that v3 says were rotated away from; of v1 only
+/* SHA-256 of certificates, hexadecimal: those of the signers of every scheme, and those that v3 proves were rotated away from; of v1 only
  * where there is no other. Two packages that share one are of one developer. */
 enum { APK_CERTIFICATES_MAX = 64 };
 struct apk_certificates {

@@ -5,6 +5,8 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "lib/apk/lineage_internal.h"
+
 struct algorithm {
     uint32_t id;
     enum apk_hash hash; /* of the contents, and of what is signed */
@@ -52,6 +54,18 @@ static bool verifies(const struct algorithm *algorithm, EVP_PKEY *key, struct st
     right = right && EVP_DigestVerify(context, (const unsigned char *)signature.data, signature.length, (const unsigned char *)data.data,
                                       data.length) == 1;
     EVP_MD_CTX_free(context);
+    ERR_clear_error();
+    return right;
+}
+
+bool apk_signature_verifies(uint32_t id, struct str certificate, struct str data, struct str signature)
+{
+    const unsigned char *at = (const unsigned char *)certificate.data;
+    const struct algorithm *algorithm = algorithm_of(id);
+    X509 *x509 = d2i_X509(NULL, &at, (long)certificate.length);
+    EVP_PKEY *key = x509 ? X509_get0_pubkey(x509) : NULL;
+    bool right = algorithm && key && verifies(algorithm, key, data, signature);
+    X509_free(x509);
     ERR_clear_error();
     return right;
 }
@@ -120,9 +134,14 @@ struct str apk_signature_problem(struct arena *arena, const struct apk *apk, con
                                  const struct apk_contents digests[APK_HASH_COUNT])
 {
     struct str rest = signer->digests, entry, digest, name = apk_schemes_name(arena, signer->scheme);
+    struct apk_lineage lineage;
     uint32_t id;
     size_t known = 0;
     if (!is_signed(signer)) return arena_join(arena, S("its "), name, S(" signature does not verify"));
+    if (signer->scheme != APK_V2 && !apk_lineage_read(signer, &lineage))
+        return arena_join(
+            arena, S("its "), name,
+            S(" signature does not prove that its key follows the older ones: sign the package again with the right lineage"));
     while (apk_take_entry(&rest, &id, &entry)) {
         const struct algorithm *algorithm = algorithm_of(id);
         if (!algorithm || !apk_take_value(&entry, &digest)) continue;

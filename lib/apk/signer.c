@@ -34,24 +34,29 @@ static struct str apk_scheme_pair(const struct apk *apk, unsigned scheme)
     return (struct str){NULL, 0};
 }
 
-static bool skip_sdk_range(struct str *rest, unsigned scheme)
+static bool take_sdk_range(struct str *rest, unsigned scheme, uint32_t *min_sdk, uint32_t *max_sdk)
 {
     if (scheme == APK_V2) return true;
     if (rest->length < 8) return false;
+    *min_sdk = bytes_get32(rest->data);
+    *max_sdk = bytes_get32(rest->data + 4);
     *rest = str_from(*rest, 8);
     return true;
 }
 
+/* The range stands there twice, and only the second one is signed. */
 static bool read_signer(struct str value, unsigned scheme, struct apk_signer *out)
 {
     struct apk_signer signer = {.scheme = scheme};
+    uint32_t min_sdk = 0, max_sdk = 0;
     struct str certificates;
-    if (!apk_take_value(&value, &signer.data) || !skip_sdk_range(&value, scheme)) return false;
+    if (!apk_take_value(&value, &signer.data) || !take_sdk_range(&value, scheme, &min_sdk, &max_sdk)) return false;
     if (!apk_take_value(&value, &signer.signatures) || !apk_take_value(&value, &signer.public_key)) return false;
     struct str data = signer.data;
     if (!apk_take_value(&data, &signer.digests) || !apk_take_value(&data, &certificates)) return false;
-    if (!apk_take_value(&certificates, &signer.certificate) || !skip_sdk_range(&data, scheme)) return false;
-    if (!apk_take_value(&data, &signer.attributes)) return false;
+    if (!apk_take_value(&certificates, &signer.certificate)) return false;
+    if (!take_sdk_range(&data, scheme, &signer.min_sdk, &signer.max_sdk) || !apk_take_value(&data, &signer.attributes)) return false;
+    if (signer.min_sdk != min_sdk || signer.max_sdk != max_sdk) return false;
     *out = signer;
     return true;
 }

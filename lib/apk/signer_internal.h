@@ -17,7 +17,8 @@ struct apk_signer {
     unsigned scheme;
     struct str data; /* what is signed */
     struct str digests, attributes, signatures, public_key;
-    struct str certificate; /* the first one: DER of X.509 */
+    struct str certificate;    /* the first one: DER of X.509 */
+    uint32_t min_sdk, max_sdk; /* v3 and v3.1: the devices that it counts for */
 };
 
 /* Takes a value with its length before it off *rest; false where it overruns. */

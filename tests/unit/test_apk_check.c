@@ -60,7 +60,8 @@ struct signing {
     EVP_PKEY *key;
     uint32_t algorithm;
     struct str attributes;
-    bool v3;
+    bool v3, v31;           /* v3.1 beside v3, for the same devices */
+    struct str certificate; /* empty: one of its own */
 };
 
 static struct str entry(struct arena *arena, uint32_t number, struct str value)
@@ -83,7 +84,7 @@ static struct str signed_data(struct arena *arena, const struct signing *how, st
 {
     struct buf data = buf_in(arena, 8192);
     package_value(&data, entry(arena, how->algorithm, digest));
-    package_value(&data, one_value(arena, certificate(arena, how->key)));
+    package_value(&data, one_value(arena, str_empty(how->certificate) ? certificate(arena, how->key) : how->certificate));
     if (how->v3) package_number(&data, UINT64_C(0x7fffffff) << 32 | 28, 8);
     package_value(&data, how->attributes);
     return buf_str(&data);
@@ -116,8 +117,9 @@ static struct str signed_package(struct arena *arena, struct signing how, struct
     const bool wanted[APK_HASH_COUNT] = {true, true};
     assert_ok(apk_examine(arena, &source, &apk, &error), &error);
     assert_ok(apk_contents_digest(arena, &apk, wanted, digests, &error), &error);
-    struct buf pairs = buf_in(arena, 8192);
+    struct buf pairs = buf_in(arena, 16384);
     package_pair(&pairs, how.v3 ? APK_ID_V3 : APK_ID_V2, signer_of(arena, &how, digests[hash].whole));
+    if (how.v31) package_pair(&pairs, APK_ID_V31, signer_of(arena, &how, digests[hash].whole));
     return package_of(arena, small, 2, buf_str(&pairs), comment);
 }
 
@@ -202,6 +204,18 @@ static void schemes_that_a_signature_names(void **state)
     EVP_PKEY_free(key);
 }
 
+/* The v3.1 signers here are for devices from SDK 28 on. */
+static void devices_that_v3_leaves_to_v31(void **state)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    struct signing how = {.key = key, .v3 = true, .v31 = true, .attributes = attribute(*state, 0x559f8b02, 28)};
+    assert_str(problem_of(*state, signed_package(*state, how, S(""))), S(""));
+    how.attributes = attribute(*state, 0x559f8b02, 27);
+    assert_str(problem_of(*state, signed_package(*state, how, S(""))),
+               S("its v3 signature leaves devices from SDK 27 on to v3.1, which begins at 28: sign the package again"));
+    EVP_PKEY_free(key);
+}
+
 static void another_key_than_the_certificates(void **state)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256"), *other = EVP_EC_gen("P-256");
@@ -228,23 +242,60 @@ static struct apk_certificates certificates_in(struct arena *arena, struct str b
     return certificates;
 }
 
+/* A node of a lineage: `signature` is by the key before. */
+static void add_node(struct arena *arena, struct buf *lineage, struct str data, struct str signature)
+{
+    struct buf node = buf_in(arena, 4096);
+    package_value(&node, data);
+    package_number(&node, 0, 4);
+    package_number(&node, ECDSA_SHA256, 4);
+    package_value(&node, signature);
+    package_value(lineage, buf_str(&node));
+}
+
+static struct str node_data(struct arena *arena, struct str certificate, uint32_t algorithm)
+{
+    struct buf data = buf_in(arena, 4096);
+    package_value(&data, certificate);
+    package_number(&data, algorithm, 4);
+    return buf_str(&data);
+}
+
+/* The new key's certificate follows the old one's, which `signer` vouches for. */
+static struct str rotated_package(struct arena *arena, EVP_PKEY *key, EVP_PKEY *old, EVP_PKEY *signer)
+{
+    struct buf lineage = buf_in(arena, 4096);
+    struct str own = certificate(arena, key), data = node_data(arena, own, ECDSA_SHA256);
+    package_number(&lineage, 0x3ba06f8c, 4);
+    package_number(&lineage, 1, 4);
+    add_node(arena, &lineage, node_data(arena, certificate(arena, old), 0), S(""));
+    add_node(arena, &lineage, data, signature(arena, signer, EVP_sha256(), data));
+    const struct signing how = {.key = key, .v3 = true, .attributes = one_value(arena, buf_str(&lineage)), .certificate = own};
+    return signed_package(arena, how, S(""));
+}
+
 static void signers_and_those_before_them(void **state)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256"), *old = EVP_EC_gen("P-256");
-    struct str plain = signed_package(*state, (struct signing){.key = key}, S(""));
-    assert_int_equal(certificates_in(*state, plain).count, 1);
-    struct buf data = buf_in(*state, 4096), node = buf_in(*state, 4096), lineage = buf_in(*state, 4096);
-    package_value(&data, certificate(*state, old));
-    package_number(&data, ECDSA_SHA256, 4);
-    package_value(&node, buf_str(&data));
-    package_number(&lineage, 0x3ba06f8c, 4);
-    package_number(&lineage, 1, 4);
-    package_value(&lineage, buf_str(&node));
-    struct signing how = {.key = key, .v3 = true, .attributes = one_value(*state, buf_str(&lineage))};
-    struct apk_certificates both = certificates_in(*state, signed_package(*state, how, S("")));
-    assert_int_equal(both.count, 2);
-    assert_int_equal(both.sha256[0].length, 64);
-    assert_false(str_equal(both.sha256[0], both.sha256[1]));
+    assert_int_equal(certificates_in(*state, signed_package(*state, (struct signing){.key = key}, S(""))).count, 1);
+    struct str rotated = rotated_package(*state, key, old, old);
+    struct apk_certificates all = certificates_in(*state, rotated);
+    assert_str(problem_of(*state, rotated), S(""));
+    assert_int_equal(all.count, 3); /* the signer's, and both of the lineage */
+    assert_str(all.sha256[0], all.sha256[2]);
+    assert_false(str_equal(all.sha256[0], all.sha256[1]));
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(old);
+}
+
+/* Whoever names another's certificate as an older one of its own must have had its key. */
+static void a_lineage_that_is_forged(void **state)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256"), *old = EVP_EC_gen("P-256");
+    struct str forged = rotated_package(*state, key, old, key);
+    assert_str(problem_of(*state, forged),
+               S("its v3 signature does not prove that its key follows the older ones: sign the package again with the right lineage"));
+    assert_int_equal(certificates_in(*state, forged).count, 1);
     EVP_PKEY_free(key);
     EVP_PKEY_free(old);
 }
@@ -347,8 +398,10 @@ int main(void)
         test_with_arena(no_byte_may_be_wrong),
         test_with_arena(comments_signed_and_added),
         test_with_arena(schemes_that_a_signature_names),
+        test_with_arena(devices_that_v3_leaves_to_v31),
         test_with_arena(another_key_than_the_certificates),
         test_with_arena(signers_and_those_before_them),
+        test_with_arena(a_lineage_that_is_forged),
         test_with_arena(signers_cut_short_anywhere),
         test_with_arena(too_many_signers),
         test_with_arena(schemes_that_a_signature_file_names),
