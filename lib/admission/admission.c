@@ -242,9 +242,7 @@ struct own {
 static void own_open(const struct admission_profile *profile, const struct admission_client *client, double number, double initial,
                      struct own *own)
 {
-    own->profile = profile;
-    own->initial = initial;
-    own->threshold = number;
+    *own = (struct own){.profile = profile, .initial = initial, .threshold = number};
     own->zone = zone_of(profile, client, &own->offset);
     if (profile->mode != ADMISSION_PACED) {
         own->whole = day_highest_product(&profile->slots, &own->zone, profile->release, admission_profile_end(profile));

@@ -15,7 +15,7 @@ static void a_whole_profile_is_taken(void **state)
         "\"audience\":{\"share\":0.5,\"regions\":[\"cn-east\"]},\"ask\":[\"start-up\",\"unmetered\"]");
     assert_int_equal(profile.urls.count, 2);
     assert_int_equal(profile.size, 7436979);
-    assert_int_equal(profile.mode, ADMISSION_STICKY);
+    assert_enum(profile.mode, ADMISSION_STICKY, admission_mode_name);
     assert_int_equal(profile.lead, CLOCK_DAY);
     assert_int_equal(profile.interval, 5 * CLOCK_MINUTE);
     assert_int_equal(profile.ask_count, 2);

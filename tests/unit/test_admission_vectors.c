@@ -176,10 +176,10 @@ static void a4_frequent_users_start_at_the_release(void **state)
 static void a5_there_is_one_first_span(void **state)
 {
     struct admission_profile profile = sample_profile(*state, FIXED ",\"levels\":{\"r1\":0.06,\"r2\":0.04}");
-    assert_int_equal(ask(&profile, "2026-08-29T14:00:00Z").level, ADMISSION_HIGHEST);
-    assert_int_equal(ask(&profile, "2026-08-29T09:59:59Z").level, ADMISSION_LOWEST);
+    assert_enum(ask(&profile, "2026-08-29T14:00:00Z").level, ADMISSION_HIGHEST, admission_level_name);
+    assert_enum(ask(&profile, "2026-08-29T09:59:59Z").level, ADMISSION_LOWEST, admission_level_name);
     profile = sample_profile(*state, FIXED ",\"levels\":{\"r1\":0.06,\"r2\":0.04,\"lead\":\"1h\"}");
-    assert_int_equal(ask(&profile, "2026-08-29T14:00:00Z").level, ADMISSION_LOWEST);
+    assert_enum(ask(&profile, "2026-08-29T14:00:00Z").level, ADMISSION_LOWEST, admission_level_name);
 }
 
 static void a5_the_level_follows_what_remains(void **state)
@@ -196,8 +196,8 @@ static void a5_the_level_follows_what_remains(void **state)
     };
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) assert_int_equal(ask(&profile, vectors[i].now).level, vectors[i].level);
     profile.levels.lead = 8 * (int64_t)CLOCK_DAY;
-    assert_int_equal(ask(&profile, "2026-08-22T10:00:00Z").level, ADMISSION_HIGHEST);
-    assert_int_equal(ask(&profile, "2026-08-22T09:59:59Z").level, ADMISSION_LOWEST);
+    assert_enum(ask(&profile, "2026-08-22T10:00:00Z").level, ADMISSION_HIGHEST, admission_level_name);
+    assert_enum(ask(&profile, "2026-08-22T09:59:59Z").level, ADMISSION_LOWEST, admission_level_name);
 }
 
 static void a5_the_level_says_where_from_and_how_fast(void **state)
@@ -206,13 +206,13 @@ static void a5_the_level_says_where_from_and_how_fast(void **state)
         sample_profile(*state, FIXED ",\"levels\":{\"r1\":0.6,\"r2\":0.4,\"lead\":\"1h\",\"lowest\":{\"source\":\"peer\",\"speed\":262144},"
                                      "\"normal\":{\"source\":\"any\",\"speed\":1048576},\"highest\":{\"source\":\"cdn\",\"speed\":null}}");
     struct admission_answer answer = ask(&profile, "2026-08-21T10:00:00Z");
-    assert_int_equal(answer.source, ADMISSION_PEER);
+    assert_enum(answer.source, ADMISSION_PEER, admission_source_name);
     assert_int_equal(answer.speed_limit, 262144);
     answer = ask(&profile, "2026-08-25T10:00:00Z");
-    assert_int_equal(answer.source, ADMISSION_ANY);
+    assert_enum(answer.source, ADMISSION_ANY, admission_source_name);
     assert_int_equal(answer.speed_limit, 1048576);
     answer = ask(&profile, "2026-08-29T10:00:00Z");
-    assert_int_equal(answer.source, ADMISSION_CDN);
+    assert_enum(answer.source, ADMISSION_CDN, admission_source_name);
     assert_int_equal(answer.speed_limit, 0);
 }
 

@@ -448,7 +448,7 @@ static void readers_share_one_load(void **state)
     read_together(f, readers);
     assert_int_equal(f->source.loads, 1);
     for (int i = 0; i < READERS; i++) {
-        assert_int_equal(readers[i].status, STATUS_OK);
+        assert_status(readers[i].status, STATUS_OK);
         assert_string_equal(readers[i].value, "a 1");
     }
 }
@@ -527,7 +527,7 @@ static void a_hit_loads_nothing_and_keeps_nothing(void **state)
     enum { TIMES = 2000 };
     remake(f, (struct cache_options){.life = INT64_MAX, .bytes = 1 << 20});
     for (int i = 0; i <= TIMES; i++) {
-        assert_int_equal(cache_get(f->cache, io, S("packages/some.app.of.mine/1.2.3"), &value, &f->error), STATUS_OK);
+        assert_status(cache_get(f->cache, io, S("packages/some.app.of.mine/1.2.3"), &value, &f->error), STATUS_OK);
         arena_reset(io.arena);
     }
     assert_int_equal(f->source.loads, 1);

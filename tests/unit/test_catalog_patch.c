@@ -67,7 +67,7 @@ static void the_record_names_the_patch(void **state)
         struct patch read;
         struct error error = {0};
         struct str text = arena_printf(arena, "{" NAMES ",\"diff\":\"%s\",%s", cases[i].name, strstr(RECORD, "\"size\""));
-        assert_int_equal(patch_parse(arena, text, &read, &error), cases[i].good ? STATUS_OK : STATUS_INVALID);
+        assert_status(patch_parse(arena, text, &read, &error), cases[i].good ? STATUS_OK : STATUS_INVALID);
         if (!cases[i].good) continue;
         assert_str(patch_diff_key(arena, &read), arena_printf(arena, "patches/APP/%s", cases[i].name));
         assert_str(patch_format(arena, &read), text);

@@ -56,7 +56,7 @@ static void leaves_defaults_alone(void **state)
     for (size_t i = 0; i < 2; i++) {
         struct policy p = {S("t"), S("i"), 7, 0.5, true, 8, 9, 1};
         struct error error;
-        assert_int_equal(read_policy(*state, texts[i], &p, &error), STATUS_OK);
+        assert_status(read_policy(*state, texts[i], &p, &error), STATUS_OK);
         assert_str(p.text, S("t"));
         assert_str(p.id, S("i"));
         assert_true(p.whole == 7 && p.number == 0.5 && p.flag && p.span == 8 && p.time == 9 && p.choice == 1);
@@ -141,10 +141,10 @@ static void refuses_what_is_no_object(void **state)
         assert_says(&error, wrong[i].words);
     }
     struct error error;
-    assert_int_equal(config_open(arena, (struct str){NULL, 0}, "policy", &c, &error), STATUS_INVALID);
+    assert_status(config_open(arena, (struct str){NULL, 0}, "policy", &c, &error), STATUS_INVALID);
     char *deep = arena_cstr(arena, arena_printf(arena, "{\"a\":%0*d}", 100000, 0));
     memset(deep + 5, '[', 100000); /* a nest too deep for a stack */
-    assert_int_equal(config_open(arena, str_of(deep), "policy", &c, &error), STATUS_INVALID);
+    assert_status(config_open(arena, str_of(deep), "policy", &c, &error), STATUS_INVALID);
 }
 
 static void opens_arrays_too(void **state)
@@ -173,21 +173,21 @@ static void misses_what_is_required(void **state)
     size_t count;
     static const char *const texts[] = {"{}", "{\"x\":null}"};
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(config_open(*state, str_of(texts[i]), "policy", &c, &error), STATUS_OK);
+        assert_status(config_open(*state, str_of(texts[i]), "policy", &c, &error), STATUS_OK);
         struct config child;
-        assert_int_equal(config_text(&c, "x", CONFIG_REQUIRED, &p.text, &error), STATUS_INVALID);
+        assert_status(config_text(&c, "x", CONFIG_REQUIRED, &p.text, &error), STATUS_INVALID);
         assert_string_equal(error.text, "policy.x: is missing");
-        assert_int_equal(config_id(&c, "x", CONFIG_REQUIRED, &p.id, &error), STATUS_INVALID);
-        assert_int_equal(config_version(&c, "x", CONFIG_REQUIRED, &p.id, &error), STATUS_INVALID);
-        assert_int_equal(config_whole(&c, "x", CONFIG_REQUIRED, 0, 1, &p.whole, &error), STATUS_INVALID);
-        assert_int_equal(config_number(&c, "x", CONFIG_REQUIRED, 0, 1, &p.number, &error), STATUS_INVALID);
-        assert_int_equal(config_flag(&c, "x", CONFIG_REQUIRED, &p.flag, &error), STATUS_INVALID);
-        assert_int_equal(config_span(&c, "x", CONFIG_REQUIRED, &p.span, &error), STATUS_INVALID);
-        assert_int_equal(config_time(&c, "x", CONFIG_REQUIRED, &p.time, &error), STATUS_INVALID);
-        assert_int_equal(config_choice(&c, "x", CONFIG_REQUIRED, choices, &p.choice, &error), STATUS_INVALID);
-        assert_int_equal(config_object(&c, "x", CONFIG_REQUIRED, &child, &error), STATUS_INVALID);
-        assert_int_equal(config_array(&c, "x", CONFIG_REQUIRED, &child, &count, &error), STATUS_INVALID);
-        assert_int_equal(config_each_object(&c, "x", CONFIG_REQUIRED, NULL, NULL, &error), STATUS_INVALID);
+        assert_status(config_id(&c, "x", CONFIG_REQUIRED, &p.id, &error), STATUS_INVALID);
+        assert_status(config_version(&c, "x", CONFIG_REQUIRED, &p.id, &error), STATUS_INVALID);
+        assert_status(config_whole(&c, "x", CONFIG_REQUIRED, 0, 1, &p.whole, &error), STATUS_INVALID);
+        assert_status(config_number(&c, "x", CONFIG_REQUIRED, 0, 1, &p.number, &error), STATUS_INVALID);
+        assert_status(config_flag(&c, "x", CONFIG_REQUIRED, &p.flag, &error), STATUS_INVALID);
+        assert_status(config_span(&c, "x", CONFIG_REQUIRED, &p.span, &error), STATUS_INVALID);
+        assert_status(config_time(&c, "x", CONFIG_REQUIRED, &p.time, &error), STATUS_INVALID);
+        assert_status(config_choice(&c, "x", CONFIG_REQUIRED, choices, &p.choice, &error), STATUS_INVALID);
+        assert_status(config_object(&c, "x", CONFIG_REQUIRED, &child, &error), STATUS_INVALID);
+        assert_status(config_array(&c, "x", CONFIG_REQUIRED, &child, &count, &error), STATUS_INVALID);
+        assert_status(config_each_object(&c, "x", CONFIG_REQUIRED, NULL, NULL, &error), STATUS_INVALID);
     }
 }
 
@@ -196,14 +196,14 @@ static void takes_all_whole_numbers_there_are(void **state)
     struct config c;
     struct error error;
     uint64_t whole = 0;
-    assert_int_equal(config_open(*state, S("{\"a\":9223372036854775807,\"b\":0}"), "x", &c, &error), STATUS_OK);
-    assert_int_equal(config_whole(&c, "a", CONFIG_REQUIRED, 0, UINT64_MAX, &whole, &error), STATUS_OK);
+    assert_status(config_open(*state, S("{\"a\":9223372036854775807,\"b\":0}"), "x", &c, &error), STATUS_OK);
+    assert_status(config_whole(&c, "a", CONFIG_REQUIRED, 0, UINT64_MAX, &whole, &error), STATUS_OK);
     assert_int_equal(whole, INT64_MAX);
-    assert_int_equal(config_whole(&c, "b", CONFIG_REQUIRED, 0, 0, &whole, &error), STATUS_OK);
+    assert_status(config_whole(&c, "b", CONFIG_REQUIRED, 0, 0, &whole, &error), STATUS_OK);
     assert_int_equal(whole, 0);
     double number;
-    assert_int_equal(config_number(&c, "b", CONFIG_REQUIRED, 0, 0, &number, &error), STATUS_OK); /* a whole number is a number */
-    assert_int_equal(config_end(&c, &error), STATUS_OK);
+    assert_status(config_number(&c, "b", CONFIG_REQUIRED, 0, 0, &number, &error), STATUS_OK); /* a whole number is a number */
+    assert_status(config_end(&c, &error), STATUS_OK);
 }
 
 static void goes_into_objects(void **state)
@@ -211,21 +211,21 @@ static void goes_into_objects(void **state)
     struct config c, place, window;
     struct error error;
     uint64_t t1 = 1, t2 = 2;
-    assert_int_equal(config_open(*state, S("{\"place\":{\"t1\":9,\"typo\":1}}"), "policy", &c, &error), STATUS_OK);
-    assert_int_equal(config_object(&c, "place", CONFIG_REQUIRED, &place, &error), STATUS_OK);
-    assert_int_equal(config_whole(&place, "t1", CONFIG_REQUIRED, 0, 5, &t1, &error), STATUS_INVALID);
+    assert_status(config_open(*state, S("{\"place\":{\"t1\":9,\"typo\":1}}"), "policy", &c, &error), STATUS_OK);
+    assert_status(config_object(&c, "place", CONFIG_REQUIRED, &place, &error), STATUS_OK);
+    assert_status(config_whole(&place, "t1", CONFIG_REQUIRED, 0, 5, &t1, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.place.t1: must be a whole number from 0 to 5");
-    assert_int_equal(config_end(&place, &error), STATUS_INVALID);
+    assert_status(config_end(&place, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.place.typo: unknown field");
     /* an absent one may be asked for all its fields */
-    assert_int_equal(config_object(&place, "window", CONFIG_OPTIONAL, &window, &error), STATUS_OK);
+    assert_status(config_object(&place, "window", CONFIG_OPTIONAL, &window, &error), STATUS_OK);
     assert_null(window.object);
-    assert_int_equal(config_whole(&window, "t2", CONFIG_OPTIONAL, 0, 5, &t2, &error), STATUS_OK);
+    assert_status(config_whole(&window, "t2", CONFIG_OPTIONAL, 0, 5, &t2, &error), STATUS_OK);
     assert_int_equal(t2, 2);
-    assert_int_equal(config_whole(&window, "t2", CONFIG_REQUIRED, 0, 5, &t2, &error), STATUS_INVALID);
+    assert_status(config_whole(&window, "t2", CONFIG_REQUIRED, 0, 5, &t2, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.place.window.t2: is missing");
-    assert_int_equal(config_end(&window, &error), STATUS_OK);
-    assert_int_equal(config_object(&place, "t1", CONFIG_OPTIONAL, &window, &error), STATUS_INVALID);
+    assert_status(config_end(&window, &error), STATUS_OK);
+    assert_status(config_object(&place, "t1", CONFIG_OPTIONAL, &window, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.place.t1: must be an object");
 }
 
@@ -235,27 +235,27 @@ static void goes_through_arrays(void **state)
     struct error error;
     struct str text = S("-");
     size_t count = 9;
-    assert_int_equal(config_open(*state, S("{\"a\":[\"x\",{\"k\":\"v\"},3],\"o\":{}}"), "policy", &c, &error), STATUS_OK);
-    assert_int_equal(config_array(&c, "absent", CONFIG_OPTIONAL, &array, &count, &error), STATUS_OK);
+    assert_status(config_open(*state, S("{\"a\":[\"x\",{\"k\":\"v\"},3],\"o\":{}}"), "policy", &c, &error), STATUS_OK);
+    assert_status(config_array(&c, "absent", CONFIG_OPTIONAL, &array, &count, &error), STATUS_OK);
     assert_int_equal(count, 0);
-    assert_int_equal(config_array(&c, "o", CONFIG_OPTIONAL, &array, &count, &error), STATUS_INVALID);
+    assert_status(config_array(&c, "o", CONFIG_OPTIONAL, &array, &count, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.o: must be an array");
-    assert_int_equal(config_array(&c, "a", CONFIG_REQUIRED, &array, &count, &error), STATUS_OK);
+    assert_status(config_array(&c, "a", CONFIG_REQUIRED, &array, &count, &error), STATUS_OK);
     assert_int_equal(count, 3);
-    assert_int_equal(config_item_text(&array, 0, &text, &error), STATUS_OK);
+    assert_status(config_item_text(&array, 0, &text, &error), STATUS_OK);
     assert_str(text, S("x"));
-    assert_int_equal(config_item_object(&array, 1, &item, &error), STATUS_OK);
-    assert_int_equal(config_text(&item, "k", CONFIG_REQUIRED, &text, &error), STATUS_OK);
+    assert_status(config_item_object(&array, 1, &item, &error), STATUS_OK);
+    assert_status(config_text(&item, "k", CONFIG_REQUIRED, &text, &error), STATUS_OK);
     assert_str(text, S("v"));
-    assert_int_equal(config_end(&item, &error), STATUS_OK);
-    assert_int_equal(config_text(&item, "z", CONFIG_REQUIRED, &text, &error), STATUS_INVALID);
+    assert_status(config_end(&item, &error), STATUS_OK);
+    assert_status(config_text(&item, "z", CONFIG_REQUIRED, &text, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.a[1].z: is missing");
-    assert_int_equal(config_item_text(&array, 2, &text, &error), STATUS_INVALID);
+    assert_status(config_item_text(&array, 2, &text, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.a[2]: must be a string");
-    assert_int_equal(config_item_object(&array, 0, &item, &error), STATUS_INVALID);
+    assert_status(config_item_object(&array, 0, &item, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.a[0]: must be an object");
-    assert_int_equal(config_item_object(&array, 3, &item, &error), STATUS_INVALID); /* past the end */
-    assert_int_equal(config_item_text(&array, SIZE_MAX, &text, &error), STATUS_INVALID);
+    assert_status(config_item_object(&array, 3, &item, &error), STATUS_INVALID); /* past the end */
+    assert_status(config_item_text(&array, SIZE_MAX, &text, &error), STATUS_INVALID);
 }
 
 struct members {
@@ -285,19 +285,19 @@ static void goes_through_tables(void **state)
 {
     struct members members = {0};
     struct error error;
-    assert_int_equal(read_table(*state, "{\"t\":{\"a\":{\"v\":1},\"b/c\":{\"v\":2},\"\":{\"v\":3}}}", &members, &error), STATUS_OK);
+    assert_status(read_table(*state, "{\"t\":{\"a\":{\"v\":1},\"b/c\":{\"v\":2},\"\":{\"v\":3}}}", &members, &error), STATUS_OK);
     assert_int_equal(members.count, 3);
     assert_str(members.names[1], S("b/c"));
     assert_int_equal(members.values[2], 3);
-    assert_int_equal(read_table(*state, "{\"t\":{\"a\":{\"v\":10}}}", &members, &error), STATUS_INVALID);
+    assert_status(read_table(*state, "{\"t\":{\"a\":{\"v\":10}}}", &members, &error), STATUS_INVALID);
     assert_string_equal(error.text, "x.t.a.v: must be a whole number from 0 to 9");
-    assert_int_equal(read_table(*state, "{\"t\":{\"a\":{\"v\":1,\"w\":1}}}", &members, &error), STATUS_INVALID);
+    assert_status(read_table(*state, "{\"t\":{\"a\":{\"v\":1,\"w\":1}}}", &members, &error), STATUS_INVALID);
     assert_string_equal(error.text, "x.t.a.w: unknown field");
-    assert_int_equal(read_table(*state, "{\"t\":{\"a\":7}}", &members, &error), STATUS_INVALID);
+    assert_status(read_table(*state, "{\"t\":{\"a\":7}}", &members, &error), STATUS_INVALID);
     assert_string_equal(error.text, "x.t.a: must be an object");
-    assert_int_equal(read_table(*state, "{\"t\":[]}", &members, &error), STATUS_INVALID);
+    assert_status(read_table(*state, "{\"t\":[]}", &members, &error), STATUS_INVALID);
     members.count = 0;
-    assert_int_equal(read_table(*state, "{}", &members, &error), STATUS_OK);
+    assert_status(read_table(*state, "{}", &members, &error), STATUS_OK);
     assert_int_equal(members.count, 0);
 }
 
@@ -307,9 +307,9 @@ static void bears_hostile_names(void **state)
     struct policy p;
     struct error error;
     struct str text = arena_printf(arena, "{\"%0*d\":1}", 2000, 7);
-    assert_int_equal(read_policy(arena, text.data, &p, &error), STATUS_INVALID);
+    assert_status(read_policy(arena, text.data, &p, &error), STATUS_INVALID);
     assert_true(strlen(error.text) < sizeof error.text);
-    assert_int_equal(read_policy(arena, "{\"a\\n\\u001b%s%n\":1}", &p, &error), STATUS_INVALID);
+    assert_status(read_policy(arena, "{\"a\\n\\u001b%s%n\":1}", &p, &error), STATUS_INVALID);
     assert_string_equal(error.text, "policy.a??%s%n: unknown field");
 }
 
@@ -320,9 +320,9 @@ static void keeps_its_own_text(void **state)
     struct policy p = {0};
     struct error error;
     struct config c;
-    assert_int_equal(config_open(*state, str_of(text), "policy", &c, &error), STATUS_OK);
+    assert_status(config_open(*state, str_of(text), "policy", &c, &error), STATUS_OK);
     memset(text, 0, sizeof text);
-    assert_int_equal(read_fields(&c, &p, &error), STATUS_OK);
+    assert_status(read_fields(&c, &p, &error), STATUS_OK);
     json_object_clear(c.object);
     assert_str(p.text, S("abc"));
 }
@@ -331,8 +331,8 @@ static void refuses_in_the_caller_s_words(void **state)
 {
     struct config c;
     struct error error;
-    assert_int_equal(config_open(*state, S("{}"), "policy", &c, &error), STATUS_OK);
-    assert_int_equal(config_refuse(&c, "m", &error, "must be at most %d", 5), STATUS_INVALID);
+    assert_status(config_open(*state, S("{}"), "policy", &c, &error), STATUS_OK);
+    assert_status(config_refuse(&c, "m", &error, "must be at most %d", 5), STATUS_INVALID);
     assert_string_equal(error.text, "policy.m: must be at most 5");
 }
 
@@ -355,7 +355,7 @@ static void lists_of_texts_and_digests(void **state)
         assert_ok(config_open(*state, str_of(cases[i].text), "policy", &c, &error), &error);
         enum status status = config_texts(&c, "hosts", CONFIG_OPTIONAL, 2, &hosts, &count, &error);
         if (status == STATUS_OK) status = config_sha256(&c, "sha256", CONFIG_OPTIONAL, &sha256, &error);
-        assert_int_equal(status, cases[i].says ? STATUS_INVALID : STATUS_OK);
+        assert_status(status, cases[i].says ? STATUS_INVALID : STATUS_OK);
         if (cases[i].says) assert_says(&error, cases[i].says);
         if (cases[i].says) continue;
         assert_int_equal(count, 2);

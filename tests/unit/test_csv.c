@@ -26,7 +26,7 @@ static void rows(void **state)
     assert_int_equal(row.count, 2);
     assert_str(row.fields[1], S(""));
     struct error error;
-    assert_int_equal(csv_next(&csv, *state, &row, &error), STATUS_NOT_FOUND);
+    assert_status(csv_next(&csv, *state, &row, &error), STATUS_NOT_FOUND);
 }
 
 static void refused(void **state)
@@ -56,7 +56,7 @@ static void assert_end(struct arena *arena, struct csv *csv)
 {
     struct csv_row row;
     struct error error;
-    assert_int_equal(csv_next(csv, arena, &row, &error), STATUS_NOT_FOUND);
+    assert_status(csv_next(csv, arena, &row, &error), STATUS_NOT_FOUND);
 }
 
 static void lines_end_in_three_ways(void **state)

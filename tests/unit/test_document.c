@@ -75,7 +75,7 @@ static void what_went_bad_is_named(void **state)
     (void)state;
     assert_ok(document_publish(store, io(), "bad", S("a"), S("x"), &document, &failure), &failure);
     error_set(&failure, STATUS_INVALID, "thing: not JSON");
-    assert_int_equal(document_refuse(&document, &failure), STATUS_CORRUPT);
+    assert_status(document_refuse(&document, &failure), STATUS_CORRUPT);
     assert_string_equal(failure.text, "bad/a/9999999999999999: thing: not JSON");
 }
 

@@ -6,12 +6,12 @@ static void keeps_words_and_status(void **state)
 {
     (void)state;
     struct error error;
-    assert_int_equal(error_set(&error, STATUS_CORRUPT, "%d of %s", 3, "x"), STATUS_CORRUPT);
-    assert_int_equal(error.status, STATUS_CORRUPT);
+    assert_status(error_set(&error, STATUS_CORRUPT, "%d of %s", 3, "x"), STATUS_CORRUPT);
+    assert_status(error.status, STATUS_CORRUPT);
     assert_string_equal(error.text, "3 of x");
-    assert_int_equal(error_context(&error, "reading '%s'", "a"), STATUS_CORRUPT);
+    assert_status(error_context(&error, "reading '%s'", "a"), STATUS_CORRUPT);
     assert_string_equal(error.text, "reading 'a': 3 of x");
-    assert_int_equal(error.status, STATUS_CORRUPT);
+    assert_status(error.status, STATUS_CORRUPT);
 }
 
 static void makes_control_bytes_visible(void **state)
@@ -106,13 +106,13 @@ static void leaves_at_the_first_failing_step(void **state)
     (void)state;
     struct error error = {0};
     steps = 0;
-    assert_int_equal(guarded(&error, STATUS_TIMEOUT, 7), STATUS_TIMEOUT);
+    assert_status(guarded(&error, STATUS_TIMEOUT, 7), STATUS_TIMEOUT);
     assert_int_equal(steps, 1);
-    assert_int_equal(guarded(&error, STATUS_OK, 8), STATUS_INVALID);
+    assert_status(guarded(&error, STATUS_OK, 8), STATUS_INVALID);
     assert_string_equal(error.text, "8 is not 7");
     assert_int_equal(steps, 2);
     error = (struct error){0};
-    assert_int_equal(guarded(&error, STATUS_OK, 7), STATUS_OK);
+    assert_status(guarded(&error, STATUS_OK, 7), STATUS_OK);
     assert_int_equal(steps, 4);
     assert_string_equal(error.text, ""); /* filled on failure only */
 }

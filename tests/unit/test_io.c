@@ -38,13 +38,13 @@ static void fills_the_whole_buffer(void **state)
     char buffer[8] = {0};
     struct error error = {0};
     struct source source = {.rest = S("abcdefgh"), .step = 3, .until = 100};
-    assert_int_equal(stream_read_exact(stream_over(&source), buffer, 7, &error), STATUS_OK);
+    assert_status(stream_read_exact(stream_over(&source), buffer, 7, &error), STATUS_OK);
     assert_memory_equal(buffer, "abcdefg", 8);
     assert_str(source.rest, S("h")); /* and takes no more than that */
-    assert_int_equal(stream_read_exact(stream_over(&source), NULL, 0, &error), STATUS_OK);
+    assert_status(stream_read_exact(stream_over(&source), NULL, 0, &error), STATUS_OK);
     assert_string_equal(error.text, "");
-    assert_int_equal(stream_read_exact(stream_over(&source), buffer, 2, &error), STATUS_CORRUPT);
-    assert_int_equal(error.status, STATUS_CORRUPT);
+    assert_status(stream_read_exact(stream_over(&source), buffer, 2, &error), STATUS_CORRUPT);
+    assert_status(error.status, STATUS_CORRUPT);
     assert_says(&error, "1 of 2 bytes");
 }
 
@@ -54,10 +54,10 @@ static void hands_on_what_failed(void **state)
     struct error error;
     struct str all = S("left alone");
     struct source source = {.rest = S("abcdefgh"), .step = 3, .until = 6};
-    assert_int_equal(stream_read_exact(stream_over(&source), buffer, 8, &error), STATUS_UNAVAILABLE);
+    assert_status(stream_read_exact(stream_over(&source), buffer, 8, &error), STATUS_UNAVAILABLE);
     assert_string_equal(error.text, "broken");
     source = (struct source){.rest = S("abcdefgh"), .step = 3, .until = 6};
-    assert_int_equal(stream_read_all(stream_over(&source), *state, 100, &all, &error), STATUS_UNAVAILABLE);
+    assert_status(stream_read_all(stream_over(&source), *state, 100, &all, &error), STATUS_UNAVAILABLE);
     assert_str(all, S("left alone"));
 }
 
@@ -67,13 +67,13 @@ static void reads_all_up_to_a_limit(void **state)
     struct str text = arena_printf(arena, "%040000d", 7), all;
     struct error error;
     struct source source = {.rest = text, .step = 7000, .until = SIZE_MAX};
-    assert_int_equal(stream_read_all(stream_over(&source), arena, 40000, &all, &error), STATUS_OK);
+    assert_status(stream_read_all(stream_over(&source), arena, 40000, &all, &error), STATUS_OK);
     assert_str(all, text);
     source = (struct source){.rest = text, .step = 7000, .until = SIZE_MAX};
-    assert_int_equal(stream_read_all(stream_over(&source), arena, 39999, &all, &error), STATUS_TOO_LARGE);
+    assert_status(stream_read_all(stream_over(&source), arena, 39999, &all, &error), STATUS_TOO_LARGE);
     assert_says(&error, "39999");
     source = (struct source){.step = 1, .until = SIZE_MAX};
-    assert_int_equal(stream_read_all(stream_over(&source), arena, 0, &all, &error), STATUS_OK);
+    assert_status(stream_read_all(stream_over(&source), arena, 0, &all, &error), STATUS_OK);
     assert_int_equal(all.length, 0);
 }
 
@@ -90,7 +90,7 @@ static void stops_at_the_limit(void **state)
     struct str all;
     struct error error;
     size_t before = arena_size(*state);
-    assert_int_equal(stream_read_all((struct stream){.read = endless}, *state, 100000, &all, &error), STATUS_TOO_LARGE);
+    assert_status(stream_read_all((struct stream){.read = endless}, *state, 100000, &all, &error), STATUS_TOO_LARGE);
     assert_true(arena_size(*state) - before < 300000);
 }
 

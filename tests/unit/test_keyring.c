@@ -30,9 +30,9 @@ static void may_be_empty(void **state)
 {
     struct keyring ring;
     struct error error;
-    assert_int_equal(keyring_parse(*state, (struct str){NULL, 0}, 0, &ring, &error), STATUS_OK);
+    assert_status(keyring_parse(*state, (struct str){NULL, 0}, 0, &ring, &error), STATUS_OK);
     assert_true(ring.count == 0 && keyring_newest(&ring) == NULL && keyring_find(&ring, S("a")) == NULL);
-    assert_int_equal(keyring_parse(*state, S(""), 64, &ring, &error), STATUS_OK);
+    assert_status(keyring_parse(*state, S(""), 64, &ring, &error), STATUS_OK);
     assert_int_equal(ring.count, 0);
 }
 
@@ -78,11 +78,11 @@ static void asks_for_a_length(void **state)
 {
     struct keyring ring;
     struct error error;
-    assert_int_equal(keyring_parse(*state, S("a:" SIXTEEN), 16, &ring, &error), STATUS_OK);
-    assert_int_equal(keyring_parse(*state, S("a:" SIXTEEN), 64, &ring, &error), STATUS_INVALID);
+    assert_status(keyring_parse(*state, S("a:" SIXTEEN), 16, &ring, &error), STATUS_OK);
+    assert_status(keyring_parse(*state, S("a:" SIXTEEN), 64, &ring, &error), STATUS_INVALID);
     assert_says(&error, "the key 'a' has 16 bytes; it must have 64");
-    assert_int_equal(keyring_parse(*state, S("a:" SIXTEEN), 15, &ring, &error), STATUS_INVALID);
-    assert_int_equal(keyring_parse(*state, S("a:AAECAwQ"), 5, &ring, &error), STATUS_OK);
+    assert_status(keyring_parse(*state, S("a:" SIXTEEN), 15, &ring, &error), STATUS_INVALID);
+    assert_status(keyring_parse(*state, S("a:AAECAwQ"), 5, &ring, &error), STATUS_OK);
 }
 
 static void takes_sixteen_keys(void **state)
@@ -94,7 +94,7 @@ static void takes_sixteen_keys(void **state)
     struct keyring ring;
     struct error error;
     text = arena_printf(arena, STR_FMT ",k16:" SIXTEEN, STR_ARG(text));
-    assert_int_equal(keyring_parse(arena, text, 0, &ring, &error), STATUS_INVALID);
+    assert_status(keyring_parse(arena, text, 0, &ring, &error), STATUS_INVALID);
     assert_says(&error, "more than 16 keys");
 }
 
@@ -123,13 +123,13 @@ static void verifies_with_every_key(void **state)
                    later = parsed(arena, "new:" SIXTEEN);
     struct str old_text = keyring_sign(arena, keyring_newest(&before), S("m")),
                new_text = keyring_sign(arena, keyring_newest(&after), S("m"));
-    assert_int_equal(keyring_verify(arena, &after, S("m"), old_text, &error), STATUS_OK);
-    assert_int_equal(keyring_verify(arena, &after, S("m"), unit_guarded(arena, new_text), &error), STATUS_OK);
-    assert_int_equal(keyring_verify(arena, &later, S("m"), old_text, &error), STATUS_DENIED);
+    assert_status(keyring_verify(arena, &after, S("m"), old_text, &error), STATUS_OK);
+    assert_status(keyring_verify(arena, &after, S("m"), unit_guarded(arena, new_text), &error), STATUS_OK);
+    assert_status(keyring_verify(arena, &later, S("m"), old_text, &error), STATUS_DENIED);
     assert_says(&error, "not known");
     struct str nothing = keyring_sign(arena, keyring_newest(&after), (struct str){NULL, 0});
-    assert_int_equal(keyring_verify(arena, &after, S(""), nothing, &error), STATUS_OK);
-    assert_int_equal(keyring_verify(arena, &after, S("\0"), nothing, &error), STATUS_DENIED);
+    assert_status(keyring_verify(arena, &after, S(""), nothing, &error), STATUS_OK);
+    assert_status(keyring_verify(arena, &after, S("\0"), nothing, &error), STATUS_DENIED);
 }
 
 static void denies_every_changed_byte(void **state)
@@ -141,10 +141,10 @@ static void denies_every_changed_byte(void **state)
     for (size_t i = 0; i < right.length; i++) {
         char *wrong = arena_cstr(arena, right);
         wrong[i] = wrong[i] == 'A' ? 'B' : 'A';
-        assert_int_equal(keyring_verify(arena, &ring, S("message"), str_make(wrong, right.length), &error), STATUS_DENIED);
-        assert_int_equal(keyring_verify(arena, &ring, S("message"), unit_guarded(arena, str_first(right, i)), &error), STATUS_DENIED);
+        assert_status(keyring_verify(arena, &ring, S("message"), str_make(wrong, right.length), &error), STATUS_DENIED);
+        assert_status(keyring_verify(arena, &ring, S("message"), unit_guarded(arena, str_first(right, i)), &error), STATUS_DENIED);
     }
-    assert_int_equal(keyring_verify(arena, &ring, S("messagE"), right, &error), STATUS_DENIED);
+    assert_status(keyring_verify(arena, &ring, S("messagE"), right, &error), STATUS_DENIED);
     assert_says(&error, "does not match");
 }
 
@@ -158,15 +158,15 @@ static void takes_one_text_only(void **state)
                                             {".", ""}, {"", "A"},  {"", "\n"}, {"kid.", ""}};
     for (size_t i = 0; i < sizeof around / sizeof *around; i++) {
         struct str wrong = arena_printf(arena, "%s" STR_FMT "%s", around[i][0], STR_ARG(right), around[i][1]);
-        assert_int_equal(keyring_verify(arena, &ring, S("m"), wrong, &error), STATUS_DENIED);
+        assert_status(keyring_verify(arena, &ring, S("m"), wrong, &error), STATUS_DENIED);
     }
     static const char *const malformed[] = {"", ".", "kid", "kid.", "kid.AAAA", ".AAAA", "kid.!"};
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
-        assert_int_equal(keyring_verify(arena, &ring, S("m"), str_of(malformed[i]), &error), STATUS_DENIED);
+        assert_status(keyring_verify(arena, &ring, S("m"), str_of(malformed[i]), &error), STATUS_DENIED);
         assert_says(&error, "malformed");
     }
-    assert_int_equal(keyring_verify(arena, &ring, S("m"), (struct str){NULL, 0}, &error), STATUS_DENIED);
-    assert_int_equal(keyring_verify(arena, &empty, S("m"), right, &error), STATUS_DENIED);
+    assert_status(keyring_verify(arena, &ring, S("m"), (struct str){NULL, 0}, &error), STATUS_DENIED);
+    assert_status(keyring_verify(arena, &empty, S("m"), right, &error), STATUS_DENIED);
 }
 
 int main(void)

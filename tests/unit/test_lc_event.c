@@ -26,7 +26,7 @@ static struct parsed parse_v2(void **state, const char *http, const char *fields
 static struct str v2_path(void **state, const char *path)
 {
     struct parsed parsed = parse_v2(state, "\"method\":\"GET\"", arena_printf(*state, ",\"rawPath\":\"%s\"", path).data);
-    assert_int_equal(parsed.status, STATUS_OK);
+    assert_status(parsed.status, STATUS_OK);
     return parsed.request.path;
 }
 
@@ -41,7 +41,7 @@ static void a_function_urls_request(void **state)
                        "\"http\":{\"method\":\"POST\",\"path\":\"/my/path\",\"protocol\":\"HTTP/1.1\",\"sourceIp\":\"123.123.123.123\","
                        "\"userAgent\":\"agent\"},\"requestId\":\"id\",\"routeKey\":\"$default\",\"stage\":\"$default\"},"
                        "\"body\":\"Hello from client!\",\"pathParameters\":null,\"isBase64Encoded\":false,\"stageVariables\":null}"));
-    assert_int_equal(parsed.status, STATUS_OK);
+    assert_status(parsed.status, STATUS_OK);
     assert_int_equal(parsed.form, LC_AWS_V2);
     assert_str(parsed.request.method, S("POST"));
     assert_str(parsed.request.path, S("/my/path"));
@@ -60,7 +60,7 @@ static void a_rest_apis_request(void **state)
           "\"multiValueHeaders\":{\"X\":[\"first\",\"last\"],\"Cookie\":[\"a=1\",\"b=2\"]},\"queryStringParameters\":{\"q\":\"2\"},"
           "\"multiValueQueryStringParameters\":{\"q\":[\"1\",\"2&3\"],\"\xc3\xa9\":[\"\"]},"
           "\"requestContext\":{\"stage\":\"prod\",\"identity\":{\"sourceIp\":\"2001:db8::1\"}},\"body\":null,\"isBase64Encoded\":false}"));
-    assert_int_equal(parsed.status, STATUS_OK);
+    assert_status(parsed.status, STATUS_OK);
     assert_int_equal(parsed.form, LC_AWS_V1);
     assert_str(parsed.request.path, S("/a%20b/c"));
     assert_str(parsed.request.query, S("q=1&q=2%263&%C3%A9="));
@@ -79,7 +79,7 @@ static void a_load_balancers_request(void **state)
         state,
         ALB("\"queryStringParameters\":{\"q\":\"a%20b\",\"p\":\"1234 ABCD\"},"
             "\"headers\":{\"x-forwarded-for\":\"10.9.9.9, 72.12.164.125\",\"accept\":\"*/*\"},\"body\":\"\",\"isBase64Encoded\":false"));
-    assert_int_equal(parsed.status, STATUS_OK);
+    assert_status(parsed.status, STATUS_OK);
     assert_int_equal(parsed.form, LC_AWS_ALB);
     assert_str(parsed.request.query, S("q=a%20b&p=1234%20ABCD"));
     assert_str(parsed.request.client_address, S("72.12.164.125"));
@@ -90,7 +90,7 @@ static void a_load_balancers_request_with_multi_value_headers(void **state)
     struct parsed parsed = parse(state, ALB("\"multiValueQueryStringParameters\":{\"q\":[\"%31\",\"2\"]},"
                                             "\"multiValueHeaders\":{\"x-forwarded-for\":[\"9.9.9.9\",\"72.12.164.125:4567\"],\"accept\":["
                                             "\"a\",\"b\"]},\"body\":\"aGk\",\"isBase64Encoded\":true"));
-    assert_int_equal(parsed.status, STATUS_OK);
+    assert_status(parsed.status, STATUS_OK);
     assert_int_equal(parsed.form, LC_AWS_ALB_MULTI);
     assert_str(parsed.request.query, S("q=%31&q=2"));
     assert_str(parsed.request.client_address, S("72.12.164.125"));
@@ -121,7 +121,7 @@ static void whatever_else_is_an_event(void **state)
     };
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
         struct parsed parsed = parse(state, str_of(events[i]));
-        assert_int_equal(parsed.status, STATUS_OK);
+        assert_status(parsed.status, STATUS_OK);
         assert_int_equal(parsed.form, LC_AWS_EVENT);
     }
 }

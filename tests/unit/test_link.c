@@ -195,7 +195,7 @@ static void every_part_is_signed(void **state)
         size_t at = part == 5 ? 3 : parts[part]->length - 1; /* another year: still a time */
         changed[at] = changed[at] == '5' ? '7' : changed[at] == 'E' ? 'I' : (char)(changed[at] ^ 1);
         parts[part]->data = changed;
-        assert_int_equal(link_verify(*state, &link, &ring, 0, &error), STATUS_DENIED);
+        assert_status(link_verify(*state, &link, &ring, 0, &error), STATUS_DENIED);
     }
 }
 
@@ -207,7 +207,7 @@ static void parts_do_not_run_together(void **state)
     struct link link = signed_link(*state, &ring);
     link.version = S("1c");
     link.channel = S("");
-    assert_int_equal(link_verify(*state, &link, &ring, 0, &error), STATUS_DENIED);
+    assert_status(link_verify(*state, &link, &ring, 0, &error), STATUS_DENIED);
 }
 
 static void unsigned_links(void **state)
@@ -215,8 +215,8 @@ static void unsigned_links(void **state)
     struct error error;
     struct keyring ring = ring_of(*state, KEYS);
     struct link link = parse(*state, S("/packages/G/1/c.apk"), S("exp=2026-08-20T10:00:00Z"));
-    assert_int_equal(link_verify(*state, &link, &ring, 0, &error), STATUS_NOT_FOUND);
-    assert_int_equal(link_verify(*state, &link, &ring, INT64_MAX, &error), STATUS_DENIED);
+    assert_status(link_verify(*state, &link, &ring, 0, &error), STATUS_NOT_FOUND);
+    assert_status(link_verify(*state, &link, &ring, INT64_MAX, &error), STATUS_DENIED);
 }
 
 int main(void)

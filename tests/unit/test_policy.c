@@ -99,8 +99,8 @@ static void p8_since_a_date(void **state)
     struct policy policy = policy_of(*state, "{\"place\":{\"window\":{\"since\":\"2026-08-21\"}}}");
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
     assert_int_equal(policy_place_spans(&policy, at("2026-08-25T12:00:00Z"), spans), 1);
-    assert_int_equal(policy_places(&policy.place, 1000, false, (uint64_t[]){5001}), RULE_T1);
-    assert_int_equal(policy_places(&policy.place, 1000, false, (uint64_t[]){5000}), RULE_NONE);
+    assert_enum(policy_places(&policy.place, 1000, false, (uint64_t[]){5001}), RULE_T1, policy_rule_name);
+    assert_enum(policy_places(&policy.place, 1000, false, (uint64_t[]){5000}), RULE_NONE, policy_rule_name);
 }
 
 /* P10: the windows include the current one (days 21–25) or end just before it (20–24). */
@@ -130,33 +130,34 @@ static enum policy_rule places(struct arena *arena, const char *rest, const uint
 
 static void p9_above_t1(void **state)
 {
-    assert_int_equal(places(*state, "", (uint64_t[]){5001, 0, 0, 0, 0}), RULE_T1);
-    assert_int_equal(places(*state, "", (uint64_t[]){5000, 0, 0, 0, 0}), RULE_NONE);
-    assert_int_equal(places(*state, "", (uint64_t[]){UINT64_MAX, 0, 0, 0, 0}), RULE_T1);
+    assert_enum(places(*state, "", (uint64_t[]){5001, 0, 0, 0, 0}), RULE_T1, policy_rule_name);
+    assert_enum(places(*state, "", (uint64_t[]){5000, 0, 0, 0, 0}), RULE_NONE, policy_rule_name);
+    assert_enum(places(*state, "", (uint64_t[]){UINT64_MAX, 0, 0, 0, 0}), RULE_T1, policy_rule_name);
 }
 
 static void p10_three_of_five_days_above_t2(void **state)
 {
     const char *rest = ",\"m\":3";
-    assert_int_equal(places(*state, rest, (uint64_t[]){1001, 900, 1500, 0, 4000}), RULE_M_OF_M);
-    assert_int_equal(places(*state, rest, (uint64_t[]){1001, 900, 1500, 0, 1000}), RULE_NONE);
-    assert_int_equal(places(*state, ",\"m\":3,\"include_current\":false", (uint64_t[]){0, 1001, 1001, 0, 0, 1001}), RULE_M_OF_M);
-    assert_int_equal(places(*state, ",\"m\":3,\"include_current\":false", (uint64_t[]){1001, 1001, 1001, 0, 0, 0}), RULE_NONE);
+    assert_enum(places(*state, rest, (uint64_t[]){1001, 900, 1500, 0, 4000}), RULE_M_OF_M, policy_rule_name);
+    assert_enum(places(*state, rest, (uint64_t[]){1001, 900, 1500, 0, 1000}), RULE_NONE, policy_rule_name);
+    assert_enum(places(*state, ",\"m\":3,\"include_current\":false", (uint64_t[]){0, 1001, 1001, 0, 0, 1001}), RULE_M_OF_M,
+                policy_rule_name);
+    assert_enum(places(*state, ",\"m\":3,\"include_current\":false", (uint64_t[]){1001, 1001, 1001, 0, 0, 0}), RULE_NONE, policy_rule_name);
 }
 
 static void what_is_small_has_a_t1_of_its_own(void **state)
 {
     const char *rest = ",\"small\":{\"size\":1000,\"t1\":7}";
-    assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_T1);
-    assert_int_equal(places(*state, rest, (uint64_t[]){7, 0, 0, 0, 0}), RULE_NONE);
+    assert_enum(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_T1, policy_rule_name);
+    assert_enum(places(*state, rest, (uint64_t[]){7, 0, 0, 0, 0}), RULE_NONE, policy_rule_name);
     struct policy roomy = policy_of(*state, "{\"place\":{\"room\":{\"t1\":0}}}");
-    assert_int_equal(policy_places(&roomy.place, 1000, true, (uint64_t[]){1, 0, 0, 0, 0}), RULE_T1);
-    assert_int_equal(policy_places(&roomy.place, 1000, true, (uint64_t[]){0, 0, 0, 0, 0}), RULE_NONE);
-    assert_int_equal(policy_places(&roomy.place, 1000, false, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE);
+    assert_enum(policy_places(&roomy.place, 1000, true, (uint64_t[]){1, 0, 0, 0, 0}), RULE_T1, policy_rule_name);
+    assert_enum(policy_places(&roomy.place, 1000, true, (uint64_t[]){0, 0, 0, 0, 0}), RULE_NONE, policy_rule_name);
+    assert_enum(policy_places(&roomy.place, 1000, false, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE, policy_rule_name);
     rest = ",\"small\":{\"size\":999,\"t1\":7}";
-    assert_int_equal(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_NONE);
+    assert_enum(places(*state, rest, (uint64_t[]){8, 0, 0, 0, 0}), RULE_NONE, policy_rule_name);
     struct policy plain = policy_of(*state, "{}");
-    assert_int_equal(policy_places(&plain.place, 0, true, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE);
+    assert_enum(policy_places(&plain.place, 0, true, (uint64_t[]){1, 0, 0, 0, 0}), RULE_NONE, policy_rule_name);
     struct policy policy = policy_of(*state, "{\"place\":{\"small\":{\"size\":999,\"t1\":7}}}");
     assert_non_null(strstr(arena_cstr(*state, policy_format(*state, &policy)), "\"small\":{\"size\":999,\"t1\":7},"));
 }
@@ -174,7 +175,7 @@ static void p11_confidence(void **state)
     for (int i = 0; i < 5; i++) {
         uint64_t counts[5];
         counts_above_t2(counts, above[i]);
-        assert_int_equal(places(*state, ",\"confidence\":0.8", counts), placed[i] ? RULE_CONFIDENCE : RULE_NONE);
+        assert_enum(places(*state, ",\"confidence\":0.8", counts), placed[i] ? RULE_CONFIDENCE : RULE_NONE, policy_rule_name);
     }
 }
 
@@ -192,8 +193,8 @@ static enum policy_rule evicts(struct arena *arena, const char *rest, const uint
 
 static void p14_three_of_five_days_under_t3(void **state)
 {
-    assert_int_equal(evicts(*state, ",\"n\":3", (uint64_t[]){299, 0, 299, 300, 900}, "2026-08-01T00:00:00Z"), RULE_M_OF_M);
-    assert_int_equal(evicts(*state, ",\"n\":3", (uint64_t[]){299, 0, 300, 300, 900}, "2026-08-01T00:00:00Z"), RULE_NONE);
+    assert_enum(evicts(*state, ",\"n\":3", (uint64_t[]){299, 0, 299, 300, 900}, "2026-08-01T00:00:00Z"), RULE_M_OF_M, policy_rule_name);
+    assert_enum(evicts(*state, ",\"n\":3", (uint64_t[]){299, 0, 300, 300, 900}, "2026-08-01T00:00:00Z"), RULE_NONE, policy_rule_name);
 }
 
 /* With C2 = 3/5 packages at 0, 3/5, 2/5, 0, 4/5: the 2nd and 5th. */
@@ -204,7 +205,8 @@ static void p15_confidence(void **state)
     for (int i = 0; i < 5; i++) {
         uint64_t counts[5];
         for (unsigned w = 0; w < 5; w++) counts[w] = w < under[i] ? 299 : 300;
-        assert_int_equal(evicts(*state, ",\"confidence\":0.6", counts, "2026-08-01T00:00:00Z"), evicted[i] ? RULE_CONFIDENCE : RULE_NONE);
+        assert_enum(evicts(*state, ",\"confidence\":0.6", counts, "2026-08-01T00:00:00Z"), evicted[i] ? RULE_CONFIDENCE : RULE_NONE,
+                    policy_rule_name);
     }
 }
 
@@ -215,21 +217,21 @@ static void p14_a_window_that_is_not_over_is_never_under(void **state)
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
     int64_t early = at("2026-08-25T06:03:00Z"), before = at("2026-08-25T05:55:00Z"), since = at("2026-08-01T00:00:00Z");
     policy_evict_spans(&policy, before, spans);
-    assert_int_equal(policy_evicts(&policy.evict, (uint64_t[]){50, 50, 3000, 3000, 3000}, spans, since, before), RULE_NONE);
+    assert_enum(policy_evicts(&policy.evict, (uint64_t[]){50, 50, 3000, 3000, 3000}, spans, since, before), RULE_NONE, policy_rule_name);
     policy_evict_spans(&policy, early, spans);
-    assert_int_equal(policy_evicts(&policy.evict, (uint64_t[]){0, 50, 50, 3000, 3000}, spans, since, early), RULE_NONE);
-    assert_int_equal(policy_evicts(&policy.evict, (uint64_t[]){0, 50, 50, 50, 3000}, spans, since, early), RULE_M_OF_M);
+    assert_enum(policy_evicts(&policy.evict, (uint64_t[]){0, 50, 50, 3000, 3000}, spans, since, early), RULE_NONE, policy_rule_name);
+    assert_enum(policy_evicts(&policy.evict, (uint64_t[]){0, 50, 50, 50, 3000}, spans, since, early), RULE_M_OF_M, policy_rule_name);
     struct policy last = policy_of(*state, "{\"evict\":{\"t3\":300,\"n\":3,\"of\":5,\"window\":{\"last\":\"24h\"}}}");
     policy_evict_spans(&last, early, spans);
-    assert_int_equal(policy_evicts(&last.evict, (uint64_t[]){0, 50, 50, 3000, 3000}, spans, since, early), RULE_M_OF_M);
+    assert_enum(policy_evicts(&last.evict, (uint64_t[]){0, 50, 50, 3000, 3000}, spans, since, early), RULE_M_OF_M, policy_rule_name);
 }
 
 static void windows_before_a_package_was_there_say_nothing(void **state)
 {
     const uint64_t none[5] = {0};
-    assert_int_equal(evicts(*state, ",\"n\":3", none, "2026-08-23T06:00:00Z"), RULE_M_OF_M);
-    assert_int_equal(evicts(*state, ",\"n\":3", none, "2026-08-23T06:00:01Z"), RULE_NONE);
-    assert_int_equal(evicts(*state, ",\"n\":3", none, "2027-01-01T00:00:00Z"), RULE_NONE);
+    assert_enum(evicts(*state, ",\"n\":3", none, "2026-08-23T06:00:00Z"), RULE_M_OF_M, policy_rule_name);
+    assert_enum(evicts(*state, ",\"n\":3", none, "2026-08-23T06:00:01Z"), RULE_NONE, policy_rule_name);
+    assert_enum(evicts(*state, ",\"n\":3", none, "2027-01-01T00:00:00Z"), RULE_NONE, policy_rule_name);
 }
 
 /* --- policies as text */

@@ -65,14 +65,14 @@ static void demand_places_and_its_end_evicts(void **state)
     add_wanted(&scene, "loved", 10, 5);
     add_wanted(&scene, "faded", 10, 4);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[0].rule, RULE_T1);
-    assert_int_equal(scene.candidates[1].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[1].rule, RULE_M_OF_M);
-    assert_int_equal(scene.candidates[2].decision, DECISION_NONE);
-    assert_int_equal(scene.candidates[3].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[4].decision, DECISION_EVICT);
-    assert_int_equal(scene.candidates[4].rule, RULE_M_OF_M);
+    assert_enum(scene.candidates[0].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[0].rule, RULE_T1, policy_rule_name);
+    assert_enum(scene.candidates[1].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[1].rule, RULE_M_OF_M, policy_rule_name);
+    assert_enum(scene.candidates[2].decision, DECISION_NONE, decision_name);
+    assert_enum(scene.candidates[3].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[4].decision, DECISION_EVICT, decision_name);
+    assert_enum(scene.candidates[4].rule, RULE_M_OF_M, policy_rule_name);
 }
 
 static void each_rule_is_asked_only_where_it_is_meant(void **state)
@@ -82,13 +82,13 @@ static void each_rule_is_asked_only_where_it_is_meant(void **state)
     add_wanted(&scene, "faded", 10, 0);
     scene.how.place = false;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_NONE);
-    assert_int_equal(scene.candidates[1].decision, DECISION_EVICT);
+    assert_enum(scene.candidates[0].decision, DECISION_NONE, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_EVICT, decision_name);
     scene.how.place = true;
     scene.how.evict = false;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_KEEP, decision_name);
 }
 
 static void what_was_just_placed_is_not_evicted(void **state)
@@ -96,7 +96,7 @@ static void what_was_just_placed_is_not_evicted(void **state)
     struct scene scene = scene_of(*state, UINT64_MAX);
     add_wanted(&scene, "new", 10, 0)->since = NOW - 2 * (int64_t)CLOCK_DAY;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
 }
 
 static void windows_before_the_copy_was_there_say_nothing(void **state)
@@ -104,10 +104,10 @@ static void windows_before_the_copy_was_there_say_nothing(void **state)
     struct scene scene = scene_of(*state, UINT64_MAX);
     add_wanted(&scene, "late", 10, 0)->there = NOW - 2 * (int64_t)CLOCK_DAY;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
     scene.candidates[0].there = 0;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_EVICT);
+    assert_enum(scene.candidates[0].decision, DECISION_EVICT, decision_name);
 }
 
 static void a_mark_that_no_rule_makes_any_more_goes(void **state)
@@ -118,13 +118,13 @@ static void a_mark_that_no_rule_makes_any_more_goes(void **state)
     scene.candidates[0].wanted = scene.candidates[1].wanted = true;
     scene.how.place = false;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[1].decision, DECISION_EVICT);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_EVICT, decision_name);
     scene.how.place = true;
     scene.how.evict = false;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_KEEP, decision_name);
 }
 
 static void p7_a_mark_takes_nobodys_room(void **state)
@@ -137,11 +137,11 @@ static void p7_a_mark_takes_nobodys_room(void **state)
     scene.candidates[3].wanted = true;
     scene.how.marks = true;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[1].decision, DECISION_MARK);
-    assert_int_equal(scene.candidates[1].rule, RULE_T1);
-    assert_int_equal(scene.candidates[2].decision, DECISION_NO_ROOM);
-    assert_int_equal(scene.candidates[3].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_MARK, decision_name);
+    assert_enum(scene.candidates[1].rule, RULE_T1, policy_rule_name);
+    assert_enum(scene.candidates[2].decision, DECISION_NO_ROOM, decision_name);
+    assert_enum(scene.candidates[3].decision, DECISION_KEEP, decision_name);
 }
 
 static void p7_a_mark_that_is_asked_for_is_placed_where_it_fits(void **state)
@@ -152,9 +152,9 @@ static void p7_a_mark_that_is_asked_for_is_placed_where_it_fits(void **state)
     scene.candidates[0].wanted = scene.candidates[1].wanted = scene.candidates[0].granted = true;
     scene.how.evict = false;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[0].rule, RULE_TRIGGER);
-    assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[0].rule, RULE_TRIGGER, policy_rule_name);
+    assert_enum(scene.candidates[1].decision, DECISION_KEEP, decision_name);
 }
 
 /* No rule evicts it, and nobody takes its room: not who is asked for more, and not where the quota was made smaller. */
@@ -165,14 +165,14 @@ static void p2_what_a_person_placed_stays(void **state)
     add_wanted(&scene, "by-a-rule", 60, 100);
     add(&scene, "newcomer", 50, 10000, 0);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[0].rule, RULE_HAND);
-    assert_int_equal(scene.candidates[1].decision, DECISION_EVICT); /* for what was placed by hand */
-    assert_int_equal(scene.candidates[1].rule, RULE_ROOM);
-    assert_int_equal(scene.candidates[2].decision, DECISION_NO_ROOM);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[0].rule, RULE_HAND, policy_rule_name);
+    assert_enum(scene.candidates[1].decision, DECISION_EVICT, decision_name); /* for what was placed by hand */
+    assert_enum(scene.candidates[1].rule, RULE_ROOM, policy_rule_name);
+    assert_enum(scene.candidates[2].decision, DECISION_NO_ROOM, decision_name);
     scene.how.quota = 10;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
 }
 
 static void a_clock_that_went_back_evicts_nothing(void **state)
@@ -181,8 +181,8 @@ static void a_clock_that_went_back_evicts_nothing(void **state)
     add_wanted(&scene, "of the future", 60, 0)->since = NOW + CLOCK_DAY;
     add(&scene, "t1", 60, 200, 0);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[1].decision, DECISION_NO_ROOM);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_NO_ROOM, decision_name);
 }
 
 /* --- room */
@@ -192,7 +192,7 @@ static void without_a_quota_there_is_no_room(void **state)
     struct scene scene = scene_of(*state, 0);
     add(&scene, "t1", 1, 1000, 0);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_NO_ROOM);
+    assert_enum(scene.candidates[0].decision, DECISION_NO_ROOM, decision_name);
 }
 
 static void what_is_larger_than_the_quota_has_no_room_and_displaces_nothing(void **state)
@@ -201,8 +201,8 @@ static void what_is_larger_than_the_quota_has_no_room_and_displaces_nothing(void
     add(&scene, "huge", 101, UINT64_MAX, 0);
     add_wanted(&scene, "small", 50, 5);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_NO_ROOM);
-    assert_int_equal(scene.candidates[1].decision, DECISION_KEEP);
+    assert_enum(scene.candidates[0].decision, DECISION_NO_ROOM, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_KEEP, decision_name);
 }
 
 static void room_goes_to_those_that_serve_more_bytes(void **state)
@@ -213,11 +213,11 @@ static void room_goes_to_those_that_serve_more_bytes(void **state)
     add_wanted(&scene, "loved", 40, 300);
     add_wanted(&scene, "less loved", 40, 170);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[1].decision, DECISION_NO_ROOM);
-    assert_int_equal(scene.candidates[2].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[3].decision, DECISION_EVICT);
-    assert_int_equal(scene.candidates[3].rule, RULE_ROOM);
+    assert_enum(scene.candidates[0].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_NO_ROOM, decision_name);
+    assert_enum(scene.candidates[2].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[3].decision, DECISION_EVICT, decision_name);
+    assert_enum(scene.candidates[3].rule, RULE_ROOM, policy_rule_name);
 }
 
 /* "room": what passes only where there is room finds it, or drives nobody out. */
@@ -230,9 +230,9 @@ static void what_passes_for_room_displaces_nothing(void **state)
     add(&scene, "first", 50, 9, 0);
     add(&scene, "second", 50, 8, 0);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[1].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[2].decision, DECISION_NO_ROOM);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[2].decision, DECISION_NO_ROOM, decision_name);
 }
 
 /* Many small ones together serve more than the one that wants their room. */
@@ -243,14 +243,14 @@ static void several_go_only_if_together_they_serve_less(void **state)
     add_wanted(&scene, "a", 50, 190);
     add_wanted(&scene, "b", 50, 220);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_NO_ROOM);
+    assert_enum(scene.candidates[0].decision, DECISION_NO_ROOM, decision_name);
     scene.policy.place.displace = 0.5;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_NO_ROOM); /* nobody asks for it now */
+    assert_enum(scene.candidates[0].decision, DECISION_NO_ROOM, decision_name); /* nobody asks for it now */
     scene.how.asked = true;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
-    assert_int_equal(scene.candidates[1].decision, DECISION_EVICT);
+    assert_enum(scene.candidates[0].decision, DECISION_PLACE, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_EVICT, decision_name);
 }
 
 static void what_is_in_its_grace_keeps_its_room(void **state)
@@ -259,10 +259,10 @@ static void what_is_in_its_grace_keeps_its_room(void **state)
     add(&scene, "asked for", 60, 1000, 0);
     add_wanted(&scene, "new", 60, 5)->since = NOW - CLOCK_HOUR + 1;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_NO_ROOM);
+    assert_enum(scene.candidates[0].decision, DECISION_NO_ROOM, decision_name);
     scene.candidates[1].since--;
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_PLACE);
+    assert_enum(scene.candidates[0].decision, DECISION_PLACE, decision_name);
 }
 
 static void a_quota_that_was_made_smaller_is_kept(void **state)
@@ -271,8 +271,8 @@ static void a_quota_that_was_made_smaller_is_kept(void **state)
     add_wanted(&scene, "loved", 60, 300);
     add_wanted(&scene, "less loved", 60, 200);
     decide(&scene);
-    assert_int_equal(scene.candidates[0].decision, DECISION_KEEP);
-    assert_int_equal(scene.candidates[1].decision, DECISION_EVICT);
+    assert_enum(scene.candidates[0].decision, DECISION_KEEP, decision_name);
+    assert_enum(scene.candidates[1].decision, DECISION_EVICT, decision_name);
 }
 
 static void counters_near_overflow_do_no_harm(void **state)

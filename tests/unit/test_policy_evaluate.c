@@ -527,14 +527,14 @@ static void p7_a_miss_that_passes_makes_its_package_wanted(void **state)
     put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
     ask(f, "10.0.0.0/8", "A/1", false, 0, 8);
     ask(f, "10.0.0.0/8", "B/1", false, 0, 50);
-    assert_int_equal(trigger(f, "A/1", 2, false).decision, DECISION_NONE);
+    assert_enum(trigger(f, "A/1", 2, false).decision, DECISION_NONE, decision_name);
     struct triggered placed = trigger(f, "A/1", 3, false);
-    assert_int_equal(placed.decision, DECISION_PLACE);
+    assert_enum(placed.decision, DECISION_PLACE, decision_name);
     assert_true(placed.wanted);
     assert_int_equal(placed.size, 1);
     assert_wanted(f, "shop-1", "A/1"); /* and B is left to the next evaluation */
     struct triggered kept = trigger(f, "A/1", 4, true);
-    assert_int_equal(kept.decision, DECISION_KEEP);
+    assert_enum(kept.decision, DECISION_KEEP, decision_name);
     assert_true(kept.wanted);
 }
 
@@ -543,11 +543,11 @@ static void p7_what_changes_nothing_is_not_told_at_every_miss(void **state)
 {
     struct fixture *f = *state;
     put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ",\"quota\":5"));
-    assert_int_equal(trigger(f, "A/9", 100, false).decision, DECISION_NO_ROOM);
-    assert_int_equal(trigger(f, "A/9", 101, false).decision, DECISION_NO_ROOM);
+    assert_enum(trigger(f, "A/9", 100, false).decision, DECISION_NO_ROOM, decision_name);
+    assert_enum(trigger(f, "A/9", 101, false).decision, DECISION_NO_ROOM, decision_name);
     assert_int_equal(objects(f, "decisions/"), 0);
-    assert_int_equal(trigger(f, "A/4", 100, false).decision, DECISION_PLACE);
-    assert_int_equal(trigger(f, "A/4", 101, false).decision, DECISION_KEEP);
+    assert_enum(trigger(f, "A/4", 100, false).decision, DECISION_PLACE, decision_name);
+    assert_enum(trigger(f, "A/4", 101, false).decision, DECISION_KEEP, decision_name);
     assert_int_equal(objects(f, "decisions/"), 1);
 }
 
@@ -578,11 +578,11 @@ static void p7_a_mark_is_made_first_and_wanted_when_it_is_asked_for_again(void *
     struct fixture *f = *state;
     put_edge(f, EDGE("shop-1", "\"10.0.0.0/8\"", ""));
     struct triggered marked = trigger(f, "A/1", 11, true);
-    assert_int_equal(marked.decision, DECISION_MARK);
+    assert_enum(marked.decision, DECISION_MARK, decision_name);
     assert_false(marked.wanted);
     assert_wanted(f, "shop-1", "A/1?");
     struct triggered placed = trigger(f, "A/1", 12, true);
-    assert_int_equal(placed.decision, DECISION_PLACE);
+    assert_enum(placed.decision, DECISION_PLACE, decision_name);
     assert_true(placed.wanted);
     assert_wanted(f, "shop-1", "A/1");
 }
@@ -608,12 +608,12 @@ static void p7_under_pending_evaluate_only_marks(void **state)
     f->now = f->how.now = f->now + 30 * (int64_t)CLOCK_DAY; /* no rule would mark it any more */
     clock_set_now(f->now);
     struct triggered placed = trigger(f, "A/4", 1, true);
-    assert_int_equal(placed.decision, DECISION_PLACE);
+    assert_enum(placed.decision, DECISION_PLACE, decision_name);
     assert_true(placed.wanted);
     assert_wanted(f, "shop-1", "A/4 B/4?");
     assert_ok(wanted_load(f->store, io_of(f->arena), S("shop-1"), 0, &wanted, &f->error), &f->error);
     assert_int_equal(wanted_find(&wanted, S("A/4"))->since, f->now);
-    assert_int_equal(trigger(f, "B/4", 1, true).decision, DECISION_NO_ROOM); /* and it drives nobody out */
+    assert_enum(trigger(f, "B/4", 1, true).decision, DECISION_NO_ROOM, decision_name); /* and it drives nobody out */
     assert_wanted(f, "shop-1", "A/4 B/4?");
     f->policy.trigger = TRIGGER_BACKGROUND; /* where the policy does not mark, marks are placed */
     ask(f, "10.0.0.0/8", "B/4", false, 0, 100);

@@ -787,7 +787,7 @@ static void what_was_found_counts_for_a_day(void **state)
                 .data;
         bool refused = cases[i].counts && strcmp(cases[i].verdict, "refused") == 0;
         enum status status = store_probe(f->store, io(f), &f->error);
-        assert_int_equal(status, refused ? STATUS_UNSUPPORTED : STATUS_OK);
+        assert_status(status, refused ? STATUS_UNSUPPORTED : STATUS_OK);
         if (refused) assert_says(&f->error, "it loses them");
         if (refused) assert_says(&f->error, "pakhus store check");
         assert_int_equal(tried.count > 0, !cases[i].counts);

@@ -33,28 +33,28 @@ static void processed_once(void **state)
 {
     struct hits *hits = table(*state, 16);
     struct hits_token a = token(1, 1, 100);
-    assert_int_equal(ask(hits, a, 1000), TOKEN_DUE);
-    assert_int_equal(ask(hits, a, 1001), TOKEN_PROCESSING);
+    assert_enum(ask(hits, a, 1000), TOKEN_DUE, token_reason_name);
+    assert_enum(ask(hits, a, 1001), TOKEN_PROCESSING, token_reason_name);
     report(hits, a, true, 1002);
-    assert_int_equal(ask(hits, a, 1003), TOKEN_DONE);
-    assert_int_equal(ask(hits, a, 1003 + 365 * DAY), TOKEN_DONE);
+    assert_enum(ask(hits, a, 1003), TOKEN_DONE, token_reason_name);
+    assert_enum(ask(hits, a, 1003 + 365 * DAY), TOKEN_DONE, token_reason_name);
     report(hits, a, false, 1004); /* an equal request that failed later undoes nothing */
-    assert_int_equal(ask(hits, a, 1005), TOKEN_DONE);
+    assert_enum(ask(hits, a, 1005), TOKEN_DONE, token_reason_name);
 }
 
 static void without_a_report(void **state)
 {
     struct hits *hits = table(*state, 16);
     struct hits_token a = token(1, 1, 100);
-    assert_int_equal(ask(hits, a, 1000), TOKEN_DUE);
-    assert_int_equal(ask(hits, a, 5999), TOKEN_PROCESSING);
-    assert_int_equal(ask(hits, a, 6000), TOKEN_DONE);
+    assert_enum(ask(hits, a, 1000), TOKEN_DUE, token_reason_name);
+    assert_enum(ask(hits, a, 5999), TOKEN_PROCESSING, token_reason_name);
+    assert_enum(ask(hits, a, 6000), TOKEN_DONE, token_reason_name);
     report(hits, a, false, 6001); /* it was only assumed */
-    assert_int_equal(ask(hits, a, 6002), TOKEN_BACK_OFF);
+    assert_enum(ask(hits, a, 6002), TOKEN_BACK_OFF, token_reason_name);
     const struct hits_rules only_reports = {.window = INT64_MAX, .back_off = 1, .back_off_most = 1};
     struct hits_token b = token(2, 1, 100);
-    assert_int_equal(hits_ask(hits, &only_reports, &b, 1000), TOKEN_DUE);
-    assert_int_equal(hits_ask(hits, &only_reports, &b, 1000 * DAY), TOKEN_PROCESSING);
+    assert_enum(hits_ask(hits, &only_reports, &b, 1000), TOKEN_DUE, token_reason_name);
+    assert_enum(hits_ask(hits, &only_reports, &b, 1000 * DAY), TOKEN_PROCESSING, token_reason_name);
 }
 
 static void failures_back_off(void **state)
@@ -62,16 +62,16 @@ static void failures_back_off(void **state)
     struct hits *hits = table(*state, 16);
     struct hits_token a = token(1, 1, 100);
     int64_t now = 0, wait = 1000;
-    assert_int_equal(ask(hits, a, now), TOKEN_DUE);
+    assert_enum(ask(hits, a, now), TOKEN_DUE, token_reason_name);
     for (int i = 0; i < 20; i++, wait *= 2) {
         if (wait > CLOCK_HOUR) wait = CLOCK_HOUR;
         report(hits, a, false, now);
-        assert_int_equal(ask(hits, a, now + wait - 1), TOKEN_BACK_OFF);
+        assert_enum(ask(hits, a, now + wait - 1), TOKEN_BACK_OFF, token_reason_name);
         now += wait;
-        assert_int_equal(ask(hits, a, now), TOKEN_RETRY);
+        assert_enum(ask(hits, a, now), TOKEN_RETRY, token_reason_name);
     }
     report(hits, a, true, now);
-    assert_int_equal(ask(hits, a, now), TOKEN_DONE);
+    assert_enum(ask(hits, a, now), TOKEN_DONE, token_reason_name);
 }
 
 /* Two hundred requests asked while it was processed: that is one failure, not two hundred in a row. */
@@ -81,11 +81,11 @@ static void failures_of_one_attempt_are_one(void **state)
     struct hits_token a = token(1, 1, 100);
     ask(hits, a, 0);
     for (int i = 0; i < 200; i++) report(hits, a, false, i);
-    assert_int_equal(ask(hits, a, 999), TOKEN_BACK_OFF);
-    assert_int_equal(ask(hits, a, 1000), TOKEN_RETRY);
+    assert_enum(ask(hits, a, 999), TOKEN_BACK_OFF, token_reason_name);
+    assert_enum(ask(hits, a, 1000), TOKEN_RETRY, token_reason_name);
     for (int i = 0; i < 200; i++) report(hits, a, false, 1000);
-    assert_int_equal(ask(hits, a, 2999), TOKEN_BACK_OFF);
-    assert_int_equal(ask(hits, a, 3000), TOKEN_RETRY);
+    assert_enum(ask(hits, a, 2999), TOKEN_BACK_OFF, token_reason_name);
+    assert_enum(ask(hits, a, 3000), TOKEN_RETRY, token_reason_name);
 }
 
 /* A table of an instance whose clock was years ahead, or ours was. */
@@ -95,24 +95,24 @@ static void another_clock_holds_nothing_back(void **state)
     struct hits_token a = token(1, 1, 100);
     ask(hits, a, 9999 * DAY);
     report(hits, a, false, 9999 * DAY);
-    assert_int_equal(ask(hits, a, 9000 * DAY), TOKEN_RETRY);
+    assert_enum(ask(hits, a, 9000 * DAY), TOKEN_RETRY, token_reason_name);
     report(hits, a, true, 9000 * DAY);
-    assert_int_equal(ask(hits, a, 9000 * DAY), TOKEN_DONE);
+    assert_enum(ask(hits, a, 9000 * DAY), TOKEN_DONE, token_reason_name);
 }
 
 static void older_tokens_fetch_nothing(void **state)
 {
     struct hits *hits = table(*state, 16);
     struct hits_token yesterday = token(1, 1, 100), today = token(1, 2, 200), other = token(2, 1, 100);
-    assert_int_equal(ask(hits, today, 1000), TOKEN_DUE);
+    assert_enum(ask(hits, today, 1000), TOKEN_DUE, token_reason_name);
     report(hits, today, true, 1000);
-    assert_int_equal(ask(hits, yesterday, 1001), TOKEN_OLDER);
-    assert_int_equal(ask(hits, other, 1001), TOKEN_DUE);
+    assert_enum(ask(hits, yesterday, 1001), TOKEN_OLDER, token_reason_name);
+    assert_enum(ask(hits, other, 1001), TOKEN_DUE, token_reason_name);
     struct hits_token twin = token(1, 3, 200); /* the same version, signed with another due time */
-    assert_int_equal(ask(hits, twin, 1002), TOKEN_DUE);
+    assert_enum(ask(hits, twin, 1002), TOKEN_DUE, token_reason_name);
     report(hits, twin, true, 1002);
-    assert_int_equal(ask(hits, twin, 1003), TOKEN_DONE);
-    assert_int_equal(ask(hits, today, 1003), TOKEN_DONE);
+    assert_enum(ask(hits, twin, 1003), TOKEN_DONE, token_reason_name);
+    assert_enum(ask(hits, today, 1003), TOKEN_DONE, token_reason_name);
 }
 
 static void failed_ones_go_first(void **state)
@@ -121,14 +121,14 @@ static void failed_ones_go_first(void **state)
     for (uint32_t i = 0; i < 16; i++) ask(hits, token(i, 1, 100), 1000);
     report(hits, token(9, 1, 100), false, 1000);
     report(hits, token(7, 1, 100), false, 1000);
-    assert_int_equal(ask(hits, token(100, 1, 100), 1000), TOKEN_DUE);
-    assert_int_equal(ask(hits, token(101, 1, 100), 1000), TOKEN_DUE);
+    assert_enum(ask(hits, token(100, 1, 100), 1000), TOKEN_DUE, token_reason_name);
+    assert_enum(ask(hits, token(101, 1, 100), 1000), TOKEN_DUE, token_reason_name);
     assert_true(hits_saved_size(hits) <= HITS_HEAD + 16 * HITS_RECORD);
     for (uint32_t i = 0; i < 16; i++)
-        if (i != 9 && i != 7) assert_int_equal(ask(hits, token(i, 1, 100), 1000), TOKEN_PROCESSING);
-    assert_int_equal(ask(hits, token(9, 1, 100), 1000), TOKEN_DUE); /* pushes out what was used longest ago */
-    assert_int_equal(ask(hits, token(101, 1, 100), 1000), TOKEN_PROCESSING);
-    assert_int_equal(ask(hits, token(100, 1, 100), 1000), TOKEN_DUE);
+        if (i != 9 && i != 7) assert_enum(ask(hits, token(i, 1, 100), 1000), TOKEN_PROCESSING, token_reason_name);
+    assert_enum(ask(hits, token(9, 1, 100), 1000), TOKEN_DUE, token_reason_name); /* pushes out what was used longest ago */
+    assert_enum(ask(hits, token(101, 1, 100), 1000), TOKEN_PROCESSING, token_reason_name);
+    assert_enum(ask(hits, token(100, 1, 100), 1000), TOKEN_DUE, token_reason_name);
 }
 
 static void a_full_table_works_on(void **state)
@@ -136,10 +136,10 @@ static void a_full_table_works_on(void **state)
     struct hits *hits = table(*state, HITS_LEAST);
     for (uint32_t i = 0; i < 100000; i++) {
         struct hits_token one = token(i * 2654435761u, i, i);
-        assert_int_equal(ask(hits, one, i), TOKEN_DUE);
+        assert_enum(ask(hits, one, i), TOKEN_DUE, token_reason_name);
         report(hits, one, i % 3 != 0, i);
         enum token_reason after = ask(hits, one, i);
-        assert_int_equal(after, i % 3 != 0 ? TOKEN_DONE : TOKEN_BACK_OFF);
+        assert_enum(after, i % 3 != 0 ? TOKEN_DONE : TOKEN_BACK_OFF, token_reason_name);
         assert_true(hits_saved_size(hits) <= HITS_HEAD + HITS_LEAST * HITS_RECORD);
     }
 }
@@ -251,13 +251,13 @@ static void t8_thresholds_by_directory_and_type(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct stale_rules rules = ONCE_A_MONTH;
-        assert_int_equal(stale_rules_parse(*state, str_of(cases[i].rules), &rules, &error), STATUS_OK);
+        assert_status(stale_rules_parse(*state, str_of(cases[i].rules), &rules, &error), STATUS_OK);
         assert_true(stale_at(loaded, &rules, 2 * DAY, false) == cases[i].stale);
     }
     const char *bad[] = {"", "/img=1", "img=1", "/=1", "/a/b/c/d/=1", "/img/", "/img/=", "/img/=x", "/img/=-1", "/img/=1,", "text/=1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct stale_rules rules = ONCE_A_MONTH;
-        assert_int_equal(stale_rules_parse(*state, str_of(bad[i]), &rules, &error), STATUS_INVALID);
+        assert_status(stale_rules_parse(*state, str_of(bad[i]), &rules, &error), STATUS_INVALID);
     }
 }
 
@@ -269,8 +269,8 @@ static void t8_cleaned_once_until_updated_anew(void **state)
     struct str before = str_make(buffer, hits_save(hits, buffer));
     assert_true(stale_at(hits, &ONCE_A_MONTH, 40 * DAY, true) == 1);
     assert_true(stale_at(hits, &ONCE_A_MONTH, 41 * DAY, true) == 0);
-    assert_int_equal(ask(hits, token(1, 9, 99), 41 * DAY), TOKEN_OLDER); /* the newest version stays known */
-    assert_true(hits_load(hits, before));                                /* another instance has not heard of it */
+    assert_enum(ask(hits, token(1, 9, 99), 41 * DAY), TOKEN_OLDER, token_reason_name); /* the newest version stays known */
+    assert_true(hits_load(hits, before));                                              /* another instance has not heard of it */
     assert_true(stale_at(hits, &ONCE_A_MONTH, 42 * DAY, true) == 0);
     void *after = arena_buffer(*state, hits_saved_size(hits));
     assert_true(hits_load(other, before) && hits_load(other, str_make(after, hits_save(hits, after))));
@@ -299,10 +299,10 @@ static void saved_and_loaded(void **state)
     assert_str(saved(*state, other), bytes);
     assert_true(hits_load(other, bytes)); /* twice is once */
     assert_str(saved(*state, other), bytes);
-    assert_int_equal(ask(other, token(0, 1, 100), 1001), TOKEN_DONE);
-    assert_int_equal(ask(other, token(1, 1, 100), 1001), TOKEN_BACK_OFF);
-    assert_int_equal(ask(other, token(2, 1, 100), 1001), TOKEN_PROCESSING);
-    assert_int_equal(ask(other, token(0, 9, 99), 1001), TOKEN_OLDER);
+    assert_enum(ask(other, token(0, 1, 100), 1001), TOKEN_DONE, token_reason_name);
+    assert_enum(ask(other, token(1, 1, 100), 1001), TOKEN_BACK_OFF, token_reason_name);
+    assert_enum(ask(other, token(2, 1, 100), 1001), TOKEN_PROCESSING, token_reason_name);
+    assert_enum(ask(other, token(0, 9, 99), 1001), TOKEN_OLDER, token_reason_name);
 }
 
 /* Two instances of one node: a success of either is a success. */
@@ -314,15 +314,15 @@ static void instances_merge(void **state)
     ask(other, token(1, 1, 100), 2000);
     report(other, token(1, 1, 100), false, 2000);
     assert_true(hits_load(other, saved(*state, one)));
-    assert_int_equal(ask(other, token(1, 1, 100), 2001), TOKEN_DONE);
+    assert_enum(ask(other, token(1, 1, 100), 2001), TOKEN_DONE, token_reason_name);
     assert_true(hits_load(one, saved(*state, other)));
-    assert_int_equal(ask(one, token(1, 1, 100), 2001), TOKEN_DONE);
+    assert_enum(ask(one, token(1, 1, 100), 2001), TOKEN_DONE, token_reason_name);
 
     /* what brought the newest version counts, whoever wrote last */
     report(one, token(2, 1, 200), true, 3000);
     report(other, token(2, 2, 150), true, 4000);
     assert_true(hits_load(other, saved(*state, one)));
-    assert_int_equal(ask(other, token(2, 3, 199), 4001), TOKEN_OLDER);
+    assert_enum(ask(other, token(2, 3, 199), 4001), TOKEN_OLDER, token_reason_name);
 }
 
 static void what_loading_displaces_is_not_told(void **state)

@@ -154,12 +154,12 @@ static void refuses_hostile_urls(void **state)
         struct error error;
         if (url_parse(unit_guarded(*state, str_of(wrong[i].text)), &url, &error) != STATUS_INVALID)
             fail_msg("'%s' was taken", wrong[i].text);
-        assert_int_equal(error.status, STATUS_INVALID);
+        assert_status(error.status, STATUS_INVALID);
         assert_says(&error, wrong[i].words);
     }
     struct error error;
-    assert_int_equal(url_parse(S("http://h/\0"), &url, &error), STATUS_INVALID);
-    assert_int_equal(url_parse((struct str){NULL, 0}, &url, &error), STATUS_INVALID);
+    assert_status(url_parse(S("http://h/\0"), &url, &error), STATUS_INVALID);
+    assert_status(url_parse((struct str){NULL, 0}, &url, &error), STATUS_INVALID);
     assert_int_equal(url.port, 42); /* left alone */
 }
 
@@ -200,15 +200,15 @@ static void decodes_an_argument(void **state)
     struct str value = S("-");
     struct error error;
     struct str query = unit_guarded(arena, S("app=a%2Fb+c&name=%E4%BD%A0&empty=&bare&x=%25"));
-    assert_int_equal(url_argument(arena, query, S("app"), &value, &error), STATUS_OK);
+    assert_status(url_argument(arena, query, S("app"), &value, &error), STATUS_OK);
     assert_str(value, S("a/b+c"));
-    assert_int_equal(url_argument(arena, query, S("name"), &value, &error), STATUS_OK);
+    assert_status(url_argument(arena, query, S("name"), &value, &error), STATUS_OK);
     assert_str(value, S("\xe4\xbd\xa0"));
-    assert_int_equal(url_argument(arena, query, S("empty"), &value, &error), STATUS_OK);
+    assert_status(url_argument(arena, query, S("empty"), &value, &error), STATUS_OK);
     assert_str(value, S(""));
-    assert_int_equal(url_argument(arena, query, S("bare"), &value, &error), STATUS_OK);
+    assert_status(url_argument(arena, query, S("bare"), &value, &error), STATUS_OK);
     assert_str(value, S(""));
-    assert_int_equal(url_argument(arena, query, S("x"), &value, &error), STATUS_OK);
+    assert_status(url_argument(arena, query, S("x"), &value, &error), STATUS_OK);
     assert_str(value, S("%"));
 }
 
@@ -248,7 +248,7 @@ static void refuses_arguments(void **state)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct str query = unit_guarded(arena, str_of(wrong[i].query));
         if (url_argument(arena, query, S("a"), &value, &error) != STATUS_INVALID) fail_msg("'%s'", wrong[i].query);
-        assert_int_equal(error.status, STATUS_INVALID);
+        assert_status(error.status, STATUS_INVALID);
         assert_says(&error, wrong[i].words);
         assert_says(&error, "'a'");
     }

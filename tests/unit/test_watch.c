@@ -35,7 +35,7 @@ static void counts_and_digests(void **state)
     struct str all;
     struct error error;
     assert_int_equal(progress.done, 0);
-    assert_int_equal(stream_read_all(stream, *state, 100, &all, &error), STATUS_OK);
+    assert_status(stream_read_all(stream, *state, 100, &all, &error), STATUS_OK);
     assert_str(all, S("abc"));
     assert_int_equal(progress.done, 3);
     assert_str(watch_sha256(watch, *state), S("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"));
@@ -58,7 +58,7 @@ static void hands_on_what_failed(void **state)
     char buffer[4];
     struct error error;
     assert_int_equal(stream_read(watch_stream(watch), buffer, 4, &error), -1);
-    assert_int_equal(error.status, STATUS_TIMEOUT);
+    assert_status(error.status, STATUS_TIMEOUT);
     assert_int_equal(progress.done, 0);
 }
 

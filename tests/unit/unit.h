@@ -36,6 +36,15 @@ static inline void unit_assert_says(const struct error *error, const char *words
 }
 #define assert_says(error, words) unit_assert_says((error), (words), __FILE__, __LINE__)
 
+/* Of two values of an enum, by their names: `name` is its function, such as decision_name. */
+#define assert_enum(got, wanted, name)                                                                                                     \
+    do {                                                                                                                                   \
+        __auto_type unit_got_ = (got);                                                                                                     \
+        __typeof__(unit_got_) unit_wanted_ = (wanted);                                                                                     \
+        if (unit_got_ != unit_wanted_) fail_msg("%s is '%s', not '%s'", #got, name(unit_got_), name(unit_wanted_));                        \
+    } while (0)
+#define assert_status(got, wanted) assert_enum(got, wanted, status_name)
+
 #define assert_ok(expression, error)                                                                                                       \
     do {                                                                                                                                   \
         enum status unit_status_ = (expression);                                                                                           \
