@@ -194,14 +194,20 @@ static bool has_stalled(struct lc_peer *peer, int64_t now)
     return peer->since + STALL_AGE <= now;
 }
 
+/* Each in its turn: whoever was looked at goes to the list's end, since many may be sending. */
 static void end_stalled(struct lc_peers *peers, int64_t now)
 {
-    int ended = 0;
-    for (struct lc_peer *peer = peers->sending.oldest, *next; peer && ended < ROOM_AT_ONCE; peer = next) {
-        next = peer->newer;
-        if (!has_stalled(peer, now)) continue;
-        end(peers, peer);
-        ended++;
+    const struct lc_peer *last = peers->sending.newest;
+    bool more = last != NULL;
+    for (int looked = 0, ended = 0; more && looked < CHECKED_AT_ONCE && ended < ROOM_AT_ONCE; looked++) {
+        struct lc_peer *peer = peers->sending.oldest;
+        more = peer != last;
+        if (has_stalled(peer, now)) {
+            end(peers, peer);
+            ended++;
+        } else {
+            join_list(peers, peer, &peers->sending);
+        }
     }
 }
 

@@ -111,6 +111,31 @@ static void whoever_waits_for_us_stays(void **state)
 }
 
 /* The one that makes room is the one that stalled, wherever it is in the list; nobody is lost from the lists. */
+static void whoever_is_looked_at_goes_to_the_end(void **state)
+{
+    enum { PEERS = 3 };
+    struct pair pair = {0};
+    struct lc_peer *peers[PEERS];
+    int64_t now = clock_monotonic();
+    (void)state;
+    connect_pair(&pair);
+    for (int i = 0; i < PEERS; i++) { /* the last of them stalls */
+        peers[i] = i == PEERS - 1 ? pair.peer : lc_peer_open(&pair.peers, -1, NULL);
+        lc_peer_send(&pair.peers, peers[i]);
+    }
+    fill(&pair);
+    lc_peers_make_room(&pair.peers, now);
+    assert_ptr_equal(pair.peers.sending.oldest, peers[0]);
+    assert_ptr_equal(pair.peers.sending.newest, peers[2]);
+    lc_peers_make_room(&pair.peers, now + STALL);
+    assert_true(was_ended(&pair));
+    assert_ptr_equal(pair.peers.sending.oldest, peers[0]);
+    assert_ptr_equal(pair.peers.sending.newest, peers[1]);
+    for (int i = 0; i < PEERS - 1; i++) lc_peer_close(&pair.peers, peers[i]);
+    assert_null(pair.peers.sending.oldest);
+    disconnect_pair(&pair);
+}
+
 static void a_request_more_is_a_new_beginning(void **state)
 {
     struct pair pair = {0};
@@ -137,6 +162,7 @@ int main(void)
         cmocka_unit_test(who_reads_nothing_makes_room),
         cmocka_unit_test(who_reads_slowly_stays),
         cmocka_unit_test(whoever_waits_for_us_stays),
+        cmocka_unit_test(whoever_is_looked_at_goes_to_the_end),
         cmocka_unit_test(a_request_more_is_a_new_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
