@@ -128,7 +128,8 @@ static void welcome(struct crew *crew, struct worker *worker, int64_t now)
     worker->made = worker->idle_since = now;
     if (worker->number == 0) return;
     bool no_proc = worker->number == ENOENT && access(own_program, F_OK) != 0;
-    log_error(no_request, "gather: a worker cannot be started: %s%s", strerror(worker->number), no_proc ? "; gather needs /proc: mount -t proc proc /proc" : "");
+    log_error(no_request, "gather: a worker cannot be started: %s%s", strerror(worker->number),
+              no_proc ? "; gather needs /proc: mount -t proc proc /proc" : "");
     if (started)
         crew_end(crew, worker, now);
     else

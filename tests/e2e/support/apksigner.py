@@ -3,6 +3,7 @@
 import hashlib
 import re
 import subprocess
+import threading
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -56,9 +57,28 @@ def _newest(apk: Path, *_version: int) -> str:
     return apk_tool("verify", apk)
 
 
+_one_at_a_time = threading.Lock()
+
+
 def apk_tool(*arguments: str | Path) -> str:
-    command = ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{_compiled()}:{fetched('jars')}/*", "ApkTool", *arguments]
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
+    """What the command of ApkTool.java prints. Raises what it throws."""
+    with _one_at_a_time:
+        java = _java()
+        assert java.stdin and java.stdout
+        java.stdin.write("\t".join(map(str, arguments)).encode() + b"\n")
+        java.stdin.flush()
+        done, length = java.stdout.readline().split()
+        printed = java.stdout.read(int(length)).decode()
+    if done != b"true":
+        raise RuntimeError(f"ApkTool {arguments}: {printed}")
+    return printed
+
+
+@cache
+def _java() -> "subprocess.Popen[bytes]":
+    """One for all that this worker asks: starting it takes longer than an answer. It ends when its input does, with the worker."""
+    command = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{_compiled()}:{fetched('jars')}/*", "ApkTool"]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def _compiled() -> Path:
