@@ -125,6 +125,14 @@ void json_put_text_if_any(struct json_writer *json, const char *name, struct str
     if (text.length > 0) json_put_text(json, name, text);
 }
 
+void json_put_text_or_null(struct json_writer *json, const char *name, struct str text)
+{
+    if (text.length > 0)
+        json_put_text(json, name, text);
+    else
+        json_put_null(json, name);
+}
+
 void json_put_word(struct json_writer *json, const char *name, const char *word)
 {
     json_put_text(json, name, str_of(word));

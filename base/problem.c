@@ -28,22 +28,18 @@ struct problem_status problem_status_of(int status)
     return (struct problem_status){status, "Error", "about:blank"};
 }
 
-static void add_field(struct buf *out, struct str before, struct str value, size_t most)
-{
-    if (str_empty(value)) return;
-    buf_add(out, before);
-    json_quote_lossy(out, str_first(value, most));
-}
-
 struct str problem_write(struct arena *arena, int status, const char *type, struct str detail, struct str instance)
 {
     struct problem_status known = problem_status_of(status);
     struct buf out = buf_in(arena, PROBLEM_MAX);
-    buf_add(&out, S("{\"type\":"));
-    json_quote_lossy(&out, str_of(type ? type : known.type));
-    buf_printf(&out, ",\"title\":\"%s\",\"status\":%d", known.title, status);
-    add_field(&out, S(",\"detail\":"), detail, DETAIL_MAX);
-    add_field(&out, S(",\"instance\":"), instance, INSTANCE_MAX);
-    buf_add(&out, S("}\n"));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_word(&json, "type", type ? type : known.type);
+    json_put_word(&json, "title", known.title);
+    json_put_signed(&json, "status", status);
+    if (!str_empty(detail)) json_put_lossy(&json, "detail", str_first(detail, DETAIL_MAX));
+    if (!str_empty(instance)) json_put_lossy(&json, "instance", str_first(instance, INSTANCE_MAX));
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }

@@ -192,9 +192,14 @@ static void print_packages(struct arena *arena, const struct held *held, const s
 
 static void print_shown_json(struct arena *arena, const struct shown *shown)
 {
-    printf("{\"edge\":" STR_FMT ",\"used\":%" PRIu64 ",\"held\":" STR_FMT ",\"wanted\":" STR_FMT "}\n",
-           STR_ARG(str_trim(edge_format(arena, &shown->edge))), used(&shown->held), STR_ARG(str_trim(held_format(arena, &shown->held))),
-           STR_ARG(str_trim(wanted_format(arena, &shown->wanted))));
+    struct json_writer all = command_json(arena);
+    json_open_object(&all, NULL);
+    json_put_raw(&all, "edge", str_trim(edge_format(arena, &shown->edge)));
+    json_put_number(&all, "used", used(&shown->held));
+    json_put_raw(&all, "held", str_trim(held_format(arena, &shown->held)));
+    json_put_raw(&all, "wanted", str_trim(wanted_format(arena, &shown->wanted)));
+    json_close(&all);
+    command_print(&all);
 }
 
 static enum status run_show(struct arena *arena, const struct str *words, int count, struct error *error)
@@ -280,41 +285,41 @@ static const struct command lan_list = {
     COMMAND_OPTIONS(shown_options),
 };
 
-static void print_lan(struct arena *arena, const struct lan_entry *entry, const struct edge *edge)
+static void print_lan(const struct lan_entry *entry, const struct edge *edge)
 {
-    (void)arena;
     printf(STR_FMT "\t" STR_FMT "\t" STR_FMT "\n", STR_ARG(entry->code), STR_ARG(entry->lan), STR_ARG(edge ? edge->id : S("-")));
 }
 
-/* Ids and LANs' texts have nothing that JSON would escape. */
-static void print_lan_json(struct arena *arena, const struct lan_entry *entry, const struct edge *edge)
+static void put_lan(struct arena *arena, struct json_writer *all, const struct lan_entry *entry, const struct edge *edge)
 {
-    printf("{\"code\":\"" STR_FMT "\",\"lan\":\"" STR_FMT "\",\"region\":\"" STR_FMT "\"", STR_ARG(entry->code), STR_ARG(entry->lan),
-           STR_ARG(entry->region));
-    if (entry->location.known) printf(",\"location\":" STR_FMT, STR_ARG(location_format(arena, &entry->location)));
-    if (edge)
-        printf(",\"edge\":\"" STR_FMT "\"}", STR_ARG(edge->id));
-    else
-        printf(",\"edge\":null}");
+    json_open_object(all, NULL);
+    json_put_text(all, "code", entry->code);
+    json_put_text(all, "lan", entry->lan);
+    json_put_text(all, "region", entry->region);
+    if (entry->location.known) json_put_raw(all, "location", location_format(arena, &entry->location));
+    json_put_text_or_null(all, "edge", edge ? edge->id : S(""));
+    json_close(all);
 }
 
 static enum status run_lan_list(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
     struct registry registry;
+    struct json_writer all = command_json(arena);
     (void)words;
     (void)count;
     TRY(load_registry(arena, &store, &registry, error));
-    if (json) putchar('[');
+    json_open_array(&all, NULL);
     for (size_t i = 0; i < registry.lan_count; i++) {
         const struct lan_entry *entry = &registry.lans[i];
         const struct whereabouts code = {.code = entry->code};
         struct place place;
         TRY(registry_find(&registry, arena, &code, &place, error));
-        if (json && i > 0) putchar(',');
-        (json ? print_lan_json : print_lan)(arena, entry, place.edge);
+        put_lan(arena, &all, entry, place.edge);
+        if (!json) print_lan(entry, place.edge);
     }
-    if (json) puts("]");
+    json_close(&all);
+    if (json) command_print(&all);
     return STATUS_OK;
 }
 

@@ -74,46 +74,61 @@ static void print_notes(struct arena *arena, const struct simulation *simulation
 
 /* --- JSON */
 
-static void add_mode(struct buf *out, const struct simulation *simulation, const struct simulated_mode *mode)
+static void put_mode(struct json_writer *all, const struct simulation *simulation, const struct simulated_mode *mode)
 {
-    buf_printf(out,
-               "{\"mode\":\"%s\",\"peak\":%.0f,\"mean\":%.0f,\"peak_over_mean\":%.4f,\"peak_over_bound\":%.4f,\"complete\":%.6f,"
-               "\"requests\":{\"polled\":%.4f,\"profile\":0},\"rate\":[",
-               mode->name, mode->peak, mode->mean, ratio(mode->peak, mode->mean), ratio(mode->peak, simulation->balance.bound),
-               mode->complete, mode->requests);
-    for (size_t i = 0; i < simulation->bins; i++) buf_printf(out, "%s%.0f", i ? "," : "", mode->rate[i]);
-    buf_add(out, S("]}"));
+    json_open_object(all, NULL);
+    json_put_word(all, "mode", mode->name);
+    json_put_fixed(all, "peak", mode->peak, 0);
+    json_put_fixed(all, "mean", mode->mean, 0);
+    json_put_fixed(all, "peak_over_mean", ratio(mode->peak, mode->mean), 4);
+    json_put_fixed(all, "peak_over_bound", ratio(mode->peak, simulation->balance.bound), 4);
+    json_put_fixed(all, "complete", mode->complete, 6);
+    json_open_object(all, "requests");
+    json_put_fixed(all, "polled", mode->requests, 4);
+    json_put_number(all, "profile", 0);
+    json_close(all);
+    json_open_array(all, "rate");
+    for (size_t i = 0; i < simulation->bins; i++) json_put_fixed(all, NULL, mode->rate[i], 0);
+    json_close(all);
+    json_close(all);
 }
 
 /* The pacing as a profile takes it: hours that weigh the same are one slot. */
-static void add_pacing(struct buf *out, const struct balance *balance)
+static void put_pacing(struct arena *arena, struct json_writer *all, const struct balance *balance)
 {
-    buf_add(out, S("\"pacing\":["));
+    json_open_array(all, "pacing");
     for (int from = 0; from < DAY_HOURS;) {
         int to = from + 1;
         while (to < DAY_HOURS && balance->pacing[to] == balance->pacing[from]) to++;
-        buf_printf(out, "%s{\"from\":\"%02d:00\",\"to\":\"%02d:00\",\"coefficient\":%.4g}", from ? "," : "", from, to,
-                   balance->pacing[from]);
+        json_open_object(all, NULL);
+        json_put_text(all, "from", arena_printf(arena, "%02d:00", from));
+        json_put_text(all, "to", arena_printf(arena, "%02d:00", to));
+        json_put_real(all, "coefficient", balance->pacing[from], 4);
+        json_close(all);
         from = to;
     }
-    buf_add(out, S("]"));
+    json_close(all);
 }
 
 static void print_json(struct arena *arena, const struct simulation *simulation, const struct admission_profile *profile, size_t clients)
 {
-    struct buf out = buf_in(arena, 1 << 20);
-    buf_printf(&out,
-               "{\"resource\":\"" STR_FMT "\",\"clients\":%zu,\"reachable\":%zu,\"bound\":%.0f,\"bin\":\"" STR_FMT "\",\"noise\":%.4f,",
-               STR_ARG(profile->resource), clients, simulation->reachable, simulation->balance.bound,
-               STR_ARG(clock_format_span(arena, simulation->bin)), simulation->noise);
-    add_pacing(&out, &simulation->balance);
-    buf_add(&out, S(",\"modes\":["));
+    struct json_writer all = command_json(arena);
+    json_open_object(&all, NULL);
+    json_put_text(&all, "resource", profile->resource);
+    json_put_number(&all, "clients", clients);
+    json_put_number(&all, "reachable", simulation->reachable);
+    json_put_fixed(&all, "bound", simulation->balance.bound, 0);
+    json_put_text(&all, "bin", clock_format_span(arena, simulation->bin));
+    json_put_fixed(&all, "noise", simulation->noise, 4);
+    put_pacing(arena, &all, &simulation->balance);
+    json_open_array(&all, "modes");
     for (size_t i = 0; i < simulation->mode_count; i++) {
-        if (i > 0) buf_add(&out, S(",\n"));
-        add_mode(&out, simulation, &simulation->mode[i]);
+        if (i > 0) json_new_line(&all);
+        put_mode(&all, simulation, &simulation->mode[i]);
     }
-    buf_add(&out, S("]}\n"));
-    fwrite(out.data, 1, out.length, stdout);
+    json_close(&all);
+    json_close(&all);
+    command_print(&all);
 }
 
 /* --- the picture */

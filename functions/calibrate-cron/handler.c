@@ -130,68 +130,81 @@ enum status calibrating_run(struct app *app, struct io io, const struct calibrat
 
 /* --- telling */
 
-static void add_count(struct buf *out, const char *name, bool follows, uint64_t value)
+static void put_count(struct json_writer *json, const char *name, bool follows, uint64_t value)
 {
     if (follows)
-        buf_printf(out, ",\"%s\":%llu", name, (unsigned long long)value);
+        json_put_number(json, name, value);
     else
-        buf_printf(out, ",\"%s\":null", name);
+        json_put_null(json, name);
 }
 
-static void add_share(struct buf *out, const char *name, bool follows, double value)
+static void put_share(struct json_writer *json, const char *name, bool follows, double value)
 {
     if (follows)
-        buf_printf(out, ",\"%s\":%.6g", name, value);
+        json_put_real(json, name, value, 6);
     else
-        buf_printf(out, ",\"%s\":null", name);
+        json_put_null(json, name);
 }
 
-static void add_why(struct buf *out, const char *name, const struct error *why)
+static void put_why(struct json_writer *json, const char *name, const struct error *why)
 {
-    if (why->status == STATUS_OK) return;
-    buf_printf(out, ",\"%s\":", name);
-    json_quote_lossy(out, str_of(why->text));
+    if (why->status != STATUS_OK) json_put_lossy(json, name, str_of(why->text));
 }
 
-static void add_replayed(struct buf *out, const char *name, const struct replayed *replayed)
+static void put_replayed(struct json_writer *json, const char *name, const struct replayed *replayed)
 {
-    buf_printf(out, ",\"%s\":{\"byte_hit_ratio\":%.6f,\"bytes_placed\":%llu,\"bytes_kept\":%.0f}", name, replayed->byte_hit,
-               (unsigned long long)replayed->bytes_placed, replayed->bytes_kept);
+    json_open_object(json, name);
+    json_put_fixed(json, "byte_hit_ratio", replayed->byte_hit, 6);
+    json_put_number(json, "bytes_placed", replayed->bytes_placed);
+    json_put_fixed(json, "bytes_kept", replayed->bytes_kept, 0);
+    json_close(json);
 }
 
-static void add_replay(struct buf *out, const struct calibrated *c)
+static void put_replay(struct json_writer *json, const struct calibrated *c)
 {
-    if (!c->replayed) return buf_add(out, S(",\"replay\":null"));
-    buf_printf(out, ",\"replay\":{\"requests\":%llu,\"factor\":%llu", (unsigned long long)c->requests, (unsigned long long)c->factor);
-    add_replayed(out, "present", &c->present_replayed);
-    add_replayed(out, "proposed", &c->proposed_replayed);
-    buf_add(out, S("}"));
+    if (!c->replayed) return json_put_null(json, "replay");
+    json_open_object(json, "replay");
+    json_put_number(json, "requests", c->requests);
+    json_put_number(json, "factor", c->factor);
+    put_replayed(json, "present", &c->present_replayed);
+    put_replayed(json, "proposed", &c->proposed_replayed);
+    json_close(json);
 }
 
-static void add_log(struct buf *out, const struct download_counts *log)
+static void put_log(struct json_writer *json, const struct download_counts *log)
 {
-    buf_printf(out, ",\"log\":{\"lines\":%llu,\"nonsense\":%llu,\"downloads\":%llu,\"matched\":%llu}", (unsigned long long)log->lines,
-               (unsigned long long)log->nonsense, (unsigned long long)log->downloads, (unsigned long long)log->matched);
+    json_open_object(json, "log");
+    json_put_number(json, "lines", log->lines);
+    json_put_number(json, "nonsense", log->nonsense);
+    json_put_number(json, "downloads", log->downloads);
+    json_put_number(json, "matched", log->matched);
+    json_close(json);
 }
 
 struct str calibrating_json(struct arena *arena, const struct calibrating *calibrating, const struct calibrated *c)
 {
     const struct calibration *t = &c->thresholds;
     struct buf out = buf_in(arena, RESULT_LIMIT);
+    struct json_writer json = json_writer(&out);
     bool follows = c->refused.status == STATUS_OK, retention = c->retention_refused.status == STATUS_OK;
-    buf_printf(&out, "{\"queries\":%llu,\"samples\":%llu,\"tp\":%llu,\"fp\":%llu,\"tn\":%llu,\"fn\":%llu", (unsigned long long)t->queries,
-               (unsigned long long)t->samples, (unsigned long long)t->tp, (unsigned long long)t->fp, (unsigned long long)t->tn,
-               (unsigned long long)t->fn);
-    add_count(&out, "t1", follows, t->t1);
-    add_count(&out, "t2", follows, t->t2);
-    add_share(&out, "c1", follows, t->c1);
-    add_count(&out, "t3", retention, c->proposed.evict.t3);
-    add_share(&out, "c2", retention && c->proposed.evict.confidence > 0, c->proposed.evict.confidence);
-    add_why(&out, "refused", &c->refused);
-    add_why(&out, "t3_refused", &c->retention_refused);
-    add_replay(&out, c);
-    if (calibrating->import) add_log(&out, &c->log);
-    buf_printf(&out, ",\"applied\":%s}", c->applied ? "true" : "false");
+    json_open_object(&json, NULL);
+    json_put_number(&json, "queries", t->queries);
+    json_put_number(&json, "samples", t->samples);
+    json_put_number(&json, "tp", t->tp);
+    json_put_number(&json, "fp", t->fp);
+    json_put_number(&json, "tn", t->tn);
+    json_put_number(&json, "fn", t->fn);
+    put_count(&json, "t1", follows, t->t1);
+    put_count(&json, "t2", follows, t->t2);
+    put_share(&json, "c1", follows, t->c1);
+    put_count(&json, "t3", retention, c->proposed.evict.t3);
+    put_share(&json, "c2", retention && c->proposed.evict.confidence > 0, c->proposed.evict.confidence);
+    put_why(&json, "refused", &c->refused);
+    put_why(&json, "t3_refused", &c->retention_refused);
+    put_replay(&json, c);
+    if (calibrating->import) put_log(&json, &c->log);
+    json_put_bool(&json, "applied", c->applied);
+    json_close(&json);
     return buf_str(&out);
 }
 

@@ -283,59 +283,52 @@ static enum status find_source(struct task *task, struct error *error)
 
 /* --- the answer */
 
-static void add_text(struct buf *out, struct str name, struct str value)
-{
-    buf_add(out, name);
-    if (value.length > 0)
-        json_quote(out, value);
-    else
-        buf_add(out, S("null"));
-}
-
 /* A patch keeps the channel of the installed package. Who changes it fills the region with the bytes that stand there in the wanted
  * channel's package: a range that the function serves itself. */
-static void add_region(const struct task *task, struct buf *out)
+static void put_region(const struct task *task, struct json_writer *json)
 {
     const struct chosen *chosen = &task->chosen;
     const struct package_name full = {.app = chosen->name.app, .version = chosen->name.version, .channel = task->wish.channel};
     if (chosen->name.from.length == 0 || str_equal(task->wish.channel, task->wish.from_channel)) return;
-    add_text(out, S(",\"region\":{\"url\":"),
-             arena_join(task->io.arena, public_url(task), S("/packages/"), package_name_format(task->io.arena, &full), S(".apk")));
-    buf_printf(out, ",\"offset\":%llu,\"length\":%llu}", (unsigned long long)chosen->region.offset,
-               (unsigned long long)chosen->region.length);
+    json_open_object(json, "region");
+    json_put_text(json, "url",
+                  arena_join(task->io.arena, public_url(task), S("/packages/"), package_name_format(task->io.arena, &full), S(".apk")));
+    json_put_number(json, "offset", chosen->region.offset);
+    json_put_number(json, "length", chosen->region.length);
+    json_close(json);
 }
 
 /* P12: an edge is missing here, or not. */
-static void add_alert(const struct task *task, struct buf *out)
+static void put_alert(const struct task *task, struct json_writer *json)
 {
     uint64_t threshold = task->policy->place.t1;
     if (!task->wants_alert) return;
-    buf_add(out, S(",\"alert\":"));
-    struct json_writer json = json_writer(out);
-    if (task->lone_misses <= threshold) return buf_add(out, S("null"));
-    json_open_object(&json, NULL);
-    json_put_text(&json, "lan", task->place.lan);
-    json_put_number(&json, "misses", task->lone_misses);
-    json_put_number(&json, "threshold", threshold);
-    json_close(&json);
+    if (task->lone_misses <= threshold) return json_put_null(json, "alert");
+    json_open_object(json, "alert");
+    json_put_text(json, "lan", task->place.lan);
+    json_put_number(json, "misses", task->lone_misses);
+    json_put_number(json, "threshold", threshold);
+    json_close(json);
 }
 
 static struct str answer_json(const struct task *task)
 {
     struct arena *arena = task->io.arena;
     struct buf out = buf_in(arena, ANSWER_LIMIT);
-    add_text(&out, S("{\"address\":"), task->address);
-    add_text(&out, S(",\"url\":"), task->url);
-    add_text(&out, S(",\"source\":"), task->source);
-    add_text(&out, S(",\"package\":"), package_name_format(arena, &task->chosen.name));
-    add_text(&out, S(",\"kind\":"), task->chosen.name.from.length > 0 ? S("patch") : S("full"));
-    buf_add(&out, S(",\"size\":"));
-    buf_add_u64(&out, task->chosen.size);
-    add_text(&out, S(",\"sha256\":"), task->sha256);
-    add_text(&out, S(",\"expires\":"), clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
-    add_region(task, &out);
-    add_alert(task, &out);
-    buf_add(&out, S("}\n"));
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_text_or_null(&json, "address", task->address);
+    json_put_text_or_null(&json, "url", task->url);
+    json_put_text_or_null(&json, "source", task->source);
+    json_put_text(&json, "package", package_name_format(arena, &task->chosen.name));
+    json_put_word(&json, "kind", task->chosen.name.from.length > 0 ? "patch" : "full");
+    json_put_number(&json, "size", task->chosen.size);
+    json_put_text_or_null(&json, "sha256", task->sha256);
+    json_put_text(&json, "expires", clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
+    put_region(task, &json);
+    put_alert(task, &json);
+    json_close(&json);
+    buf_add_byte(&out, '\n');
     return buf_str(&out);
 }
 
