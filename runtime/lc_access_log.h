@@ -18,7 +18,8 @@ struct lc_access {
 };
 void lc_access_log(const struct lc_access *);
 
-/* From now on this thread's lines wait for lc_access_log_flush, at most PIPE_BUF bytes of them: it calls that before it waits for anything. */
+/* From now on this thread's lines wait for lc_access_log_flush, at most PIPE_BUF bytes of them: it calls that before it waits for anything.
+ */
 void lc_access_log_batch(void);
 void lc_access_log_flush(void);
 

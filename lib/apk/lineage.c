@@ -1,7 +1,7 @@
 #include "lib/apk/lineage_internal.h"
 
 #include "base/bytes.h"
-#include "lib/apk/signature_internal.h"
+#include "lib/apk/algorithm_internal.h"
 
 enum { ATTRIBUTE = 0x3ba06f8c, VERSION = 1 };
 

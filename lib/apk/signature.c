@@ -2,73 +2,22 @@
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "lib/apk/algorithm_internal.h"
 #include "lib/apk/lineage_internal.h"
-
-struct algorithm {
-    uint32_t id;
-    enum apk_hash hash; /* of the contents, and of what is signed */
-    int key;
-    bool pss;
-    bool verity; /* the digest of the contents is the root of a tree */
-};
-
-static const struct algorithm algorithms[] = {
-    {0x0101, APK_SHA256, EVP_PKEY_RSA, true, false},  {0x0102, APK_SHA512, EVP_PKEY_RSA, true, false},
-    {0x0103, APK_SHA256, EVP_PKEY_RSA, false, false}, {0x0104, APK_SHA512, EVP_PKEY_RSA, false, false},
-    {0x0201, APK_SHA256, EVP_PKEY_EC, false, false},  {0x0202, APK_SHA512, EVP_PKEY_EC, false, false},
-    {0x0301, APK_SHA256, EVP_PKEY_DSA, false, false}, {0x0421, APK_SHA256, EVP_PKEY_RSA, false, true},
-    {0x0423, APK_SHA256, EVP_PKEY_EC, false, true},   {0x0425, APK_SHA256, EVP_PKEY_DSA, false, true},
-};
-
-static const struct algorithm *algorithm_of(uint32_t id)
-{
-    for (size_t i = 0; i < sizeof algorithms / sizeof *algorithms; i++)
-        if (algorithms[i].id == id) return &algorithms[i];
-    return NULL;
-}
 
 void apk_signature_hashes(const struct apk_signer *signer, bool wanted[APK_HASH_COUNT])
 {
     struct str rest = signer->digests, value;
     uint32_t id;
     while (apk_take_entry(&rest, &id, &value)) {
-        const struct algorithm *algorithm = algorithm_of(id);
+        const struct apk_algorithm *algorithm = apk_algorithm_of(id);
         if (algorithm && !algorithm->verity) wanted[algorithm->hash] = true;
     }
 }
 
 /* --- the signature over what is signed */
-
-static bool verifies(const struct algorithm *algorithm, EVP_PKEY *key, struct str data, struct str signature)
-{
-    EVP_PKEY_CTX *options = NULL;
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    const EVP_MD *hash = algorithm->hash == APK_SHA512 ? EVP_sha512() : EVP_sha256();
-    bool right = EVP_PKEY_get_base_id(key) == algorithm->key && EVP_DigestVerifyInit(context, &options, hash, NULL, key) == 1;
-    if (right && algorithm->pss)
-        right = EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
-                EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1;
-    right = right && EVP_DigestVerify(context, (const unsigned char *)signature.data, signature.length, (const unsigned char *)data.data,
-                                      data.length) == 1;
-    EVP_MD_CTX_free(context);
-    ERR_clear_error();
-    return right;
-}
-
-bool apk_signature_verifies(uint32_t id, struct str certificate, struct str data, struct str signature)
-{
-    const unsigned char *at = (const unsigned char *)certificate.data;
-    const struct algorithm *algorithm = algorithm_of(id);
-    X509 *x509 = d2i_X509(NULL, &at, (long)certificate.length);
-    EVP_PKEY *key = x509 ? X509_get0_pubkey(x509) : NULL;
-    bool right = algorithm && key && verifies(algorithm, key, data, signature);
-    X509_free(x509);
-    ERR_clear_error();
-    return right;
-}
 
 /* The digests that are signed are of the same algorithms as the signatures, in the same order: none was taken away. */
 static bool same_algorithms(const struct apk_signer *signer)
@@ -88,9 +37,9 @@ static bool all_verify(const struct apk_signer *signer, EVP_PKEY *key)
     uint32_t id;
     size_t known = 0;
     while (apk_take_entry(&rest, &id, &entry)) {
-        const struct algorithm *algorithm = algorithm_of(id);
+        const struct apk_algorithm *algorithm = apk_algorithm_of(id);
         if (!algorithm) continue;
-        if (!apk_take_value(&entry, &signature) || !verifies(algorithm, key, signer->data, signature)) return false;
+        if (!apk_take_value(&entry, &signature) || !apk_algorithm_verifies(algorithm, key, signer->data, signature)) return false;
         known++;
     }
     return known > 0;
@@ -143,7 +92,7 @@ struct str apk_signature_problem(struct arena *arena, const struct apk *apk, con
             arena, S("its "), name,
             S(" signature does not prove that its key follows the older ones: sign the package again with the right lineage"));
     while (apk_take_entry(&rest, &id, &entry)) {
-        const struct algorithm *algorithm = algorithm_of(id);
+        const struct apk_algorithm *algorithm = apk_algorithm_of(id);
         if (!algorithm || !apk_take_value(&entry, &digest)) continue;
         known++;
         const struct apk_contents *contents = &digests[algorithm->hash];

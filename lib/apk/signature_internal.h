@@ -8,8 +8,6 @@
 /* Marks the hashes that this signer's digests are of. A signer whose digests are all for fs-verity marks none: its contents are not
  * checked. */
 void apk_signature_hashes(const struct apk_signer *, bool wanted[APK_HASH_COUNT]);
-/* The key of this certificate made the signature, by this algorithm; false also where one of them is not known. */
-bool apk_signature_verifies(uint32_t algorithm, struct str certificate, struct str data, struct str signature);
 /* `digests` are of the contents. Empty: the signer's signature verifies, and its digests are these. */
 struct str apk_signature_problem(struct arena *, const struct apk *, const struct apk_signer *,
                                  const struct apk_contents digests[APK_HASH_COUNT]);

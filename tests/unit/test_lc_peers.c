@@ -159,10 +159,8 @@ static void a_request_more_is_a_new_beginning(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(who_reads_nothing_makes_room),
-        cmocka_unit_test(who_reads_slowly_stays),
-        cmocka_unit_test(whoever_waits_for_us_stays),
-        cmocka_unit_test(whoever_is_looked_at_goes_to_the_end),
+        cmocka_unit_test(who_reads_nothing_makes_room),      cmocka_unit_test(who_reads_slowly_stays),
+        cmocka_unit_test(whoever_waits_for_us_stays),        cmocka_unit_test(whoever_is_looked_at_goes_to_the_end),
         cmocka_unit_test(a_request_more_is_a_new_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
