@@ -103,9 +103,9 @@ $(BUILD)/bin/pakhus: $(BUILD)/o/cli/main.o $(COMMANDS) $(ARCHIVE)
 	$(Q)$(CC) $(CFLAGS) $^ $(LINK) -o $@ $(LIBS)
 
 # Sanitizers want the shared C library; everything that is deployed is static and not relocated, which halves its start-up.
-# ld warns that static programs can't look up names by glibc: c-ares does it for us (-w). Newer ones add notes to these warnings all the same.
+# ld warns that static programs can't look up names by glibc: c-ares does it for us (-w). Newer ones print notes on these warnings all the same.
 link_static = $(if $(SANITIZE),$(CC) $(CFLAGS) $(filter %.o %.a,$^) $(LINK) -o $@ $(LIBS),$(CC) $(CFLAGS) -static -no-pie $(filter %.o %.a,$^) $(LINK) -Wl,-w -s -o $@ \
-	-L$(STATIC)/lib $$(cat $(STATIC)/libs) 2> >(grep -v 'note: the message above does not take linker garbage' >&2))
+	-L$(STATIC)/lib $$(cat $(STATIC)/libs) > >(grep -v 'note: the message above does not take linker garbage'))
 $(BUILD)/functions/%/bootstrap: $(BUILD)/o/functions/%/main.o $(ARCHIVE) scripts/static-libs | static-libs
 	@mkdir -p $(@D)
 	$(call say,link $@)
