@@ -20,6 +20,17 @@ static void check_edge(struct arena *arena, const struct edge *edge)
     assert(str_equal(edge_format(arena, &again), text) && again.lan_count == edge->lan_count && again.quota == edge->quota);
 }
 
+/* A LAN that is known by its callers says who they are, and is in the part where their edge looks for it. */
+static void check_callers(struct arena *arena, const struct network *network)
+{
+    struct network caller, behind;
+    bool has_network;
+    struct str lan = lan_format(arena, network_format(arena, network), network);
+    assert(lan_parse_caller(lan, &caller, &behind, &has_network) && has_network);
+    assert(network_equal(&caller, network) && network_equal(&behind, network));
+    assert(network_part(network) == LAN_PARTS || network_part(network) == lan_part(lan));
+}
+
 static void check_written(struct arena *arena, const struct network *network)
 {
     struct network again;
@@ -28,6 +39,7 @@ static void check_written(struct arena *arena, const struct network *network)
     assert(network_contains(network, &network->address));
     check_lan(lan);
     assert(lan_part(lan) < LAN_PARTS);
+    check_callers(arena, network);
 }
 
 static void check_network(struct arena *arena, struct str text)
