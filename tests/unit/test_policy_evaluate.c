@@ -5,6 +5,7 @@
 
 #include "lib/demand/demand.h"
 #include "lib/edges/lan.h"
+#include "lib/policy/by_hand.h"
 #include "tests/unit/package_facts.h"
 #include "tests/unit/scratch_store.h"
 
@@ -234,6 +235,24 @@ static void p1_a_lan_that_the_edge_lists_by_its_code_is_its_own(void **state)
     evaluate(f);
     assert_int_equal(f->result.alerts, 0);
     assert_wanted(f, "shop-7", "A/1");
+}
+
+/* Nobody asks for either; no edge could be filled with what is unpublished. */
+static void p2_what_was_placed_by_hand_is_dropped_by_a_person_or_when_it_is_unpublished(void **state)
+{
+    struct fixture *f = *state;
+    struct package_facts facts = {.size = 10};
+    put_edge(f, EDGE("node-1", "", ""));
+    struct by_hand how = {.store = f->store, .edge = &f->registry.edges[0], .package = {.app = S("A"), .version = S("1")}, .now = 1000};
+    assert_ok(placement_place(&how, io_of(f->arena), &facts, &f->error), &f->error);
+    how.package.app = S("GONE");
+    assert_ok(placement_place(&how, io_of(f->arena), &facts, &f->error), &f->error);
+    evict(f);
+    assert_wanted(f, "node-1", "A/1");
+    how.package.app = S("A");
+    assert_ok(placement_drop(&how, io_of(f->arena), &f->error), &f->error);
+    assert_wanted(f, "node-1", "");
+    assert_error(placement_drop(&how, io_of(f->arena), &f->error), STATUS_NOT_FOUND, &f->error, "A/1 is not wanted there");
 }
 
 static void a_row_that_cannot_be_read_stops_its_edge_only(void **state)
@@ -662,6 +681,7 @@ int main(void)
         TEST(on_an_edge_that_splices_channels_are_their_base),
         TEST(p7_pending_ones_and_newcomers_are_placed_together),
         TEST(p1_a_lan_that_the_edge_lists_by_its_code_is_its_own),
+        TEST(p2_what_was_placed_by_hand_is_dropped_by_a_person_or_when_it_is_unpublished),
         TEST(a_row_that_cannot_be_read_stops_its_edge_only),
         TEST(p12_a_lan_without_an_edge_is_told_of_and_served_once_it_has_one),
         TEST(p12_alerts_of_shops_with_equal_networks_say_where),
