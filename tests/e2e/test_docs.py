@@ -7,7 +7,7 @@ import pytest
 
 from support.cache import ROOT
 
-DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "events/README.md", ROOT / "localstack/README.md"])
+DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "events/README.md", ROOT / "localstack/README.md"])
 COSTS = (ROOT / "docs/costs.md").read_text()
 DEPLOY = (ROOT / "docs/deploy.md").read_text()
 
@@ -22,6 +22,17 @@ def test_links_lead_somewhere(document: Path) -> None:
 def test_files_that_are_named_are_there(document: Path) -> None:
     for name in re.findall(r"`((?:cdn|tests|localstack|events|docs|scripts|functions|lib)/[\w./*-]+)`", document.read_text()):
         assert list(ROOT.glob(name)) or list(document.parent.glob(name)), name
+
+
+def test_each_how_to_changes_three_files_of_the_product_at_most() -> None:
+    how_tos = re.split(r"^## ", (ROOT / "CONTRIBUTING.md").read_text(), flags=re.M)[1:]
+    assert [how_to.splitlines()[0].split()[-1] for how_to in how_tos] == ["format", "backend", "route", "field", "slice"]
+    for how_to in how_tos:
+        steps = re.search(r"^Product[^\n]*:\n\n(.*?)\n\n(?=[A-Z])", how_to, re.M | re.S)
+        assert steps, how_to
+        numbers = re.findall(r"^(\d)\. ", steps[1], re.M)
+        assert 1 <= len(numbers) <= 3 and len(re.findall(r"`(?:lib|functions)/", steps[1])) >= len(numbers), how_to
+        assert re.search(r"`tests/", how_to), how_to
 
 
 def test_problems_of_nodes_are_listed() -> None:
