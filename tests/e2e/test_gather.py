@@ -55,7 +55,7 @@ GOOD = resources("https://a.example", a="/1", b="/2")
     ({"resources": [{"id": f"r{i}", "address": f"http://a.example/{i}"} for i in range(65)]}, "scene.resources: more than 64"),
     ({"resources": [GOOD[0], {**GOOD[1], "id": "a"}]}, "scene.resources[1].id: resource 0 has it already"),
     ({"resources": [GOOD[0], {**GOOD[0], "id": "b"}]}, "scene.resources[1].address: resource 0 has it already"),
-    ({"resources": [GOOD[0], {"id": "b", "address": "ftp://a.example/"}]}, "scene.resources[1].address: must be of http, https,"),
+    ({"resources": [GOOD[0], {"id": "b", "address": "ftp://a.example/"}]}, "scene.resources[1].address: must be of http, https or a store: s3:"),
     ({"resources": [GOOD[0], {"id": "b", "address": "/etc/passwd"}]}, "scene.resources[1].address: the URL has no scheme"),
     ({"resources": [GOOD[0], {"id": "b", "address": "http://u:p@a.example/"}]}, "scene.resources[1].address: a URL must not carry a user"),
     ({"resources": [GOOD[0], {"id": "b", "address": "http://a.example/#x"}]}, "scene.resources[1].address: a '#'"),
