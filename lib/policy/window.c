@@ -45,7 +45,7 @@ static struct span date_span(int64_t date, int64_t zone, int64_t now)
 /* The slots of all days are one row: index 0 is the latest that has begun. */
 static struct span slot_span(const struct window *window, int64_t zone, int64_t now, unsigned index)
 {
-    int64_t day = midnight(now, zone), slots = (int64_t)window->slots, latest = slots - 1;
+    int64_t day = midnight(now, zone), slots = window->slots > 1 ? (int64_t)window->slots : 1, latest = slots - 1; /* at least one */
     while (latest >= 0 && day + window->begins[latest] > now) latest--;
     int64_t wanted = latest - (int64_t)index, days = floor_to(wanted, slots) / slots;
     int64_t begin = day + days * CLOCK_DAY + window->begins[wanted - days * slots];
