@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 static uint64_t least(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -12,12 +14,13 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* A file that holds a number of bytes, or "max"; UINT64_MAX where there is none. */
 static uint64_t read_limit(const char *path)
 {
-    unsigned long long bytes;
+    char line[32];
+    uint64_t bytes;
     FILE *file = fopen(path, "re");
     if (!file) return UINT64_MAX;
-    int found = fscanf(file, "%19llu", &bytes);
+    bool found = fgets(line, sizeof line, file) && str_to_u64(str_trim(str_of(line)), &bytes);
     fclose(file);
-    return found == 1 && bytes > 0 ? bytes : UINT64_MAX;
+    return found && bytes > 0 ? bytes : UINT64_MAX;
 }
 
 static uint64_t of_machine(void)
