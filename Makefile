@@ -202,7 +202,7 @@ bench: deps-test all nginx-module ## measures side by side, prints ratios
 NGINX_INCLUDES = $(addprefix -isystem$(NGINX_SOURCE)/src/,core event event/modules os/unix http http/modules http/v2) -isystem$(BUILD)/nginx
 TIDY_FLAGS = $(filter -std% -D% -I%,$(PROJECT_CFLAGS)) $(NGINX_INCLUDES)
 C_FILES = $(shell git ls-files '*.c' '*.h')
-PYTHON_FILES = $(shell git ls-files '*.py') $(shell grep -l '^\#!.*python3' scripts/*)
+PYTHON_FILES = $(shell find demo functions packaging scripts tests -name '*.py') $(shell grep -l '^\#!.*python3' scripts/*)
 SHELL_FILES = $(shell grep -lE '^\#!.*bash|shell=bash' scripts/*) demo/make demo/run packaging/{install,image,notices} packaging/deb/{build,postinst,prerm,postrm} \
 	.ci/run tests/fresh/run cdn/*/token-clean-up
 CHECKS := includes functions format shell python build tidy
@@ -216,9 +216,9 @@ check-tidy: deps-check nginx-module
 	@printf '%s\n' $(filter-out tests/%,$(filter %.c,$(C_FILES))) | xargs -P $$(nproc) -n 8 scripts/lint $(TIDY_FLAGS) --
 check-shell: deps-check
 	@shellcheck -x $(SHELL_FILES)
-check-includes:
+check-includes: deps-check
 	@scripts/check-includes
-check-functions:
+check-functions: deps-check
 	@scripts/check-functions
 check-python: deps-check
 	@"$$(scripts/fetch venv)/bin/ruff" check --quiet --no-cache $(PYTHON_FILES)

@@ -178,6 +178,7 @@ static enum status download_all(struct fetch *fetch, struct admission_told *told
         if (status == STATUS_OK || !fetch->moved) return status;
         TRY(asker_ask_patiently(&fetch->asker, told, error));
         fprintf(stderr, "level %s\n", admission_level_name(told->level));
+        TRY(wait_for_admission(fetch, told, error));
     }
 }
 

@@ -37,7 +37,9 @@ static enum status find_patch(struct app *app, struct io io, const struct packag
                               struct error *error)
 {
     struct patch patch = {.from = name->from, .to = name->version};
-    enum status status = patch_load((struct catalog){app->store, io, name->app}, name->from, name->version, &patch, error);
+    const struct patch *known;
+    enum status status = app_patch(app, io, name->app, name->from, name->version, &known, error); /* knows it in a copied store too */
+    if (status == STATUS_OK) patch = *known;
     if (status == STATUS_NOT_FOUND) status = patch_produce((struct catalog){app->store, io, name->app}, &patch, NULL, error);
     TRY(status);
     const struct made made = {.store = app->store, .key = patch_diff_key(io.arena, &patch), .etag = patch.etag};

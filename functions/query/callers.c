@@ -48,8 +48,10 @@ static void note(struct callers_seen *all, struct str edge, const struct network
 void query_note_caller(struct query *query, const struct place *place, const struct whereabouts *where)
 {
     struct address address;
+    struct network network;
     if (!place->edge || where->code.length > 0 || !callers_are_untold(place->edge, place->lan)) return;
     if (!address_parse(where->caller, &address) || !address_is_public(&address)) return;
+    if (network_parse(place->lan, &network) && network_contains(&network, &address)) return; /* shops do not share public addresses */
     const struct network caller = network_of_caller(&address);
     pthread_mutex_lock(&query->callers->lock);
     note(query->callers, place->edge->id, &caller);

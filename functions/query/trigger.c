@@ -171,7 +171,8 @@ static uint64_t missing_of(struct query *query, const struct policy *policy, con
                            struct str package)
 {
     int64_t now = clock_now();
-    if (now >= window_span(&policy->place.window, policy->zone, now, 0).to) return 0;
+    const struct span current = window_span(&policy->place.window, policy->zone, now, 0);
+    if (now < current.from || now >= current.to) return 0; /* between slots, or before a date that is still to come */
     return demand_sums_missing(sums, query->demand, lan, package) + 1;
 }
 

@@ -28,7 +28,7 @@ double admission_fresh(void)
 static double hash_of(struct str first, struct str second)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH], text[512];
-    struct str a = str_first(first, 128), b = str_first(second, 256);
+    struct str a = str_first(first, 129), b = str_first(second, 256);
     uint64_t bits = 0;
     memcpy(text, a.data, a.length);
     text[a.length] = '\n';

@@ -286,8 +286,14 @@ static enum status check_entry(const struct verification *all, const struct apk_
 
 static enum status check_size(const struct verification *all, struct error *error)
 {
-    uint64_t inflated = 0;
-    for (size_t i = 0; i < all->count; i++) inflated += needs_signature(&all->entries[i]) ? all->entries[i].uncompressed : 0;
+    uint64_t inflated = 0, compressed = 0;
+    for (size_t i = 0; i < all->count; i++) {
+        if (!needs_signature(&all->entries[i])) continue;
+        inflated += all->entries[i].uncompressed;
+        compressed += all->entries[i].compressed;
+    }
+    /* Entries that lie over each other would be read again and again; those of a whole package are smaller than it. */
+    ENSURE(compressed <= UINT32_MAX, error, STATUS_CORRUPT, "its entries have more bytes than it has");
     ENSURE(inflated <= INFLATED_MAX, error, STATUS_CORRUPT, "its entries inflate to more than %d GiB", (int)(INFLATED_MAX >> 30));
     return STATUS_OK;
 }

@@ -219,7 +219,7 @@ struct str channels_format(struct arena *arena, const struct channels *channels)
     put_changed(arena, &json, channels);
     json_close(&json);
     buf_add_byte(&out, '\n');
-    return buf_str(&out);
+    return out.overflow ? (struct str){NULL, 0} : buf_str(&out);
 }
 
 static const struct channel *find(const struct channel *items, size_t count, struct str id)
@@ -459,7 +459,7 @@ static enum status change_row(void *context, struct arena *arena, const struct g
     for (size_t i = 0; i < new.count; i++) TRY(check_room(&new, &new.items[i], error));
     stamp(&old, &new);
     *body = channels_format(arena, &new);
-    ENSURE(body->length < BODY_MAX, error, STATUS_TOO_LARGE, "the channels of one app may not take more than 64 MiB");
+    ENSURE(body->data, error, STATUS_TOO_LARGE, "the channels of one app may not take more than 64 MiB");
     return STATUS_OK;
 }
 

@@ -101,7 +101,7 @@ struct str package_format(struct arena *arena, const struct package *package)
     json_put_text(&json, "published", clock_format_time(arena, package->published));
     json_close(&json);
     buf_add_byte(&out, '\n');
-    return buf_str(&out);
+    return out.overflow ? (struct str){NULL, 0} : buf_str(&out);
 }
 
 enum status package_load(struct catalog catalog, struct str version, struct package *package, struct error *error)

@@ -140,7 +140,9 @@ static enum status put_record(const struct publication *publication, enum store_
     struct arena *arena = publication->io.arena;
     const struct package *package = publication->package;
     struct str key = package_json_key(arena, package->app, package->version);
-    return store_put(publication->store, step(publication), key, package_format(arena, package), &put, NULL, error);
+    struct str text = package_format(arena, package);
+    ENSURE(text.data, error, STATUS_TOO_LARGE, "the package's own name is too long to be recorded");
+    return store_put(publication->store, step(publication), key, text, &put, NULL, error);
 }
 
 static enum status load_record(const struct publication *publication, struct package *record, struct error *error)

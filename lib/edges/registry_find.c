@@ -50,7 +50,7 @@ static struct str identity_by_caller(const struct registry *registry, struct are
     struct address address;
     if (!address_parse(caller, &address)) return (struct str){NULL, 0};
     for (size_t i = 0; i < registry->edge_count; i++)
-        if (is_caller(&registry->edges[i], &address)) return edge_identity(arena, &registry->edges[i]);
+        if (registry->edges[i].lan_count > 0 && is_caller(&registry->edges[i], &address)) return edge_identity(arena, &registry->edges[i]);
     return (struct str){NULL, 0};
 }
 

@@ -12,10 +12,12 @@ uint64_t store_random(void)
     return ((uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
+/* Both halves of a product, so that every bit of the word and of the start reaches every bit of the hash. */
+static uint64_t mix(uint64_t hash, uint64_t word, uint64_t start)
 {
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
+    __extension__ typedef unsigned __int128 wide;
+    wide product = (wide)(hash ^ word ^ UINT64_C(0xa0761d6478bd642f)) * (start ^ UINT64_C(0x9e3779b97f4a7c15));
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 uint64_t store_hash(uint64_t start, struct str s)
@@ -23,11 +25,11 @@ uint64_t store_hash(uint64_t start, struct str s)
     uint64_t hash = start ^ s.length, word;
     for (; s.length >= sizeof word; s = str_from(s, sizeof word)) {
         memcpy(&word, s.data, sizeof word);
-        hash = mix(hash, word);
+        hash = mix(hash, word, start);
     }
     word = 0;
     if (s.length > 0) memcpy(&word, s.data, s.length);
-    return mix(hash, word);
+    return mix(hash, word, start);
 }
 
 void store_sleep(int64_t microseconds)

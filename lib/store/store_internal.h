@@ -49,6 +49,7 @@ struct store {
     const struct store_backend *backend;
     struct arena *arena; /* holds the store itself */
     struct str name;     /* for words: "s3://bucket at host" or "file:///var/pakhus" */
+    struct str asked;    /* the name, and what its URL says of how the store is asked: what a trial depends on */
     struct str prefix;   /* before its keys in the bucket: empty, or with its '/' */
     struct store_abilities abilities;
     struct store_counters counters;

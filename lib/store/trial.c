@@ -141,7 +141,10 @@ static enum status run_race(const struct trial *trial, struct str key, uint64_t 
         racers[i].is_running = pthread_create(&racers[i].thread, NULL, race, &racers[i]) == 0;
     }
     for (size_t i = 0; i < count; i++) {
-        if (!racers[i].is_running) continue;
+        if (!racers[i].is_running) {
+            status = error_set(error, STATUS_UNAVAILABLE, "no thread could be started for a writer");
+            continue;
+        }
         pthread_join(racers[i].thread, NULL);
         if (racers[i].status == STATUS_OK) ++*winners;
         bool failed = racers[i].status != STATUS_OK && racers[i].status != STATUS_PRECONDITION;
@@ -154,7 +157,7 @@ static enum status run_race(const struct trial *trial, struct str key, uint64_t 
 static enum status try_racing(struct trial *trial, struct error *error)
 {
     struct error ignored;
-    unsigned worst = 0;
+    unsigned worst = 0, none = 0;
     for (unsigned i = 0; i < trial->races; i++) {
         unsigned winners;
         struct str key = key_beside(trial, arena_printf(trial->io.arena, "-%u", i).data);
@@ -162,7 +165,9 @@ static enum status try_racing(struct trial *trial, struct error *error)
         store_remove(trial->store, trial->io, key, &ignored);
         TRY(status);
         if (winners > worst) worst = winners;
+        if (winners == 0) none++;
     }
+    if (none > 0) return say(trial, TRIAL_REFUSED, "of %d writers that put one absent key at the same time none won", RACERS);
     if (worst <= 1) return say(trial, TRIAL_GOOD, "%u races of %d writers: one won each", trial->races, RACERS);
     return say(trial, TRIAL_REFUSED,
                "it lets %u of %d writers win that put one key if absent at the same time, so updates would be lost: use another store "
@@ -338,7 +343,7 @@ static enum status keep_record(struct store *store, struct io io, enum trial_ver
     struct buf out = buf_in(io.arena, RECORD_MAX);
     struct json_writer json = json_writer(&out);
     json_open_object(&json, NULL);
-    json_put_text(&json, "store", store->name);
+    json_put_text(&json, "store", store->asked);
     json_put_word(&json, "version", PAKHUS_VERSION);
     json_put_text(&json, "time", clock_format_time(io.arena, clock_real()));
     json_put_word(&json, "verdict", verdicts[verdict]);
@@ -363,7 +368,7 @@ static enum status parse_record(const struct store *store, struct io io, struct 
     TRY(config_text(&config, "why", CONFIG_OPTIONAL, why, error));
     TRY(config_end(&config, error));
     int64_t age = clock_real() - time;
-    *counts = str_equal(name, store->name) && str_equal(version, S(PAKHUS_VERSION)) && age >= 0 && age < RECORD_LIFE;
+    *counts = str_equal(name, store->asked) && str_equal(version, S(PAKHUS_VERSION)) && age >= 0 && age < RECORD_LIFE;
     return STATUS_OK;
 }
 
@@ -428,7 +433,11 @@ static enum status try_decisive(struct store *store, struct io io, struct error 
         if (!is_near) keep_record(store, io, TRIAL_REFUSED, result.seen, &ignored);
         return refuse(store, result.seen, error);
     }
-    if (!is_near) keep_record(store, io, TRIAL_GOOD, S(""), &ignored); /* the next one tries again */
+    /* A check that ended meanwhile may have found more. */
+    int verdict = TRIAL_GOOD;
+    struct str why;
+    bool is_refused = !is_near && find_record(store, io, &verdict, &why) && verdict == TRIAL_REFUSED;
+    if (!is_near && !is_refused) keep_record(store, io, TRIAL_GOOD, S(""), &ignored); /* if it can't be kept, the next one tries again */
     return STATUS_OK;
 }
 

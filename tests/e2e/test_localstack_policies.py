@@ -33,7 +33,7 @@ WRITERS: dict[str, set[str]] = {
     "held/shop-1/1": {"reconcile", "evaluate-cron", "evict-cron", "query"},
     "demand/live/d/h/p/i": {"query", "evaluate-cron", "evict-cron"},
     "demand/days/d/p": {"evaluate-cron", "evict-cron"},
-    "decisions/d/x": {"evaluate-cron", "evict-cron"},
+    "decisions/d/x": {"evaluate-cron", "evict-cron", "query"},
     "alerts/d/x": {"evaluate-cron", "evict-cron"},
     "policy/1": {"calibrate-cron"},
     "samples/d/h/i": {"query", "evaluate-cron"},

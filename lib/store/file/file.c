@@ -16,6 +16,7 @@ static enum status file_open(struct arena *arena, const struct url *url, struct 
     file->root = arena_cstr(arena, path);
     file->store.abilities = (struct store_abilities){.clamps_ranges = true, .cheap_metadata = true};
     file->store.name = arena_printf(arena, "file://" STR_FMT, STR_ARG(path));
+    file->store.asked = file->store.name;
     *store = &file->store;
     return STATUS_OK;
 }

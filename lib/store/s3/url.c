@@ -163,5 +163,7 @@ enum status s3_configure(struct s3 *s3, struct arena *arena, const struct url *u
     const char *of = str_empty(*credentials) ? "" : " with the credentials of ";
     s3->store.name =
         arena_printf(arena, "s3://" STR_FMT " at " STR_FMT "%s" STR_FMT, STR_ARG(s3->bucket), STR_ARG(s3->host), of, STR_ARG(*credentials));
+    s3->store.asked = arena_printf(arena, STR_FMT ", if-absent by " STR_FMT ", bind-range=%s", STR_ARG(s3->store.name),
+                                   STR_ARG(s3->if_absent.name), s3->store.abilities.binds_ranges ? "yes" : "no");
     return STATUS_OK;
 }

@@ -168,7 +168,8 @@ def fill_cache(machine: Machine) -> None:
     for command in asked:
         where = Path(subprocess.run(command, cwd=machine.checkout, env=outer, text=True, stdout=subprocess.PIPE, check=True).stdout.strip())
         entry = machine.cache / where.relative_to(machine.cache).parts[0]
-        _program(entry / "bin/python", "#!/bin/sh\nexit 0\n")
+        for name in ("python", "ruff", "mypy"):
+            _program(entry / "bin" / name, "#!/bin/sh\nexit 0\n")
         (entry / "libs").touch()
         _terms(entry)
 
