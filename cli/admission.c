@@ -13,7 +13,7 @@ static const struct command_option store_options[] = {STORED_OPTION(&store_url)}
 static const struct command profile_set = {
     .name = "admission profile set",
     .arguments = "FILE.json",
-    .summary = "Checks a pre-distribution profile and publishes it for its resource; '-' reads it from standard input.",
+    .summary = "Checks an admission profile and publishes it for its resource; '-' reads it from standard input.",
     .example = "pakhus admission profile set --store s3://packages game-2.0.json",
     COMMAND_OPTIONS(store_options),
     .least = 1,
@@ -167,7 +167,7 @@ static int cmd_ask(int argc, char **argv)
 int cmd_admission(int argc, char **argv)
 {
     static const struct command_entry entries[] = {
-        {"profile", cmd_profile, "pre-distribution profiles"},
+        {"profile", cmd_profile, "admission profiles: set, show and list"},
         {"ask", cmd_ask, "may this client download now"},
     };
     return command_choose("admission", entries, sizeof entries / sizeof *entries, argc, argv);

@@ -29,7 +29,7 @@ static const struct command_option set_options[] = {
     STORED_OPTION(&store_url),
     {"info", 'i', OPTION_TEXT, &info, "JSON", "an object of strings; without it {\"channel\":\"CHANNEL\"}"},
     {"from", 'f', OPTION_TEXT, &from, "FILE.csv", "many at once: CHANNEL[,JSON] or CHANNEL # remark a line, or a header channel,KEY,KEY,…"},
-    {"formats", 0, OPTION_TEXT, &formats, "LIST", "of " APK_FORMAT_NAMES "for all of the app's channels"},
+    {"formats", 0, OPTION_TEXT, &formats, "LIST", "some of " APK_FORMAT_NAMES "separated by commas; for all of the app's channels"},
 };
 static const struct command set = {
     .name = "channel set",
@@ -236,7 +236,7 @@ static enum status run_remove(struct arena *arena, const struct str *words, int 
 
 static const struct command_option config_options[] = {
     STORED_OPTION(&store_url),
-    {"formats", 0, OPTION_TEXT, &formats, "LIST", "of " APK_FORMAT_NAMES "with commas"},
+    {"formats", 0, OPTION_TEXT, &formats, "LIST", "some of " APK_FORMAT_NAMES "separated by commas"},
     {"url-info", 0, OPTION_TEXT, &url_info, "WHICH", "info in URLs: signed, unsigned or never"},
     {"filename", 0, OPTION_TEXT, &filename, "TEMPLATE", "such as {app}-{version}-{channel}.apk"},
     {"validator", 0, OPTION_TEXT, &validator, "KIND", "package, or store for CDNs that follow redirects by themselves"},

@@ -59,7 +59,7 @@ static const struct command commands[] = {
                        COMMAND_OPTIONS(deciding)},
     [CRON_EVICT] = {.name = "evict",
                     .arguments = "",
-                    .summary = "Decides by the policy evict packages that edges no longer need, and deletes them there.",
+                    .summary = "Decides by the policy which packages edges no longer need, and deletes them there.",
                     .example = "pakhus evict --store s3://packages --edge shop-1 --dry-run",
                     COMMAND_OPTIONS(deciding)},
     [CRON_RECONCILE] = {.name = "reconcile",

@@ -17,7 +17,7 @@ static bool verify, json;
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"edge", 'e', OPTION_TEXT, &edge_id, "EDGE", "which one this is", .required = true},
-    {"dir", 'd', OPTION_TEXT, &directory, "DIR", "what it serves; made where it is not there", .required = true},
+    {"dir", 'd', OPTION_TEXT, &directory, "DIR", "the directory that it serves; made if it is missing", .required = true},
     {"grace", 0, OPTION_SPAN, &grace, "SPAN", "how long to wait before deleting packages that are no longer wanted (default 10m)"},
     {"verify", 0, OPTION_FLAG, &verify, NULL, "read all packages, and fetch again those that are damaged"},
     {"now", 0, OPTION_TIME, &now, "TIME", "decide as if it were then"},

@@ -15,7 +15,7 @@ static const struct command_option set_options[] = {STORED_OPTION(&store_url)};
 static const struct command set = {
     .name = "policy set",
     .arguments = "FILE.json",
-    .summary = "Checks a placement policy and publishes it; what it does not say is as usual. '-' reads it from standard input.",
+    .summary = "Checks a placement policy and publishes it; a field that it leaves out has its default. '-' reads it from standard input.",
     .example = "pakhus policy set --store s3://packages policy.json",
     COMMAND_OPTIONS(set_options),
     .least = 1,
@@ -50,7 +50,7 @@ static const struct command_option show_options[] = {
 static const struct command show = {
     .name = "policy show",
     .arguments = "",
-    .summary = "Tells when packages are placed on edges and when they go; what is as usual is marked.",
+    .summary = "Tells when packages are placed on edges and when they go; defaults are marked.",
     .example = "pakhus policy show --store s3://packages",
     COMMAND_OPTIONS(show_options),
 };

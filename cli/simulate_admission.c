@@ -12,7 +12,7 @@ static bool json;
 static uint64_t size;
 
 static const struct command_option options[] = {
-    {"profile", 'p', OPTION_TEXT, &profile_path, "FILE.json", "a pre-distribution profile, as 'admission profile set' takes it",
+    {"profile", 'p', OPTION_TEXT, &profile_path, "FILE.json", "an admission profile, as 'admission profile set' takes it",
      .required = true},
     {"clients", 'n', OPTION_TEXT, &clients_text, "COUNT", "how many clients (default 1000000)"},
     {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another seed makes other clients (default 1)"},
@@ -52,11 +52,10 @@ static void print_table(const struct simulation *simulation)
 static struct str say_random(struct arena *arena, const struct simulation *simulation)
 {
     const struct simulated_mode *random = &simulation->mode[SIMULATED_RANDOM], *paced = &simulation->mode[SIMULATED_PACED];
-    return arena_printf(
-        arena,
-        "Fresh random numbers (A6) are no spread: a client that draws every few minutes wins soon, so nearly all have started early. "
-        "Their peak is %.1f times that of paced.",
-        ratio(random->peak, paced->peak));
+    return arena_printf(arena,
+                        "Mode random does not spread: a client that draws every few minutes wins soon, so nearly all have started early. "
+                        "Their peak is %.1f times that of paced.",
+                        ratio(random->peak, paced->peak));
 }
 
 static void print_notes(struct arena *arena, const struct simulation *simulation, const struct admission_profile *profile, size_t clients)
@@ -176,7 +175,7 @@ static struct str draw(struct arena *arena, const struct simulation *simulation,
     struct chart chart = {
         .title = arena_printf(arena, "Origin's rate while %zu clients load " STR_FMT, clients, STR_ARG(profile->resource)),
         .note = {arena_printf(arena,
-                              "Fresh random numbers (A6) do not spread: who draws every " STR_FMT
+                              "Mode random does not spread: who draws every " STR_FMT
                               " wins soon, so nearly all have started early (%.1f× the peak of paced).",
                               STR_ARG(clock_format_span(arena, profile->interval)),
                               ratio(simulation->mode[SIMULATED_RANDOM].peak, paced->peak)),

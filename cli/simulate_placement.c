@@ -19,14 +19,15 @@ static const struct command_option options[] = {
     {"sweep", 0, OPTION_FLAG, &sweep, NULL,
      "the policy with T1 from 0 up, \"small\", \"room\" and \"displace\": what more bytes placed would bring"},
     {"every", 0, OPTION_SPAN, &every, "SPAN", "time between evaluations (default 1h)", .positive = true},
-    {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "a second that come to an edge; without it copying takes no time", .positive = true},
+    {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "bytes a second that an edge receives; without it copying takes no time",
+     .positive = true},
     {"unit", 0, OPTION_SPAN, &unit, "SPAN", "length of one step in the trace's time column (default 1s)", .positive = true},
     {"lans", 0, OPTION_TEXT, &lans_text, "COUNT", "LANs of the made-up week (default 20)"},
     {"requests", 'n', OPTION_TEXT, &requests_text, "COUNT", "requests of the made-up week (default 400000)"},
     {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another seed makes another week (default 1)"},
     {"svg", 0, OPTION_TEXT, &svg_path, "FILE.svg", "draw demand, wanted and held over time; with --sweep what bytes placed bring"},
     {"write", 0, OPTION_TEXT, &write_path, "FILE.csv", "the trace that is replayed, for other simulators"},
-    {"beside", 0, OPTION_TEXT, &beside_path, "ROWS.json", "what those made of it, as --json prints rows; shown with ours"},
+    {"beside", 0, OPTION_TEXT, &beside_path, "ROWS.json", "results of other simulators, rows as --json prints them; shown beside ours"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print the rows as JSON"},
 };
 static const struct command command = {

@@ -8,7 +8,8 @@ static struct str output_path, info_text, format_list;
 
 static const struct command_option options[] = {
     {"info", 'i', OPTION_TEXT, &info_text, "JSON", "the channel info: an object of strings, with \"channel\"", .required = true},
-    {"formats", 'f', OPTION_TEXT, &format_list, "LIST", APK_FORMAT_NAMES "with commas", .otherwise = "walle; raw in a v1 package"},
+    {"formats", 'f', OPTION_TEXT, &format_list, "LIST", "some of " APK_FORMAT_NAMES "separated by commas",
+     .otherwise = "walle; raw in a v1 package"},
     {"output", 'o', OPTION_TEXT, &output_path, "OUT.apk", "where the channel package goes", .required = true},
 };
 static const struct command command = {

@@ -258,7 +258,7 @@ static enum status sign_document(struct arena *arena, struct signer *signer, str
     if (rewrite_document(arena, &rewrite, text, &out, &count, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(file));
     if (in_place && !str_equal(text, out)) TRY(replace_file(arena, file.data, out, error));
     if (!in_place && out.length > 0) fwrite(out.data, 1, out.length, stdout);
-    fprintf(stderr, STR_FMT ": %zu references have a token\n", STR_ARG(file), count);
+    fprintf(stderr, STR_FMT ": %zu %s a token\n", STR_ARG(file), count, count == 1 ? "reference has" : "references have");
     return STATUS_OK;
 }
 

@@ -17,7 +17,7 @@ const struct setting settings[SETTINGS] = {
     [SETTING_REDIRECT] = {"PAKHUS_REDIRECT", "HOW", .otherwise = "presigned; never on file://", .readers = "channel-range-splice, query",
                           .help = "how to redirect to the base: presigned, never, or a public URL of the bucket"},
     [SETTING_FOLLOWERS] = {"PAKHUS_FOLLOWERS", "NETWORKS",
-                           .otherwise = "all for presigned URLs; who sends Pakhus-Follow: 1 for public ones",
+                           .otherwise = "all for presigned URLs; for public ones, who sends Pakhus-Follow: 1",
                            .readers = "channel-range-splice",
                            .help = "who is redirected: networks that ask again for each range (10.0.0.0/8,…), or all"},
     [SETTING_PROBE_MAX] = {"PAKHUS_PROBE_MAX", "BYTES", SETTING_NUMBER, 0, INT64_C(1) << 40, "65536", "channel-range-splice",
@@ -41,7 +41,7 @@ const struct setting settings[SETTINGS] = {
     [SETTING_TOKEN_PARAM] = {"PAKHUS_TOKEN_PARAM", "NAME", .otherwise = "pkt", .readers = "cache-token-verify",
                              .help = "query parameter that holds the token"},
     [SETTING_TOKEN_WINDOW] = {"PAKHUS_TOKEN_WINDOW", "SPAN", SETTING_SPAN, 0, INT64_MAX, "5s", "cache-token-verify",
-                              "when an update that no node reported counts as made; 1h where nodes report"},
+                              "how long until an update that no node reported counts as made; set 1h where nodes report"},
     [SETTING_TOKEN_ENTRIES] = {"PAKHUS_TOKEN_ENTRIES", "COUNT", SETTING_NUMBER, HITS_LEAST, HITS_MOST, "8192", "cache-token-verify",
                                "entries in the hit table of a node"},
     [SETTING_TOKEN_ON_EVICT] =

@@ -24,7 +24,7 @@ def test_a_million_clients(profile: dict[str, Any], run_pakhus: RunPakhus, tmp_p
     assert modes["paced"]["peak_over_bound"] <= 1.05
     assert modes["paced"]["complete"] == 1
     assert modes["random"]["peak"] > 4 * modes["paced"]["peak"]
-    assert "Fresh random numbers (A6) are no spread" in done.stderr
+    assert "Mode random does not spread" in done.stderr
     drawn = ElementTree.parse(tmp_path / "out.svg").getroot()
     assert "paced: peak 1.2× mean" in [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
 
