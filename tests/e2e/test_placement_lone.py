@@ -200,3 +200,37 @@ def test_p1_an_edge_that_says_nothing_of_its_callers_serves_all_and_is_warned_ab
     assert not over_http or set(asked(store)) == {"192.168.0.0/24"}
     placed.register(store, tmp_path, egress=[f"{ONE}/32", f"{OTHER}/32"])  # one shop with two lines
     assert store.run("edge", "list").stderr == ""
+
+
+def test_p12_a_node_that_was_removed_is_no_lan(store: Shop, tmp_path: Path) -> None:
+    """What was counted for it belongs to no shop: the LANs that asked have rows of their own."""
+    placed.register(store, tmp_path, edge="node-1", lans=None, region="east")
+    misses(store, "~node-1", 6000)
+    store.run("edge", "remove", "node-1")
+    assert evaluate(store) == []
+
+
+def test_p1_a_node_makes_no_lan_of_the_shops_behind_its_egress(store: Shop, tmp_path: Path) -> None:
+    placed.register(store, tmp_path, edge="node-1", lans=None, egress=["203.0.0.0/16"])
+    for shop in (ONE, "203.0.77.9"):
+        by_command(store, shop, **HOME)
+    assert {lan for lan in asked(store) if not lan.startswith("~")} == {f"{ONE}/32@192.168.0.0/24", "203.0.77.9/32@192.168.0.0/24"}
+
+
+def test_p1_callers_with_public_addresses_of_their_own_are_no_sign_of_several_shops(store: Shop, tmp_path: Path) -> None:
+    placed.register(store, tmp_path, lans=["198.51.100.0/24"])
+    for caller in ("198.51.100.7", "198.51.100.8"):
+        by_command(store, caller)
+    assert store.run("edge", "list").stderr == ""
+
+
+def test_p8_a_date_that_is_still_to_come_places_nothing(store: Shop, server: Program, tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    at = datetime.now(UTC) + timedelta(days=10)
+    path.write_text(json.dumps({"place": {"t1": 0, "t2": 0, "window": {"since": f"{at:%Y-%m-%d}"}}, "trigger": "immediate"}))
+    store.run("policy", "set", path)
+    (tmp_path / "edge").mkdir()
+    placed.register(store, tmp_path, store=f"file://{tmp_path}/edge")
+    for _ in range(2):
+        assert ask(server, ONE, **HOME)["source"] == "origin"
+    assert list((tmp_path / "edge").iterdir()) == []
