@@ -3,8 +3,8 @@
  * 1. Load GET /admission/profile?resource=… once, and read its JSON (format 1) into a struct pakhus_profile: the names are the same.
  *    Where `device_time` is true, the only offset is the device's own at the release.
  * 2. Describe the client. `number` and `share_number` are pakhus_number of the SHA-256 of "<resource>\n<client id>" and
- *    "@<resource>\n<client id>". `is_for`: audience.regions is empty or has the client's region, and a condition of `ask` holds, or it has
- * none.
+ *    "@<resource>\n<client id>". `is_for`: audience.regions is empty or has the client's region. `may_ask`: a condition of
+ *    `ask` holds now, or it has none.
  * 3. Call pakhus_decide, with a fresh random number in [0, 1), every `retry_after` ms and between the parts of a download. Download while
  *    `admit` is set, at most `speed` bytes a second (0: no limit), from the urls of `level`, then those of the levels above, then `urls`.
  *
@@ -41,7 +41,7 @@ struct pakhus_profile {
 };
 struct pakhus_client {
     double number, share_number, membership /* what account.membership has for it, or 0 */;
-    int is_for;
+    int is_for, may_ask;
     int64_t login, last_login; /* of this session, always the same, and of the one before; PAKHUS_NEVER: not known */
     uint64_t credit, points, logins_per_week, bandwidth /* bytes a second; 0: not known */;
     uint32_t hours; /* in which the device usually is on: bit 0 is 00:00 to 01:00; 0: not known */
@@ -154,9 +154,9 @@ static inline void pakhus_decide(const struct pakhus_profile *p, const struct pa
     double initial = pakhus_initial(p, c), remaining = (double)(p->deadline - now) / (double)(p->deadline - p->release);
     a->level = p->deadline - now <= p->levels_lead || remaining < p->r2 ? 2 : remaining >= p->r1 ? 0 : 1;
     a->speed = p->speed[a->level];
-    a->admit = 0, a->probability = 0, a->threshold = 1, a->start_at = PAKHUS_NEVER, a->retry_after = 3600000;
-    if (!c->is_for || (p->share < 1 && c->share_number >= p->share)) return;
-    a->retry_after = p->interval;
+    int out = !c->is_for || (p->share < 1 && c->share_number >= p->share);
+    a->admit = 0, a->probability = 0, a->threshold = 1, a->start_at = PAKHUS_NEVER, a->retry_after = out ? 3600000 : p->interval;
+    if (out || !c->may_ask) return;
     if (p->mode == PAKHUS_STICKY || p->mode == PAKHUS_PACED) {
         a->threshold = p->mode == PAKHUS_PACED ? initial + c->number * (1 - initial) : c->number;
         a->start_at = pakhus_start(p, c, initial, a->threshold, now, &a->probability);

@@ -180,6 +180,7 @@ static struct pakhus_client describe(struct arena *arena, const json_t *json, co
                                   .share_number = number_of(arena, "@", resource, client->id),
                                   .membership = client->membership.length > 0 ? number(memberships, client->membership.data) : 0,
                                   .is_for = 1,
+                                  .may_ask = 1,
                                   .login = client->login,
                                   .last_login = client->last_login,
                                   .credit = client->credit,
@@ -265,6 +266,11 @@ static void a2_by_the_header(void **state)
     pakhus_decide(&copied, &described, sample_time("2026-08-29T12:00:00Z"), 0.5, &answer);
     assert_near(answer.probability, 1, 0);
     assert_true(answer.admit);
+    described.may_ask = 0; /* of those it is for, but not now: it asks again soon */
+    pakhus_decide(&copied, &described, sample_time("2026-08-29T12:00:00Z"), 0.5, &answer);
+    assert_false(answer.admit);
+    assert_int_equal(answer.retry_after, copied.interval);
+    described.may_ask = 1;
     described.is_for = 0;
     pakhus_decide(&copied, &described, sample_time("2026-08-29T12:00:00Z"), 0.5, &answer);
     assert_false(answer.admit);
