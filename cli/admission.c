@@ -92,7 +92,7 @@ static enum status run_list(struct arena *arena, const struct str *words, int co
     TRY(stored_open(arena, store_url, &store, error));
     TRY(admission_list(store, command_io(arena), &resources, &resource_count, error));
     for (size_t i = 0; !json && i < resource_count; i++) TRY(print_line(arena, store, resources[i], error));
-    if (json) stored_print_ids(resources, resource_count);
+    if (json) stored_print_ids(arena, resources, resource_count);
     return STATUS_OK;
 }
 

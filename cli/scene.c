@@ -103,7 +103,7 @@ static enum status run_list(struct arena *arena, const struct str *words, int co
     TRY(stored_open(arena, store_url, &store, error));
     TRY(gather_scene_list(store, command_io(arena), &names, &name_count, error));
     for (size_t i = 0; !json && i < name_count; i++) TRY(print_line(arena, store, names[i], error));
-    if (json) stored_print_ids(names, name_count);
+    if (json) stored_print_ids(arena, names, name_count);
     return STATUS_OK;
 }
 

@@ -57,8 +57,11 @@ enum status stored_check_version(struct str version, const char *what, struct er
     return STATUS_OK;
 }
 
-void stored_print_ids(const struct str *ids, size_t count)
+void stored_print_ids(struct arena *arena, const struct str *ids, size_t count)
 {
-    for (size_t i = 0; i < count; i++) printf("%s\"" STR_FMT "\"", i ? "," : "[", STR_ARG(ids[i])); /* ids need no escapes */
-    puts(count ? "]" : "[]");
+    struct json_writer all = command_json(arena);
+    json_open_array(&all, NULL);
+    for (size_t i = 0; i < count; i++) json_put_text(&all, NULL, ids[i]);
+    json_close(&all);
+    command_print(&all);
 }

@@ -21,6 +21,6 @@ enum status stored_app(struct str url, struct app **, struct error *);
 enum status stored_check_id(struct str, const char *what, struct error *);
 enum status stored_check_version(struct str, const char *what, struct error *);
 /* On stdout, as a JSON array. */
-void stored_print_ids(const struct str *ids, size_t count);
+void stored_print_ids(struct arena *, const struct str *ids, size_t count);
 
 #endif

@@ -19,13 +19,7 @@ static enum status make(struct query *query, struct io io, const struct policy *
 {
     struct placement_app *placement = query->placement;
     const struct edge *edge;
-    const struct evaluation how = {.store = placement->app->store,
-                                   .registry = registry,
-                                   .policy = policy,
-                                   .facts = placement_app_facts,
-                                   .context = placement,
-                                   .now = clock_now(),
-                                   .part = -1};
+    const struct evaluation how = query_evaluation(query, policy, registry);
     TRY(missing_patch_make(&how, placement, io, place, name, 1, source, &edge, error));
     if (!edge) return STATUS_OK;
     if (edge->store.length > 0) query_copy(query, io, edge, name);

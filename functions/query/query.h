@@ -78,6 +78,9 @@ enum status query_trigger(struct query *, struct io, const struct policy *, cons
 enum status query_lone_misses(struct query *, struct io, const struct policy *, const struct place *, const struct package_name *,
                               uint64_t *misses, struct error *);
 
+/* The evaluation that one query asks for: as of now, over all parts. */
+struct evaluation query_evaluation(struct query *, const struct policy *, const struct registry *);
+
 /* Copies what is wanted there while the device waits. What goes wrong is logged, and the edge is left alone for a while. */
 void query_copy(struct query *, struct io, const struct edge *, const struct package_name *);
 

@@ -176,18 +176,23 @@ static uint64_t missing_of(struct query *query, const struct policy *policy, con
     return demand_sums_missing(sums, query->demand, lan, package) + 1;
 }
 
+struct evaluation query_evaluation(struct query *query, const struct policy *policy, const struct registry *registry)
+{
+    struct placement_app *placement = query->placement;
+    return (struct evaluation){.store = placement->app->store,
+                               .registry = registry,
+                               .policy = policy,
+                               .facts = placement_app_facts,
+                               .context = placement,
+                               .now = clock_now(),
+                               .part = -1};
+}
+
 static enum status ask_policy(struct query *query, struct io io, const struct policy *policy, const struct registry *registry,
                               const struct edge *edge, const struct trigger_key *key, struct triggered *triggered, struct error *error)
 {
-    struct placement_app *placement = query->placement;
     const struct demand_sums *sums;
-    const struct evaluation how = {.store = placement->app->store,
-                                   .registry = registry,
-                                   .policy = policy,
-                                   .facts = placement_app_facts,
-                                   .context = placement,
-                                   .now = clock_now(),
-                                   .part = -1};
+    const struct evaluation how = query_evaluation(query, policy, registry);
     struct asking asking = {query, policy};
     struct triggering trigger = {.edge = edge,
                                  .lan = key->lan,
