@@ -43,7 +43,7 @@ void json_name(struct json_writer *, struct str name);
 void json_put_text(struct json_writer *, const char *name, struct str);
 /* For error texts, which must be readable, not exact: each byte that is not UTF-8 becomes U+FFFD. */
 void json_put_lossy(struct json_writer *, const char *name, struct str);
-/* Of an empty text: nothing; or null. */
+/* An empty text is left out, or written as null. */
 void json_put_text_if_any(struct json_writer *, const char *name, struct str);
 void json_put_text_or_null(struct json_writer *, const char *name, struct str);
 void json_put_word(struct json_writer *, const char *name, const char *word);

@@ -372,8 +372,8 @@ static enum status parse_record(const struct store *store, struct io io, struct 
     return STATUS_OK;
 }
 
-/* Whether what was found lately still counts: of this very store (a bucket may have been copied), by this version, in the last day. A
- * record that can't be read is none. */
+/* Whether the last outcome still counts: for this store, asked in the same way (a bucket may have been copied, or its URL changed), by this
+ * version, within a day. A record that can't be read is none. */
 static bool find_record(struct store *store, struct io io, int *verdict, struct str *why)
 {
     struct store_object object;
@@ -420,7 +420,7 @@ static enum status refuse(const struct store *store, struct str why, struct erro
     return error_set(error, STATUS_UNSUPPORTED, STR_FMT ": " STR_FMT, STR_ARG(store->name), STR_ARG(why));
 }
 
-/* What a publication depends on. Of a directory, whose trials cost next to nothing, nothing is kept. */
+/* Runs the trials that a publication depends on. The outcome for a directory is not kept, because its trials cost next to nothing. */
 static enum status try_decisive(struct store *store, struct io io, struct error *error)
 {
     struct error ignored;
@@ -433,7 +433,7 @@ static enum status try_decisive(struct store *store, struct io io, struct error 
         if (!is_near) keep_record(store, io, TRIAL_REFUSED, result.seen, &ignored);
         return refuse(store, result.seen, error);
     }
-    /* A check that ended meanwhile may have found more. */
+    /* `pakhus store check` may have refused the store meanwhile: that outcome stays. */
     int verdict = TRIAL_GOOD;
     struct str why;
     bool is_refused = !is_near && find_record(store, io, &verdict, &why) && verdict == TRIAL_REFUSED;

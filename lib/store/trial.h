@@ -25,9 +25,9 @@ typedef void trial_fn(void *context, const struct trial_result *);
  * GOOD, WEAK and REFUSED. Fails where the store can't be asked. Texts are in io.arena. */
 enum status store_try(struct store *, struct io, trial_fn *tell, void *context, enum trial_verdict *verdict, struct error *);
 
-/* Before anything is written: STATUS_UNSUPPORTED, with what to do, where the store may lose or mix up what is published. What was found
- * in the last day, here or by store_try, counts; else it tries put-if-absent, also by writers at the same time, and presigned ranges, and
- * keeps the outcome. Races that one writer won prove nothing: a server that lets several win now and then may pass. */
+/* Call it before the first write. STATUS_UNSUPPORTED, with advice, if the store may lose or mix up what is published. It uses the outcome
+ * that store_try or an earlier call kept within the last day. Without one it tries put-if-absent (also with simultaneous writers) and
+ * presigned ranges, and keeps the outcome. Races with one winner each prove nothing: a server that fails now and then may pass. */
 enum status store_probe(struct store *, struct io, struct error *);
 
 #endif
