@@ -23,6 +23,7 @@ struct worker {
     struct ticket ticket;
     struct origin *origin;
     int64_t started, kill_at; /* clock_monotonic, as all times here */
+    bool unread;              /* it has died, and had not read the order */
     /* of its past */
     uint64_t origins[WORKER_ORIGINS]; /* which it has connections to, the last one first */
     int64_t made, idle_since;

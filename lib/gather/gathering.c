@@ -221,8 +221,8 @@ static void file(struct gather_pool *pool, struct fetch *fetch, const struct wor
     else
         *outcome = (struct gather_outcome){.reason = GATHER_CRASHED};
     if (outcome->reason == GATHER_COMPLETE) usual_note(pool->usual, fetch->resource_hash, now - worker->started);
-    bool again = fetch->running == 0 && outcome->reason == GATHER_CRASHED && ++fetch->crashes < CRASHES_MOST &&
-                 now < gathering->request->deadline.at;
+    bool again = fetch->running == 0 && outcome->reason == GATHER_CRASHED && now < gathering->request->deadline.at &&
+                 (worker->unread || ++fetch->crashes < CRASHES_MOST);
     bool final = outcome->reason == GATHER_COMPLETE || fetch->running == 0;
     if (again)
         queue_add(&pool->queue, &fetch->waiting, fetch->origin_hash);

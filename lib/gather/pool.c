@@ -165,6 +165,7 @@ static void receive(struct gather_pool *pool, struct worker *worker, int64_t now
             receive_packet(pool, worker, str_make(pool->packet, (size_t)length), body, now);
             continue;
         }
+        worker->unread = length < 0 && errno == ECONNRESET; /* so Linux says of a peer that left messages unread (unix(7)) */
         log_warn(no_request, "gather: worker %d has died, and is replaced", worker->pid);
         gathering_count(&pool->counts.crashes);
         end_worker(pool, worker, now);
