@@ -379,6 +379,7 @@ void app_cache_metrics(struct buf *out, const char *name, struct cache *cache)
     buf_printf(out, "pakhus_cache_hits_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.hits);
     buf_printf(out, "pakhus_cache_misses_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.misses);
     buf_printf(out, "pakhus_cache_stale_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.stale);
+    buf_printf(out, "pakhus_cache_refused_total{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.refused);
     buf_printf(out, "pakhus_cache_bytes{cache=\"%s\"} %llu\n", name, (unsigned long long)counts.bytes);
 }
 

@@ -30,6 +30,7 @@ enum status respond_error(struct lc_call *call, struct lc_response *response, co
     switch (error->status) {
     case STATUS_TIMEOUT: return respond_problem(call, response, PROBLEM_STORE_TIMEOUT, "the storage did not answer in time; try again");
     case STATUS_THROTTLED:
+        return respond_problem(call, response, PROBLEM_STORE_UNAVAILABLE, "too many ask the storage for this at once; try again");
     case STATUS_UNAVAILABLE: return respond_problem(call, response, PROBLEM_STORE_UNAVAILABLE, "the storage cannot be reached; try again");
     case STATUS_DENIED:
         return respond_problem(call, response, PROBLEM_STORE_DENIED, "the storage refuses us; the operator's log says more");

@@ -10,7 +10,9 @@
 enum {
     FIRST_BUCKETS = 256,
     REFRESH_PATIENCE = 2 * CLOCK_SECOND, /* with an old value in hand nobody waits longer for a new one */
-    REST = 5 * CLOCK_SECOND              /* before a store that was out of reach is asked for the same again */
+    REST = 5 * CLOCK_SECOND,             /* before a store that was out of reach is asked for the same again */
+    CROWD = 4,                           /* so many wait for a load as long as it takes; what more come are sent away once it is slow, */
+    CROWD_PATIENCE = 2 * CLOCK_SECOND    /* since each occupies a thread that could answer others */
 };
 
 /* A value and its readers. It knows neither its key nor the cache, so it may outlive both. */
@@ -29,6 +31,7 @@ struct entry {
     struct cell *cell;          /* NULL: none yet, or not found */
     bool missing;               /* not found, when it was loaded last */
     int64_t loaded, rest_until; /* by clock_aging */
+    int64_t began;              /* the load that is under way, by clock_monotonic */
     bool loading, linked;
     bool expired;        /* before its time, by cache_expire */
     enum status outcome; /* of the last load, for those who waited, and for whom it is still missing */
@@ -276,6 +279,7 @@ static void load(struct cache *cache, struct entry *entry, struct io io)
     void *value = NULL;
     bool expired = entry->expired;
     entry->loading = true;
+    entry->began = clock_monotonic();
     entry->expired = false; /* who says so from now on does not mean what this load began before */
     *(entry->cell ? &cache->counts.refreshes : &cache->counts.misses) += 1;
     if (may_serve(cache, entry, clock_aging())) own.deadline = deadline_within(io.deadline, REFRESH_PATIENCE);
@@ -312,6 +316,18 @@ static enum status answer(struct cache *cache, struct entry *entry, struct io io
     return hand_out(entry, io, value, error);
 }
 
+/* Waits for another's load, and gives its answer. */
+static enum status wait_and_answer(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
+{
+    struct str key = str_make(entry->key, entry->key_length);
+    struct deadline deadline = io.deadline, slow = {entry->began + CROWD_PATIENCE};
+    if (entry->users > 1 + CROWD && slow.at < deadline.at) deadline = slow;
+    if (wait_for_load(cache, entry, deadline)) return answer(cache, entry, io, value, error);
+    if (deadline_left(io.deadline) <= 0) return error_set(error, STATUS_TIMEOUT, "'" STR_FMT "' was not loaded in time", STR_ARG(key));
+    cache->counts.refused++;
+    return error_set(error, STATUS_THROTTLED, "'" STR_FMT "' takes long to load, and %d others wait for it already", STR_ARG(key), CROWD);
+}
+
 /* Called with the lock and a reference to the entry, which is not fresh. */
 static enum status get_loaded(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
 {
@@ -322,11 +338,7 @@ static enum status get_loaded(struct cache *cache, struct entry *entry, struct i
         return hand_out(entry, io, value, error);
     }
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' has to be loaded", STR_ARG(str_make(entry->key, entry->key_length)));
-    if (entry->loading) {
-        bool came = wait_for_load(cache, entry, io.deadline);
-        ENSURE(came, error, STATUS_TIMEOUT, "'" STR_FMT "' was not loaded in time", STR_ARG(str_make(entry->key, entry->key_length)));
-        return answer(cache, entry, io, value, error);
-    }
+    if (entry->loading) return wait_and_answer(cache, entry, io, value, error);
     load(cache, entry, io);
     return answer(cache, entry, io, value, error);
 }

@@ -1,7 +1,8 @@
 /* A cache of small objects that were loaded from the store and parsed: each is built in an arena of its own, shared by its readers,
  * immutable, and freed when the last reader's arena is.
  *
- * One load at a time per key: others wait, or get the old value while it is being refreshed. A value that is past its life is asked for
+ * One load at a time per key: others wait, or get the old value while it is being refreshed. Four wait as long as they may; of a load that
+ * takes over two seconds the rest get STATUS_THROTTLED, so that a crowd that asks for one slow thing leaves threads for others. A value that is past its life is asked for
  * again; if the store cannot be reached the old value serves on (logged), for at most `stale` ms. "Not found" is remembered too, for
  * `missing` ms. */
 #ifndef STORE_CACHE_H
@@ -33,7 +34,7 @@ void cache_drop(struct cache *, struct str key);
 void cache_expire(struct cache *, struct str key);
 
 struct cache_counts {
-    uint64_t hits, misses, refreshes, stale, entries, bytes;
+    uint64_t hits, misses, refreshes, stale, refused, entries, bytes;
 };
 struct cache_counts cache_counts(struct cache *);
 

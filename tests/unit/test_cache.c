@@ -478,6 +478,25 @@ static void readers_wait_no_longer_than_they_may(void **state)
     end_load(f, readers);
 }
 
+static void a_crowd_leaves_a_load_that_takes_long(void **state)
+{
+    struct fixture *f = *state;
+    struct reader readers[READERS];
+    start_readers(f, readers, PATIENCE);
+    while (readers_that_began < READERS) sleep_for(1);
+    while (cache_counts(f->cache).refused == 0) sleep_for(1); /* while the load goes on: without the bound they would wait as long as they may */
+    assert_int_equal(f->source.running, 1);
+    end_load(f, readers);
+    join_all_but_the_first(readers);
+    int waited = 0, refused = 0;
+    for (int i = 1; i < READERS; i++) {
+        if (readers[i].status == STATUS_OK) waited++;
+        if (readers[i].status == STATUS_THROTTLED) refused++;
+    }
+    assert_int_equal(waited, 4);
+    assert_int_equal(refused, 1);
+}
+
 static void readers_get_the_old_value_while_it_is_refreshed(void **state)
 {
     struct fixture *f = *state;
@@ -583,6 +602,7 @@ int main(void)
         TEST(readers_share_one_load),
         TEST(readers_share_one_failure),
         TEST(readers_wait_no_longer_than_they_may),
+        TEST(a_crowd_leaves_a_load_that_takes_long),
         TEST(readers_get_the_old_value_while_it_is_refreshed),
         TEST(readers_do_not_disturb_each_other),
         TEST(a_hit_loads_nothing_and_keeps_nothing),
