@@ -4,7 +4,7 @@
 
 #include "functions/common/maker.h"
 
-enum { NEAREST_MAX = 32, NOTED_MAX = 65536, MAKING_TIME = 10 * CLOCK_SECOND };
+enum { NOTED_MAX = 65536, MAKING_TIME = 10 * CLOCK_SECOND };
 
 /* --- where it is kept */
 
@@ -24,10 +24,10 @@ static bool holds_version(const struct held *held, const struct package_name *pa
 static const struct edge *find_edge(const struct evaluation *how, struct placement_app *placement, struct io io, const struct place *place,
                                     const struct package_name *patch)
 {
-    const struct edge *edges[NEAREST_MAX];
+    const struct edge *edges[NEAREST_MOST];
     const struct held *held;
     struct error ignored;
-    size_t count = registry_nearest(how->registry, io.arena, place, edges, NEAREST_MAX);
+    size_t count = registry_nearest(how->registry, place, edges, NEAREST_MOST);
     for (size_t i = 0; i < count; i++)
         if (placement_app_nearby(placement, io, edges[i]->id, &held, &ignored) == STATUS_OK && holds_version(held, patch)) return edges[i];
     return NULL;

@@ -12,7 +12,7 @@
 #include "functions/common/settings.h"
 #include "functions/query/query.h"
 
-enum { ARGUMENT_LONGEST = 256, NEAREST_MOST = 32, ANSWER_LIMIT = 16384 };
+enum { ARGUMENT_LONGEST = 256, ANSWER_LIMIT = 16384 };
 /* Kept for the answer, and for counting, whatever a miss sets going. */
 enum { ANSWER_TIME = 3 * CLOCK_SECOND };
 /* What is answered stays where it is for longer than that: an edge keeps what is to go for a while (delivery.h, grace). */
@@ -177,7 +177,7 @@ static enum status try_nearby(struct task *task, bool *found, struct error *erro
 {
     const struct edge *edges[NEAREST_MOST];
     const struct held_package *held;
-    size_t count = registry_nearest(task->registry, task->io.arena, &task->place, edges, NEAREST_MOST);
+    size_t count = registry_nearest(task->registry, &task->place, edges, NEAREST_MOST);
     *found = false;
     for (size_t i = 0; i < count && !*found; i++) {
         TRY(find_held(task, edges[i], false, &held, error));

@@ -1,8 +1,8 @@
-#include "lib/edges/registry_internal.h"
-
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "lib/edges/nearness_internal.h"
+#include "lib/edges/registry_index_internal.h"
 
 enum { ENTRIES_MOST = 200000, ENTRY_LIMIT = 1 << 20 };
 
@@ -140,14 +140,13 @@ static void index_lans(struct arena *arena, struct registry *registry)
     if (registry->served_count > 0) qsort(registry->served, registry->served_count, sizeof *registry->served, registry_by_lan);
 }
 
-static void note_area(struct arena *arena, struct registry *registry, const struct edge *edge, struct str identity,
-                      const struct network *network, const struct lan_entry *entry)
+/* Its own networks in their order: they stand among the codes in that of its LANs. */
+static void note_own_areas(struct registry *registry, const struct edge *edge)
 {
-    registry->areas[registry->area_count++] = (struct registry_area){.edge = edge,
-                                                                     .code = entry ? entry->code : S(""),
-                                                                     .site = entry ? entry->site : edge->site,
-                                                                     .network = *network,
-                                                                     .lan = entry ? entry->lan : lan_format(arena, identity, network)};
+    for (size_t i = 0, network = 0; i < edge->lan_count; i++)
+        if (!str_starts(edge->lans[i], S("@")))
+            registry->areas[registry->area_count++] =
+                (struct registry_area){edge, S(""), edge->site, edge->networks[network++], edge->lans[i]};
 }
 
 static void index_areas(struct arena *arena, struct registry *registry)
@@ -158,22 +157,32 @@ static void index_areas(struct arena *arena, struct registry *registry)
     registry->areas = arena_array(arena, most, sizeof *registry->areas);
     for (size_t e = 0; e < registry->edge_count; e++) {
         const struct edge *edge = &registry->edges[e];
-        struct str identity = edge_identity(arena, edge);
-        for (size_t i = 0; i < edge->network_count; i++) note_area(arena, registry, edge, identity, &edge->networks[i], NULL);
+        note_own_areas(registry, edge);
         for (size_t i = 0; i < edge->lan_count; i++) {
             const struct lan_entry *entry = registry_listed_lan(registry, edge->lans[i]);
-            if (entry && entry->has_network) note_area(arena, registry, edge, identity, &entry->network, entry);
+            if (entry && entry->has_network)
+                registry->areas[registry->area_count++] =
+                    (struct registry_area){edge, entry->code, entry->site, entry->network, entry->lan};
         }
     }
 }
 
-static void index_all(struct arena *arena, struct registry *registry)
+static void index_nearness(struct arena *arena, struct registry *registry)
+{
+    const struct edge **all = arena_array(arena, registry->edge_count, sizeof *all);
+    for (size_t i = 0; i < registry->edge_count; i++) all[i] = &registry->edges[i];
+    registry->near = nearness_new(arena, all, registry->edge_count);
+    registry->near_nodes = nearness_new(arena, registry->nodes, registry->node_count);
+}
+
+void registry_complete(struct arena *arena, struct registry *registry)
 {
     index_texts(arena, registry);
     index_nodes(arena, registry);
     index_lans(arena, registry);
     index_areas(arena, registry);
-    registry_index_egress(arena, registry);
+    registry_index_all(arena, registry);
+    index_nearness(arena, registry);
 }
 
 enum status registry_refresh(struct store *store, struct io io, const struct registry *known, struct registry *out, struct error *error)
@@ -192,7 +201,7 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
     registry.lan_source_count = lans.count;
     parse_edges(io.arena, &registry);
     parse_lans(io.arena, &registry);
-    index_all(io.arena, &registry);
+    registry_complete(io.arena, &registry);
     *out = registry;
     return STATUS_OK;
 }
@@ -286,7 +295,7 @@ static void take_edge(struct arena *arena, struct registry *registry, const stru
         if (!str_equal(known[i].id, edge->id)) registry->edges[registry->edge_count++] = known[i];
     registry->edges[registry->edge_count++] = *edge;
     qsort(registry->edges, registry->edge_count, sizeof *registry->edges, registry_by_edge_id);
-    index_all(arena, registry);
+    registry_complete(arena, registry);
 }
 
 /* As far as one can tell without asking it. Who only reads the register does not look so closely: it may be of some thousand edges. */
@@ -357,7 +366,7 @@ static void take_lan(struct arena *arena, struct registry *registry, const struc
         if (!str_equal(known[i].code, entry->code)) registry->lans[registry->lan_count++] = known[i];
     registry->lans[registry->lan_count++] = *entry;
     qsort(registry->lans, registry->lan_count, sizeof *registry->lans, registry_by_code);
-    index_all(arena, registry);
+    registry_complete(arena, registry);
 }
 
 enum status registry_put_lan(struct store *store, struct io io, struct str json, struct lan_entry *entry, struct error *error)

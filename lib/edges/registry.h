@@ -1,5 +1,5 @@
 /* The edges and LANs that operators registered: `edges/<edge>.json`, `lans/<code>.json`; and which of them a query belongs to (P1, P2).
- * Immutable once loaded. */
+ * Immutable once loaded. What a look into it costs does not grow with how many edges there are. */
 #ifndef EDGES_REGISTRY_H
 #define EDGES_REGISTRY_H
 
@@ -57,11 +57,6 @@ struct registry_area {
     struct str lan; /* its canonical text */
 };
 
-struct registry_egress {
-    struct network network;
-    const struct edge *edge;
-};
-
 struct registry {
     struct edge *edges; /* by id */
     size_t edge_count;
@@ -74,8 +69,8 @@ struct registry {
     size_t node_count;
     struct registry_area *areas; /* by edge */
     size_t area_count;
-    struct registry_egress *egresses; /* of edges with LANs, by family, prefix length and address, then by edge */
-    size_t egress_count;
+    struct registry_index *index; /* by network, egress and site */
+    struct nearness *near, *near_nodes;
     struct registry_source *edge_sources, *lan_sources; /* the objects as they were read, by key */
     size_t edge_source_count, lan_source_count;
 };
@@ -141,8 +136,9 @@ void registry_place(const struct registry *, struct str lan, struct place *);
 struct str location_format(struct arena *, const struct location *);
 /* Kilometres on a great circle. */
 double location_distance(const struct location *, const struct location *);
-/* The edges but the place's own, nearest first: by distance where both locations are known, then those of the same region; at most `most`.
- * Those of which neither is known are not near. Returns the count. */
-size_t registry_nearest(const struct registry *, struct arena *, const struct place *, const struct edge **edges, size_t most);
+enum { NEAREST_MOST = 32 };
+/* The edges but the place's own, nearest first: by distance where both locations are known, then those of the same region; of several at
+ * one distance the first by id; at most `most`, and NEAREST_MOST. Those of which neither is known are not near. Returns the count. */
+size_t registry_nearest(const struct registry *, const struct place *, const struct edge **edges, size_t most);
 
 #endif

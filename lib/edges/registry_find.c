@@ -1,8 +1,6 @@
 /* Which LAN a query comes from, and which edges are near. */
-#include <math.h>
-#include <stdlib.h>
-
-#include "lib/edges/registry_internal.h"
+#include "lib/edges/nearness_internal.h"
+#include "lib/edges/registry_index_internal.h"
 
 static const struct lan_entry *lan_by_text(const struct registry *registry, struct str lan)
 {
@@ -17,41 +15,22 @@ static const struct lan_entry *lan_by_text(const struct registry *registry, stru
     return low < registry->lan_count && str_equal(registry->lans_by_text[low]->lan, lan) ? registry->lans_by_text[low] : NULL;
 }
 
-static bool is_caller(const struct edge *edge, const struct address *caller)
-{
-    for (size_t i = 0; i < edge->egress_count; i++)
-        if (network_contains(&edge->egress[i], caller)) return true;
-    return false;
-}
-
 /* Where the network is served by an edge that lists the caller; else, with an empty site, by the only one that serves it; else NULL. Every
  * shop uses 192.168.0.0/24: who is seen to come from elsewhere is in none of an edge that says where its own come from. */
 static const struct registry_area *area_by_network(const struct registry *registry, const struct network *network, struct str caller)
 {
-    const struct registry_area *only = NULL;
     struct address address;
-    size_t edges = 0;
     bool has_caller = address_parse(caller, &address), elsewhere = has_caller && address_is_public(&address);
-    for (size_t i = 0; i < registry->area_count; i++) {
-        const struct registry_area *area = &registry->areas[i];
-        if (!network_equal(&area->network, network)) continue;
-        if (has_caller && is_caller(area->edge, &address)) return area;
-        if (area->site.length > 0 || (elsewhere && area->edge->egress_count > 0)) continue;
-        if (only && only->edge == area->edge) continue;
-        only = area;
-        edges++;
-    }
-    return edges == 1 ? only : NULL;
+    const struct registry_area *listed = has_caller ? registry_area_of_caller(registry, network, &address) : NULL;
+    return listed ? listed : registry_only_area(registry, network, elsewhere);
 }
 
 /* The site of an edge that lists the caller, also where that edge serves another network of the shop's. */
 static struct str identity_by_caller(const struct registry *registry, struct arena *arena, struct str caller)
 {
     struct address address;
-    if (!address_parse(caller, &address)) return (struct str){NULL, 0};
-    for (size_t i = 0; i < registry->edge_count; i++)
-        if (registry->edges[i].lan_count > 0 && is_caller(&registry->edges[i], &address)) return edge_identity(arena, &registry->edges[i]);
-    return (struct str){NULL, 0};
+    const struct edge *edge = address_parse(caller, &address) ? registry_edge_of_caller(registry, &address) : NULL;
+    return edge ? edge_identity(arena, edge) : (struct str){NULL, 0};
 }
 
 /* Every shop uses 192.168.0.0/24. A network of public addresses that the caller is in is one in the world, whoever of it calls. */
@@ -100,42 +79,19 @@ void registry_place(const struct registry *registry, struct str lan, struct plac
     place_at(registry, lan, place);
 }
 
-/* What the edge serves that the caller is in. */
-static const struct registry_area *area_around(const struct registry *registry, const struct edge *edge, const struct address *caller)
-{
-    for (size_t i = 0; i < registry->area_count; i++) {
-        const struct registry_area *area = &registry->areas[i];
-        if (area->edge == edge && network_contains(&area->network, caller)) return area;
-    }
-    return NULL;
-}
-
-/* The only edge of which the caller is in a LAN of an empty site. */
-static const struct edge *edge_around(const struct registry *registry, const struct address *caller)
-{
-    const struct edge *only = NULL;
-    for (size_t i = 0; i < registry->area_count; i++) {
-        const struct registry_area *area = &registry->areas[i];
-        if (area->site.length > 0 || !network_contains(&area->network, caller)) continue;
-        if (only && only != area->edge) return NULL;
-        only = area->edge;
-    }
-    return only;
-}
-
-/* Of the edges of the site (where none is given, of those that list the caller) the one that the caller is in, or the first; else the one
- * that is around it. */
+/* Of the edges of the site (where none is given, of those that list the caller) the one that the caller is in, or the first; else the only
+ * edge of which the caller is in a LAN of an empty site. */
 static const struct edge *edge_by_caller(const struct registry *registry, struct str site, const struct address *caller)
 {
-    const struct edge *first = NULL;
-    for (size_t i = 0; i < registry->edge_count; i++) {
-        const struct edge *edge = &registry->edges[i];
-        bool meant = site.length > 0 ? str_equal(edge->site, site) : caller && is_caller(edge, caller);
-        if (edge->lan_count == 0 || !meant) continue;
-        if (caller && area_around(registry, edge, caller)) return edge;
-        if (!first) first = edge;
+    const struct edge *edge = NULL;
+    if (site.length > 0) {
+        if (caller) edge = registry_edge_of_site_around(registry, site, caller);
+        return edge ? edge : registry_edge_of_site(registry, site);
     }
-    return first || site.length > 0 || !caller ? first : edge_around(registry, caller);
+    if (!caller) return NULL;
+    edge = registry_edge_around_caller(registry, caller);
+    if (!edge) edge = registry_edge_of_caller(registry, caller);
+    return edge ? edge : registry_only_edge_around(registry, caller);
 }
 
 /* A query that says no address: all that share the caller's public address are one LAN where no edge is known to serve it. */
@@ -144,7 +100,7 @@ static void find_by_caller(const struct registry *registry, struct arena *arena,
     struct address address;
     const struct address *caller = address_parse(where->caller, &address) ? &address : NULL;
     const struct edge *edge = place->edge = edge_by_caller(registry, where->site, caller);
-    const struct registry_area *around = edge && caller ? area_around(registry, edge, caller) : NULL;
+    const struct registry_area *around = edge && caller ? registry_area_around(registry, edge, caller) : NULL;
     if (around) {
         place_at(registry, around->lan, place);
     } else if (edge) {
@@ -157,63 +113,16 @@ static void find_by_caller(const struct registry *registry, struct arena *arena,
 
 /* --- nearness */
 
-double location_distance(const struct location *a, const struct location *b)
-{
-    static const double radians = 3.14159265358979323846 / 180, earth = 6371.0088;
-    double dlat = (b->latitude - a->latitude) * radians, dlon = (b->longitude - a->longitude) * radians;
-    double h = sin(dlat / 2) * sin(dlat / 2) + cos(a->latitude * radians) * cos(b->latitude * radians) * sin(dlon / 2) * sin(dlon / 2);
-    return 2 * earth * asin(sqrt(h > 1 ? 1 : h));
-}
-
-struct near {
-    const struct edge *edge;
-    double distance;
-};
-
-static const double elsewhere = 1e7;
-
-static double distance_to(const struct place *place, const struct edge *edge)
-{
-    static const double same_region = 1e6; /* further than any distance on earth */
-    if (place->location.known && edge->location.known) return location_distance(&place->location, &edge->location);
-    return place->region.length > 0 && str_equal(place->region, edge->region) ? same_region : elsewhere;
-}
-
-static int by_distance(const void *a, const void *b)
-{
-    const struct near *one = a, *other = b;
-    if (one->distance != other->distance) return one->distance < other->distance ? -1 : 1;
-    return str_compare(one->edge->id, other->edge->id);
-}
-
-/* Of several at one distance the first by id, as registry_nearest has them. */
 static const struct edge *nearest_node(const struct registry *registry, const struct place *place)
 {
     const struct edge *nearest = NULL;
-    double best = elsewhere;
-    for (size_t i = 0; i < registry->node_count; i++) {
-        double distance = distance_to(place, registry->nodes[i]);
-        if (distance >= best) continue;
-        best = distance;
-        nearest = registry->nodes[i];
-    }
+    nearness_find(registry->near_nodes, place, &nearest, 1);
     return nearest;
 }
 
-size_t registry_nearest(const struct registry *registry, struct arena *arena, const struct place *place, const struct edge **edges,
-                        size_t most)
+size_t registry_nearest(const struct registry *registry, const struct place *place, const struct edge **edges, size_t most)
 {
-    struct near *all = arena_array(arena, registry->edge_count, sizeof *all);
-    size_t count = 0;
-    for (size_t i = 0; i < registry->edge_count; i++) {
-        const struct edge *edge = &registry->edges[i];
-        double distance = distance_to(place, edge);
-        if (edge != place->edge && distance < elsewhere) all[count++] = (struct near){edge, distance};
-    }
-    if (count > 0) qsort(all, count, sizeof *all, by_distance);
-    if (count > most) count = most;
-    for (size_t i = 0; i < count; i++) edges[i] = all[i].edge;
-    return count;
+    return nearness_find(registry->near, place, edges, most);
 }
 
 /* --- what a query says */

@@ -4,8 +4,8 @@
 
 #include "lib/edges/registry.h"
 
-/* Fills `egresses`, after edges and areas. */
-void registry_index_egress(struct arena *, struct registry *);
+/* All that is found from `edges` and `lans`, which are sorted. */
+void registry_complete(struct arena *, struct registry *);
 /* A LAN's text as it is counted: the registered one, where it is listed by its code. */
 struct str registry_canonical(const struct registry *, struct str lan);
 

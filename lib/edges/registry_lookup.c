@@ -16,7 +16,8 @@ int registry_by_code(const void *a, const void *b)
 int registry_by_lan(const void *a, const void *b)
 {
     const struct registry_served *one = a, *other = b;
-    return str_compare(one->lan, other->lan);
+    int order = str_compare(one->lan, other->lan);
+    return order ? order : str_compare(one->edge->id, other->edge->id);
 }
 
 const struct edge *registry_edge(const struct registry *registry, struct str id)
@@ -27,10 +28,15 @@ const struct edge *registry_edge(const struct registry *registry, struct str id)
 
 const struct edge *registry_edge_of(const struct registry *registry, struct str lan)
 {
-    const struct registry_served sought = {.lan = lan};
-    const struct registry_served *found =
-        registry->served_count > 0 ? bsearch(&sought, registry->served, registry->served_count, sizeof sought, registry_by_lan) : NULL;
-    return found ? found->edge : NULL;
+    size_t low = 0, high = registry->served_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_compare(registry->served[middle].lan, lan) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < registry->served_count && str_equal(registry->served[low].lan, lan) ? registry->served[low].edge : NULL;
 }
 
 const struct lan_entry *registry_lan(const struct registry *registry, struct str code)

@@ -24,16 +24,22 @@ struct reading {
     unsigned part;
     struct site *sites;
     size_t site_count;
-    struct site **of_edges; /* of each edge of the registry; NULL: of another part's */
-    struct str lan;         /* of the last row: rows come by LAN */
-    struct str own;         /* that LAN, as its edge's is counted now */
+    size_t first, edge_count; /* of the registry's edges: those that are looked at */
+    struct site **of_edges;   /* of each of these; NULL: of another part's */
+    struct str lan;           /* of the last row: rows come by LAN */
+    struct str own;           /* that LAN, as its edge's is counted now */
     const struct edge *edge;
 };
 
-static bool is_due(const struct job *job, const struct edge *edge, unsigned part)
+/* All, or the one that is asked for. */
+static void choose_edges(struct reading *reading)
 {
-    if (job->how->edge.length > 0 && !str_equal(job->how->edge, edge->id)) return false;
-    return lan_part(edge->home) == part;
+    const struct evaluation *how = reading->job->how;
+    reading->edge_count = how->registry->edge_count;
+    if (how->edge.length == 0) return;
+    const struct edge *edge = registry_edge(how->registry, how->edge);
+    reading->first = edge ? (size_t)(edge - how->registry->edges) : 0;
+    reading->edge_count = edge ? 1 : 0;
 }
 
 /* A row that makes no sense is for a person to look at: the other edges go on. */
@@ -48,11 +54,12 @@ static enum status choose_sites(struct reading *reading, struct error *error)
     const struct registry *registry = reading->job->how->registry;
     struct job *job = reading->job;
     struct arena *arena = job->io.arena;
-    reading->sites = arena_array(arena, registry->edge_count, sizeof *reading->sites);
-    reading->of_edges = arena_array(arena, registry->edge_count, sizeof *reading->of_edges);
-    for (size_t i = 0; i < registry->edge_count; i++) {
-        const struct edge *edge = &registry->edges[i];
-        if (!is_due(job, edge, reading->part)) continue;
+    choose_edges(reading);
+    reading->sites = arena_array(arena, reading->edge_count, sizeof *reading->sites);
+    reading->of_edges = arena_array(arena, reading->edge_count, sizeof *reading->of_edges);
+    for (size_t i = 0; i < reading->edge_count; i++) {
+        const struct edge *edge = &registry->edges[reading->first + i];
+        if (lan_part(edge->home) != reading->part) continue;
         struct site *site = &reading->sites[reading->site_count];
         *site = (struct site){.edge = edge, .demand = {.arena = arena, .width = job->counts}};
         enum status status = job->evict ? held_load(job->how->store, job->io, edge->id, 0, &site->held, error) : STATUS_OK;
@@ -77,7 +84,8 @@ static const struct edge *edge_of(struct reading *reading, struct str lan)
 
 static struct site *site_of(const struct reading *reading, const struct edge *edge)
 {
-    return reading->of_edges[edge - reading->job->how->registry->edges];
+    size_t number = (size_t)(edge - reading->job->how->registry->edges) - reading->first; /* before the first: beyond all */
+    return number < reading->edge_count ? reading->of_edges[number] : NULL;
 }
 
 /* --- reading demand */
@@ -121,20 +129,40 @@ static enum status note_row(void *context, const struct demand_row *row, struct 
     return STATUS_OK;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return str_compare(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* All texts under which the edge's LANs may be counted, sorted: one that is listed by its network and by its code is there twice. */
+static size_t list_lans(const struct reading *reading, const struct edge *edge, struct str **out)
+{
+    size_t count = 0;
+    struct str *texts = arena_array(reading->job->io.arena, 2 * edge->lan_count + 1, sizeof *texts);
+    if (edge->lan_count == 0) texts[count++] = edge->home;
+    for (size_t i = 0; i < edge->lan_count; i++) {
+        const struct lan_entry *entry = registry_listed_lan(reading->job->how->registry, edge->lans[i]);
+        texts[count++] = edge->lans[i];
+        if (entry) texts[count++] = entry->lan;
+    }
+    qsort(texts, count, sizeof *texts, by_text);
+    *out = texts;
+    return count;
+}
+
 /* A trigger asks about its edge's LANs only. Sums of another policy's spans, published this moment, say nothing. */
 static enum status read_sums(struct reading *reading, struct error *error)
 {
     struct job *job = reading->job;
-    const struct registry *registry = job->how->registry;
     const struct triggering *trigger = job->trigger;
     const struct demand_sums *sums;
-    for (size_t i = 0; trigger->sums && i < registry->served_count; i++) {
-        const struct registry_served *served = &registry->served[i];
-        bool again = i > 0 && str_equal(served[-1].lan, served->lan); /* listed by its network and by its code */
-        if (again || !site_of(reading, served->edge)) continue;
-        TRY(trigger->sums(trigger->context, job->io, lan_part(served->lan), &sums, error));
+    struct str *lans;
+    size_t count = trigger->sums ? list_lans(reading, trigger->edge, &lans) : 0;
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && str_equal(lans[i - 1], lans[i])) continue;
+        TRY(trigger->sums(trigger->context, job->io, lan_part(lans[i]), &sums, error));
         if (sums->span_count != job->places + job->evicts) continue;
-        TRY(demand_sums_each(sums, served->lan, note_row, reading, error));
+        TRY(demand_sums_each(sums, lans[i], note_row, reading, error));
     }
     return STATUS_OK;
 }

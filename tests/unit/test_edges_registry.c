@@ -503,13 +503,13 @@ static void p6_the_nearest_edges_come_first(void **state)
                                 EDGE("nowhere", ""), NULL});
     const struct edge *edges[8];
     const struct place place = {.edge = registry_edge(&f->registry, S("shanghai")), .location = {true, 31.2, 121.5}, .region = S("east")};
-    assert_int_equal(registry_nearest(&f->registry, f->arena, &place, edges, 8), 3);
+    assert_int_equal(registry_nearest(&f->registry, &place, edges, 8), 3);
     assert_str(edges[0]->id, S("suzhou"));
     assert_str(edges[1]->id, S("beijing"));
     assert_str(edges[2]->id, S("somewhere"));
-    assert_int_equal(registry_nearest(&f->registry, f->arena, &place, edges, 1), 1);
+    assert_int_equal(registry_nearest(&f->registry, &place, edges, 1), 1);
     const struct place lost = {.region = S("")};
-    assert_int_equal(registry_nearest(&f->registry, f->arena, &lost, edges, 8), 0);
+    assert_int_equal(registry_nearest(&f->registry, &lost, edges, 8), 0);
     double kilometres = location_distance(&(struct location){true, 39.9, 116.4}, &(struct location){true, 31.2, 121.5});
     assert_true(kilometres > 1050 && kilometres < 1090);
 }
