@@ -69,10 +69,10 @@ need_command() {
     command -v "$1" >/dev/null || need_packages "$2"
 }
 
-# failure_in LOG: the first error of dpkg or apt-get in it, else its last line
+# failure_in LOG: the first error of dpkg, apt-get or npm in it, else its last line
 failure_in() {
     local text
-    text=$(sed -nE 's/^(E: |dpkg: error )(.*)$/\2/p' "$1" | head -n 1)
+    text=$(sed -nE 's/^(E: |dpkg: error |npm (ERR!|error) )(.*)$/\3/p' "$1" | head -n 1)
     printf '%s' "${text:-$(tail -n 1 "$1")}"
 }
 

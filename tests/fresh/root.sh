@@ -43,7 +43,9 @@ copy_apt() {
     cp /etc/resolv.conf "$root/etc/"
     cp "${SSL_CERT_FILE:-/dev/null}" "$root$CERTIFICATES"
     for file in "${CLIENT_FILES[@]}"; do
-        [ ! -f "$file" ] || install -D -m 644 "$file" "$root$file"
+        [ -f "$file" ] || continue
+        mkdir -p "$root${file%/*}"
+        sed -E "s,^( *(cafile|cert) *= *).*,\\1$CERTIFICATES," "$file" >"$root$file"
     done
 }
 

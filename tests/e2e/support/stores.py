@@ -1,5 +1,6 @@
 """S3 servers that people have besides MinIO, each started without Docker on a free port with an empty disk. docs/stores.md says how each did."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,20 @@ def rclone(servers: Servers, folder: Path) -> Minio:
                                               "--addr", f"127.0.0.1:{port}", folder])
 
 
+_SEAWEEDFS_USERS = {"identities": [{"name": "tests", "credentials": [{"accessKey": KEY, "secretKey": SECRET}],
+                                    "actions": ["Admin", "Read", "Write", "List", "Tagging"]}]}
+
+
+def seaweedfs(servers: Servers, folder: Path) -> Minio:
+    """A bucket takes volumes of its own: with fewer of them, writes to the third bucket fail."""
+    port, users = free_port(), folder.parent / "seaweedfs.json"
+    users.write_text(json.dumps(_SEAWEEDFS_USERS))
+    ports = [option for part in ["master", "volume", "filer"] for option in [f"-{part}.port={free_port()}", f"-{part}.port.grpc={free_port()}"]]
+    return _started(servers, "seaweedfs", port, [
+        fetched("seaweedfs"), "server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}", *ports, "-filer", "-s3", f"-s3.port={port}",
+        f"-s3.port.grpc={free_port()}", f"-s3.config={users}", "-volume.max=400", "-master.volumeSizeLimitMB=64"])
+
+
 def ceph_rgw(servers: Servers, folder: Path) -> Minio:
     program = ceph.start(servers, folder, KEY, SECRET)
     return servers.replace(program, Minio(**vars(program), access_key=KEY, secret_key=SECRET))
@@ -79,6 +94,7 @@ KINDS = {
     "minio": Kind("MinIO 2026-02-12", lambda servers, folder: servers.minio()),
     "versitygw": Kind("versitygw 1.8.0 (posix)", versitygw),
     "rclone": Kind("rclone 1.76.0 `serve s3`", rclone),
+    "seaweedfs": Kind("SeaweedFS 4.53", seaweedfs),
     "ceph": Kind("Ceph RGW 16.2.15 (Debian 12)", ceph_rgw),
     "moto": Kind("moto 5.2.5, one request at a time", moto),
     "s3proxy": Kind("s3proxy 3.1.0 (filesystem-nio2)", s3proxy),
