@@ -16,17 +16,27 @@ struct view {
     uint64_t room; /* bytes that nothing takes up */
 };
 
-/* Requests a millisecond; each window weighs half of the one after it, and of one that is not over only what has passed counts. */
+double decide_window_requests(const uint64_t *counts, unsigned count)
+{
+    double requests = 0, weight = 1;
+    for (unsigned i = 0; i < count; i++, weight /= 2) requests += weight * (double)counts[i];
+    return requests;
+}
+
+double decide_window_time(const struct span *spans, unsigned count, int64_t now)
+{
+    double time = 0, weight = 1;
+    for (unsigned i = 0; i < count; i++, weight /= 2) {
+        int64_t end = spans[i].to < now + BUCKET ? spans[i].to : now + BUCKET;
+        time += weight * (double)(end - spans[i].from);
+    }
+    return time;
+}
+
 static double rate_of(const uint64_t *counts, const struct span *spans, unsigned count, int64_t now)
 {
-    double requests = 0, time = 0, weight = 1;
-    for (unsigned i = 0; i < count; i++) {
-        int64_t end = spans[i].to < now + BUCKET ? spans[i].to : now + BUCKET;
-        requests += weight * (double)counts[i];
-        time += weight * (double)(end - spans[i].from);
-        weight /= 2;
-    }
-    return time > 0 ? requests / time : 0;
+    double time = decide_window_time(spans, count, now);
+    return time > 0 ? decide_window_requests(counts, count) / time : 0;
 }
 
 static double worth_of(const struct view *view, const struct candidate *candidate)

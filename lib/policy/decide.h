@@ -39,4 +39,9 @@ struct decide {
 };
 void decide_edge(const struct decide *, struct arena *, struct candidate *, size_t count);
 
+/* What a candidate is ranked by is a rate, of misses over the placing rule's windows and of hits over the evicting one's: requests a
+ * millisecond. Each window weighs half of the one after it, and of one that is not over only what has passed counts. */
+double decide_window_requests(const uint64_t *counts, unsigned count);
+double decide_window_time(const struct span *, unsigned count, int64_t now);
+
 #endif

@@ -24,8 +24,9 @@ struct simulation {
     int64_t every;          /* ms between evaluations; five minutes or more, or STATUS_INVALID */
     uint64_t link;          /* bytes a second that come to an edge; 0: copying takes no time */
 };
-/* The very policy code, evaluated on time, and at each miss as its trigger says: what is placed at a miss serves from the next request on,
- * when it has come (`pending`: it is marked, and placed at the next request for it). */
+/* Evaluated on time, and at each miss as its trigger says: what is placed at a miss serves from the next request on, when it has come
+ * (`pending`: it is marked, and placed at the next request for it). Decides as decide_edge does, but looks only at packages that may
+ * matter: some 300 bytes a pair of LAN and object, and 16 a request. */
 enum status simulate_policy(const struct trace *, const struct policy *, const struct simulation *, struct simulated *, struct error *);
 
 /* Caches of the same size, written anew. `admit`: what is asked for the n-th time comes in; 1: at once. */
