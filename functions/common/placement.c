@@ -1,6 +1,7 @@
 #include "functions/common/placement.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* How long what is known is good before the store is asked whether it still is; on a directory, no time at all. Policies and edges change
  * by an operator's hand, held with every copy. */
@@ -42,6 +43,27 @@ static enum status load_held(void *context, struct io io, struct str edge, const
     return STATUS_OK;
 }
 
+/* Many edges are looked at for one answer: a store that tells cheaply that nothing has changed is asked no more. */
+struct nearby {
+    struct held held;
+    _Atomic uint64_t mark; /* of its row */
+};
+
+static enum status load_nearby(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
+{
+    struct placement_app *placement = context;
+    struct nearby *known = (void *)(uintptr_t)previous, *nearby = arena_new_of(io.arena, struct nearby);
+    edge = arena_copy(io.arena, edge);
+    uint64_t mark = store_folder_mark(placement->app->store, arena_join(io.arena, S("held/"), edge, S("/")));
+    if (known && mark && mark == atomic_load(&known->mark)) return error_set(error, STATUS_NOT_MODIFIED, "its row has not changed");
+    enum status status = held_load(placement->app->store, io, edge, known ? known->held.generation : 0, &nearby->held, error);
+    if (status == STATUS_NOT_MODIFIED) atomic_store(&known->mark, mark);
+    TRY(app_store_fault(status, error));
+    atomic_store(&nearby->mark, mark);
+    *value = nearby;
+    return STATUS_OK;
+}
+
 static enum status load_wanted(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
 {
     struct placement_app *placement = context;
@@ -72,7 +94,7 @@ static enum status open_locked(struct placement_app **out, struct error *error)
         placement->policies = cache_of(placement, REGISTRY_LIFE, POLICY_BYTES, load_policy);
         placement->held = cache_of(placement, STATE_LIFE, STATE_BYTES, load_held);
         placement->wanted = cache_of(placement, STATE_LIFE, STATE_BYTES, load_wanted);
-        placement->nearby = cache_of(placement, NEARBY_LIFE, STATE_BYTES, load_held);
+        placement->nearby = cache_of(placement, NEARBY_LIFE, STATE_BYTES, load_nearby);
         shared = placement;
     }
     *out = shared;
@@ -103,24 +125,22 @@ enum status placement_app_policy(struct placement_app *placement, struct io io, 
     return STATUS_OK;
 }
 
-static enum status get_held(struct cache *cache, struct io io, struct str edge, const struct held **held, struct error *error)
-{
-    const void *value;
-    TRY(cache_get(cache, io, edge, &value, error));
-    *held = value;
-    return STATUS_OK;
-}
-
 enum status placement_app_held(struct placement_app *placement, struct io io, struct str edge, const struct held **held,
                                struct error *error)
 {
-    return get_held(placement->held, io, edge, held, error);
+    const void *value;
+    TRY(cache_get(placement->held, io, edge, &value, error));
+    *held = value;
+    return STATUS_OK;
 }
 
 enum status placement_app_nearby(struct placement_app *placement, struct io io, struct str edge, const struct held **held,
                                  struct error *error)
 {
-    return get_held(placement->nearby, io, edge, held, error);
+    const void *value;
+    TRY(cache_get(placement->nearby, io, edge, &value, error));
+    *held = &((const struct nearby *)value)->held;
+    return STATUS_OK;
 }
 
 enum status placement_app_wanted(struct placement_app *placement, struct io io, struct str edge, const struct wanted **wanted,

@@ -30,6 +30,7 @@ struct box {
 /* All edges at one location, by id. */
 struct spot {
     const struct edge *const *edges;
+    struct point point;
     uint32_t count;
 };
 struct located {
@@ -104,7 +105,7 @@ static void find_spots(struct arena *arena, struct nearness *nearness, size_t co
     for (size_t i = 0; i < count; i++) {
         const struct edge *const *edges = &nearness->by_place[i];
         bool same = i > 0 && compare_locations(&edges[-1]->location, &edges[0]->location) == 0;
-        if (!same) nearness->spots[nearness->spot_count++] = (struct spot){.edges = edges};
+        if (!same) nearness->spots[nearness->spot_count++] = (struct spot){.edges = edges, .point = point_of(&edges[0]->location)};
         nearness->spots[nearness->spot_count - 1].count++;
     }
 }
@@ -133,10 +134,10 @@ static const struct box *make_boxes(struct nearness *nearness, size_t number, si
         return box;
     }
     for (size_t i = from; i < to; i++) {
-        const struct point point = point_of(&nearness->spots[i].edges[0]->location);
+        const struct point *point = &nearness->spots[i].point;
         struct box alone;
-        memcpy(alone.low, point.at, sizeof alone.low);
-        memcpy(alone.high, point.at, sizeof alone.high);
+        memcpy(alone.low, point->at, sizeof alone.low);
+        memcpy(alone.high, point->at, sizeof alone.high);
         box_add(box, &alone);
     }
     return box;
@@ -222,6 +223,12 @@ static bool take(struct search *search, const struct edge *edge, double distance
 
 static void look_at_spot(struct search *search, const struct spot *spot)
 {
+    double sum = 0;
+    for (int axis = 0; axis < AXES; axis++) {
+        double off = spot->point.at[axis] - search->from.at[axis];
+        sum += off * off;
+    }
+    if (sqrt(sum) > search->furthest) return;
     double distance = location_distance(&search->place->location, &spot->edges[0]->location);
     bool wanted = true;
     for (uint32_t i = 0; wanted && i < spot->count; i++)

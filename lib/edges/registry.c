@@ -1,217 +1,7 @@
+/* What an operator registers, changes and removes. */
 #include <stdlib.h>
 
-#include "base/log.h"
-#include "lib/edges/nearness_internal.h"
-#include "lib/edges/registry_index_internal.h"
-
-enum { ENTRIES_MOST = 200000, ENTRY_LIMIT = 1 << 20 };
-
-/* --- loading */
-
-struct registry_source {
-    struct str key, etag, text;
-};
-struct sources {
-    struct arena *arena;
-    struct registry_source *items;
-    size_t count, capacity;
-};
-
-static bool note_source(void *context, const struct store_object *object)
-{
-    struct sources *sources = context;
-    if (!str_ends(object->key, S(".json"))) return true;
-    sources->items = arena_grow(sources->arena, sources->items, sources->count, &sources->capacity, sizeof *sources->items);
-    sources->items[sources->count++] =
-        (struct registry_source){arena_copy(sources->arena, object->key), arena_copy(sources->arena, object->etag), {NULL, 0}};
-    return sources->count < ENTRIES_MOST;
-}
-
-static int by_key(const void *a, const void *b)
-{
-    return str_compare(((const struct registry_source *)a)->key, ((const struct registry_source *)b)->key);
-}
-
-/* One that was removed since it was listed has no text. */
-static enum status read_source(struct store *store, struct io io, struct registry_source *source, struct error *error)
-{
-    struct store_object object;
-    enum status status = store_get(store, io, source->key, &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
-    if (status == STATUS_OK) *source = (struct registry_source){source->key, arena_copy(io.arena, object.etag), object.body};
-    return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-/* Lists the objects under the prefix, and reads those that `known` has not; *changed: there are others than those. */
-static enum status read_sources(struct store *store, struct io io, struct str prefix, const struct registry_source *known,
-                                size_t known_count, struct sources *sources, bool *changed, struct error *error)
-{
-    *sources = (struct sources){.arena = io.arena};
-    TRY(store_list(store, io, prefix, 0, note_source, sources, error));
-    if (sources->count != known_count) *changed = true;
-    for (size_t i = 0; i < sources->count; i++) {
-        struct registry_source *source = &sources->items[i];
-        const struct registry_source *same = known_count > 0 ? bsearch(source, known, known_count, sizeof *known, by_key) : NULL;
-        if (same && str_equal(same->etag, source->etag)) {
-            source->text = arena_copy(io.arena, same->text);
-            continue;
-        }
-        *changed = true;
-        TRY(read_source(store, io, source, error));
-    }
-    return STATUS_OK;
-}
-
-/* What can't be read is told of, and passed over: one bad entry stops nobody. */
-static void pass_over(struct str key, const struct error *error)
-{
-    log_warn((struct log){0}, STR_FMT " is skipped: %s", STR_ARG(key), error->text);
-}
-
-static void parse_edges(struct arena *arena, struct registry *registry)
-{
-    struct error why;
-    registry->edges = arena_array(arena, registry->edge_source_count, sizeof *registry->edges);
-    for (size_t i = 0; i < registry->edge_source_count; i++) {
-        const struct registry_source *source = &registry->edge_sources[i];
-        if (!source->text.data) continue;
-        if (edge_parse(arena, source->text, &registry->edges[registry->edge_count], &why) == STATUS_OK)
-            registry->edge_count++;
-        else
-            pass_over(source->key, &why);
-    }
-    if (registry->edge_count > 0) qsort(registry->edges, registry->edge_count, sizeof *registry->edges, registry_by_edge_id);
-}
-
-static void parse_lans(struct arena *arena, struct registry *registry)
-{
-    struct error why;
-    registry->lans = arena_array(arena, registry->lan_source_count, sizeof *registry->lans);
-    for (size_t i = 0; i < registry->lan_source_count; i++) {
-        const struct registry_source *source = &registry->lan_sources[i];
-        if (!source->text.data) continue;
-        if (lan_entry_parse(arena, source->text, &registry->lans[registry->lan_count], &why) == STATUS_OK)
-            registry->lan_count++;
-        else
-            pass_over(source->key, &why);
-    }
-    if (registry->lan_count > 0) qsort(registry->lans, registry->lan_count, sizeof *registry->lans, registry_by_code);
-}
-
-/* By code where two have one text, so that every load finds the same. */
-static int by_text(const void *a, const void *b)
-{
-    const struct lan_entry *one = *(const struct lan_entry *const *)a, *other = *(const struct lan_entry *const *)b;
-    int order = str_compare(one->lan, other->lan);
-    return order ? order : str_compare(one->code, other->code);
-}
-
-static void index_texts(struct arena *arena, struct registry *registry)
-{
-    registry->lans_by_text = arena_array(arena, registry->lan_count, sizeof *registry->lans_by_text);
-    for (size_t i = 0; i < registry->lan_count; i++) registry->lans_by_text[i] = &registry->lans[i];
-    if (registry->lan_count > 0) qsort(registry->lans_by_text, registry->lan_count, sizeof *registry->lans_by_text, by_text);
-}
-
-static void index_nodes(struct arena *arena, struct registry *registry)
-{
-    registry->nodes = arena_array(arena, registry->edge_count, sizeof *registry->nodes);
-    registry->node_count = 0;
-    for (size_t i = 0; i < registry->edge_count; i++)
-        if (registry->edges[i].lan_count == 0) registry->nodes[registry->node_count++] = &registry->edges[i];
-}
-
-static void index_lans(struct arena *arena, struct registry *registry)
-{
-    size_t most = 0;
-    for (size_t e = 0; e < registry->edge_count; e++) most += registry->edges[e].lan_count;
-    registry->served_count = 0;
-    registry->served = arena_array(arena, 2 * most + registry->node_count, sizeof *registry->served);
-    for (size_t i = 0; i < registry->node_count; i++)
-        registry->served[registry->served_count++] = (struct registry_served){registry->nodes[i]->home, registry->nodes[i]};
-    for (size_t e = 0; e < registry->edge_count; e++) {
-        const struct edge *edge = &registry->edges[e];
-        for (size_t i = 0; i < edge->lan_count; i++) {
-            const struct lan_entry *entry = registry_listed_lan(registry, edge->lans[i]);
-            registry->served[registry->served_count++] = (struct registry_served){edge->lans[i], edge};
-            if (entry && !str_equal(entry->lan, edge->lans[i]))
-                registry->served[registry->served_count++] = (struct registry_served){entry->lan, edge};
-        }
-    }
-    if (registry->served_count > 0) qsort(registry->served, registry->served_count, sizeof *registry->served, registry_by_lan);
-}
-
-/* Its own networks in their order: they stand among the codes in that of its LANs. */
-static void note_own_areas(struct registry *registry, const struct edge *edge)
-{
-    for (size_t i = 0, network = 0; i < edge->lan_count; i++)
-        if (!str_starts(edge->lans[i], S("@")))
-            registry->areas[registry->area_count++] =
-                (struct registry_area){edge, S(""), edge->site, edge->networks[network++], edge->lans[i]};
-}
-
-static void index_areas(struct arena *arena, struct registry *registry)
-{
-    size_t most = 0;
-    for (size_t e = 0; e < registry->edge_count; e++) most += registry->edges[e].lan_count;
-    registry->area_count = 0;
-    registry->areas = arena_array(arena, most, sizeof *registry->areas);
-    for (size_t e = 0; e < registry->edge_count; e++) {
-        const struct edge *edge = &registry->edges[e];
-        note_own_areas(registry, edge);
-        for (size_t i = 0; i < edge->lan_count; i++) {
-            const struct lan_entry *entry = registry_listed_lan(registry, edge->lans[i]);
-            if (entry && entry->has_network)
-                registry->areas[registry->area_count++] =
-                    (struct registry_area){edge, entry->code, entry->site, entry->network, entry->lan};
-        }
-    }
-}
-
-static void index_nearness(struct arena *arena, struct registry *registry)
-{
-    const struct edge **all = arena_array(arena, registry->edge_count, sizeof *all);
-    for (size_t i = 0; i < registry->edge_count; i++) all[i] = &registry->edges[i];
-    registry->near = nearness_new(arena, all, registry->edge_count);
-    registry->near_nodes = nearness_new(arena, registry->nodes, registry->node_count);
-}
-
-void registry_complete(struct arena *arena, struct registry *registry)
-{
-    index_texts(arena, registry);
-    index_nodes(arena, registry);
-    index_lans(arena, registry);
-    index_areas(arena, registry);
-    registry_index_all(arena, registry);
-    index_nearness(arena, registry);
-}
-
-enum status registry_refresh(struct store *store, struct io io, const struct registry *known, struct registry *out, struct error *error)
-{
-    static const struct registry nothing;
-    struct registry registry = {0};
-    struct sources edges, lans;
-    bool changed = !known;
-    if (!known) known = &nothing;
-    TRY(read_sources(store, io, S("edges/"), known->edge_sources, known->edge_source_count, &edges, &changed, error));
-    TRY(read_sources(store, io, S("lans/"), known->lan_sources, known->lan_source_count, &lans, &changed, error));
-    if (!changed) return error_set(error, STATUS_NOT_MODIFIED, "no edge and no LAN has changed");
-    registry.edge_sources = edges.items;
-    registry.edge_source_count = edges.count;
-    registry.lan_sources = lans.items;
-    registry.lan_source_count = lans.count;
-    parse_edges(io.arena, &registry);
-    parse_lans(io.arena, &registry);
-    registry_complete(io.arena, &registry);
-    *out = registry;
-    return STATUS_OK;
-}
-
-enum status registry_load(struct store *store, struct io io, struct registry *registry, struct error *error)
-{
-    return registry_refresh(store, io, NULL, registry, error);
-}
-
-/* --- registering */
+#include "lib/edges/registry_internal.h"
 
 static struct str edge_entry_key(struct arena *arena, struct str id)
 {
@@ -333,7 +123,8 @@ enum status registry_get_edge(struct store *store, struct io io, struct str id, 
 {
     struct store_object object;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is no edge's id", STR_ARG(str_first(id, 200)));
-    enum status status = store_get(store, io, edge_entry_key(io.arena, id), &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    enum status status =
+        store_get(store, io, edge_entry_key(io.arena, id), &(struct store_get){.limit = REGISTRY_ENTRY_LIMIT}, &object, error);
     if (status == STATUS_NOT_FOUND) return no_edge(id, error);
     TRY(status);
     return edge_parse(io.arena, object.body, edge, error);
@@ -344,7 +135,7 @@ static enum status remove_entry(struct store *store, struct io io, const char *w
 {
     struct store_object object;
     ENSURE(str_is_id(id), error, STATUS_INVALID, "'" STR_FMT "' is the id of no %s", STR_ARG(str_first(id, 200)), what);
-    enum status status = store_get(store, io, key, &(struct store_get){.limit = ENTRY_LIMIT}, &object, error);
+    enum status status = store_get(store, io, key, &(struct store_get){.limit = REGISTRY_ENTRY_LIMIT}, &object, error);
     ENSURE(status != STATUS_NOT_FOUND, error, STATUS_NOT_FOUND, "there is no %s '" STR_FMT "'", what, STR_ARG(id));
     TRY(status);
     return store_remove(store, io, key, error);

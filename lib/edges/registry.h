@@ -57,6 +57,12 @@ struct registry_area {
     struct str lan; /* its canonical text */
 };
 
+/* The objects as they were read, by key. */
+struct registry_sources {
+    struct registry_source *at;
+    size_t count;
+};
+
 struct registry {
     struct edge *edges; /* by id */
     size_t edge_count;
@@ -71,8 +77,8 @@ struct registry {
     size_t area_count;
     struct registry_index *index; /* by network, egress and site */
     struct nearness *near, *near_nodes;
-    struct registry_source *edge_sources, *lan_sources; /* the objects as they were read, by key */
-    size_t edge_source_count, lan_source_count;
+    struct registry_sources edge_sources, lan_sources;
+    struct registry_age *age; /* what tells without a listing that nothing has changed */
 };
 
 enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);

@@ -29,6 +29,7 @@ struct pair {
 struct registry_index {
     struct by_network *networks;
     struct pair *area_pairs, *edge_pairs;
+    size_t network_capacity;
     uint32_t network_count, area_pair_count, edge_pair_count;
     struct table by_network, by_area_pair, by_edge_pair, by_site, by_site_network;
     struct prefixes areas, egresses;
@@ -113,11 +114,13 @@ static void note_only(struct only *only, const struct registry_area *area)
     if (only->area->edge != area->edge) only->several = true;
 }
 
-static void add_network(const struct registry *registry, struct registry_index *index, const struct registry_area *area)
+static void add_network(struct arena *arena, const struct registry *registry, const struct registry_area *area)
 {
+    struct registry_index *index = registry->index;
     uint64_t hash = hash_network(HASH64, &area->network);
     uint32_t number = table_find(&index->by_network, hash, same_network, registry, &area->network);
     if (number == TABLE_NONE) {
+        index->networks = arena_grow(arena, index->networks, index->network_count, &index->network_capacity, sizeof *index->networks);
         number = index->network_count++;
         index->networks[number].first = area;
         table_put(&index->by_network, hash, number);
@@ -188,23 +191,24 @@ static bool is_wide(const struct edge *edge, size_t areas)
 
 static void make_room(struct arena *arena, const struct registry *registry, struct registry_index *index)
 {
-    size_t area_pairs = 0, edge_pairs = 0, wide = 0;
+    size_t area_pairs = 0, edge_pairs = 0, wide = 0, sited = 0, sited_areas = 0;
     for (size_t i = 0; i < registry->edge_count; i++) {
         size_t areas = count_areas(registry, &registry->edges[i]), egresses = registry->edges[i].egress_count;
         bool walked = is_wide(&registry->edges[i], areas);
         wide += walked;
         area_pairs += walked ? 0 : areas * egresses;
         edge_pairs += egresses;
+        sited += registry->edges[i].site.length > 0;
+        sited_areas += registry->edges[i].site.length > 0 ? areas : 0;
     }
-    index->networks = arena_array(arena, registry->area_count, sizeof *index->networks);
     index->area_pairs = arena_array(arena, area_pairs, sizeof *index->area_pairs);
     index->edge_pairs = arena_array(arena, edge_pairs, sizeof *index->edge_pairs);
     index->wide = arena_array(arena, wide, sizeof *index->wide);
     index->by_network = table_new(arena, registry->area_count);
     index->by_area_pair = table_new(arena, area_pairs);
     index->by_edge_pair = table_new(arena, edge_pairs);
-    index->by_site = table_new(arena, registry->edge_count);
-    index->by_site_network = table_new(arena, registry->area_count);
+    index->by_site = table_new(arena, sited);
+    index->by_site_network = table_new(arena, sited_areas);
 }
 
 void registry_index_all(struct arena *arena, struct registry *registry)
@@ -219,7 +223,7 @@ void registry_index_all(struct arena *arena, struct registry *registry)
         if (wide) index->wide[index->wide_count++] = edge;
         if (edge->lan_count > 0) add_edge(registry, index, edge);
         for (size_t end = at + count; at < end; at++) {
-            add_network(registry, index, &registry->areas[at]);
+            add_network(arena, registry, &registry->areas[at]);
             add_site_network(registry, index, &registry->areas[at]);
             if (!wide) add_area_pairs(registry, index, &registry->areas[at]);
         }

@@ -4,6 +4,11 @@
 
 #include "lib/edges/registry.h"
 
+enum { REGISTRY_ENTRY_LIMIT = 1 << 20 }; /* bytes of an object */
+
+/* In one piece of memory; what is as in `like` (may be NULL), which lives as long, is shared with it. */
+void edge_copy(struct arena *, const struct edge *like, const struct edge *from, struct edge *out);
+void lan_entry_copy(struct arena *, const struct lan_entry *like, const struct lan_entry *from, struct lan_entry *out);
 /* All that is found from `edges` and `lans`, which are sorted. */
 void registry_complete(struct arena *, struct registry *);
 /* A LAN's text as it is counted: the registered one, where it is listed by its code. */

@@ -153,6 +153,11 @@ enum status store_list(struct store *store, struct io io, struct str prefix, siz
     return counted(store, store->backend->list(store, io, prefix, limit ? limit : SIZE_MAX, each, context, error));
 }
 
+uint64_t store_folder_mark(struct store *store, struct str folder)
+{
+    return store->backend->folder_mark && store_is_prefix(folder) ? store->backend->folder_mark(store, folder) : 0;
+}
+
 enum status store_presign_range(struct store *store, struct io io, struct str key, struct str range, int64_t lifetime, struct str *url,
                                 int64_t *valid_until, struct error *error)
 {

@@ -141,6 +141,11 @@ enum status store_remove(struct store *, struct io, struct str key, struct error
 typedef bool store_list_fn(void *context, const struct store_object *);
 enum status store_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
 
+/* Of a folder ("edges/"): a number that is another one as soon as an object was put there or removed; 0: the store has none, or the last
+ * change is so recent that another one might not show. It costs no more than a look at a directory. A file that is overwritten in place,
+ * which store_put never does, keeps the number as it is. */
+uint64_t store_folder_mark(struct store *, struct str folder);
+
 /* A URL that lets its bearer GET the key for at least `lifetime` ms (a second to six days) and at most twice that; no I/O. Memoised, so
  * that equal questions within some minutes get equal URLs. Never outlives the credentials: `*valid_until` (ms) says when it ends, and
  * STATUS_UNAVAILABLE is returned where they have less than a minute left and can't be refreshed here (with io.no_wait:

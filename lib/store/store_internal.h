@@ -29,7 +29,8 @@ struct store_backend {
                            struct store_object *, struct error *);
     enum status (*remove)(struct store *, struct io, struct str key, struct error *);
     enum status (*list)(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
-    enum status (*check)(struct store *, struct error *); /* what a listing does not tell; NULL: it tells all */
+    uint64_t (*folder_mark)(struct store *, struct str folder); /* NULL: there are none */
+    enum status (*check)(struct store *, struct error *);       /* what a listing does not tell; NULL: it tells all */
     enum status (*sweep)(struct store *, struct io, struct str prefix, struct error *); /* NULL: writers do it themselves */
     /* May be called with io.no_wait; `range` may be empty. It checks the key itself, once for a URL that it keeps. NULL: not offered. */
     enum status (*presign)(struct store *, struct io, struct str key, struct str range, int64_t lifetime, struct str *url,

@@ -348,11 +348,36 @@ static void a_writer_that_is_killed_leaves_no_object(void **state)
     assert_true(str_empty(listed) || str_equal(listed, S("large ")));
 }
 
+static void set_changed(struct fixture *f, const char *name, time_t seconds)
+{
+    const struct timespec times[2] = {{.tv_sec = seconds}, {.tv_sec = seconds}};
+    assert_int_equal(utimensat(AT_FDCWD, path(f, name), times, 0), 0);
+}
+
+static void a_folders_mark_tells_whether_anything_was_put_there(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t absent = store_folder_mark(f->store, S("edges/")), first, second;
+    assert_int_not_equal(absent, 0);
+    put(f, "edges/a.json", "1");
+    set_changed(f, "root/edges", 1000000000);
+    first = store_folder_mark(f->store, S("edges/"));
+    assert_int_not_equal(first, 0);
+    assert_int_not_equal(first, absent);
+    assert_true(store_folder_mark(f->store, S("edges/")) == first);
+    put(f, "edges/a.json", "2");
+    second = store_folder_mark(f->store, S("edges/"));
+    assert_true(second != first);
+    set_changed(f, "root/edges", clock_real() / CLOCK_SECOND + 1000); /* by a clock that is ahead: not settled */
+    assert_true(store_folder_mark(f->store, S("edges/")) == 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_folders_mark_tells_whether_anything_was_put_there),
         TEST(objects_are_plain_files),
         TEST(a_directory_that_is_not_there_is_empty),
         TEST(a_root_that_is_a_file_is_refused),

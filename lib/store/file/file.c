@@ -37,5 +37,6 @@ const struct store_backend store_backend_file = {
     .compose = file_compose,
     .remove = file_remove,
     .list = file_list,
+    .folder_mark = file_folder_mark,
     .check = file_check,
 };

@@ -48,6 +48,7 @@ enum status file_upload(struct store *, struct io, struct str key, struct stream
 enum status file_compose(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
                          struct store_object *, struct error *);
 enum status file_remove(struct store *, struct io, struct str key, struct error *);
+uint64_t file_folder_mark(struct store *, struct str folder);
 enum status file_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
 
 #endif

@@ -1,10 +1,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "lib/store/file/file_internal.h"
+
+enum { MARK_SETTLES = 100 }; /* ms: far above a file system's clock tick */
 
 struct listing {
     store_list_fn *each;
@@ -110,4 +115,17 @@ enum status file_list(struct store *store, struct io io, struct str prefix, size
     size_t slash = str_find_last(prefix, '/');
     struct str path = slash < prefix.length ? str_first(prefix, slash + 1) : S("");
     return list_directory(&listing, fd, path, str_of(start));
+}
+
+uint64_t file_folder_mark(struct store *store, struct str folder)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    const char *root = ((struct file_store *)store)->root;
+    int length = snprintf(path, sizeof path, "%s/" STR_FMT, root, STR_ARG(folder));
+    if (length < 0 || (size_t)length >= sizeof path) return 0;
+    if (stat(path, &st) != 0) return errno == ENOENT ? 1 : 0;
+    int64_t changed = (int64_t)st.st_mtim.tv_sec * CLOCK_SECOND + st.st_mtim.tv_nsec / 1000000, age = clock_real() - changed;
+    const uint64_t facts[] = {(uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_mtim.tv_sec, (uint64_t)st.st_mtim.tv_nsec};
+    return age >= MARK_SETTLES ? hash64(HASH64, str_make(facts, sizeof facts)) | 2 : 0;
 }

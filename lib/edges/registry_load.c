@@ -1,0 +1,314 @@
+/* Reads the objects of edges and LANs, and again those that have changed. */
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "lib/edges/registry_internal.h"
+
+enum { ENTRIES_MOST = 200000, LISTED_PER_MS = 10, PAUSE_MOST = 10 * CLOCK_SECOND };
+
+static const struct str SUFFIX = {".json", 5};
+
+/* An object as it was read. */
+struct registry_source {
+    struct str name; /* of its key, between prefix and suffix: mostly the id of what it holds, whose bytes it shares then */
+    uint64_t etag;   /* a hash of it */
+    struct str text; /* where it holds nothing that is registered under its name; else its data is NULL */
+    bool is_gone;    /* removed since it was listed */
+};
+
+/* The two kinds of objects. */
+struct kind {
+    const char *prefix;
+    size_t size; /* bytes of an item */
+    enum status (*parse)(struct arena *, struct str text, void *item, struct error *);
+    void (*copy)(struct arena *, const void *like, const void *from, void *out); /* `like` may be NULL */
+    struct str (*id)(const void *item);
+    int (*order)(const void *, const void *);
+};
+struct items {
+    char *at;
+    size_t count;
+};
+struct loading {
+    const struct kind *kind;
+    struct store *store;
+    struct io io;
+    const struct registry_sources *known; /* NULL: nothing is known */
+    struct items known_items;
+    struct registry_sources listed; /* names in `scratch` at first */
+    struct items items;
+    struct arena *scratch;
+};
+
+/* --- kinds */
+
+static enum status parse_edge(struct arena *arena, struct str text, void *item, struct error *error)
+{
+    return edge_parse(arena, text, item, error);
+}
+
+static void copy_edge(struct arena *arena, const void *like, const void *from, void *out)
+{
+    edge_copy(arena, like, from, out);
+}
+
+static struct str id_of_edge(const void *item)
+{
+    return ((const struct edge *)item)->id;
+}
+
+static enum status parse_lan(struct arena *arena, struct str text, void *item, struct error *error)
+{
+    return lan_entry_parse(arena, text, item, error);
+}
+
+static void copy_lan(struct arena *arena, const void *like, const void *from, void *out)
+{
+    lan_entry_copy(arena, like, from, out);
+}
+
+static struct str id_of_lan(const void *item)
+{
+    return ((const struct lan_entry *)item)->code;
+}
+
+static const struct kind edge_kind = {"edges/", sizeof(struct edge), parse_edge, copy_edge, id_of_edge, registry_by_edge_id};
+static const struct kind lan_kind = {"lans/", sizeof(struct lan_entry), parse_lan, copy_lan, id_of_lan, registry_by_code};
+
+/* --- listing */
+
+static uint64_t hash_of_etag(struct str etag)
+{
+    return hash64(HASH64, etag);
+}
+
+struct listing {
+    struct loading *loading;
+    size_t capacity;
+};
+
+static bool note_source(void *context, const struct store_object *object)
+{
+    struct listing *listing = context;
+    struct loading *loading = listing->loading;
+    struct registry_sources *listed = &loading->listed;
+    struct str name = str_from(object->key, strlen(loading->kind->prefix));
+    if (!str_ends(name, SUFFIX)) return true;
+    name = arena_copy(loading->scratch, str_first(name, name.length - SUFFIX.length));
+    listed->at = arena_grow(loading->scratch, listed->at, listed->count, &listing->capacity, sizeof *listed->at);
+    listed->at[listed->count++] = (struct registry_source){.name = name, .etag = hash_of_etag(object->etag)};
+    return listed->count < ENTRIES_MOST;
+}
+
+static unsigned char byte_of(struct str name, size_t at)
+{
+    size_t behind = at - name.length;
+    if (at < name.length) return (unsigned char)name.data[at];
+    return behind < SUFFIX.length ? (unsigned char)SUFFIX.data[behind] : 0;
+}
+
+/* As their keys are listed: "a-b.json" before "a.json". */
+static int by_key(const void *a, const void *b)
+{
+    struct str one = ((const struct registry_source *)a)->name, other = ((const struct registry_source *)b)->name;
+    size_t shorter = one.length < other.length ? one.length : other.length;
+    int order = shorter > 0 ? memcmp(one.data, other.data, shorter) : 0;
+    for (size_t at = shorter; order == 0 && at < shorter + SUFFIX.length; at++) order = byte_of(one, at) - byte_of(other, at);
+    return order ? order : (one.length > other.length) - (one.length < other.length);
+}
+
+static const struct registry_source *find_known(const struct loading *loading, const struct registry_source *listed)
+{
+    const struct registry_sources *known = loading->known;
+    const struct registry_source *same =
+        known && known->count > 0 ? bsearch(listed, known->at, known->count, sizeof *listed, by_key) : NULL;
+    return same && same->etag == listed->etag && !same->is_gone ? same : NULL;
+}
+
+static enum status list(struct loading *loading, bool *changed, struct error *error)
+{
+    struct listing listing = {loading, 0};
+    struct registry_sources *listed = &loading->listed;
+    TRY(store_list(loading->store, loading->io, str_of(loading->kind->prefix), 0, note_source, &listing, error));
+    bool differs = !loading->known || loading->known->count != listed->count;
+    for (size_t i = 0; i < listed->count && !differs; i++) differs = !find_known(loading, &listed->at[i]);
+    *changed = *changed || differs;
+    return STATUS_OK;
+}
+
+/* --- reading */
+
+static const void *item_at(const struct loading *loading, const struct items *items, size_t number)
+{
+    return items->at + number * loading->kind->size;
+}
+
+/* What was read from the object of that name; NULL: it has another id, or two objects have that id. */
+static const void *find_item(const struct loading *loading, struct str name)
+{
+    const struct items *items = &loading->known_items;
+    size_t low = 0, high = items->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (str_compare(loading->kind->id(item_at(loading, items, middle)), name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = low < items->count && str_equal(loading->kind->id(item_at(loading, items, low)), name);
+    bool twice = found && low + 1 < items->count && str_equal(loading->kind->id(item_at(loading, items, low + 1)), name);
+    return found && !twice ? item_at(loading, items, low) : NULL;
+}
+
+static void take(struct loading *loading, struct registry_source *source, const void *item)
+{
+    struct items *items = &loading->items;
+    size_t size = loading->kind->size;
+    void *out = items->at + items->count * size;
+    loading->kind->copy(loading->io.arena, items->count > 0 ? items->at + (items->count - 1) * size : NULL, item, out);
+    items->count++;
+    if (str_equal(loading->kind->id(out), source->name)) source->name = loading->kind->id(out);
+}
+
+/* What can't be read is told of, and passed over: one bad entry stops nobody. */
+static void parse(struct loading *loading, struct arena *scratch, struct registry_source *source, struct str text)
+{
+    struct error why;
+    struct str listed = source->name;
+    void *item = arena_alloc(scratch, loading->kind->size);
+    if (loading->kind->parse(scratch, text, item, &why) == STATUS_OK)
+        take(loading, source, item);
+    else
+        log_warn((struct log){0}, "%s" STR_FMT STR_FMT " is skipped: %s", loading->kind->prefix, STR_ARG(source->name), STR_ARG(SUFFIX),
+                 why.text);
+    if (source->name.data != listed.data) return;
+    source->name = arena_copy(loading->io.arena, listed);
+    source->text = arena_copy(loading->io.arena, text);
+}
+
+static enum status read_source(struct loading *loading, struct arena *scratch, struct registry_source *source, struct error *error)
+{
+    struct store_object object;
+    const struct io io = {.arena = scratch, .deadline = loading->io.deadline};
+    struct str key = arena_join(scratch, str_of(loading->kind->prefix), source->name, SUFFIX);
+    enum status status = store_get(loading->store, io, key, &(struct store_get){.limit = REGISTRY_ENTRY_LIMIT}, &object, error);
+    if (status == STATUS_NOT_FOUND) {
+        source->name = arena_copy(loading->io.arena, source->name);
+        source->is_gone = true;
+        return STATUS_OK;
+    }
+    TRY(status);
+    source->etag = hash_of_etag(object.etag);
+    parse(loading, scratch, source, object.body);
+    return STATUS_OK;
+}
+
+static enum status load_one(struct loading *loading, struct arena *scratch, struct registry_source *source, struct error *error)
+{
+    const struct registry_source *same = find_known(loading, source);
+    const void *item = same && !same->text.data ? find_item(loading, source->name) : NULL;
+    if (item) return take(loading, source, item), STATUS_OK;
+    if (same && same->text.data) return parse(loading, scratch, source, same->text), STATUS_OK;
+    return read_source(loading, scratch, source, error);
+}
+
+static enum status load_all(struct loading *loading, struct registry_sources *out, struct error *error)
+{
+    const struct registry_sources *listed = &loading->listed;
+    struct arena *scratch = arena_new(), *arena = loading->io.arena;
+    enum status status = STATUS_OK;
+    *out = (struct registry_sources){arena_array(arena, listed->count, sizeof *out->at), listed->count};
+    loading->items.at = arena_array(arena, listed->count, loading->kind->size);
+    for (size_t i = 0; i < listed->count && status == STATUS_OK; i++) {
+        out->at[i] = listed->at[i];
+        status = load_one(loading, scratch, &out->at[i], error);
+        arena_reset(scratch);
+    }
+    arena_free(scratch);
+    if (loading->items.count > 0) qsort(loading->items.at, loading->items.count, loading->kind->size, loading->kind->order);
+    return status;
+}
+
+/* --- whether a look is needed at all */
+
+/* The marks of both folders as one, where both are known. */
+struct registry_age {
+    _Atomic uint64_t mark;
+    _Atomic int64_t look_again; /* by clock_aging: what was overwritten in place shows in a listing only */
+};
+
+static uint64_t mark_of(struct store *store)
+{
+    const uint64_t marks[] = {store_folder_mark(store, str_of(edge_kind.prefix)), store_folder_mark(store, str_of(lan_kind.prefix))};
+    return marks[0] && marks[1] ? hash64(HASH64, str_make(marks, sizeof marks)) : 0;
+}
+
+/* The larger the fleet, the longer until the next listing, which then takes a small share of the time. */
+static void set_age(const struct registry *registry, uint64_t mark)
+{
+    int64_t pause = (int64_t)(registry->edge_sources.count + registry->lan_sources.count) / LISTED_PER_MS;
+    atomic_store(&registry->age->mark, mark);
+    atomic_store(&registry->age->look_again, clock_aging() + (pause < PAUSE_MOST ? pause : PAUSE_MOST));
+}
+
+static bool is_as_known(const struct registry *known, uint64_t mark)
+{
+    return mark && mark == atomic_load(&known->age->mark) && clock_aging() < atomic_load(&known->age->look_again);
+}
+
+static enum status not_modified(struct error *error)
+{
+    return error_set(error, STATUS_NOT_MODIFIED, "no edge and no LAN has changed");
+}
+
+static enum status refresh(struct loading *edges, struct loading *lans, const struct registry *known, uint64_t mark, struct registry *out,
+                           struct error *error)
+{
+    struct arena *arena = edges->io.arena;
+    struct registry registry = {0};
+    bool changed = !known;
+    TRY(list(edges, &changed, error));
+    TRY(list(lans, &changed, error));
+    if (!changed) return set_age(known, mark), not_modified(error);
+    TRY(load_all(edges, &registry.edge_sources, error));
+    TRY(load_all(lans, &registry.lan_sources, error));
+    registry.edges = (struct edge *)(void *)edges->items.at;
+    registry.edge_count = edges->items.count;
+    registry.lans = (struct lan_entry *)(void *)lans->items.at;
+    registry.lan_count = lans->items.count;
+    registry.age = arena_new_of(arena, struct registry_age);
+    set_age(&registry, mark);
+    registry_complete(arena, &registry);
+    *out = registry;
+    return STATUS_OK;
+}
+
+static struct loading loading_of(const struct kind *kind, struct store *store, struct io io, struct arena *scratch)
+{
+    return (struct loading){.kind = kind, .store = store, .io = io, .scratch = scratch};
+}
+
+enum status registry_refresh(struct store *store, struct io io, const struct registry *known, struct registry *out, struct error *error)
+{
+    uint64_t mark = mark_of(store);
+    if (known && is_as_known(known, mark)) return not_modified(error);
+    struct arena *scratch = arena_new();
+    struct loading edges = loading_of(&edge_kind, store, io, scratch), lans = loading_of(&lan_kind, store, io, scratch);
+    if (known) {
+        edges.known = &known->edge_sources;
+        edges.known_items = (struct items){(char *)known->edges, known->edge_count};
+        lans.known = &known->lan_sources;
+        lans.known_items = (struct items){(char *)known->lans, known->lan_count};
+    }
+    enum status status = refresh(&edges, &lans, known, mark, out, error);
+    arena_free(scratch);
+    return status;
+}
+
+enum status registry_load(struct store *store, struct io io, struct registry *registry, struct error *error)
+{
+    return registry_refresh(store, io, NULL, registry, error);
+}
