@@ -1,4 +1,5 @@
 /* Reads the objects of edges and LANs, and again those that have changed. */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -6,8 +7,9 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "lib/edges/registry_internal.h"
+#include "lib/store/many.h"
 
-enum { ENTRIES_MOST = 200000, LISTED_PER_MS = 10, PAUSE_MOST = 10 * CLOCK_SECOND };
+enum { ENTRIES_MOST = 2000000, LISTED_PER_MS = 10, PAUSE_MOST = 10 * CLOCK_SECOND };
 
 static const struct str SUFFIX = {".json", 5};
 
@@ -41,6 +43,9 @@ struct loading {
     struct registry_sources listed; /* names in `scratch` at first */
     struct items items;
     struct arena *scratch;
+    struct registry_source **unread; /* those whose objects are to be read */
+    size_t unread_count;
+    pthread_mutex_t lock; /* of items and io.arena, while objects are read */
 };
 
 /* --- kinds */
@@ -179,55 +184,72 @@ static void parse(struct loading *loading, struct arena *scratch, struct registr
     struct error why;
     struct str listed = source->name;
     void *item = arena_alloc(scratch, loading->kind->size);
-    if (loading->kind->parse(scratch, text, item, &why) == STATUS_OK)
-        take(loading, source, item);
-    else
+    enum status status = loading->kind->parse(scratch, text, item, &why);
+    if (status != STATUS_OK)
         log_warn((struct log){0}, "%s" STR_FMT STR_FMT " is skipped: %s", loading->kind->prefix, STR_ARG(source->name), STR_ARG(SUFFIX),
                  why.text);
-    if (source->name.data != listed.data) return;
-    source->name = arena_copy(loading->io.arena, listed);
-    source->text = arena_copy(loading->io.arena, text);
+    pthread_mutex_lock(&loading->lock);
+    if (status == STATUS_OK) take(loading, source, item);
+    if (source->name.data == listed.data) {
+        source->name = arena_copy(loading->io.arena, listed);
+        source->text = arena_copy(loading->io.arena, text);
+    }
+    pthread_mutex_unlock(&loading->lock);
 }
 
-static enum status read_source(struct loading *loading, struct arena *scratch, struct registry_source *source, struct error *error)
+static void note_gone(struct loading *loading, struct registry_source *source)
 {
+    pthread_mutex_lock(&loading->lock);
+    source->name = arena_copy(loading->io.arena, source->name);
+    source->is_gone = true;
+    pthread_mutex_unlock(&loading->lock);
+}
+
+static enum status read_source(void *context, struct io io, size_t number, struct error *error)
+{
+    struct loading *loading = context;
+    struct registry_source *source = loading->unread[number];
     struct store_object object;
-    const struct io io = {.arena = scratch, .deadline = loading->io.deadline};
-    struct str key = arena_join(scratch, str_of(loading->kind->prefix), source->name, SUFFIX);
+    struct str key = arena_join(io.arena, str_of(loading->kind->prefix), source->name, SUFFIX);
     enum status status = store_get(loading->store, io, key, &(struct store_get){.limit = REGISTRY_ENTRY_LIMIT}, &object, error);
-    if (status == STATUS_NOT_FOUND) {
-        source->name = arena_copy(loading->io.arena, source->name);
-        source->is_gone = true;
-        return STATUS_OK;
-    }
+    if (status == STATUS_NOT_FOUND) return note_gone(loading, source), STATUS_OK;
     TRY(status);
     source->etag = hash_of_etag(object.etag);
-    parse(loading, scratch, source, object.body);
+    parse(loading, io.arena, source, object.body);
     return STATUS_OK;
 }
 
-static enum status load_one(struct loading *loading, struct arena *scratch, struct registry_source *source, struct error *error)
+/* What has not changed is taken as it is known. */
+static void take_known(struct loading *loading, struct registry_source *source)
 {
     const struct registry_source *same = find_known(loading, source);
     const void *item = same && !same->text.data ? find_item(loading, source->name) : NULL;
-    if (item) return take(loading, source, item), STATUS_OK;
-    if (same && same->text.data) return parse(loading, scratch, source, same->text), STATUS_OK;
-    return read_source(loading, scratch, source, error);
+    if (item) {
+        take(loading, source, item);
+    } else if (same && same->text.data) {
+        struct arena *scratch = arena_new();
+        parse(loading, scratch, source, same->text);
+        arena_free(scratch);
+    } else {
+        loading->unread[loading->unread_count++] = source;
+    }
 }
 
 static enum status load_all(struct loading *loading, struct registry_sources *out, struct error *error)
 {
     const struct registry_sources *listed = &loading->listed;
-    struct arena *scratch = arena_new(), *arena = loading->io.arena;
-    enum status status = STATUS_OK;
+    struct arena *arena = loading->io.arena;
     *out = (struct registry_sources){arena_array(arena, listed->count, sizeof *out->at), listed->count};
     loading->items.at = arena_array(arena, listed->count, loading->kind->size);
-    for (size_t i = 0; i < listed->count && status == STATUS_OK; i++) {
+    loading->unread = arena_array(loading->scratch, listed->count, sizeof(struct registry_source *));
+    pthread_mutex_init(&loading->lock, NULL);
+    for (size_t i = 0; i < listed->count; i++) {
         out->at[i] = listed->at[i];
-        status = load_one(loading, scratch, &out->at[i], error);
-        arena_reset(scratch);
+        take_known(loading, &out->at[i]);
     }
-    arena_free(scratch);
+    const struct store_many many = {.count = loading->unread_count, .each = read_source, .context = loading};
+    enum status status = store_many(&many, loading->io, error);
+    pthread_mutex_destroy(&loading->lock);
     if (loading->items.count > 0) qsort(loading->items.at, loading->items.count, loading->kind->size, loading->kind->order);
     return status;
 }
