@@ -23,9 +23,10 @@ NOTICES := build/notices/$(ARCH)
 LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd zlib
 
 CFLAGS ?= -O2 -g
+# Nothing unwinds the stack, and debuggers read .debug_frame: tables for it would be a fiftieth of what is deployed.
 # Fields that an initialiser does not name are zero: that is how optional ones are written here.
 PROJECT_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -Iruntime/include $(if $(FOREIGN),-I$(STATIC)/include) -Wall -Wextra -Wconversion -Wshadow -Wno-missing-field-initializers $(if $(WERROR),-Werror) \
-	-fstack-protector-strong -ffunction-sections -fdata-sections -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
+	-fstack-protector-strong -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,-D_FORTIFY_SOURCE=2)
 LINK := $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pthread -Wl,--gc-sections -Wl,-z,relro,-z,now
 LIBS = $(shell pkg-config --libs $(LIBRARIES)) -lm
 

@@ -104,6 +104,7 @@ enum status csv_next(struct csv *csv, struct arena *arena, struct csv_row *row, 
     if (csv->rest.length == 0) return error_set(error, STATUS_NOT_FOUND, "the end");
     row->count = 0;
     row->line = csv->line;
+    row->start = csv->rest.data;
     for (;;) {
         ENSURE(row->count < CSV_FIELDS_MAXIMUM, error, STATUS_INVALID, "line %zu: over %d fields", row->line, CSV_FIELDS_MAXIMUM);
         TRY(next_field(csv, arena, row->count == 0, &row->fields[row->count], error));

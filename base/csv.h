@@ -9,7 +9,8 @@ enum { CSV_FIELDS_MAXIMUM = 64 };
 struct csv_row {
     struct str fields[CSV_FIELDS_MAXIMUM];
     size_t count;
-    size_t line; /* where it begins, from 1 */
+    size_t line;       /* where it begins, from 1 */
+    const char *start; /* likewise, in the text */
 };
 
 enum csv_remarks {

@@ -2,6 +2,8 @@
 #include <stdio.h>
 
 #include "cli/stored.h"
+#include "lib/catalog/channels.h"
+#include "lib/store/document.h"
 #include "lib/store/trial.h"
 
 static struct str store_url;
@@ -70,15 +72,56 @@ static enum status run_check(struct arena *arena, const struct str *words, int c
     return STATUS_OK;
 }
 
+static const struct command_option upgrade_options[] = {STORED_OPTION(&store_url)};
+static const struct command upgrade = {
+    .name = "store upgrade",
+    .arguments = "",
+    .summary = "Moves what version 0.1 wrote into today's layout. It can be stopped and repeated at any time, and older instances go on "
+               "answering.",
+    .example = "pakhus store upgrade --store s3://packages",
+    COMMAND_OPTIONS(upgrade_options),
+};
+
+static enum status upgrade_channels(struct store *store, struct str app, size_t *count, struct error *error)
+{
+    bool moved;
+    struct arena *arena = arena_new();
+    enum status status = channels_upgrade((struct catalog){store, command_io(arena), app}, &moved, error);
+    arena_free(arena);
+    if (status != STATUS_OK) return status;
+    *count += moved;
+    if (moved) fprintf(stderr, "moved the channels of " STR_FMT "\n", STR_ARG(app));
+    return STATUS_OK;
+}
+
+static enum status run_upgrade(struct arena *arena, const struct str *words, int count, struct error *error)
+{
+    struct store *store;
+    struct str *apps;
+    size_t app_count, moved = 0;
+    (void)words, (void)count;
+    TRY(stored_open(arena, store_url, &store, error));
+    TRY(document_list(store, command_upload_io(arena), "channels", &apps, &app_count, error));
+    for (size_t i = 0; i < app_count; i++) TRY(upgrade_channels(store, apps[i], &moved, error));
+    fprintf(stderr, "%zu of %zu apps had channels to move\n", moved, app_count);
+    return STATUS_OK;
+}
+
 static int cmd_check(int argc, char **argv)
 {
     return command_main(&check, argc, argv, run_check);
+}
+
+static int cmd_upgrade(int argc, char **argv)
+{
+    return command_main(&upgrade, argc, argv, run_upgrade);
 }
 
 int cmd_store(int argc, char **argv)
 {
     static const struct command_entry entries[] = {
         {"check", cmd_check, "try what a store does before it is relied on"},
+        {"upgrade", cmd_upgrade, "move what version 0.1 wrote into today's layout"},
     };
     return command_choose("store", entries, sizeof entries / sizeof *entries, argc, argv);
 }

@@ -35,15 +35,14 @@ static enum status load_filled(void *context, struct io io, struct str key, cons
 {
     struct app *app = context;
     const struct package *package;
-    const struct channels *channels;
-    const struct channel *channel;
     struct filled_variant *filled = arena_new_of(io.arena, struct filled_variant);
     struct str rest = arena_copy(io.arena, key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'), name = str_cut(&rest, '@');
+    struct app_channel channel = {.app = id, .id = name};
     (void)previous;
     TRY(app_package(app, io, id, version, &package, error));
-    TRY(app_channel(app, io, id, name, &channels, &channel, error));
-    TRY(filled_make(io.arena, package, channels, &channel->info, &filled->region, error));
-    filled->disposition = disposition_of(io.arena, package, channels, name);
+    TRY(app_channel(app, io, &channel, error));
+    TRY(filled_make(io.arena, package, channel.channels, &channel.channel.info, &filled->region, error));
+    filled->disposition = disposition_of(io.arena, package, channel.channels, name);
     *value = filled;
     return STATUS_OK;
 }
@@ -54,8 +53,10 @@ static enum status filled_channel(struct task *task, const struct wanted *wanted
     const void *value;
     char digits[U64_DIGITS];
     const struct package *package = wanted->package;
-    struct str key = arena_join(task->io.arena, package->app, S("/"), package->version, S("/"), wanted->channel->id, S("@"),
-                                str_of_u64(digits, wanted->channels->generation), S("."), str_first(package->sha256, 16));
+    const struct channels *channels = wanted->channels;
+    struct str generation = str_of_u64(digits, channels->generation), digest = str_first(package->sha256, 16);
+    struct str key = arena_join(task->io.arena, package->app, S("/"), package->version, S("/"), wanted->channel->id, S("@"), generation,
+                                S("."), channels->shards, S("."), digest, S("."), wanted->channel->info.json);
     TRY(cache_get(task->splice->filled, task->io, key, &value, error));
     *filled = *(const struct filled_variant *)value;
     return STATUS_OK;
@@ -106,10 +107,14 @@ static enum status find_content(struct task *task, const struct link *link, cons
     struct app *app = task->splice->app;
     struct wanted wanted = {.link = link, .package = package};
     struct filled_variant filled = {0};
-    if (link->channel.length > 0)
-        TRY(app_channel(app, task->io, link->app, link->channel, &wanted.channels, &wanted.channel, error));
-    else
-        TRY(app_channels(app, task->io, link->app, &wanted.channels, error));
+    struct app_channel channel = {.app = link->app, .id = link->channel};
+    if (link->channel.length > 0) {
+        TRY(app_channel(app, task->io, &channel, error));
+        wanted.channel = &channel.channel;
+    } else {
+        TRY(app_channels(app, task->io, link->app, &channel.channels, error));
+    }
+    wanted.channels = channel.channels;
     TRY(find_filled(task, &wanted, &filled, error));
     task->content = (struct content){
         .key = package_base_key(task->io.arena, package),

@@ -16,7 +16,8 @@ enum { PROBE_MAX = 64 << 10 };
 enum { STORE_TIME = 10 * CLOCK_SECOND };
 /* Readiness: how long the store may take to answer, and how long its answer counts. */
 enum { READY_TIME = 3 * CLOCK_SECOND, READY_LIFE = 5 * CLOCK_SECOND, NOT_READY_LIFE = CLOCK_SECOND };
-enum { PACKAGES_BYTES = 32 << 20, PATCHES_BYTES = 16 << 20, CHANNELS_BYTES = 64 << 20 };
+enum { PACKAGES_BYTES = 32 << 20, PATCHES_BYTES = 16 << 20, CHANNELS_BYTES = 32 << 20 };
+enum { SHARDS_BYTES = 12 << 20 }; /* some 500 shards of 20 KiB */
 
 /* Unknown channels may be new ones: so many looks into the store at once, and then one a second (a token bucket). */
 enum { REFRESH_BURST = 32 };
@@ -104,9 +105,8 @@ static enum status load_patch(void *context, struct io io, struct str key, const
 static enum status load_channels(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
 {
     struct app *app = context;
-    const struct channels *known = previous;
     struct channels *channels = arena_new_of(io.arena, struct channels);
-    TRY(app_store_fault(channels_load((struct catalog){app->store, io, key}, known ? known->generation : 0, channels, error), error));
+    TRY(app_store_fault(channels_load((struct catalog){app->store, io, arena_copy(io.arena, key)}, previous, channels, error), error));
     *value = channels;
     return STATUS_OK;
 }
@@ -164,20 +164,24 @@ static bool may_refresh(struct app_refresh *refresh)
     return may;
 }
 
-enum status app_channel(struct app *app, struct io io, struct str id, struct str channel_id, const struct channels **channels,
-                        const struct channel **channel, struct error *error)
+static enum status find_channel(struct app *app, struct io io, struct app_channel *wanted, bool again, struct error *error)
 {
-    TRY(app_channels(app, io, id, channels, error));
-    *channel = channels_find(*channels, channel_id);
-    if (*channel) return STATUS_OK;
-    if (io.no_wait) return error_set(error, STATUS_WOULD_BLOCK, "an unknown channel is looked for in the store");
-    if (may_refresh(app->refresh)) {
-        cache_expire(app->channels, id);
-        TRY(app_channels(app, io, id, channels, error));
-        *channel = channels_find(*channels, channel_id);
+    struct channels_source source = {{app->store, io, wanted->app}, wanted->channels, app->shards};
+    if (again) {
+        channels_expire(&source, wanted->id);
+        cache_expire(app->channels, wanted->app);
     }
-    ENSURE(*channel, error, STATUS_NOT_FOUND, STR_FMT " has no channel " STR_FMT, STR_ARG(id), STR_ARG(channel_id));
-    return STATUS_OK;
+    TRY(app_channels(app, io, wanted->app, &wanted->channels, error));
+    source.channels = wanted->channels;
+    return app_store_fault(channels_find(&source, wanted->id, &wanted->channel, error), error);
+}
+
+enum status app_channel(struct app *app, struct io io, struct app_channel *wanted, struct error *error)
+{
+    enum status status = find_channel(app, io, wanted, false, error);
+    if (status != STATUS_NOT_FOUND) return status;
+    if (io.no_wait) return error_set(error, STATUS_WOULD_BLOCK, "an unknown channel is looked for in the store");
+    return may_refresh(app->refresh) ? find_channel(app, io, wanted, true, error) : status;
 }
 
 /* --- opening */
@@ -247,8 +251,14 @@ static void open_caches(struct app *app)
     patches.bytes = PATCHES_BYTES;
     patches.load = load_patch;
     app->patches = cache_new(&patches);
-    app->channels = cache_new(&(struct cache_options){
-        .life = app_life(app, PUBLISHED_LIFE), .stale = STALE_LIFE, .bytes = CHANNELS_BYTES, .load = load_channels, .context = app});
+    struct cache_options channels = {.life = app_life(app, PUBLISHED_LIFE), .stale = STALE_LIFE, .context = app};
+    channels.bytes = CHANNELS_BYTES;
+    channels.load = load_channels;
+    app->channels = cache_new(&channels);
+    channels.bytes = SHARDS_BYTES;
+    channels.load = shard_load;
+    channels.context = app->store;
+    app->shards = cache_new(&channels);
 }
 
 static enum status read_settings(struct app *app, struct error *error)
@@ -395,5 +405,6 @@ void app_metrics(struct app *app, const void *reporter, struct buf *out)
     buf_printf(out, "pakhus_store_sent_bytes_total %llu\n", (unsigned long long)counts.bytes_out);
     app_cache_metrics(out, "packages", app->packages);
     app_cache_metrics(out, "channels", app->channels);
+    app_cache_metrics(out, "shards", app->shards);
     app_cache_metrics(out, "patches", app->patches);
 }

@@ -38,6 +38,7 @@ struct app {
     struct str node_secret;          /* PAKHUS_NODE_SECRET; likewise */
     struct cache *packages;          /* "app/version" → struct package */
     struct cache *channels;          /* "app" → struct channels */
+    struct cache *shards;            /* of channels: lib/store/shard.h */
     struct cache *patches;           /* "app/from..to" → struct patch */
     struct app_refresh *refresh;
     _Atomic(const void *) reporter; /* of what all share, in /metrics: the first function that was asked */
@@ -75,8 +76,12 @@ enum status app_package(struct app *, struct io, struct str app, struct str vers
 enum status app_patch(struct app *, struct io, struct str app, struct str from, struct str to, const struct patch **, struct error *);
 enum status app_channels(struct app *, struct io, struct str app, const struct channels **, struct error *);
 /* A channel; one that is not known is looked for again in the store, but not more often than the store likes. */
-enum status app_channel(struct app *, struct io, struct str app, struct str id, const struct channels **, const struct channel **,
-                        struct error *);
+struct app_channel {
+    struct str app, id;
+    const struct channels *channels; /* out */
+    struct channel channel;          /* likewise */
+};
+enum status app_channel(struct app *, struct io, struct app_channel *, struct error *);
 /* The stored object is not the one that we know of: the next call reads the record again and looks at the object. */
 void app_doubt_package(struct app *, struct io, const struct package *);
 void app_doubt_patch(struct app *, struct io, const struct patch *);

@@ -50,10 +50,9 @@ static enum status find_patch(struct app *app, struct io io, const struct packag
 static enum status fill_channel(struct app *app, struct io io, const struct package *package, const struct package_name *name,
                                 struct filled *filled, struct error *error)
 {
-    const struct channels *channels;
-    const struct channel *channel;
-    TRY(app_channel(app, io, name->app, name->channel, &channels, &channel, error));
-    return filled_make(io.arena, package, channels, &channel->info, filled, error);
+    struct app_channel wanted = {.app = name->app, .id = name->channel};
+    TRY(app_channel(app, io, &wanted, error));
+    return filled_make(io.arena, package, wanted.channels, &wanted.channel.info, filled, error);
 }
 
 static enum status find(void *context, struct io io, const struct package_name *name, struct package_source *source, struct error *error)
@@ -140,38 +139,10 @@ static enum status locate(void *context, struct io io, struct store *edge, const
     return STATUS_OK;
 }
 
-/* What a row says, but for when it changed: every store keeps that for itself. */
-static struct str content_of(struct arena *arena, const struct channels *channels)
-{
-    struct channels copy = *channels;
-    copy.items = arena_array(arena, channels->count, sizeof *copy.items);
-    for (size_t i = 0; i < channels->count; i++) {
-        copy.items[i] = channels->items[i];
-        copy.items[i].changed = 0;
-    }
-    return channels_format(arena, &copy);
-}
-
-/* The edge's row of channels says what ours says. */
-static enum status replace_channels(void *context, struct arena *arena, struct channels *channels, struct error *error)
-{
-    const struct channels *ours = context;
-    bool same = str_equal(content_of(arena, channels), content_of(arena, ours));
-    if (same) return error_set(error, STATUS_NOT_MODIFIED, "the edge knows these channels");
-    uint64_t generation = channels->generation;
-    *channels = *ours;
-    channels->generation = generation;
-    return STATUS_OK;
-}
-
 static enum status refresh(void *context, struct io io, struct store *edge, struct str id, struct error *error)
 {
     struct app *app = context;
-    const struct channels *ours;
-    struct channels result;
-    TRY(app_channels(app, io, id, &ours, error));
-    if (ours->generation == 0) return STATUS_OK;
-    return channels_update((struct catalog){edge, io, id}, replace_channels, (void *)(uintptr_t)ours, &result, error);
+    return channels_copy((struct catalog){app->store, io, id}, (struct catalog){edge, io, id}, error);
 }
 
 struct package_maker maker_of(struct app *app)

@@ -191,12 +191,11 @@ enum status placement_app_facts(void *context, struct io io, const struct packag
 {
     struct app *app = ((struct placement_app *)context)->app;
     const struct package *package;
-    const struct channels *channels;
-    const struct channel *channel;
+    struct app_channel wanted = {.app = name->app, .id = name->channel};
     *facts = (struct package_facts){0};
     if (name->from.length > 0) return patch_facts(app, io, name, facts, error);
     TRY(app_package(app, io, name->app, name->version, &package, error));
-    if (name->channel.length > 0) TRY(app_channel(app, io, name->app, name->channel, &channels, &channel, error));
+    if (name->channel.length > 0) TRY(app_channel(app, io, &wanted, error));
     facts->size = package->size;
     if (name->channel.length == 0) facts->sha256 = package->sha256;
     return STATUS_OK;

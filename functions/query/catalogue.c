@@ -138,10 +138,9 @@ static enum status choose_full(struct query *query, struct io io, const struct w
 {
     struct app *app = query->placement->app;
     const struct package *package;
-    const struct channels *channels;
-    const struct channel *channel;
+    struct app_channel wanted = {.app = wish->app, .id = wish->channel};
     TRY(app_package(app, io, wish->app, chosen->name.version, &package, error));
-    if (wish->channel.length > 0) TRY(app_channel(app, io, wish->app, wish->channel, &channels, &channel, error));
+    if (wish->channel.length > 0) TRY(app_channel(app, io, &wanted, error));
     chosen->name.channel = wish->channel;
     chosen->size = package->size;
     chosen->base = package_base_key(io.arena, package);

@@ -152,7 +152,7 @@ enum status publish_check(struct store *store, struct io io, struct publish_plan
     const struct package *package = &plan->package;
     TRY(store_probe(store, io, error));
     sweep(store, io);
-    TRY(channels_load((struct catalog){store, io, package->app}, 0, &channels, error));
+    TRY(channels_load((struct catalog){store, io, package->app}, NULL, &channels, error));
     TRY(channels_check_package(&channels, package->app, package->schemes, error));
     return check_application(store, io, plan, error);
 }

@@ -29,7 +29,7 @@
 
 enum {
     SHARD_KEY_MAX = 256,          /* bytes of a key: any but control characters */
-    SHARD_ENTRY_MAX = 16 * 1024,  /* bytes of a key and its value */
+    SHARD_ENTRY_MAX = 64 * 1024,  /* bytes of a key and its value */
     SHARD_SPLIT_AT = 32 * 1024,   /* bytes of entries above which a shard is split */
     SHARD_LINES_MAX = 256 * 1024, /* bytes of entries in a shard that cannot be split any more */
     SHARD_DEPTH_MAX = 10

@@ -4,7 +4,11 @@
 #include "base/buf.h"
 #include "lib/store/shard_internal.h"
 
-enum { FILLED = 28 * 1024 }; /* bytes of entries in a shard that is new: they differ in size, and none should be split at once */
+enum {
+    FILLED = 28 * 1024, /* bytes of entries in a shard that is new: they differ in size, and none should be split at once */
+    MANY = 8192,        /* entries from which on their bytes are estimated, from so many of them: */
+    SAMPLE = 256,
+};
 
 /* Entries that stand behind one another, sorted by hash. */
 struct range {
@@ -19,17 +23,18 @@ struct group {
     const struct shard_entry **entries; /* sorted by key */
     size_t count;
     struct shard_place place;
-    bool is_guess;       /* the shard was not looked for: where it is not there, it must be */
-    bool again;          /* the entries belong into other shards */
-    struct shard frozen; /* which is why; generation 0: it was a wrong guess */
-    size_t written;      /* entries that are others than before */
-    struct buf lines;    /* the new ones */
+    bool is_guess;         /* the shard was not looked for: where it is not there, it must be */
+    bool again;            /* the entries belong into other shards */
+    struct shard frozen;   /* which is why; generation 0: it was a wrong guess */
+    size_t written;        /* entries that are others than before */
+    struct buf lines;      /* the new ones */
+    struct arena *scratch; /* of one change */
 };
 
 static enum status check_entry(struct str key, struct str value, struct error *error)
 {
-    ENSURE(value.length > 0 && !str_has_control(value), error, STATUS_INVALID, "the value of the entry '" STR_FMT "' is not one line",
-           STR_ARG(key));
+    ENSURE(value.length > 0 && str_find(value, '\n') == value.length, error, STATUS_INVALID,
+           "the value of the entry '" STR_FMT "' is not one line", STR_ARG(key));
     ENSURE(key.length + value.length <= SHARD_ENTRY_MAX, error, STATUS_TOO_LARGE, "the entry '" STR_FMT "' has %zu bytes; %d are allowed",
            STR_ARG(key), key.length + value.length, SHARD_ENTRY_MAX);
     return STATUS_OK;
@@ -46,7 +51,8 @@ static void put_line(struct buf *out, struct str key, struct str value)
 static enum status change_entry(struct group *group, const struct shard_entry *entry, struct str before, struct error *error)
 {
     struct str after = before;
-    TRY(group->change->change(group->change->context, group->lines.arena, entry, &after, error));
+    arena_reset(group->scratch);
+    TRY(group->change->change(group->change->context, group->scratch, entry, &after, error));
     bool same = str_equal(before, after) && !before.data == !after.data;
     if (!same && after.data) TRY(check_entry(entry->key, after, error));
     if (after.data) put_line(&group->lines, entry->key, after);
@@ -96,19 +102,48 @@ static unsigned split_depth(unsigned depth, size_t bytes)
     return depth;
 }
 
-/* The shard with its new lines or, where those are too many, as it is frozen before it is split. */
+/* The shard as it is, which is split because it would have so many bytes. */
+static enum status freeze(struct group *group, struct arena *arena, const struct shard *shard, size_t bytes, struct str *body)
+{
+    group->again = true;
+    group->frozen = (struct shard){shard->generation + 1, split_depth(group->place.depth, bytes), shard->lines};
+    *body = shard_format(arena, group->frozen.split, shard->lines);
+    return STATUS_OK;
+}
+
 static enum status make_body(struct group *group, struct arena *arena, const struct shard *shard, struct str *body, struct error *error)
 {
     struct str lines = buf_str(&group->lines);
-    unsigned depth = group->place.depth;
-    bool can_split = depth < SHARD_DEPTH_MAX && str_find(lines, '\n') + 1 < lines.length;
-    group->again = can_split && lines.length > SHARD_SPLIT_AT;
-    ENSURE(group->again || lines.length <= SHARD_LINES_MAX, error, STATUS_TOO_LARGE, STR_FMT ": a shard of %zu bytes; %d are allowed",
+    bool can_split = group->place.depth < SHARD_DEPTH_MAX && str_find(lines, '\n') + 1 < lines.length;
+    if (can_split && lines.length > SHARD_SPLIT_AT) return freeze(group, arena, shard, lines.length, body);
+    ENSURE(lines.length <= SHARD_LINES_MAX, error, STATUS_TOO_LARGE, STR_FMT ": a shard of %zu bytes; %d are allowed",
            STR_ARG(group->shards->root), lines.length, SHARD_LINES_MAX);
-    if (!group->again) return *body = shard_format(arena, 0, lines), STATUS_OK;
-    group->frozen = (struct shard){shard->generation + 1, split_depth(depth, lines.length), shard->lines};
-    *body = shard_format(arena, group->frozen.split, shard->lines);
+    *body = shard_format(arena, 0, lines);
     return STATUS_OK;
+}
+
+/* Entries that are too many for one shard are not merged to find that out. */
+static enum status estimate(struct group *group, const struct shard *shard, size_t *bytes, struct error *error)
+{
+    struct group sample = *group;
+    sample.count = group->count < SAMPLE ? group->count : SAMPLE;
+    sample.lines.limit = SIZE_MAX;
+    for (size_t i = 0; i < sample.count; i++)
+        TRY(change_entry(&sample, group->entries[i * (group->count / sample.count)], (struct str){NULL, 0}, error));
+    *bytes = shard->lines.length + sample.lines.length / sample.count * group->count;
+    return STATUS_OK;
+}
+
+static enum status change_lines(struct group *group, struct arena *arena, struct shard *shard, struct str *body, struct error *error)
+{
+    size_t bytes = 0;
+    if (shard->generation == 0) shard->lines = inherited(arena, &group->place, group->entries[0]->hash);
+    group->lines = buf_in(arena, SIZE_MAX);
+    if (group->count >= MANY) TRY(estimate(group, shard, &bytes, error));
+    if (bytes > SHARD_LINES_MAX && group->place.depth < SHARD_DEPTH_MAX) return freeze(group, arena, shard, bytes, body);
+    TRY(merge(group, shard->lines, error));
+    if (group->written == 0) return error_set(error, STATUS_NOT_MODIFIED, "no change");
+    return make_body(group, arena, shard, body, error);
 }
 
 static enum status change_shard(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)
@@ -120,11 +155,10 @@ static enum status change_shard(void *context, struct arena *arena, const struct
     group->frozen = shard;
     group->again = shard.split || (newest->number == 0 && group->is_guess);
     if (group->again) return error_set(error, STATUS_NOT_MODIFIED, "frozen, or not there");
-    if (newest->number == 0) shard.lines = inherited(arena, &group->place, group->entries[0]->hash);
-    group->lines = buf_in(arena, SIZE_MAX);
-    TRY(merge(group, shard.lines, error));
-    if (group->written == 0) return error_set(error, STATUS_NOT_MODIFIED, "no change");
-    return make_body(group, arena, &shard, body, error);
+    group->scratch = arena_new();
+    enum status status = change_lines(group, arena, &shard, body, error);
+    arena_free(group->scratch);
+    return status;
 }
 
 /* --- one group after the other */

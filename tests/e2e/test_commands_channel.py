@@ -15,14 +15,13 @@ from support.servers import Servers
 from support.shop import Shop
 
 
-def table(store: Shop, app: str = "APP") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(store.run("channel", "list", app, "--json").stdout)
+def settings(store: Shop) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(store.run("channel", "config", "APP", "--json").stdout)
     return found
 
 
 def channels(store: Shop) -> dict[str, dict[str, str]]:
-    found: dict[str, dict[str, str]] = table(store)["channels"]
-    return found
+    return store.channels("APP")
 
 
 def set_channel(store: Shop, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
@@ -81,7 +80,7 @@ def test_thousands_at_once_with_a_header(store: Shop, tmp_path: Path) -> None:
     assert len(found) == 2001
     assert found["c1999"] == {"channel": "c1999", "campaign": "x1999"}
     assert found["last"] == {"channel": "last", "note": "two\nlines"}
-    assert table(store)["formats"] == ["walle", "vasdolly", "packer-ng"]
+    assert settings(store)["formats"] == ["walle", "vasdolly", "packer-ng"]
 
 
 @pytest.mark.parametrize("text, line", [
@@ -137,9 +136,9 @@ def test_text_that_is_not_utf8_is_refused(text: bytes, words: str, directory: Sh
 def test_an_app_that_was_never_published_is_warned_of(directory: Shop) -> None:
     directory.publish(apks.made("v2"), "GAME", "1.0")
     warning = "warning: no version of GAEM is published yet: check the name of the app\n"
-    assert directory.run("channel", "set", "GAEM", "huawei").stderr == "1 set; GAEM has 1 channel\n" + warning
+    assert directory.run("channel", "set", "GAEM", "huawei").stderr == "1 set, 1 of them new or changed\n" + warning
     assert directory.run("channel", "config", "GAEM", "--url-info", "never").stderr == warning
-    assert directory.run("channel", "set", "GAME", "huawei").stderr == "1 set; GAME has 1 channel\n"
+    assert directory.run("channel", "set", "GAME", "huawei").stderr == "1 set, 1 of them new or changed\n"
     assert directory.run("channel", "config", "GAEM").stderr == ""
 
 
@@ -232,7 +231,7 @@ def test_config_that_is_refused(option: str, value: str, directory: Shop) -> Non
     done = directory.run("channel", "config", "APP", option, value, check=False)
     assert done.returncode == 1, done.stdout
     assert len(done.stderr.splitlines()) == 1
-    assert table(directory)["formats"] == ["walle"]
+    assert settings(directory)["formats"] == ["walle"]
 
 
 def test_formats_that_leave_no_room_for_a_channel(directory: Shop) -> None:
@@ -242,7 +241,7 @@ def test_formats_that_leave_no_room_for_a_channel(directory: Shop) -> None:
     done = directory.run("channel", "config", "APP", "--formats", shop.ALL_FORMATS, check=False)
     assert done.returncode == 1
     assert "huawei" in done.stderr
-    assert table(directory)["formats"] == ["walle"]
+    assert settings(directory)["formats"] == ["walle"]
 
 
 def test_what_is_wrong_with_the_arguments(directory: Shop) -> None:

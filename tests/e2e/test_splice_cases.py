@@ -93,10 +93,11 @@ def test_head_asks_the_store_nothing(place: Place) -> None:
 
 
 def test_cold_start_asks_for_facts_only(place: Place, servers: Servers) -> None:
-    """A new instance's redirect: package.json and the newest channels, and nothing of the base."""
+    """A new instance's redirect: package.json, and a listing and an object each for the settings and the channel's shard; nothing of the base."""
     fresh = f"{place.store.serve(servers, '--probe-max', '0')}/packages/APP/1.0/huawei.apk"
     place.recorder.forget()
     assert client.request(fresh, range="bytes=0-0").status == 302
     seen = place.recorder.requests()
     assert not [one for one in seen if shop.is_base(urlsplit(one.uri).path)]
-    assert 1 <= len(seen) <= 4, seen
+    kinds = [next(kind for kind in ("package.json", "settings", "shards-") if kind in one.uri) for one in seen]
+    assert sorted(kinds) == ["package.json", "settings", "settings", "shards-", "shards-"], seen

@@ -214,17 +214,21 @@ def test_damaged_package_json(damage: bytes | None, minio: Minio, bucket: str, s
     assert "package.json" in complaint(program)
 
 
-def test_damaged_channels(minio: Minio, bucket: str, servers: Servers) -> None:
+@pytest.mark.parametrize("damaged, body, words", [
+    ("settings/", b'{"formats":5}', "formats"), ("shards-", b'{"channels":{"huawei":5}}', "damaged"),
+    ("shards-", b"shard 1 0 30 0000000000000000\nhuawei\t{}\n", "damaged")])
+def test_damaged_channels(damaged: str, body: bytes, words: str, minio: Minio, bucket: str, servers: Servers) -> None:
     store = shop.minio_shop(minio, bucket)
     store.publish(apks.made("v2"))
     store.channel("APP", "huawei")
-    [newest] = [one["Key"] for one in minio.client().list_objects_v2(Bucket=bucket, Prefix="channels/APP/")["Contents"]]
-    minio.client().put_object(Bucket=bucket, Key=newest, Body=b'{"channels":{"huawei":5}}')
+    keys = [one["Key"] for one in minio.client().list_objects_v2(Bucket=bucket, Prefix="channels/APP/")["Contents"]]
+    [newest] = [key for key in keys if key.startswith("channels/APP/" + damaged)]
+    minio.client().put_object(Bucket=bucket, Key=newest, Body=body)
     program = store.program(servers)
     answer = client.request(program.url + P, range="bytes=0-9")
     assert answer.status in (500, 502)
     problem(answer)
-    assert "huawei" in complaint(program)
+    assert words in complaint(program)
 
 
 def test_a_stream_that_breaks_is_mended(minio: Minio, stocked: str, servers: Servers) -> None:

@@ -99,6 +99,14 @@ class Shop:
     def channel(self, app: str, channel: str, info: Mapping[str, str] | None = None) -> None:
         self.run("channel", "set", app, channel, *([] if info is None else ["--info", json.dumps(info)]))
 
+    def channel_lines(self, app: str, *options: str) -> list[dict[str, Any]]:
+        """What `channel list --json` prints, a line a channel."""
+        return [json.loads(line) for line in self.run("channel", "list", app, "--json", *options).stdout.splitlines()]
+
+    def channels(self, app: str) -> dict[str, dict[str, str]]:
+        """Ids and their info, without what was removed."""
+        return {line["channel"]: line["info"] for line in self.channel_lines(app) if "removed" not in line}
+
     def config(self, app: str, *options: str) -> None:
         self.run("channel", "config", app, *options)
 
