@@ -7,7 +7,7 @@ import pytest
 
 from support.cache import ROOT
 
-DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "events/README.md", ROOT / "localstack/README.md"])
+DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", ROOT / "events/README.md", ROOT / "localstack/README.md"])
 COSTS = (ROOT / "docs/costs.md").read_text()
 DEPLOY = (ROOT / "docs/deploy.md").read_text()
 

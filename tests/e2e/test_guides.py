@@ -9,10 +9,10 @@ import pytest
 
 from support import apks
 from support.cache import ROOT
-from support.servers import Servers, clean_environment, pakhus_binary
+from support.servers import ADMIN_SECRET, Servers, clean_environment, pakhus_binary
 from support.shop import Shop
 
-GUIDES = ["channels", "placement", "gather", "cache-tokens"]
+GUIDES = ["channels", "placement", "gather", "cache-tokens", "operating"]
 ADDRESS = "127.0.0.1:8080"  # as the pages have it
 WORDS = 900
 
@@ -26,7 +26,7 @@ def test_a_reader_types_the_guides(servers: Servers, tmp_path: Path) -> None:
     (tmp_path / "pakhus-data").mkdir()
     shutil.copy(apks.made("v1+v2+v3"), tmp_path / "game.apk")
     server = store.serve(servers).removeprefix("http://")
-    env = {**clean_environment(), "PAKHUS_STORE": store.store, "PATH": f"{pakhus_binary().parent}:/usr/bin:/bin"}
+    env = {**clean_environment(), "PAKHUS_STORE": store.store, "PAKHUS_ADMIN_SECRET": ADMIN_SECRET, "PATH": f"{pakhus_binary().parent}:/usr/bin:/bin"}
     seen = ""
     for page in GUIDES:
         assert blocks(page), page
@@ -34,7 +34,7 @@ def test_a_reader_types_the_guides(servers: Servers, tmp_path: Path) -> None:
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, env=env, text=True, capture_output=True, timeout=120)
         assert done.returncode == 0, f"{page}: {done.stderr}"
         seen += done.stdout
-    for words in '"campaign":"launch"', '"id":"texts"', '"complete":true', "logo.png?pkt=", "GAME/2.0":
+    for words in '"campaign":"launch"', '"id":"texts"', '"complete":true', "logo.png?pkt=", "GAME/2.0", "pakhus_build_info", "2026b":
         assert words in seen, f"{words} is not in {seen}"
 
 
