@@ -101,7 +101,7 @@ static enum status run_upgrade(struct arena *arena, const struct str *words, int
     size_t app_count, moved = 0;
     (void)words, (void)count;
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(document_list(store, command_upload_io(arena), "channels", &apps, &app_count, error));
+    TRY(document_list((struct documents){store, command_upload_io(arena), "channels"}, &apps, &app_count, error));
     for (size_t i = 0; i < app_count; i++) TRY(upgrade_channels(store, apps[i], &moved, error));
     fprintf(stderr, "%zu of %zu apps had channels to move\n", moved, app_count);
     return STATUS_OK;

@@ -32,14 +32,14 @@ static void make_public(struct arena *arena, struct loaded *loaded)
     loaded->etag = arena_printf(arena, "\"" STR_FMT "\"", STR_ARG(hex_encode(arena, str_make(digest, 16))));
 }
 
-static enum status load_profile(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_profile(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
-    const struct loaded *known = previous;
-    struct loaded *loaded = arena_new_of(io.arena, struct loaded);
+    const struct loaded *known = load->previous;
+    struct loaded *loaded = arena_new_of(load->io.arena, struct loaded);
     uint64_t generation = known ? known->published.generation : 0;
-    TRY(app_store_fault(admission_load(app->store, io, key, generation, &loaded->published, error), error));
-    make_public(io.arena, loaded);
+    TRY(app_store_fault(admission_load(app->store, load->io, load->key, generation, &loaded->published, error), error));
+    make_public(load->io.arena, loaded);
     *value = loaded;
     return STATUS_OK;
 }

@@ -31,18 +31,18 @@ static struct str disposition_of(struct arena *arena, const struct package *pack
 }
 
 /* Runs once for a channel: its facts are in memory already, its region is made from them. */
-static enum status load_filled(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_filled(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
     const struct package *package;
-    struct filled_variant *filled = arena_new_of(io.arena, struct filled_variant);
-    struct str rest = arena_copy(io.arena, key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'), name = str_cut(&rest, '@');
+    struct filled_variant *filled = arena_new_of(load->io.arena, struct filled_variant);
+    struct str rest = arena_copy(load->io.arena, load->key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'),
+               name = str_cut(&rest, '@');
     struct app_channel channel = {.app = id, .id = name};
-    (void)previous;
-    TRY(app_package(app, io, id, version, &package, error));
-    TRY(app_channel(app, io, &channel, error));
-    TRY(filled_make(io.arena, package, channel.channels, &channel.channel.info, &filled->region, error));
-    filled->disposition = disposition_of(io.arena, package, channel.channels, name);
+    TRY(app_package(app, load->io, id, version, &package, error));
+    TRY(app_channel(app, load->io, &channel, error));
+    TRY(filled_make(load->io.arena, package, channel.channels, &channel.channel.info, &filled->region, error));
+    filled->disposition = disposition_of(load->io.arena, package, channel.channels, name);
     *value = filled;
     return STATUS_OK;
 }

@@ -12,15 +12,15 @@ static struct slice slice_of(struct str key)
     return slice;
 }
 
-static enum status load_slice(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_slice(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
-    struct slice slice = slice_of(key);
-    struct store_object *object = arena_new_of(io.arena, struct store_object);
+    struct slice slice = slice_of(load->key);
+    struct store_object *object = arena_new_of(load->io.arena, struct store_object);
     struct store_get get = {.offset = slice.offset, .length = slice.length, .limit = SLICE_MAX};
-    *(previous ? &get.if_none_match : &get.if_match) = slice.etag;
-    enum status status = store_get(app->store, io, slice.base, &get, object, error);
-    bool has_shrunk = status == STATUS_INVALID && previous; /* the range was there before */
+    *(load->previous ? &get.if_none_match : &get.if_match) = slice.etag;
+    enum status status = store_get(app->store, load->io, slice.base, &get, object, error);
+    bool has_shrunk = status == STATUS_INVALID && load->previous; /* the range was there before */
     if (has_shrunk || (status == STATUS_OK && !str_equal(object->etag, slice.etag)))
         return error_set(error, STATUS_PRECONDITION, "the base is another object than it was");
     *value = object;

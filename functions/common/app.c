@@ -59,16 +59,16 @@ static struct record_object base_of(const struct package *package)
     return (struct record_object){package->size, package->sha256, package->etag, package->seen};
 }
 
-static enum status load_package(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_package(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
-    struct package *package = arena_new_of(io.arena, struct package);
-    struct str version = arena_copy(io.arena, key), id = str_cut(&version, '/');
-    TRY(app_store_fault(package_load((struct catalog){app->store, io, id}, version, package, error), error));
-    struct record_object known = previous ? base_of(previous) : (struct record_object){0}, base = base_of(package);
+    struct package *package = arena_new_of(load->io.arena, struct package);
+    struct str version = arena_copy(load->io.arena, load->key), id = str_cut(&version, '/');
+    TRY(app_store_fault(package_load((struct catalog){app->store, load->io, id}, version, package, error), error));
+    struct record_object known = load->previous ? base_of(load->previous) : (struct record_object){0}, base = base_of(package);
     base.known = &known;
-    if (is_doubtful(app, previous, package->recorded, package->modified))
-        TRY(app_store_fault(record_identify(app->store, io, package_base_key(io.arena, package), &base, error), error));
+    if (is_doubtful(app, load->previous, package->recorded, package->modified))
+        TRY(app_store_fault(record_identify(app->store, load->io, package_base_key(load->io.arena, package), &base, error), error));
     package->etag = base.etag;
     package->seen = base.seen;
     *value = package;
@@ -85,28 +85,30 @@ static struct record_object diff_of(const struct patch *patch)
     return (struct record_object){patch->size, patch->sha256, patch->etag, patch->seen};
 }
 
-static enum status load_patch(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_patch(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
-    struct patch *patch = arena_new_of(io.arena, struct patch);
-    struct str name = arena_copy(io.arena, key), id = str_cut(&name, '/'), from, to;
+    struct patch *patch = arena_new_of(load->io.arena, struct patch);
+    struct str name = arena_copy(load->io.arena, load->key), id = str_cut(&name, '/'), from, to;
     ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
-    TRY(app_store_fault(patch_load((struct catalog){app->store, io, id}, from, to, patch, error), error));
-    struct record_object known = previous ? diff_of(previous) : (struct record_object){0}, diff = diff_of(patch);
+    TRY(app_store_fault(patch_load((struct catalog){app->store, load->io, id}, from, to, patch, error), error));
+    struct record_object known = load->previous ? diff_of(load->previous) : (struct record_object){0}, diff = diff_of(patch);
     diff.known = &known;
-    if (is_doubtful(app, previous, patch->recorded, patch->modified))
-        TRY(app_store_fault(record_identify(app->store, io, patch_diff_key(io.arena, patch), &diff, error), error));
+    if (is_doubtful(app, load->previous, patch->recorded, patch->modified))
+        TRY(app_store_fault(record_identify(app->store, load->io, patch_diff_key(load->io.arena, patch), &diff, error), error));
     patch->etag = diff.etag;
     patch->seen = diff.seen;
     *value = patch;
     return STATUS_OK;
 }
 
-static enum status load_channels(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_channels(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
-    struct channels *channels = arena_new_of(io.arena, struct channels);
-    TRY(app_store_fault(channels_load((struct catalog){app->store, io, arena_copy(io.arena, key)}, previous, channels, error), error));
+    struct channels *channels = arena_new_of(load->io.arena, struct channels);
+    TRY(app_store_fault(
+        channels_load((struct catalog){app->store, load->io, arena_copy(load->io.arena, load->key)}, load->previous, channels, error),
+        error));
     *value = channels;
     return STATUS_OK;
 }

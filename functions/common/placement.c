@@ -11,34 +11,32 @@ enum { REGISTRY_BYTES = 512 << 20, POLICY_BYTES = 1 << 20, STATE_BYTES = 128 << 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct placement_app *shared;
 
-static enum status load_registry(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_registry(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct placement_app *placement = context;
-    struct registry *registry = arena_new_of(io.arena, struct registry);
-    (void)key;
-    TRY(app_store_fault(registry_refresh(placement->app->store, io, previous, registry, error), error));
+    struct registry *registry = arena_new_of(load->io.arena, struct registry);
+    TRY(app_store_fault(registry_refresh(placement->app->store, load->io, load->previous, registry, error), error));
     *value = registry;
     return STATUS_OK;
 }
 
-static enum status load_policy(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_policy(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct placement_app *placement = context;
-    const struct policy *known = previous;
-    struct policy *policy = arena_new_of(io.arena, struct policy);
-    (void)key;
-    TRY(app_store_fault(policy_load(placement->app->store, io, known ? known->generation : 0, policy, error), error));
+    const struct policy *known = load->previous;
+    struct policy *policy = arena_new_of(load->io.arena, struct policy);
+    TRY(app_store_fault(policy_load(placement->app->store, load->io, known ? known->generation : 0, policy, error), error));
     *value = policy;
     return STATUS_OK;
 }
 
-static enum status load_held(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
+static enum status load_held(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct placement_app *placement = context;
-    const struct held *known = previous;
-    struct held *held = arena_new_of(io.arena, struct held);
-    edge = arena_copy(io.arena, edge);
-    TRY(app_store_fault(held_load(placement->app->store, io, edge, known ? known->generation : 0, held, error), error));
+    const struct held *known = load->previous;
+    struct held *held = arena_new_of(load->io.arena, struct held);
+    struct str edge = arena_copy(load->io.arena, load->key);
+    TRY(app_store_fault(held_load(placement->app->store, load->io, edge, known ? known->generation : 0, held, error), error));
     *value = held;
     return STATUS_OK;
 }
@@ -49,14 +47,14 @@ struct nearby {
     _Atomic uint64_t mark; /* of its row */
 };
 
-static enum status load_nearby(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
+static enum status load_nearby(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct placement_app *placement = context;
-    struct nearby *known = (void *)(uintptr_t)previous, *nearby = arena_new_of(io.arena, struct nearby);
-    edge = arena_copy(io.arena, edge);
-    uint64_t mark = store_folder_mark(placement->app->store, arena_join(io.arena, S("held/"), edge, S("/")));
+    struct nearby *known = (void *)(uintptr_t)load->previous, *nearby = arena_new_of(load->io.arena, struct nearby);
+    struct str edge = arena_copy(load->io.arena, load->key);
+    uint64_t mark = store_folder_mark(placement->app->store, arena_join(load->io.arena, S("held/"), edge, S("/")));
     if (known && mark && mark == atomic_load(&known->mark)) return error_set(error, STATUS_NOT_MODIFIED, "its row has not changed");
-    enum status status = held_load(placement->app->store, io, edge, known ? known->held.generation : 0, &nearby->held, error);
+    enum status status = held_load(placement->app->store, load->io, edge, known ? known->held.generation : 0, &nearby->held, error);
     if (status == STATUS_NOT_MODIFIED) atomic_store(&known->mark, mark);
     TRY(app_store_fault(status, error));
     atomic_store(&nearby->mark, mark);
@@ -64,19 +62,18 @@ static enum status load_nearby(void *context, struct io io, struct str edge, con
     return STATUS_OK;
 }
 
-static enum status load_wanted(void *context, struct io io, struct str edge, const void *previous, void **value, struct error *error)
+static enum status load_wanted(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct placement_app *placement = context;
-    const struct wanted *known = previous;
-    struct wanted *wanted = arena_new_of(io.arena, struct wanted);
-    edge = arena_copy(io.arena, edge);
-    TRY(app_store_fault(wanted_load(placement->app->store, io, edge, known ? known->generation : 0, wanted, error), error));
+    const struct wanted *known = load->previous;
+    struct wanted *wanted = arena_new_of(load->io.arena, struct wanted);
+    struct str edge = arena_copy(load->io.arena, load->key);
+    TRY(app_store_fault(wanted_load(placement->app->store, load->io, edge, known ? known->generation : 0, wanted, error), error));
     *value = wanted;
     return STATUS_OK;
 }
 
-static struct cache *cache_of(struct placement_app *placement, int64_t life, size_t bytes,
-                              enum status (*load)(void *, struct io, struct str, const void *, void **, struct error *))
+static struct cache *cache_of(struct placement_app *placement, int64_t life, size_t bytes, cache_load_fn *load)
 {
     const struct cache_options options = {
         .life = app_life(placement->app, life), .stale = STALE_LIFE, .bytes = bytes, .load = load, .context = placement};

@@ -34,12 +34,12 @@ struct question {
     bool json;
 };
 
-static enum status load_scene(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_scene(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
-    const struct gather_scene *known = previous;
-    struct gather_scene *scene = arena_new_of(io.arena, struct gather_scene);
-    TRY(app_store_fault(gather_scene_load(app->store, io, key, known ? known->generation : 0, scene, error), error));
+    const struct gather_scene *known = load->previous;
+    struct gather_scene *scene = arena_new_of(load->io.arena, struct gather_scene);
+    TRY(app_store_fault(gather_scene_load(app->store, load->io, load->key, known ? known->generation : 0, scene, error), error));
     *value = scene;
     return STATUS_OK;
 }

@@ -61,14 +61,13 @@ static enum status find_newest(struct app *app, struct io io, struct str id, str
     return status;
 }
 
-static enum status load_app(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_app(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
-    struct current *current = arena_new_of(io.arena, struct current);
-    struct str id = arena_copy(io.arena, key);
-    (void)previous;
-    TRY(app_store_fault(release_load((struct catalog){app->store, io, id}, 0, &current->release, error), error));
-    TRY(find_newest(app, io, id, &current->newest, error));
+    struct current *current = arena_new_of(load->io.arena, struct current);
+    struct str id = arena_copy(load->io.arena, load->key);
+    TRY(app_store_fault(release_load((struct catalog){app->store, load->io, id}, 0, &current->release, error), error));
+    TRY(find_newest(app, load->io, id, &current->newest, error));
     *value = current;
     return STATUS_OK;
 }

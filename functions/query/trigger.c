@@ -80,15 +80,17 @@ static int64_t end_of_pause(int64_t began)
 
 /* Refreshed with time of its own, since a store that is far needs more than a cache waits for; what can't be read now is good for as long
  * again. */
-static enum status load_sums(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_sums(void *context, const struct cache_load *load, void **value, struct error *error)
 {
-    struct kept_sums *known = (void *)(uintptr_t)previous, *kept = arena_new_of(io.arena, struct kept_sums);
+    struct kept_sums *known = (void *)(uintptr_t)load->previous, *kept = arena_new_of(load->io.arena, struct kept_sums);
     uint64_t part = 0;
+    struct str key = load->key;
     int64_t began = clock_aging();
     if (known && began < atomic_load(&known->good_until)) return STATUS_NOT_MODIFIED;
-    struct io own = {.arena = arena_new(), .deadline = known ? deadline_in(SUMS_TIME) : io.deadline};
+    struct io own = {.arena = arena_new(), .deadline = known ? deadline_in(SUMS_TIME) : load->io.deadline};
     str_to_u64(str_cut(&key, ' '), &part);
-    enum status status = read_sums(context, own, (unsigned)part, str_ends(key, LONE) ? is_lone : is_served, io.arena, &kept->sums, error);
+    enum status status =
+        read_sums(context, own, (unsigned)part, str_ends(key, LONE) ? is_lone : is_served, load->io.arena, &kept->sums, error);
     arena_free(own.arena);
     atomic_store(&kept->good_until, end_of_pause(began));
     *value = kept;
@@ -225,12 +227,11 @@ static enum status look(struct query *query, struct io io, const struct trigger_
     return STATUS_OK;
 }
 
-static enum status load_look(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load_look(void *context, const struct cache_load *load, void **value, struct error *error)
 {
-    struct triggered *triggered = arena_new_of(io.arena, struct triggered);
-    struct io own = {.arena = arena_new(), .deadline = io.deadline};
-    struct trigger_key split = split_key(own.arena, key);
-    (void)previous;
+    struct triggered *triggered = arena_new_of(load->io.arena, struct triggered);
+    struct io own = {.arena = arena_new(), .deadline = load->io.deadline};
+    struct trigger_key split = split_key(own.arena, load->key);
     enum status status = look(context, own, &split, triggered, error);
     arena_free(own.arena);
     *value = triggered;

@@ -9,7 +9,7 @@ enum status admission_publish(struct store *store, struct io io, struct str text
 {
     struct document document;
     TRY(admission_profile_prepare(io.arena, text, &text, &published->profile, error));
-    TRY(document_publish(store, io, folder, published->profile.resource, text, &document, error));
+    TRY(document_publish((struct documents){store, io, folder}, published->profile.resource, text, &document, error));
     published->text = document.text;
     published->generation = document.generation;
     return STATUS_OK;
@@ -19,7 +19,7 @@ enum status admission_load(struct store *store, struct io io, struct str resourc
                            struct error *error)
 {
     struct document document;
-    TRY(document_load(store, io, folder, resource, known, &document, error));
+    TRY(document_load((struct documents){store, io, folder}, resource, known, &document, error));
     ENSURE(document.generation > 0, error, STATUS_NOT_FOUND, "there is no profile for '" STR_FMT "'", STR_ARG(resource));
     published->text = document.text;
     published->generation = document.generation;
@@ -29,5 +29,5 @@ enum status admission_load(struct store *store, struct io io, struct str resourc
 
 enum status admission_list(struct store *store, struct io io, struct str **resources, size_t *count, struct error *error)
 {
-    return document_list(store, io, folder, resources, count, error);
+    return document_list((struct documents){store, io, folder}, resources, count, error);
 }

@@ -2,17 +2,16 @@
 #include "lib/catalog/channels_internal.h"
 #include "lib/config/config.h"
 
-struct str channels_row(struct arena *arena, struct str app)
+struct generations channels_settings(struct catalog catalog)
 {
-    return arena_join(arena, S("channels/"), app, S("/settings/"));
+    return (struct generations){catalog.store, catalog.io, arena_join(catalog.io.arena, S("channels/"), catalog.app, S("/settings/"))};
 }
 
 enum status channels_load(struct catalog catalog, const struct channels *known, struct channels *channels, struct error *error)
 {
     struct generation row;
     bool is_new = known && known->shards.length > 0;
-    TRY(generation_newest(catalog.store, catalog.io, channels_row(catalog.io.arena, catalog.app), is_new ? known->generation : 0, &row,
-                          error));
+    TRY(generation_newest(channels_settings(catalog), is_new ? known->generation : 0, &row, error));
     if (row.number > 0) return channels_parse(catalog.io.arena, &row, channels, error);
     return channels_load_old(catalog, known && !is_new ? known->generation : 0, channels, error);
 }

@@ -15,7 +15,7 @@ enum status channels_parse_settings(struct config *, struct channels *, struct e
 /* The settings document. STATUS_CORRUPT, with its key. */
 enum status channels_parse(struct arena *, const struct generation *, struct channels *, struct error *);
 struct str channels_format(struct arena *, const struct channels *);
-struct str channels_row(struct arena *, struct str app);
+struct generations channels_settings(struct catalog);
 
 /* The entry of a channel in its shard. Data NULL: too large. */
 struct str channels_format_entry(struct arena *, const struct channel *);

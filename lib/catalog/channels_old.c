@@ -118,7 +118,7 @@ enum status channels_load_old(struct catalog catalog, uint64_t known, struct cha
     channels_default(channels);
     TRY(store_list(catalog.store, catalog.io, arena_join(catalog.io.arena, prefix, S("9")), 1, note_first, &found, error));
     if (!found) return STATUS_OK;
-    TRY(generation_newest(catalog.store, catalog.io, prefix, known, &row, error));
+    TRY(generation_newest((struct generations){catalog.store, catalog.io, prefix}, known, &row, error));
     if (row.number > 0 && parse(catalog.io.arena, row.body, channels, error) != STATUS_OK) {
         error_context(error, STR_FMT, STR_ARG(row.key));
         return error->status = STATUS_CORRUPT;

@@ -33,8 +33,7 @@ static enum status change_settings(void *context, struct arena *arena, const str
 enum status channels_edit_settings(struct catalog catalog, struct channels_edit *edit, struct channels *result, struct error *error)
 {
     struct generation row;
-    struct str prefix = channels_row(catalog.io.arena, catalog.app);
-    TRY(generation_update(catalog.store, catalog.io, prefix, change_settings, edit, &row, error));
+    TRY(generation_update(channels_settings(catalog), change_settings, edit, &row, error));
     return channels_parse(catalog.io.arena, &row, result, error);
 }
 

@@ -49,9 +49,10 @@ struct str release_format(struct arena *arena, const struct release *release)
     return buf_str(&out);
 }
 
-static struct str row_of(struct arena *arena, struct str app)
+static struct generations generations_of(struct catalog catalog)
 {
-    return arena_printf(arena, "releases/" STR_FMT "/", STR_ARG(app));
+    struct str prefix = arena_printf(catalog.io.arena, "releases/" STR_FMT "/", STR_ARG(catalog.app));
+    return (struct generations){catalog.store, catalog.io, prefix};
 }
 
 static enum status parse_row(struct arena *arena, struct str app, const struct generation *row, struct release *release,
@@ -69,7 +70,7 @@ static enum status parse_row(struct arena *arena, struct str app, const struct g
 enum status release_load(struct catalog catalog, uint64_t known, struct release *release, struct error *error)
 {
     struct generation row;
-    TRY(generation_newest(catalog.store, catalog.io, row_of(catalog.io.arena, catalog.app), known, &row, error));
+    TRY(generation_newest(generations_of(catalog), known, &row, error));
     return parse_row(catalog.io.arena, catalog.app, &row, release, error);
 }
 
@@ -125,6 +126,6 @@ enum status release_set(struct catalog catalog, struct str version, double share
 {
     struct change change = {.app = catalog.app, .version = version, .share = share};
     struct generation row;
-    TRY(generation_update(catalog.store, catalog.io, row_of(catalog.io.arena, catalog.app), change_row, &change, &row, error));
+    TRY(generation_update(generations_of(catalog), change_row, &change, &row, error));
     return parse_row(catalog.io.arena, catalog.app, &row, result, error);
 }

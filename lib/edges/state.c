@@ -64,9 +64,9 @@ static struct str end_state(struct json_writer *json)
     return buf_str(json->out);
 }
 
-static struct str row_of(struct arena *arena, const char *kind, struct str edge)
+static struct generations generations_of(struct store *store, struct io io, const char *kind, struct str edge)
 {
-    return arena_printf(arena, "%s/" STR_FMT "/", kind, STR_ARG(edge));
+    return (struct generations){store, io, arena_printf(io.arena, "%s/" STR_FMT "/", kind, STR_ARG(edge))};
 }
 
 /* What stands in a row was written by us, or past us. */
@@ -154,7 +154,7 @@ enum status wanted_load(struct store *store, struct io io, struct str edge, uint
 {
     struct generation row;
     TRY(check_edge(edge, error));
-    TRY(generation_newest(store, io, row_of(io.arena, "wanted", edge), known, &row, error));
+    TRY(generation_newest(generations_of(store, io, "wanted", edge), known, &row, error));
     return wanted_of_row(io.arena, edge, &row, wanted, error);
 }
 
@@ -187,7 +187,7 @@ enum status wanted_update(struct store *store, struct io io, struct str edge, wa
     struct wanted_change update = {edge, change, context};
     struct generation row;
     TRY(check_edge(edge, error));
-    TRY(generation_update(store, io, row_of(io.arena, "wanted", edge), change_wanted, &update, &row, error));
+    TRY(generation_update(generations_of(store, io, "wanted", edge), change_wanted, &update, &row, error));
     return wanted_of_row(io.arena, edge, &row, result, error);
 }
 
@@ -258,7 +258,7 @@ enum status held_load(struct store *store, struct io io, struct str edge, uint64
 {
     struct generation row;
     TRY(check_edge(edge, error));
-    TRY(generation_newest(store, io, row_of(io.arena, "held", edge), known, &row, error));
+    TRY(generation_newest(generations_of(store, io, "held", edge), known, &row, error));
     return held_of_row(io.arena, edge, &row, held, error);
 }
 
@@ -310,7 +310,7 @@ static enum status update_held(struct store *store, struct io io, struct held_ch
 {
     struct generation row;
     TRY(check_edge(change->edge, error));
-    return generation_update(store, io, row_of(io.arena, "held", change->edge), change_held, change, &row, error);
+    return generation_update(generations_of(store, io, "held", change->edge), change_held, change, &row, error);
 }
 
 enum status held_set(struct store *store, struct io io, struct str edge, const struct held_package *package, struct error *error)
@@ -358,6 +358,6 @@ enum status state_forget(struct store *store, struct io io, struct str edge, boo
     struct wanted ignored;
     *found = false;
     TRY(check_edge(edge, error));
-    TRY(generation_update(store, io, row_of(io.arena, "held", edge), hold_nothing, &emptying, &row, error));
+    TRY(generation_update(generations_of(store, io, "held", edge), hold_nothing, &emptying, &row, error));
     return wanted_update(store, io, edge, want_nothing, found, &ignored, error);
 }

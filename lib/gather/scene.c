@@ -176,7 +176,7 @@ enum status gather_scene_publish(struct store *store, struct io io, struct str j
 {
     struct document document;
     TRY(gather_scene_parse(io.arena, json, scene, error));
-    TRY(document_publish(store, io, folder, scene->name, json, &document, error));
+    TRY(document_publish((struct documents){store, io, folder}, scene->name, json, &document, error));
     scene->text = document.text;
     scene->generation = document.generation;
     return STATUS_OK;
@@ -186,7 +186,7 @@ enum status gather_scene_load(struct store *store, struct io io, struct str name
                               struct error *error)
 {
     struct document document;
-    TRY(document_load(store, io, folder, name, known, &document, error));
+    TRY(document_load((struct documents){store, io, folder}, name, known, &document, error));
     ENSURE(document.generation > 0, error, STATUS_NOT_FOUND, "there is no scene '" STR_FMT "'", STR_ARG(name));
     if (gather_scene_parse(io.arena, document.text, scene, error) != STATUS_OK) return document_refuse(&document, error);
     scene->text = document.text;
@@ -196,5 +196,5 @@ enum status gather_scene_load(struct store *store, struct io io, struct str name
 
 enum status gather_scene_list(struct store *store, struct io io, struct str **names, size_t *count, struct error *error)
 {
-    return document_list(store, io, folder, names, count, error);
+    return document_list((struct documents){store, io, folder}, names, count, error);
 }

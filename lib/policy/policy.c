@@ -204,7 +204,7 @@ struct str policy_format(struct arena *arena, const struct policy *policy)
 enum status policy_load(struct store *store, struct io io, uint64_t known, struct policy *policy, struct error *error)
 {
     struct generation row;
-    TRY(generation_newest(store, io, S("policy/"), known, &row, error));
+    TRY(generation_newest((struct generations){store, io, S("policy/")}, known, &row, error));
     policy_default(policy);
     if (row.number > 0 && policy_parse(io.arena, row.body, policy, error) != STATUS_OK) {
         error_context(error, STR_FMT, STR_ARG(row.key));
@@ -227,7 +227,7 @@ enum status policy_publish(struct store *store, struct io io, struct str json, s
     struct generation row;
     TRY(policy_parse(io.arena, json, policy, error));
     TRY(check_evict(&policy->evict, error));
-    TRY(generation_update(store, io, S("policy/"), replace, policy, &row, error));
+    TRY(generation_update((struct generations){store, io, S("policy/")}, replace, policy, &row, error));
     policy->generation = row.number;
     return STATUS_OK;
 }

@@ -270,11 +270,13 @@ static void settle(struct cache *cache, struct entry *entry, struct arena *arena
 }
 
 /* Called with the lock, and runs the load without it. Nobody else replaces the entry's cell meanwhile. */
-static void load(struct cache *cache, struct entry *entry, struct io io)
+static void load_entry(struct cache *cache, struct entry *entry, struct io io)
 {
-    struct str key = str_make(entry->key, entry->key_length);
-    struct io own = {.arena = arena_new(), .deadline = io.deadline};
-    const void *previous = entry->cell ? entry->cell->value : NULL;
+    struct cache_load load = {
+        .io = {.arena = arena_new(), .deadline = io.deadline},
+        .key = str_make(entry->key, entry->key_length),
+        .previous = entry->cell ? entry->cell->value : NULL,
+    };
     struct error failure = {0};
     void *value = NULL;
     bool expired = entry->expired;
@@ -282,19 +284,19 @@ static void load(struct cache *cache, struct entry *entry, struct io io)
     entry->began = clock_monotonic();
     entry->expired = false; /* who says so from now on does not mean what this load began before */
     *(entry->cell ? &cache->counts.refreshes : &cache->counts.misses) += 1;
-    if (may_serve(cache, entry, clock_aging())) own.deadline = deadline_within(io.deadline, REFRESH_PATIENCE);
+    if (may_serve(cache, entry, clock_aging())) load.io.deadline = deadline_within(io.deadline, REFRESH_PATIENCE);
     pthread_mutex_unlock(&cache->lock);
-    enum status status = cache->options.load(cache->options.context, own, key, previous, &value, &failure);
-    if (status == STATUS_NOT_MODIFIED && !previous) status = error_set(&failure, STATUS_INTERNAL, "not modified, but never loaded");
-    if (previous && is_out_of_reach(status))
+    enum status status = cache->options.load(cache->options.context, &load, &value, &failure);
+    if (status == STATUS_NOT_MODIFIED && !load.previous) status = error_set(&failure, STATUS_INTERNAL, "not modified, but never loaded");
+    if (load.previous && is_out_of_reach(status))
         log_warn((struct log){0}, "the records of '" STR_FMT "' cannot be read again, the last ones stay in use for a while: %s",
-                 STR_ARG(key), failure.text);
+                 STR_ARG(load.key), failure.text);
     failure.status = status;
     pthread_mutex_lock(&cache->lock);
     entry->failure = failure;
     bool is_settled = status == STATUS_OK || status == STATUS_NOT_FOUND || status == STATUS_NOT_MODIFIED;
     entry->expired = entry->expired || (expired && !is_settled);
-    settle(cache, entry, own.arena, value, status);
+    settle(cache, entry, load.io.arena, value, status);
 }
 
 /* Waits for the load that is under way: false where the deadline came first. */
@@ -339,7 +341,7 @@ static enum status get_loaded(struct cache *cache, struct entry *entry, struct i
     }
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' has to be loaded", STR_ARG(str_make(entry->key, entry->key_length)));
     if (entry->loading) return wait_and_answer(cache, entry, io, value, error);
-    load(cache, entry, io);
+    load_entry(cache, entry, io);
     return answer(cache, entry, io, value, error);
 }
 

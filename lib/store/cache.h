@@ -2,9 +2,9 @@
  * immutable, and freed when the last reader's arena is.
  *
  * One load at a time per key: others wait, or get the old value while it is being refreshed. Four wait as long as they may; of a load that
- * takes over two seconds the rest get STATUS_THROTTLED, so that a crowd that asks for one slow thing leaves threads for others. A value that is past its life is asked for
- * again; if the store cannot be reached the old value serves on (logged), for at most `stale` ms. "Not found" is remembered too, for
- * `missing` ms. */
+ * takes over two seconds the rest get STATUS_THROTTLED, so that a crowd that asks for one slow thing leaves threads for others. A value
+ * that is past its life is asked for again; if the store cannot be reached the old value serves on (logged), for at most `stale` ms. "Not
+ * found" is remembered too, for `missing` ms. */
 #ifndef STORE_CACHE_H
 #define STORE_CACHE_H
 
@@ -12,14 +12,23 @@
 
 struct cache;
 
+/* A value that is to be built. */
+struct cache_load {
+    struct io io; /* its arena is the value's */
+    struct str key;
+    const void *previous; /* the value that is past its life; NULL: there is none */
+};
+
+/* Builds the value in the load's arena, which the cache then owns. STATUS_NOT_MODIFIED keeps the previous one. Its errors reach the caller
+ * of cache_get. */
+typedef enum status cache_load_fn(void *context, const struct cache_load *, void **value, struct error *);
+
 struct cache_options {
     int64_t life;    /* ms before a value is asked for again; INT64_MAX: immutable */
     int64_t stale;   /* ms past `life` that a value may serve while the store is out of reach */
     int64_t missing; /* ms that a STATUS_NOT_FOUND is remembered */
     size_t bytes;    /* the most memory its values may take; the least recently used go first */
-    /* Builds the value of `key` in `io.arena`, which the cache then owns. `previous` is the value that is past its life, or NULL: return
-     * STATUS_NOT_MODIFIED to keep it. Its errors reach the caller of cache_get. */
-    enum status (*load)(void *context, struct io io, struct str key, const void *previous, void **value, struct error *);
+    cache_load_fn *load;
     void *context;
 };
 

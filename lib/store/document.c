@@ -1,8 +1,8 @@
 #include "lib/store/document.h"
 
-static struct str row_of(struct arena *arena, const char *folder, struct str id)
+static struct generations generations_of(struct documents all, struct str id)
 {
-    return arena_printf(arena, "%s/" STR_FMT "/", folder, STR_ARG(id));
+    return (struct generations){all.store, all.io, arena_printf(all.io.arena, "%s/" STR_FMT "/", all.folder, STR_ARG(id))};
 }
 
 static enum status replace(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)
@@ -14,21 +14,19 @@ static enum status replace(void *context, struct arena *arena, const struct gene
     return STATUS_OK;
 }
 
-enum status document_publish(struct store *store, struct io io, const char *folder, struct str id, struct str text,
-                             struct document *document, struct error *error)
+enum status document_publish(struct documents all, struct str id, struct str text, struct document *document, struct error *error)
 {
     struct generation row;
-    struct str whole = arena_printf(io.arena, STR_FMT "\n", STR_ARG(str_trim(text)));
-    TRY(generation_update(store, io, row_of(io.arena, folder, id), replace, &whole, &row, error));
+    struct str whole = arena_printf(all.io.arena, STR_FMT "\n", STR_ARG(str_trim(text)));
+    TRY(generation_update(generations_of(all, id), replace, &whole, &row, error));
     *document = (struct document){.text = whole, .generation = row.number, .key = row.key};
     return STATUS_OK;
 }
 
-enum status document_load(struct store *store, struct io io, const char *folder, struct str id, uint64_t known, struct document *document,
-                          struct error *error)
+enum status document_load(struct documents all, struct str id, uint64_t known, struct document *document, struct error *error)
 {
     struct generation row;
-    TRY(generation_newest(store, io, row_of(io.arena, folder, id), known, &row, error));
+    TRY(generation_newest(generations_of(all, id), known, &row, error));
     *document = (struct document){.text = row.body, .generation = row.number, .key = row.key};
     return STATUS_OK;
 }
@@ -61,12 +59,12 @@ static bool collect(void *context, const struct store_object *object)
     return true;
 }
 
-enum status document_list(struct store *store, struct io io, const char *folder, struct str **ids, size_t *count, struct error *error)
+enum status document_list(struct documents all, struct str **ids, size_t *count, struct error *error)
 {
-    struct str prefix = arena_printf(io.arena, "%s/", folder);
-    struct listing listing = {.arena = io.arena, .folder_length = prefix.length};
-    TRY(store_list(store, io, prefix, 0, collect, &listing, error));
-    *ids = arena_array(io.arena, listing.count, sizeof **ids);
+    struct str prefix = arena_printf(all.io.arena, "%s/", all.folder);
+    struct listing listing = {.arena = all.io.arena, .folder_length = prefix.length};
+    TRY(store_list(all.store, all.io, prefix, 0, collect, &listing, error));
+    *ids = arena_array(all.io.arena, listing.count, sizeof **ids);
     *count = listing.count;
     for (struct name *name = listing.last; name; name = name->next) (*ids)[--listing.count] = name->id;
     return STATUS_OK;

@@ -53,17 +53,17 @@ static bool note(void *context, const struct store_object *object)
 }
 
 /* Other keys may stand before the first generation and fill the page. */
-static enum status read_row(struct store *store, struct io io, struct row *row, struct error *error)
+static enum status read_row(const struct generations *all, struct row *row, struct error *error)
 {
     row->at = arena_array(row->arena, row->wanted, sizeof *row->at);
-    TRY(store_list(store, io, row->prefix, row->wanted, note, row, error));
+    TRY(store_list(all->store, all->io, row->prefix, row->wanted, note, row, error));
     if (row->count == row->wanted || !row->saw_other) return STATUS_OK;
     row->count = 0;
-    return store_list(store, io, row->prefix, 0, note, row, error);
+    return store_list(all->store, all->io, row->prefix, 0, note, row, error);
 }
 
 /* Reads the newest of the row, and the row again where that was trimmed meanwhile. */
-static enum status read_newest(struct store *store, struct io io, struct row *row, uint64_t known, struct generation *newest,
+static enum status read_newest(const struct generations *all, struct row *row, uint64_t known, struct generation *newest,
                                struct error *error)
 {
     const struct store_get get = {.limit = BODY_LIMIT};
@@ -71,13 +71,13 @@ static enum status read_newest(struct store *store, struct io io, struct row *ro
     for (;;) {
         row->count = 0;
         row->saw_other = false;
-        TRY(read_row(store, io, row, error));
+        TRY(read_row(all, row, error));
         *newest = row->count > 0 ? row->at[0] : (struct generation){0};
         if (newest->number == 0) return STATUS_OK;
         if (newest->number == known)
             return error_set(error, STATUS_NOT_MODIFIED, "generation %llu is still the newest", (unsigned long long)known);
-        enum status status = store_get(store, io, newest->key, &get, &object, error);
-        if (status == STATUS_NOT_FOUND && deadline_left(io.deadline) > 0) continue;
+        enum status status = store_get(all->store, all->io, newest->key, &get, &object, error);
+        if (status == STATUS_NOT_FOUND && deadline_left(all->io.deadline) > 0) continue;
         if (status == STATUS_OK) newest->body = object.body;
         return status;
     }
@@ -90,24 +90,24 @@ static enum status check_prefix(struct str prefix, struct error *error)
     return STATUS_OK;
 }
 
-enum status generation_newest(struct store *store, struct io io, struct str prefix, uint64_t known, struct generation *newest,
-                              struct error *error)
+enum status generation_newest(struct generations all, uint64_t known, struct generation *newest, struct error *error)
 {
-    struct row row = {.arena = io.arena, .prefix = prefix, .wanted = 1};
-    TRY(check_prefix(prefix, error));
-    return read_newest(store, io, &row, known, newest, error);
+    struct row row = {.arena = all.io.arena, .prefix = all.prefix, .wanted = 1};
+    TRY(check_prefix(all.prefix, error));
+    return read_newest(&all, &row, known, newest, error);
 }
 
 /* `row` is as it was before a newer one was put in front. Ages are measured by the store's own clock: what is an hour older than another
  * object in the store is at least an hour old. */
-static void trim(struct store *store, struct io io, const struct row *row)
+static void trim(const struct generations *all, const struct row *row)
 {
     struct error ignored;
+    struct io io = all->io;
     io.deadline = deadline_within(io.deadline, TRIM_TIMEOUT);
     size_t first = row->count > TRIMMED_AT_ONCE + KEPT - 1 ? row->count - TRIMMED_AT_ONCE : KEPT - 1;
     for (size_t i = row->count; i-- > first;) {
         if (row->at[0].modified - row->at[i].modified <= KEPT_FOR) return;
-        if (store_remove(store, io, row->at[i].key, &ignored) != STATUS_OK) return;
+        if (store_remove(all->store, io, row->at[i].key, &ignored) != STATUS_OK) return;
     }
 }
 
@@ -117,51 +117,58 @@ static void pause_a_little(unsigned lost)
     store_sleep((int64_t)(store_random() % (longest * 1000)));
 }
 
-static enum status put_next(struct store *store, struct io io, struct str prefix, const struct generation *newest, struct str body,
-                            struct generation *out, struct error *error)
+static enum status put_next(const struct generations *all, const struct generation *newest, struct str body, struct generation *out,
+                            struct error *error)
 {
     const struct store_put if_absent = {.condition = STORE_IF_ABSENT};
     struct store_object object;
-    ENSURE(body.length <= BODY_LIMIT, error, STATUS_TOO_LARGE, STR_FMT ": a generation of %zu bytes where %d are allowed", STR_ARG(prefix),
-           body.length, BODY_LIMIT);
+    ENSURE(body.length <= BODY_LIMIT, error, STATUS_TOO_LARGE, STR_FMT ": a generation of %zu bytes where %d are allowed",
+           STR_ARG(all->prefix), body.length, BODY_LIMIT);
     struct generation next = {.number = newest->number + 1, .body = body};
-    next.key = key_of(io.arena, prefix, next.number);
-    TRY(store_put(store, io, next.key, body, &if_absent, &object, error));
+    next.key = key_of(all->io.arena, all->prefix, next.number);
+    TRY(store_put(all->store, all->io, next.key, body, &if_absent, &object, error));
     next.modified = object.modified;
     *out = next;
     return STATUS_OK;
 }
 
-/* One attempt. *lost: another writer was faster. */
-static enum status try_update(struct store *store, struct io io, struct row *row, generation_change_fn *change, void *context,
-                              struct generation *out, bool *lost, struct error *error)
+struct update {
+    struct generations all;
+    generation_change_fn *change;
+    void *context;
+    bool lost; /* the last attempt: another writer was faster */
+};
+
+/* One attempt. */
+static enum status try_update(struct update *update, struct row *row, struct generation *out, struct error *error)
 {
+    const struct generations *all = &update->all;
     struct generation newest;
     struct str body = {0};
-    *lost = false;
-    TRY(read_newest(store, io, row, 0, &newest, error));
-    newest.key = arena_copy(io.arena, newest.key);
+    update->lost = false;
+    TRY(read_newest(all, row, 0, &newest, error));
+    newest.key = arena_copy(all->io.arena, newest.key);
     *out = newest;
-    enum status status = change(context, io.arena, &newest, &body, error);
+    enum status status = update->change(update->context, all->io.arena, &newest, &body, error);
     if (status != STATUS_OK) return status == STATUS_NOT_MODIFIED ? STATUS_OK : status;
-    status = put_next(store, io, row->prefix, &newest, body, out, error);
-    *lost = status == STATUS_PRECONDITION;
-    if (status == STATUS_OK) trim(store, io, row);
+    status = put_next(all, &newest, body, out, error);
+    update->lost = status == STATUS_PRECONDITION;
+    if (status == STATUS_OK) trim(all, row);
     return status;
 }
 
-enum status generation_update(struct store *store, struct io io, struct str prefix, generation_change_fn *change, void *context,
-                              struct generation *out, struct error *error)
+enum status generation_update(struct generations all, generation_change_fn *change, void *context, struct generation *out,
+                              struct error *error)
 {
-    TRY(check_prefix(prefix, error));
-    io.deadline = deadline_within(io.deadline, LONGEST_UPDATE);
+    TRY(check_prefix(all.prefix, error));
+    all.io.deadline = deadline_within(all.io.deadline, LONGEST_UPDATE);
+    struct update update = {.all = all, .change = change, .context = context};
     for (unsigned losses = 0;; losses++) {
-        bool lost;
-        struct row row = {.arena = arena_new(), .prefix = prefix, .wanted = PAGE};
-        enum status status = try_update(store, io, &row, change, context, out, &lost, error);
+        struct row row = {.arena = arena_new(), .prefix = all.prefix, .wanted = PAGE};
+        enum status status = try_update(&update, &row, out, error);
         arena_free(row.arena);
-        if (!lost) return status;
-        ENSURE(deadline_left(io.deadline) > 0, error, STATUS_TIMEOUT, STR_FMT ": lost %u write races; timed out", STR_ARG(prefix),
+        if (!update.lost) return status;
+        ENSURE(deadline_left(all.io.deadline) > 0, error, STATUS_TIMEOUT, STR_FMT ": lost %u write races; timed out", STR_ARG(all.prefix),
                losses + 1);
         pause_a_little(losses);
     }

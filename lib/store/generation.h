@@ -20,15 +20,21 @@ struct generation {
     int64_t modified;
 };
 
+/* All generations of one document in a store, and how they are asked for. */
+struct generations {
+    struct store *store;
+    struct io io;
+    struct str prefix; /* of their keys; ends in '/' */
+};
+
 /* The newest: STATUS_OK with number 0 where there is none. Bodies up to 64 MiB. `known` (0: nothing) is the number the caller has: if it is
- * still the newest only the listing is paid for, and STATUS_NOT_MODIFIED is returned. `prefix` ends in '/'. */
-enum status generation_newest(struct store *, struct io, struct str prefix, uint64_t known, struct generation *, struct error *);
+ * still the newest only the listing is paid for, and STATUS_NOT_MODIFIED is returned. */
+enum status generation_newest(struct generations, uint64_t known, struct generation *, struct error *);
 
 /* Makes the next body out of the newest one (number 0, empty body: the first). Called again with a newer one when another writer was
  * faster, so it must not have effects of its own. The arena is io's. STATUS_NOT_MODIFIED: nothing to change, all is well. */
 typedef enum status generation_change_fn(void *context, struct arena *, const struct generation *newest, struct str *body, struct error *);
 /* Returns what is the newest afterwards. */
-enum status generation_update(struct store *, struct io, struct str prefix, generation_change_fn *, void *context, struct generation *,
-                              struct error *);
+enum status generation_update(struct generations, generation_change_fn *, void *context, struct generation *, struct error *);
 
 #endif

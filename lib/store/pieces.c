@@ -25,26 +25,26 @@ struct looked {
     struct store_object object;
 };
 
-static enum status look_at(struct store *store, struct io io, struct store_piece *piece, struct looked *looked, struct error *error)
+static enum status look_at(const struct store_call *call, struct store_piece *piece, struct looked *looked, struct error *error)
 {
-    struct store *from = piece->store ? piece->store : store;
+    struct store *store = call->store, *from = piece->store ? piece->store : store;
     TRY(store_check_key(piece->key, error));
     piece->store = from;
     if (looked->store == from && str_equal(piece->key, looked->object.key)) return STATUS_OK;
-    ENSURE(store_copies_from(store, io, from), error, STATUS_UNSUPPORTED, STR_FMT " cannot copy from " STR_FMT " by itself",
+    ENSURE(store_copies_from(store, call->io, from), error, STATUS_UNSUPPORTED, STR_FMT " cannot copy from " STR_FMT " by itself",
            STR_ARG(store->name), STR_ARG(from->name));
-    TRY(from->backend->head(from, io, piece->key, &looked->object, error));
+    TRY(from->backend->head(&(struct store_call){from, call->io, piece->key}, &looked->object, error));
     looked->store = from;
     return STATUS_OK;
 }
 
-static enum status resolve(struct store *store, struct io io, struct store_piece *piece, struct looked *looked, struct store_pieces *out,
+static enum status resolve(const struct store_call *call, struct store_piece *piece, struct looked *looked, struct store_pieces *out,
                            struct error *error)
 {
     if (str_empty(piece->key)) {
         piece->length = piece->bytes.length;
     } else {
-        TRY(look_at(store, io, piece, looked, error));
+        TRY(look_at(call, piece, looked, error));
         TRY(locate(&looked->object, piece, error));
         int64_t changed = looked->object.modified > 0 ? looked->object.modified : INT64_MAX;
         if (changed > out->changed) out->changed = changed;
@@ -57,15 +57,15 @@ static enum status resolve(struct store *store, struct io io, struct store_piece
     return STATUS_OK;
 }
 
-enum status pieces_resolve(struct store *store, struct io io, const struct store_piece *given, size_t count, struct store_pieces *out,
+enum status pieces_resolve(const struct store_call *call, const struct store_piece *given, size_t count, struct store_pieces *out,
                            struct error *error)
 {
-    struct looked looked = {.store = store, .object = {.key = S("")}};
-    *out = (struct store_pieces){.items = arena_array(io.arena, count, sizeof *given)};
+    struct looked looked = {.store = call->store, .object = {.key = S("")}};
+    *out = (struct store_pieces){.items = arena_array(call->io.arena, count, sizeof *given)};
     for (size_t i = 0; i < count; i++) {
         struct store_piece *piece = &out->items[out->count];
         *piece = given[i];
-        TRY(resolve(store, io, piece, &looked, out, error));
+        TRY(resolve(call, piece, &looked, out, error));
     }
     return STATUS_OK;
 }
@@ -79,7 +79,7 @@ enum status pieces_recheck(struct io io, const struct store_pieces *pieces, stru
         if (str_empty(piece->key)) continue;
         if (last && last->store == piece->store && str_equal(last->key, piece->key)) continue;
         last = piece;
-        TRY(piece->store->backend->head(piece->store, io, piece->key, &object, error));
+        TRY(piece->store->backend->head(&(struct store_call){piece->store, io, piece->key}, &object, error));
         ENSURE(str_equal(object.etag, piece->if_match), error, STATUS_CORRUPT, "'" STR_FMT "' changed while it was copied",
                STR_ARG(piece->key));
     }
@@ -128,8 +128,9 @@ static enum status open_piece(struct reader *reader, struct error *error)
     if (str_empty(piece->key)) {
         reader->current = stream_of(reader->arena, piece->bytes);
     } else {
-        struct io io = {.arena = reader->arena, .deadline = deadline_in(reader->span)};
-        TRY(pieces_fault(piece->store->backend->stream(piece->store, io, piece->key, &get, &reader->current, &object, error), error));
+        const struct io io = {.arena = reader->arena, .deadline = deadline_in(reader->span)};
+        const struct store_call call = {piece->store, io, piece->key};
+        TRY(pieces_fault(piece->store->backend->stream(&call, &get, &reader->current, &object, error), error));
     }
     reader->is_open = true;
     return STATUS_OK;

@@ -14,8 +14,9 @@ struct store_pieces {
     int64_t changed; /* when the last of the objects did, in ms by the store's clock; INT64_MAX where it does not say */
 };
 
-/* Asks their stores for each object that is named, for an object of `store`. In io.arena, which holds no copy of keys and bytes. */
-enum status pieces_resolve(struct store *, struct io, const struct store_piece *, size_t count, struct store_pieces *, struct error *);
+/* Asks their stores for each object that is named, for an object of the call's store. In its io.arena, which holds no copy of keys and
+ * bytes. */
+enum status pieces_resolve(const struct store_call *, const struct store_piece *, size_t count, struct store_pieces *, struct error *);
 /* Asks again, once all was copied: STATUS_CORRUPT where an object is another version by now. Servers exist that ignore
  * x-amz-copy-source-if-match. */
 enum status pieces_recheck(struct io, const struct store_pieces *, struct error *);

@@ -78,13 +78,13 @@ static bool find_line(struct str lines, struct str key, struct str *value)
 
 /* --- reading */
 
-enum status shard_load(void *store, struct io io, struct str row, const void *previous, void **value, struct error *error)
+enum status shard_load(void *store, const struct cache_load *load, void **value, struct error *error)
 {
-    const struct shard *known = previous;
+    const struct shard *known = load->previous;
     struct generation newest;
-    struct shard *shard = arena_new_of(io.arena, struct shard);
+    struct shard *shard = arena_new_of(load->io.arena, struct shard);
     if (known && known->split) return error_set(error, STATUS_NOT_MODIFIED, "frozen");
-    TRY(generation_newest(store, io, row, known ? known->generation : 0, &newest, error));
+    TRY(generation_newest((struct generations){store, load->io, load->key}, known ? known->generation : 0, &newest, error));
     if (newest.number > 0) TRY(shard_parse(newest.key, newest.body, shard, error));
     shard->generation = newest.number;
     *value = shard;
@@ -100,7 +100,7 @@ static enum status get_shard(const struct shards *shards, uint64_t hash, unsigne
         TRY(cache_get(shards->cache, shards->io, row, &cached, error));
         return *shard = cached, STATUS_OK;
     }
-    TRY(shard_load(shards->store, shards->io, row, NULL, &loaded, error));
+    TRY(shard_load(shards->store, &(struct cache_load){.io = shards->io, .key = row}, &loaded, error));
     return *shard = loaded, STATUS_OK;
 }
 
@@ -206,7 +206,7 @@ static enum status load_listed(const struct visit *visit, struct io io, const st
     struct shard *shard = arena_new_of(io.arena, struct shard);
     enum status status = store_get(visit->shards->store, io, row->key, &get, &object, error);
     if (status == STATUS_NOT_FOUND) { /* trimmed since it was listed */
-        TRY(shard_load(visit->shards->store, io, prefix, NULL, &loaded, error));
+        TRY(shard_load(visit->shards->store, &(struct cache_load){.io = io, .key = prefix}, &loaded, error));
         return *out = loaded, STATUS_OK;
     }
     TRY(status);

@@ -50,9 +50,9 @@ struct shard {
     struct str lines;
 };
 
-/* Loads the shard whose row of generations has this prefix: the `load` of a cache (cache.h), with the store as its context. A shard that is
- * not there has generation 0. STATUS_CORRUPT: damaged, with its key. */
-enum status shard_load(void *store, struct io, struct str row, const void *previous, void **shard, struct error *);
+/* Loads the shard whose generations have the key as their prefix: the `load` of a cache (cache.h), with the store as its context. A shard
+ * that is not there has generation 0. STATUS_CORRUPT: damaged, with its key. */
+enum status shard_load(void *store, const struct cache_load *, void **shard, struct error *);
 
 /* The value of an entry; STATUS_NOT_FOUND where there is none. It lives as long as io.arena. STATUS_CORRUPT: the shard is damaged; entries
  * in other shards can still be read. */

@@ -225,7 +225,7 @@ static enum status write_shard(struct run *run, struct io io, const struct range
     struct generation ignored;
     gather(io.arena, range, group);
     struct str row = shard_row(io.arena, run->shards.root, group->place.depth, range->at[0].hash);
-    TRY(generation_update(run->shards.store, io, row, change_shard, group, &ignored, error));
+    TRY(generation_update((struct generations){run->shards.store, io, row}, change_shard, group, &ignored, error));
     if (group->place.depth > run->deepest) run->deepest = group->place.depth;
     if (group->frozen.split) remember(run, group);
     return STATUS_OK;

@@ -51,10 +51,10 @@ static enum status counted(struct store *store, enum status status)
     return status;
 }
 
-static enum status check(struct io io, struct str key, struct error *error)
+static enum status check(const struct store_call *call, struct error *error)
 {
-    TRY(store_check_key(key, error));
-    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' needs the store", STR_ARG(key));
+    TRY(store_check_key(call->key, error));
+    ENSURE(!call->io.no_wait, error, STATUS_WOULD_BLOCK, "'" STR_FMT "' needs the store", STR_ARG(call->key));
     return STATUS_OK;
 }
 
@@ -72,61 +72,69 @@ static const struct store_put plain = {0};
 enum status store_get(struct store *store, struct io io, struct str key, const struct store_get *get, struct store_object *object,
                       struct error *error)
 {
+    const struct store_call call = {store, io, key};
     struct store_get wanted = get ? *get : whole;
     if (wanted.limit == 0) wanted.limit = STORE_GET_LIMIT;
-    TRY(check(io, key, error));
+    TRY(check(&call, error));
     TRY(check_range(&wanted, error));
     ENSURE(wanted.length <= wanted.limit, error, STATUS_TOO_LARGE, "a range of %llu bytes where %zu are allowed",
            (unsigned long long)wanted.length, wanted.limit);
-    return counted(store, store->backend->get(store, io, key, &wanted, object, error));
+    return counted(store, store->backend->get(&call, &wanted, object, error));
 }
 
 enum status store_stream(struct store *store, struct io io, struct str key, const struct store_get *get, struct stream *stream,
                          struct store_object *object, struct error *error)
 {
-    TRY(check(io, key, error));
+    const struct store_call call = {store, io, key};
+    TRY(check(&call, error));
     TRY(check_range(get ? get : &whole, error));
-    return counted(store, store->backend->stream(store, io, key, get ? get : &whole, stream, object, error));
+    return counted(store, store->backend->stream(&call, get ? get : &whole, stream, object, error));
 }
 
 enum status store_head(struct store *store, struct io io, struct str key, struct store_object *object, struct error *error)
 {
-    TRY(check(io, key, error));
-    return counted(store, store->backend->head(store, io, key, object, error));
+    const struct store_call call = {store, io, key};
+    TRY(check(&call, error));
+    return counted(store, store->backend->head(&call, object, error));
 }
 
 enum status store_put(struct store *store, struct io io, struct str key, struct str body, const struct store_put *put,
                       struct store_object *object, struct error *error)
 {
+    const struct store_call call = {store, io, key};
     struct store_object ignored;
-    TRY(check(io, key, error));
-    return counted(store, store->backend->put(store, io, key, body, put ? put : &plain, object ? object : &ignored, error));
+    TRY(check(&call, error));
+    return counted(store, store->backend->put(&call, body, put ? put : &plain, object ? object : &ignored, error));
 }
 
 enum status store_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size,
                          const struct store_put *put, struct store_object *object, struct error *error)
 {
+    const struct store_call call = {store, io, key};
+    const struct store_source source = {stream, size};
     struct store_object ignored;
-    TRY(check(io, key, error));
-    return counted(store, store->backend->upload(store, io, key, stream, size, put ? put : &plain, object ? object : &ignored, error));
+    TRY(check(&call, error));
+    return counted(store, store->backend->upload(&call, &source, put ? put : &plain, object ? object : &ignored, error));
 }
 
 enum status store_compose(struct store *store, struct io io, struct str key, const struct store_piece *pieces, size_t count,
                           const struct store_put *put, struct store_object *object, struct error *error)
 {
+    const struct store_call call = {store, io, key};
     struct store_object ignored;
     struct store_pieces all;
-    TRY(check(io, key, error));
-    TRY(counted(store, pieces_resolve(store, io, pieces, count, &all, error)));
-    return counted(store, store->backend->compose(store, io, key, &all, put ? put : &plain, object ? object : &ignored, error));
+    TRY(check(&call, error));
+    TRY(counted(store, pieces_resolve(&call, pieces, count, &all, error)));
+    return counted(store, store->backend->compose(&call, &all, put ? put : &plain, object ? object : &ignored, error));
 }
 
 enum status store_stream_pieces(struct store *store, struct io io, const struct store_piece *pieces, size_t count, struct stream *stream,
                                 uint64_t *size, struct error *error)
 {
+    const struct store_call call = {.store = store, .io = io};
     struct store_pieces all;
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "pieces of objects need the store");
-    TRY(counted(store, pieces_resolve(store, io, pieces, count, &all, error)));
+    TRY(counted(store, pieces_resolve(&call, pieces, count, &all, error)));
     *stream = pieces_stream(io, &all);
     *size = all.size;
     return STATUS_OK;
@@ -134,15 +142,17 @@ enum status store_stream_pieces(struct store *store, struct io io, const struct 
 
 enum status store_remove(struct store *store, struct io io, struct str key, struct error *error)
 {
-    TRY(check(io, key, error));
-    return counted(store, store->backend->remove(store, io, key, error));
+    const struct store_call call = {store, io, key};
+    TRY(check(&call, error));
+    return counted(store, store->backend->remove(&call, error));
 }
 
 enum status store_sweep(struct store *store, struct io io, struct str prefix, struct error *error)
 {
     ENSURE(store_is_prefix(prefix), error, STATUS_INVALID, "'" STR_FMT "' is not the start of a key", STR_ARG(str_first(prefix, 128)));
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "sweeping '" STR_FMT "' needs the store", STR_ARG(prefix));
-    return store->backend->sweep ? store->backend->sweep(store, io, prefix, error) : STATUS_OK; /* where it may not, that is no failure */
+    if (!store->backend->sweep) return STATUS_OK;
+    return store->backend->sweep(&(struct store_call){store, io, prefix}, error); /* where it may not, that is no failure */
 }
 
 enum status store_list(struct store *store, struct io io, struct str prefix, size_t limit, store_list_fn *each, void *context,
@@ -150,7 +160,8 @@ enum status store_list(struct store *store, struct io io, struct str prefix, siz
 {
     ENSURE(store_is_prefix(prefix), error, STATUS_INVALID, "'" STR_FMT "' is not the start of a key", STR_ARG(str_first(prefix, 128)));
     ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "listing '" STR_FMT "' needs the store", STR_ARG(prefix));
-    return counted(store, store->backend->list(store, io, prefix, limit ? limit : SIZE_MAX, each, context, error));
+    const struct store_call call = {store, io, prefix};
+    return counted(store, store->backend->list(&call, limit ? limit : SIZE_MAX, each, context, error));
 }
 
 uint64_t store_folder_mark(struct store *store, struct str folder)
@@ -167,7 +178,12 @@ enum status store_presign_range(struct store *store, struct io io, struct str ke
                          STR_ARG(store->name));
     }
     if (!store->abilities.binds_ranges) range.length = 0;
-    return store->backend->presign(store, io, key, range, lifetime, url, valid_until, error);
+    const struct store_call call = {store, io, key};
+    struct store_presigned presigned;
+    TRY(store->backend->presign(&call, range, lifetime, &presigned, error));
+    *url = presigned.url;
+    *valid_until = presigned.valid_until;
+    return STATUS_OK;
 }
 
 enum status store_presign(struct store *store, struct io io, struct str key, int64_t lifetime, struct str *url, int64_t *valid_until,

@@ -11,30 +11,46 @@ enum { STORE_KEY_LENGTH = 900, STORE_PREFIX_LENGTH = 100, STORE_GET_LIMIT = 16 *
 
 struct store_pieces; /* pieces_internal.h */
 
+/* One operation of store.h: on which object, and with how much time. */
+struct store_call {
+    struct store *store;
+    struct io io;
+    struct str key; /* for lists and sweeps: how keys begin */
+};
+
+/* What is uploaded. */
+struct store_source {
+    struct stream stream;
+    uint64_t size; /* UINT64_MAX: not known */
+};
+
+/* A URL that lets its bearer read an object. */
+struct store_presigned {
+    struct str url;
+    int64_t valid_until; /* ms */
+};
+
 /* A kind of stores: what a URL begins with, and the operations of store.h behind its checks: keys are well-formed, I/O is allowed, `get`
  * and `put` are never NULL. */
 struct store_backend {
     const char *scheme;
     /* Allocates its store in `arena`, which becomes the store's, and says there what it can do. No I/O. */
     enum status (*open)(struct arena *arena, const struct url *, struct store **, struct error *);
-    enum status (*get)(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
-    enum status (*stream)(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
+    enum status (*get)(const struct store_call *, const struct store_get *, struct store_object *, struct error *);
+    enum status (*stream)(const struct store_call *, const struct store_get *, struct stream *, struct store_object *, struct error *);
+    enum status (*head)(const struct store_call *, struct store_object *, struct error *);
+    enum status (*put)(const struct store_call *, struct str body, const struct store_put *, struct store_object *, struct error *);
+    enum status (*upload)(const struct store_call *, const struct store_source *, const struct store_put *, struct store_object *,
                           struct error *);
-    enum status (*head)(struct store *, struct io, struct str key, struct store_object *, struct error *);
-    enum status (*put)(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
-                       struct error *);
-    enum status (*upload)(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
-                          struct store_object *, struct error *);
-    enum status (*compose)(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
-                           struct store_object *, struct error *);
-    enum status (*remove)(struct store *, struct io, struct str key, struct error *);
-    enum status (*list)(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
-    uint64_t (*folder_mark)(struct store *, struct str folder); /* NULL: there are none */
-    enum status (*check)(struct store *, struct error *);       /* what a listing does not tell; NULL: it tells all */
-    enum status (*sweep)(struct store *, struct io, struct str prefix, struct error *); /* NULL: writers do it themselves */
+    enum status (*compose)(const struct store_call *, const struct store_pieces *, const struct store_put *, struct store_object *,
+                           struct error *);
+    enum status (*remove)(const struct store_call *, struct error *);
+    enum status (*list)(const struct store_call *, size_t limit, store_list_fn *each, void *context, struct error *);
+    uint64_t (*folder_mark)(struct store *, struct str folder);      /* NULL: there are none */
+    enum status (*check)(struct store *, struct error *);            /* what a listing does not tell; NULL: it tells all */
+    enum status (*sweep)(const struct store_call *, struct error *); /* NULL: writers do it themselves */
     /* May be called with io.no_wait; `range` may be empty. It checks the key itself, once for a URL that it keeps. NULL: not offered. */
-    enum status (*presign)(struct store *, struct io, struct str key, struct str range, int64_t lifetime, struct str *url,
-                           int64_t *valid_until, struct error *);
+    enum status (*presign)(const struct store_call *, struct str range, int64_t lifetime, struct store_presigned *, struct error *);
     /* The HTTP status of one GET of a presigned URL, with this Range field; empty: without one. NULL where `presign` is. */
     enum status (*fetch)(struct store *, struct io, struct str url, struct str range, int *http_status, struct error *);
     bool (*copies_from)(struct store *, struct io, struct store *from); /* of the same kind, but not the same; NULL: never */

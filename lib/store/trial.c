@@ -27,11 +27,11 @@ const char *trial_verdict_name(enum trial_verdict verdict)
     return verdicts[verdict];
 }
 
-/* One trial at work: a key of its own, which is removed after it. */
+/* One trial at work. */
 struct trial {
     struct store *store;
     struct io io;
-    struct str key;
+    struct str key; /* its own, which is removed after it */
     unsigned races;
     enum trial_verdict verdict;
     struct str seen;
@@ -130,14 +130,14 @@ static void *race(void *context)
     return NULL;
 }
 
-/* How many of `count` won. */
-static enum status run_race(const struct trial *trial, struct str key, uint64_t size, size_t count, unsigned *winners, struct error *error)
+/* How many of `count` won, which are all as `each` is. */
+static enum status run_race(const struct racer *each, size_t count, unsigned *winners, struct error *error)
 {
     struct racer racers[RACERS];
     enum status status = STATUS_OK;
     *winners = 0;
     for (size_t i = 0; i < count; i++) {
-        racers[i] = (struct racer){.store = trial->store, .key = key, .size = size, .deadline = trial->io.deadline};
+        racers[i] = *each;
         racers[i].is_running = pthread_create(&racers[i].thread, NULL, race, &racers[i]) == 0;
     }
     for (size_t i = 0; i < count; i++) {
@@ -161,7 +161,8 @@ static enum status try_racing(struct trial *trial, struct error *error)
     for (unsigned i = 0; i < trial->races; i++) {
         unsigned winners;
         struct str key = key_beside(trial, arena_printf(trial->io.arena, "-%u", i).data);
-        enum status status = run_race(trial, key, 0, RACERS, &winners, error);
+        const struct racer each = {.store = trial->store, .key = key, .deadline = trial->io.deadline};
+        enum status status = run_race(&each, RACERS, &winners, error);
         store_remove(trial->store, trial->io, key, &ignored);
         TRY(status);
         if (winners > worst) worst = winners;
@@ -178,7 +179,8 @@ static enum status try_racing(struct trial *trial, struct error *error)
 static enum status try_large(struct trial *trial, struct error *error)
 {
     unsigned winners;
-    TRY(run_race(trial, trial->key, LARGE + 1, LARGE_RACERS, &winners, error));
+    const struct racer each = {.store = trial->store, .key = trial->key, .size = LARGE + 1, .deadline = trial->io.deadline};
+    TRY(run_race(&each, LARGE_RACERS, &winners, error));
     if (winners == 1) return say(trial, TRIAL_GOOD, "of %d uploads of one key at the same time one won", LARGE_RACERS);
     return say(trial, TRIAL_WEAK, "of %d uploads of one key at the same time %u won", LARGE_RACERS, winners);
 }
@@ -195,7 +197,8 @@ static enum status try_copying(struct trial *trial, struct error *error)
     struct store_piece piece = {
         .store = trial->store, .key = trial->key, .length = 10, .if_match = S("\"00000000000000000000000000000000-9\"")};
     const struct store_pieces pieces = {.items = &piece, .count = 1, .size = 10, .is_whole = true};
-    enum status status = trial->store->backend->compose(trial->store, trial->io, copy, &pieces, &plain, &object, error);
+    const struct store_call call = {trial->store, trial->io, copy};
+    enum status status = trial->store->backend->compose(&call, &pieces, &plain, &object, error);
     if (status != STATUS_OK && status != STATUS_CORRUPT && status != STATUS_PRECONDITION) return status;
     status = store_head(trial->store, trial->io, copy, &object, error);
     store_remove(trial->store, trial->io, copy, &(struct error){0});
@@ -353,47 +356,51 @@ static enum status keep_record(struct store *store, struct io io, enum trial_ver
     return store_put(store, io, record_key, buf_str(&out), &put, NULL, error);
 }
 
-static enum status parse_record(const struct store *store, struct io io, struct str text, int *verdict, struct str *why, bool *counts,
-                                struct error *error)
+/* The last outcome. */
+struct record {
+    int verdict;
+    struct str why;
+    bool counts;
+};
+
+static enum status parse_record(const struct store *store, struct arena *arena, struct str text, struct record *record, struct error *error)
 {
     static const char *const kept[] = {"good", "weak", "refused", NULL};
     struct config config;
     struct str name = {0}, version = {0};
     int64_t time = 0;
-    TRY(config_open(io.arena, text, "record", &config, error));
+    TRY(config_open(arena, text, "record", &config, error));
     TRY(config_text(&config, "store", CONFIG_REQUIRED, &name, error));
     TRY(config_text(&config, "version", CONFIG_REQUIRED, &version, error));
     TRY(config_time(&config, "time", CONFIG_REQUIRED, &time, error));
-    TRY(config_choice(&config, "verdict", CONFIG_REQUIRED, kept, verdict, error));
-    TRY(config_text(&config, "why", CONFIG_OPTIONAL, why, error));
+    TRY(config_choice(&config, "verdict", CONFIG_REQUIRED, kept, &record->verdict, error));
+    TRY(config_text(&config, "why", CONFIG_OPTIONAL, &record->why, error));
     TRY(config_end(&config, error));
     int64_t age = clock_real() - time;
-    *counts = str_equal(name, store->asked) && str_equal(version, S(PAKHUS_VERSION)) && age >= 0 && age < RECORD_LIFE;
+    record->counts = str_equal(name, store->asked) && str_equal(version, S(PAKHUS_VERSION)) && age >= 0 && age < RECORD_LIFE;
     return STATUS_OK;
 }
 
 /* Whether the last outcome still counts: for this store, asked in the same way (a bucket may have been copied, or its URL changed), by this
  * version, within a day. A record that can't be read is none. */
-static bool find_record(struct store *store, struct io io, int *verdict, struct str *why)
+static bool find_record(struct store *store, struct io io, struct record *record)
 {
     struct store_object object;
     struct error ignored;
-    bool counts = false;
     const struct store_get get = {.limit = RECORD_MAX};
+    *record = (struct record){.verdict = TRIAL_GOOD, .why = S("")};
     return store_get(store, io, record_key, &get, &object, &ignored) == STATUS_OK &&
-           parse_record(store, io, object.body, verdict, why, &counts, &ignored) == STATUS_OK && counts;
+           parse_record(store, io.arena, object.body, record, &ignored) == STATUS_OK && record->counts;
 }
 
 /* --- all of them */
 
-static enum status run_trial(struct store *store, struct io io, size_t which, unsigned races, struct trial_result *result,
-                             struct error *error)
+static enum status run_trial(struct trial trial, size_t which, struct trial_result *result, struct error *error)
 {
     struct error ignored;
-    struct str key = arena_printf(io.arena, "probe/%016llx", (unsigned long long)store_random());
-    struct trial trial = {.store = store, .io = io, .key = key, .races = races};
+    trial.key = arena_printf(trial.io.arena, "probe/%016llx", (unsigned long long)store_random());
     enum status status = trials[which].run(&trial, error);
-    if (status != STATUS_WOULD_BLOCK) store_remove(store, io, trial.key, &ignored);
+    if (status != STATUS_WOULD_BLOCK) store_remove(trial.store, trial.io, trial.key, &ignored);
     if (status != STATUS_OK) return error_context(error, "trying '%s'", trials[which].name);
     *result = (struct trial_result){trials[which].name, trials[which].means, trial.verdict, trial.seen};
     return STATUS_OK;
@@ -401,12 +408,13 @@ static enum status run_trial(struct store *store, struct io io, size_t which, un
 
 enum status store_try(struct store *store, struct io io, trial_fn *tell, void *context, enum trial_verdict *verdict, struct error *error)
 {
+    const struct trial trial = {.store = store, .io = io, .races = RACES};
     struct str why = S("");
     TRY(store_reach(store, io, error)); /* SeaweedFS makes the bucket that a PUT names */
     *verdict = TRIAL_GOOD;
     for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
         struct trial_result result;
-        TRY(run_trial(store, io, i, RACES, &result, error));
+        TRY(run_trial(trial, i, &result, error));
         tell(context, &result);
         if (result.verdict == TRIAL_SKIPPED || result.verdict <= *verdict) continue;
         *verdict = result.verdict;
@@ -425,31 +433,30 @@ static enum status try_decisive(struct store *store, struct io io, struct error 
 {
     struct error ignored;
     bool is_near = store->abilities.cheap_metadata;
+    const struct trial trial = {.store = store, .io = io, .races = is_near ? 1 : RACES};
     for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
         struct trial_result result;
         if (!trials[i].decides) continue;
-        TRY(run_trial(store, io, i, is_near ? 1 : RACES, &result, error));
+        TRY(run_trial(trial, i, &result, error));
         if (result.verdict != TRIAL_REFUSED) continue;
         if (!is_near) keep_record(store, io, TRIAL_REFUSED, result.seen, &ignored);
         return refuse(store, result.seen, error);
     }
     /* `pakhus store check` may have refused the store meanwhile: that outcome stays. */
-    int verdict = TRIAL_GOOD;
-    struct str why;
-    bool is_refused = !is_near && find_record(store, io, &verdict, &why) && verdict == TRIAL_REFUSED;
+    struct record record;
+    bool is_refused = !is_near && find_record(store, io, &record) && record.verdict == TRIAL_REFUSED;
     if (!is_near && !is_refused) keep_record(store, io, TRIAL_GOOD, S(""), &ignored); /* if it can't be kept, the next one tries again */
     return STATUS_OK;
 }
 
 enum status store_probe(struct store *store, struct io io, struct error *error)
 {
-    int verdict = TRIAL_GOOD;
-    struct str why = S("");
+    struct record record;
     if (atomic_load(&store->probed)) return STATUS_OK;
     TRY(store_reach(store, io, error));
-    bool is_known = !store->abilities.cheap_metadata && find_record(store, io, &verdict, &why);
-    if (is_known && verdict == TRIAL_REFUSED) {
-        refuse(store, why, error);
+    bool is_known = !store->abilities.cheap_metadata && find_record(store, io, &record);
+    if (is_known && record.verdict == TRIAL_REFUSED) {
+        refuse(store, record.why, error);
         return error_context(error, "found by the last check (`pakhus store check` looks again)");
     }
     if (!is_known) TRY(try_decisive(store, io, error));

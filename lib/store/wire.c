@@ -315,8 +315,7 @@ static enum status wait_for_headers(struct wire_call *call, const struct wire_re
     return STATUS_OK;
 }
 
-enum status wire_begin(struct wire *wire, struct io io, const struct wire_request *request, struct wire_answer *answer,
-                       struct wire_call **out, struct error *error)
+enum status wire_begin(struct wire *wire, struct io io, const struct wire_request *request, struct wire_answer *answer, struct error *error)
 {
     *answer = (struct wire_answer){.length = UINT64_MAX};
     ENSURE(deadline_left(io.deadline) > 0, error, STATUS_TIMEOUT, "no time is left");
@@ -342,7 +341,7 @@ enum status wire_begin(struct wire *wire, struct io io, const struct wire_reques
     }
     /* From here on the reader sets the pace: what does not come is noticed in wire_pull, what is not asked for is no fault. */
     curl_easy_setopt(call->easy, CURLOPT_LOW_SPEED_LIMIT, 0L);
-    *out = call;
+    answer->call = call;
     return STATUS_OK;
 }
 
@@ -386,8 +385,7 @@ ssize_t wire_pull(struct wire_call *call, void *buffer, size_t capacity, struct 
     return -1;
 }
 
-enum status wire_read(struct wire_call *call, const struct wire_answer *answer, struct deadline deadline, struct buf *body,
-                      struct error *error)
+enum status wire_read(const struct wire_answer *answer, struct deadline deadline, struct buf *body, struct error *error)
 {
     char chunk[CURL_MAX_WRITE_SIZE];
     bool known = answer->length != UINT64_MAX;
@@ -396,7 +394,7 @@ enum status wire_read(struct wire_call *call, const struct wire_answer *answer, 
     if (known) buf_room(body, (size_t)answer->length);
     for (;;) {
         size_t room = body->capacity - body->length;
-        ssize_t count = wire_pull(call, room ? body->data + body->length : chunk, room ? room : sizeof chunk, deadline, error);
+        ssize_t count = wire_pull(answer->call, room ? body->data + body->length : chunk, room ? room : sizeof chunk, deadline, error);
         if (count < 0) return error->status;
         if (count == 0) return STATUS_OK;
         if (room == 0) buf_add(body, str_make(chunk, (size_t)count));

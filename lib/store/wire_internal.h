@@ -25,22 +25,23 @@ struct wire_request {
     struct store_wait *wait; /* NULL: nobody is told of it */
 };
 
+struct wire_call;
 struct wire_answer {
-    int status;         /* HTTP's; 0 where there was none */
-    struct str headers; /* "Name: value\n" each, in the arena of wire_begin's io */
-    uint64_t length;    /* of Content-Length; UINT64_MAX where it is not given */
-    bool sent;          /* failed, but the request may have been carried out; or answered, but perhaps not for the first time */
-    unsigned tries;     /* failed: so many tries in all make sense; 0: any number */
+    struct wire_call *call; /* from which the body is pulled; NULL: failed, or ended */
+    int status;             /* HTTP's; 0 where there was none */
+    struct str headers;     /* "Name: value\n" each, in the arena of wire_begin's io */
+    uint64_t length;        /* of Content-Length; UINT64_MAX where it is not given */
+    bool sent;              /* failed, but the request may have been carried out; or answered, but perhaps not for the first time */
+    unsigned tries;         /* failed: so many tries in all make sense; 0: any number */
 };
 
-/* Sends the request and waits for the headers of the answer. The call must be ended. On failure there is none to end, and
+/* Sends the request and waits for the headers of the answer, whose call must be ended. On failure there is none to end, and
  * answer->sent and ->tries tell more than the status: STATUS_TIMEOUT or STATUS_UNAVAILABLE. */
-struct wire_call;
-enum status wire_begin(struct wire *, struct io, const struct wire_request *, struct wire_answer *, struct wire_call **, struct error *);
+enum status wire_begin(struct wire *, struct io, const struct wire_request *, struct wire_answer *, struct error *);
 /* The next bytes of the body: 1 to capacity, 0 at its end, -1 with *error. */
 ssize_t wire_pull(struct wire_call *, void *buffer, size_t capacity, struct deadline, struct error *);
 /* Reads the body to its end into the empty `body`: STATUS_TOO_LARGE past its limit. */
-enum status wire_read(struct wire_call *, const struct wire_answer *, struct deadline, struct buf *body, struct error *);
+enum status wire_read(const struct wire_answer *, struct deadline, struct buf *body, struct error *);
 void wire_end(struct wire_call *);
 
 /* The value of a header, trimmed; empty where there is none. `name` in any case. */

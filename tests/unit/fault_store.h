@@ -25,37 +25,36 @@ static inline enum status fault_ends(struct error *error)
     return error_set(error, STATUS_DENIED, "killed");
 }
 
-static inline enum status fault_get(struct store *store, struct io io, struct str key, const struct store_get *get,
-                                    struct store_object *object, struct error *error)
+static inline enum status fault_get(const struct store_call *call, const struct store_get *get, struct store_object *object,
+                                    struct error *error)
 {
-    struct fault_store *self = (struct fault_store *)store;
+    struct fault_store *self = (struct fault_store *)call->store;
     self->gets++;
-    return fault_burns(self) ? fault_ends(error) : store_get(self->inner, io, key, get, object, error);
+    return fault_burns(self) ? fault_ends(error) : store_get(self->inner, call->io, call->key, get, object, error);
 }
 
-static inline enum status fault_put(struct store *store, struct io io, struct str key, struct str body, const struct store_put *put,
+static inline enum status fault_put(const struct store_call *call, struct str body, const struct store_put *put,
                                     struct store_object *object, struct error *error)
 {
-    struct fault_store *self = (struct fault_store *)store;
+    struct fault_store *self = (struct fault_store *)call->store;
     int burns = fault_burns(self);
     self->puts++;
     if (burns == 1) return fault_ends(error);
-    enum status status = store_put(self->inner, io, key, body, put, object, error);
+    enum status status = store_put(self->inner, call->io, call->key, body, put, object, error);
     return burns ? fault_ends(error) : status;
 }
 
-static inline enum status fault_remove(struct store *store, struct io io, struct str key, struct error *error)
+static inline enum status fault_remove(const struct store_call *call, struct error *error)
 {
-    struct fault_store *self = (struct fault_store *)store;
-    return fault_burns(self) ? fault_ends(error) : store_remove(self->inner, io, key, error);
+    struct fault_store *self = (struct fault_store *)call->store;
+    return fault_burns(self) ? fault_ends(error) : store_remove(self->inner, call->io, call->key, error);
 }
 
-static inline enum status fault_list(struct store *store, struct io io, struct str prefix, size_t limit, store_list_fn *each, void *context,
-                                     struct error *error)
+static inline enum status fault_list(const struct store_call *call, size_t limit, store_list_fn *each, void *context, struct error *error)
 {
-    struct fault_store *self = (struct fault_store *)store;
+    struct fault_store *self = (struct fault_store *)call->store;
     self->lists++;
-    return fault_burns(self) ? fault_ends(error) : store_list(self->inner, io, prefix, limit, each, context, error);
+    return fault_burns(self) ? fault_ends(error) : store_list(self->inner, call->io, call->key, limit, each, context, error);
 }
 
 /* Answers `requests` requests. It needs no closing. */

@@ -42,18 +42,18 @@ static void pass(int64_t milliseconds)
     arena_free(arena);
 }
 
-static enum status load(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct source *source = context;
     int number = ++source->loads, running = ++source->running;
     if (running > source->most_running) source->most_running = running;
-    if (previous) source->with_previous++;
+    if (load->previous) source->with_previous++;
     while (source->held) sleep_for(1);
-    if (source->cache) source->while_loading(source->cache, key);
+    if (source->cache) source->while_loading(source->cache, load->key);
     source->running--;
     if (source->status != STATUS_OK) return error_set(error, source->status, "the source said so");
-    arena_alloc(io.arena, source->size);
-    *value = arena_cstr(io.arena, arena_printf(io.arena, STR_FMT " %d", STR_ARG(key), number));
+    arena_alloc(load->io.arena, source->size);
+    *value = arena_cstr(load->io.arena, arena_printf(load->io.arena, STR_FMT " %d", STR_ARG(load->key), number));
     return STATUS_OK;
 }
 
@@ -484,7 +484,8 @@ static void a_crowd_leaves_a_load_that_takes_long(void **state)
     struct reader readers[READERS];
     start_readers(f, readers, PATIENCE);
     while (readers_that_began < READERS) sleep_for(1);
-    while (cache_counts(f->cache).refused == 0) sleep_for(1); /* while the load goes on: without the bound they would wait as long as they may */
+    while (cache_counts(f->cache).refused == 0)
+        sleep_for(1); /* while the load goes on: without the bound they would wait as long as they may */
     assert_int_equal(f->source.running, 1);
     end_load(f, readers);
     join_all_but_the_first(readers);

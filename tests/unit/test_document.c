@@ -36,17 +36,18 @@ static void what_is_published_is_loaded(void **state)
 {
     struct document document;
     (void)state;
-    assert_ok(document_load(store, io(), "things", S("a"), 0, &document, &failure), &failure);
+    assert_ok(document_load((struct documents){store, io(), "things"}, S("a"), 0, &document, &failure), &failure);
     assert_int_equal(document.generation, 0);
-    assert_ok(document_publish(store, io(), "things", S("a"), S(" {1}\r\n\n"), &document, &failure), &failure);
+    assert_ok(document_publish((struct documents){store, io(), "things"}, S("a"), S(" {1}\r\n\n"), &document, &failure), &failure);
     assert_int_equal(document.generation, 1);
-    assert_ok(document_publish(store, io(), "things", S("a"), S("{1}"), &document, &failure), &failure);
+    assert_ok(document_publish((struct documents){store, io(), "things"}, S("a"), S("{1}"), &document, &failure), &failure);
     assert_int_equal(document.generation, 1);
-    assert_ok(document_publish(store, io(), "things", S("a"), S("{2}"), &document, &failure), &failure);
-    assert_ok(document_load(store, io(), "things", S("a"), 1, &document, &failure), &failure);
+    assert_ok(document_publish((struct documents){store, io(), "things"}, S("a"), S("{2}"), &document, &failure), &failure);
+    assert_ok(document_load((struct documents){store, io(), "things"}, S("a"), 1, &document, &failure), &failure);
     assert_int_equal(document.generation, 2);
     assert_str(document.text, S("{2}\n"));
-    assert_error(document_load(store, io(), "things", S("a"), 2, &document, &failure), STATUS_NOT_MODIFIED, &failure, "");
+    assert_error(document_load((struct documents){store, io(), "things"}, S("a"), 2, &document, &failure), STATUS_NOT_MODIFIED, &failure,
+                 "");
 }
 
 static void ids_are_listed_once(void **state)
@@ -58,14 +59,14 @@ static void ids_are_listed_once(void **state)
     const struct str published[] = {S("b"), S("a"), S("a.b"), S("b")};
     for (size_t i = 0; i < 4; i++) {
         struct str text = arena_printf(arena, "%zu", i);
-        assert_ok(document_publish(store, io(), "lists", published[i], text, &document, &failure), &failure);
+        assert_ok(document_publish((struct documents){store, io(), "lists"}, published[i], text, &document, &failure), &failure);
     }
-    assert_ok(document_list(store, io(), "lists", &ids, &count, &failure), &failure);
+    assert_ok(document_list((struct documents){store, io(), "lists"}, &ids, &count, &failure), &failure);
     assert_int_equal(count, 3);
     assert_str(ids[0], S("a.b"));
     assert_str(ids[1], S("a"));
     assert_str(ids[2], S("b"));
-    assert_ok(document_list(store, io(), "none", &ids, &count, &failure), &failure);
+    assert_ok(document_list((struct documents){store, io(), "none"}, &ids, &count, &failure), &failure);
     assert_int_equal(count, 0);
 }
 
@@ -73,7 +74,7 @@ static void what_went_bad_is_named(void **state)
 {
     struct document document;
     (void)state;
-    assert_ok(document_publish(store, io(), "bad", S("a"), S("x"), &document, &failure), &failure);
+    assert_ok(document_publish((struct documents){store, io(), "bad"}, S("a"), S("x"), &document, &failure), &failure);
     error_set(&failure, STATUS_INVALID, "thing: not JSON");
     assert_status(document_refuse(&document, &failure), STATUS_CORRUPT);
     assert_string_equal(failure.text, "bad/a/9999999999999999: thing: not JSON");

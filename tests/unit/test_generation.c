@@ -62,7 +62,7 @@ static void an_empty_row_has_number_0(void **state)
 {
     (void)state;
     struct generation newest = {.number = 7};
-    assert_ok(generation_newest(store, io(), row("empty"), 0, &newest, &failure), &failure);
+    assert_ok(generation_newest((struct generations){store, io(), row("empty")}, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 0);
     assert_int_equal(newest.body.length, 0);
 }
@@ -72,19 +72,19 @@ static void numbers_count_down(void **state)
     (void)state;
     struct str prefix = row("down"), one = S("one"), two = S("two");
     struct generation newest;
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &one, &newest, &failure), &failure);
     assert_int_equal(newest.number, 1);
     assert_true(str_ends(newest.key, S("/9999999999999999")));
-    assert_ok(generation_update(store, io(), prefix, set_to, &two, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &two, &newest, &failure), &failure);
     assert_int_equal(newest.number, 2);
     assert_true(str_ends(newest.key, S("/9999999999999998")));
     assert_str(newest.body, S("two"));
     assert_true(newest.modified > clock_real() - CLOCK_HOUR);
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
+    assert_ok(generation_newest((struct generations){store, io(), prefix}, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 2);
     assert_str(newest.body, S("two"));
-    assert_error(generation_newest(store, io(), prefix, 2, &newest, &failure), STATUS_NOT_MODIFIED, &failure, "");
-    assert_ok(generation_newest(store, io(), prefix, 1, &newest, &failure), &failure);
+    assert_error(generation_newest((struct generations){store, io(), prefix}, 2, &newest, &failure), STATUS_NOT_MODIFIED, &failure, "");
+    assert_ok(generation_newest((struct generations){store, io(), prefix}, 1, &newest, &failure), &failure);
 }
 
 static void nothing_to_change_is_no_fault(void **state)
@@ -92,8 +92,8 @@ static void nothing_to_change_is_no_fault(void **state)
     (void)state;
     struct str prefix = row("same"), one = S("one");
     struct generation newest;
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &one, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &one, &newest, &failure), &failure);
     assert_int_equal(newest.number, 1);
     assert_str(newest.body, S("one"));
 }
@@ -109,9 +109,10 @@ static void a_change_that_fails_changes_nothing(void **state)
     (void)state;
     struct str prefix = row("refused");
     struct generation newest;
-    assert_error(generation_update(store, io(), prefix, refuse, NULL, &newest, &failure), STATUS_TOO_LARGE, &failure, "");
+    assert_error(generation_update((struct generations){store, io(), prefix}, refuse, NULL, &newest, &failure), STATUS_TOO_LARGE, &failure,
+                 "");
     assert_string_equal(failure.text, "does not fit");
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
+    assert_ok(generation_newest((struct generations){store, io(), prefix}, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 0);
 }
 
@@ -125,10 +126,10 @@ static void other_keys_in_a_row_are_passed_over(void **state)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_ok(store_put(store, io(), arena_printf(arena, STR_FMT "%s", STR_ARG(prefix), others[i]), S("x"), NULL, NULL, &failure),
                   &failure);
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
+    assert_ok(generation_newest((struct generations){store, io(), prefix}, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 0);
-    assert_ok(generation_update(store, io(), prefix, set_to, &one, &newest, &failure), &failure);
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &one, &newest, &failure), &failure);
+    assert_ok(generation_newest((struct generations){store, io(), prefix}, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 1);
 }
 
@@ -136,9 +137,10 @@ static void prefixes_end_in_a_slash(void **state)
 {
     (void)state;
     struct generation newest;
-    assert_error(generation_newest(store, io(), S("rows"), 0, &newest, &failure), STATUS_INVALID, &failure, "");
-    assert_error(generation_update(store, io(), S("rows"), refuse, NULL, &newest, &failure), STATUS_INVALID, &failure, "");
-    assert_error(generation_newest(store, io(), S("../"), 0, &newest, &failure), STATUS_INVALID, &failure, "");
+    assert_error(generation_newest((struct generations){store, io(), S("rows")}, 0, &newest, &failure), STATUS_INVALID, &failure, "");
+    assert_error(generation_update((struct generations){store, io(), S("rows")}, refuse, NULL, &newest, &failure), STATUS_INVALID, &failure,
+                 "");
+    assert_error(generation_newest((struct generations){store, io(), S("../")}, 0, &newest, &failure), STATUS_INVALID, &failure, "");
 }
 
 static bool count_one(void *context, const struct store_object *object)
@@ -173,7 +175,7 @@ static void old_generations_are_trimmed(void **state)
     struct str prefix = row("trimmed"), new = S("new");
     struct generation newest;
     for (unsigned i = 1; i <= 10; i++) put_number(prefix, i, i <= 6 ? 3 : 0);
-    assert_ok(generation_update(store, io(), prefix, set_to, &new, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &new, &newest, &failure), &failure);
     assert_int_equal(newest.number, 11);
     assert_int_equal(count(prefix), 5); /* 7 to 10 are young, 11 is new */
 }
@@ -185,11 +187,11 @@ static void the_newest_three_stay_however_old(void **state)
     struct str prefix = row("kept"), new = S("new"), newer = S("newer");
     struct generation newest;
     for (unsigned i = 1; i <= 5; i++) put_number(prefix, i, 100 - 10 * i);
-    assert_ok(generation_update(store, io(), prefix, set_to, &new, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &new, &newest, &failure), &failure);
     assert_int_equal(count(prefix), 3);
-    assert_ok(generation_update(store, io(), prefix, set_to, &newer, &newest, &failure), &failure);
+    assert_ok(generation_update((struct generations){store, io(), prefix}, set_to, &newer, &newest, &failure), &failure);
     assert_int_equal(count(prefix), 3);
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
+    assert_ok(generation_newest((struct generations){store, io(), prefix}, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, 7);
 }
 
@@ -215,7 +217,7 @@ static bool write_rounds(struct store *to, struct writer *writer)
     for (writer->round = 0; writer->round < ROUNDS; writer->round++) {
         struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
         struct generation newest;
-        enum status status = generation_update(to, own, writer->prefix, add_id, writer, &newest, &error);
+        enum status status = generation_update((struct generations){to, own, writer->prefix}, add_id, writer, &newest, &error);
         arena_free(own.arena);
         if (status == STATUS_OK) continue;
         print_error("%s\n", error.text);
@@ -227,7 +229,7 @@ static bool write_rounds(struct store *to, struct writer *writer)
 static void assert_all_there(struct str prefix)
 {
     struct generation newest;
-    assert_ok(generation_newest(store, io(), prefix, 0, &newest, &failure), &failure);
+    assert_ok(generation_newest((struct generations){store, io(), prefix}, 0, &newest, &failure), &failure);
     assert_int_equal(newest.number, WRITERS * ROUNDS);
     for (int id = 0; id < WRITERS; id++)
         for (int round = 0; round < ROUNDS; round++) {

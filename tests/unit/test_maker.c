@@ -77,10 +77,10 @@ static enum status install(struct fixture *f, struct app *app, struct package_na
     return maker.install(maker.context, io(f), f->store, &name, &source, NULL, end, &f->error);
 }
 
-static enum status load(void *context, struct io io, struct str key, const void *previous, void **value, struct error *error)
+static enum status load(void *context, const struct cache_load *load, void **value, struct error *error)
 {
-    struct package *package = arena_new_of(io.arena, struct package);
-    (void)context, (void)key, (void)previous, (void)error;
+    struct package *package = arena_new_of(load->io.arena, struct package);
+    (void)context, (void)error;
     *package = (struct package){.app = S("APP"), .version = S("2.0"), .base = S("base.apk"), .size = 24 << 20, .sha256 = S(HASH)};
     return *value = package, STATUS_OK;
 }

@@ -242,11 +242,11 @@ static void a_url_is_presigned(void **state)
     struct sigv4_signer signer = signer_of("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "s3", moment);
     const struct store_pair host = H("host", "examplebucket.s3.amazonaws.com");
     const struct sigv4_request request = {S("GET"), S("/test.txt"), NULL, 0, &host, 1, S(SIGV4_UNSIGNED)};
-    assert_str(sigv4_presign(arena, &signer, &request, S(""), moment, 86400),
+    assert_str(sigv4_presign(arena, &signer, &request, &(struct sigv4_validity){S(""), moment, 86400}),
                "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
                "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
                "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
-    struct str with_token = sigv4_presign(arena, &signer, &request, S("a/token=="), moment, 86400);
+    struct str with_token = sigv4_presign(arena, &signer, &request, &(struct sigv4_validity){S("a/token=="), moment, 86400});
     assert_true(str_find_str(with_token, S("&X-Amz-Security-Token=a%2Ftoken%3D%3D&")) < with_token.length);
 }
 
@@ -260,7 +260,7 @@ static void a_url_is_bound_to_its_range(void **state)
     const struct store_pair host = H("host", "examplebucket.s3.amazonaws.com");
     const struct sigv4_request request = {S("GET"), S("/test.txt"), NULL, 0, &host, 1, S(SIGV4_UNSIGNED)};
     struct sigv4_bound bound;
-    assert_str(sigv4_presign_bound(arena, &signer, &request, S("to/ken"), moment, 86400, &bound),
+    assert_str(sigv4_presign_bound(arena, &signer, &request, &(struct sigv4_validity){S("to/ken"), moment, 86400}, &bound),
                "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
                "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-Security-Token=to%2Fken&X-Amz-SignedHeaders=host%3Brange"
                "&X-Amz-Signature=");

@@ -911,9 +911,8 @@ static int status_of_get(struct str url, struct str range)
     const struct store_pair header = {S("range"), range};
     struct wire_request request = {.method = "GET", .url = url, .headers = &header, .header_count = range.length > 0, .direct = true};
     struct wire_answer answer;
-    struct wire_call *call;
-    assert_ok(wire_begin(wire, io(), &request, &answer, &call, &failure), &failure);
-    wire_end(call);
+    assert_ok(wire_begin(wire, io(), &request, &answer, &failure), &failure);
+    wire_end(answer.call);
     wire_free(wire);
     return answer.status;
 }
@@ -942,11 +941,10 @@ static struct str fetch(struct str url)
     struct wire *wire = wire_new(&counters);
     struct wire_request request = {.method = "GET", .url = url, .direct = true};
     struct wire_answer answer;
-    struct wire_call *call;
     struct buf body = buf_in(arena, 100000);
-    assert_ok(wire_begin(wire, io(), &request, &answer, &call, &failure), &failure);
-    assert_ok(wire_read(call, &answer, io().deadline, &body, &failure), &failure);
-    wire_end(call);
+    assert_ok(wire_begin(wire, io(), &request, &answer, &failure), &failure);
+    assert_ok(wire_read(&answer, io().deadline, &body, &failure), &failure);
+    wire_end(answer.call);
     wire_free(wire);
     if (answer.status != 200) fail_msg("status %d: " STR_FMT, answer.status, STR_ARG(buf_str(&body)));
     return buf_str(&body);

@@ -32,23 +32,21 @@ struct file_opened {
     uint64_t offset, length;
 };
 /* An object whose version and range are as `get` has them. */
-enum status file_open_object(struct file_store *, struct io, struct str key, const struct store_get *, struct file_opened *,
-                             struct store_object *, struct error *);
+enum status file_open_object(const struct store_call *, const struct store_get *, struct file_opened *, struct store_object *,
+                             struct error *);
 
 /* read.c, write.c and list.c: file.c puts them into its table. */
-enum status file_get(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
-enum status file_head(struct store *, struct io, struct str key, struct store_object *, struct error *);
-enum status file_stream(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
-                        struct error *);
+enum status file_get(const struct store_call *, const struct store_get *, struct store_object *, struct error *);
+enum status file_head(const struct store_call *, struct store_object *, struct error *);
+enum status file_stream(const struct store_call *, const struct store_get *, struct stream *, struct store_object *, struct error *);
 enum status file_check(struct store *, struct error *);
-enum status file_put(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
-                     struct error *);
-enum status file_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
-                        struct store_object *, struct error *);
-enum status file_compose(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
-                         struct store_object *, struct error *);
-enum status file_remove(struct store *, struct io, struct str key, struct error *);
+enum status file_put(const struct store_call *, struct str body, const struct store_put *, struct store_object *, struct error *);
+enum status file_upload(const struct store_call *, const struct store_source *, const struct store_put *, struct store_object *,
+                        struct error *);
+enum status file_compose(const struct store_call *, const struct store_pieces *, const struct store_put *, struct store_object *,
+                         struct error *);
+enum status file_remove(const struct store_call *, struct error *);
 uint64_t file_folder_mark(struct store *, struct str folder);
-enum status file_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
+enum status file_list(const struct store_call *, size_t limit, store_list_fn *each, void *context, struct error *);
 
 #endif

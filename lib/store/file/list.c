@@ -102,12 +102,12 @@ static enum status list_directory(struct listing *listing, int fd, struct str pa
     return status;
 }
 
-enum status file_list(struct store *store, struct io io, struct str prefix, size_t limit, store_list_fn *each, void *context,
-                      struct error *error)
+enum status file_list(const struct store_call *call, size_t limit, store_list_fn *each, void *context, struct error *error)
 {
-    (void)io;
     char start[STORE_KEY_LENGTH + 1];
     struct listing listing = {each, context, limit, error};
+    struct store *store = call->store;
+    struct str prefix = call->key;
     store_count(&store->counters.requests, 1);
     int fd = file_open_parent((struct file_store *)store, prefix, false, start);
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR)) return STATUS_OK;

@@ -56,25 +56,25 @@ struct store_object file_describe(struct str key, const struct stat *st, char *e
     };
 }
 
-static enum status open_file(struct file_store *file, struct io io, struct str key, struct file_opened *opened, struct store_object *object,
-                             struct error *error)
+static enum status open_file(const struct store_call *call, struct file_opened *opened, struct store_object *object, struct error *error)
 {
     char name[STORE_KEY_LENGTH + 1];
     struct stat st;
-    store_count(&file->store.counters.requests, 1);
-    int parent = file_open_parent(file, key, false, name);
+    struct str key = call->key, store = call->store->name;
+    store_count(&call->store->counters.requests, 1);
+    int parent = file_open_parent((struct file_store *)call->store, key, false, name);
     opened->fd = parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     int number = errno;
     if (parent >= 0) close(parent);
     bool is_link = opened->fd < 0 && number == ELOOP;
-    ENSURE(!is_link, error, STATUS_NOT_FOUND, STR_FMT "/" STR_FMT ": is a symbolic link, which a store does not follow",
-           STR_ARG(file->store.name), STR_ARG(key));
-    if (opened->fd < 0) return error_errno(error, number, STR_FMT "/" STR_FMT, STR_ARG(file->store.name), STR_ARG(key));
+    ENSURE(!is_link, error, STATUS_NOT_FOUND, STR_FMT "/" STR_FMT ": is a symbolic link, which a store does not follow", STR_ARG(store),
+           STR_ARG(key));
+    if (opened->fd < 0) return error_errno(error, number, STR_FMT "/" STR_FMT, STR_ARG(store), STR_ARG(key));
     if (fstat(opened->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         close(opened->fd);
-        return error_set(error, STATUS_NOT_FOUND, STR_FMT "/" STR_FMT ": not a file", STR_ARG(file->store.name), STR_ARG(key));
+        return error_set(error, STATUS_NOT_FOUND, STR_FMT "/" STR_FMT ": not a file", STR_ARG(store), STR_ARG(key));
     }
-    *object = file_describe(arena_copy(io.arena, key), &st, arena_buffer(io.arena, FILE_ETAG));
+    *object = file_describe(arena_copy(call->io.arena, key), &st, arena_buffer(call->io.arena, FILE_ETAG));
     return STATUS_OK;
 }
 
@@ -94,10 +94,10 @@ static enum status resolve(const struct store_get *get, const struct store_objec
     return STATUS_OK;
 }
 
-enum status file_open_object(struct file_store *file, struct io io, struct str key, const struct store_get *get, struct file_opened *opened,
+enum status file_open_object(const struct store_call *call, const struct store_get *get, struct file_opened *opened,
                              struct store_object *object, struct error *error)
 {
-    TRY(open_file(file, io, key, opened, object, error));
+    TRY(open_file(call, opened, object, error));
     enum status status = resolve(get, object, opened, error);
     if (status != STATUS_OK) close(opened->fd);
     return status;
@@ -131,21 +131,20 @@ static enum status read_whole(struct io io, const struct store_get *get, struct 
     return read_part(opened, body, length, object, error);
 }
 
-enum status file_get(struct store *store, struct io io, struct str key, const struct store_get *get, struct store_object *object,
-                     struct error *error)
+enum status file_get(const struct store_call *call, const struct store_get *get, struct store_object *object, struct error *error)
 {
     struct file_opened opened;
-    TRY(file_open_object((struct file_store *)store, io, key, get, &opened, object, error));
-    enum status status = read_whole(io, get, &opened, object, error);
+    TRY(file_open_object(call, get, &opened, object, error));
+    enum status status = read_whole(call->io, get, &opened, object, error);
     close(opened.fd);
-    if (status == STATUS_OK) store_count(&store->counters.bytes_in, object->body.length);
+    if (status == STATUS_OK) store_count(&call->store->counters.bytes_in, object->body.length);
     return status;
 }
 
-enum status file_head(struct store *store, struct io io, struct str key, struct store_object *object, struct error *error)
+enum status file_head(const struct store_call *call, struct store_object *object, struct error *error)
 {
     struct file_opened opened;
-    TRY(open_file((struct file_store *)store, io, key, &opened, object, error));
+    TRY(open_file(call, &opened, object, error));
     close(opened.fd);
     return STATUS_OK;
 }
@@ -173,14 +172,14 @@ static void stream_end(void *context)
     arena_free(stream->arena);
 }
 
-enum status file_stream(struct store *store, struct io io, struct str key, const struct store_get *get, struct stream *out,
-                        struct store_object *object, struct error *error)
+enum status file_stream(const struct store_call *call, const struct store_get *get, struct stream *out, struct store_object *object,
+                        struct error *error)
 {
     struct file_opened opened;
-    TRY(file_open_object((struct file_store *)store, io, key, get, &opened, object, error));
+    TRY(file_open_object(call, get, &opened, object, error));
     struct arena *arena = arena_new();
     struct file_stream *stream = arena_new_of(arena, struct file_stream);
-    *stream = (struct file_stream){arena, store, opened, {.key = arena_copy(arena, key)}};
+    *stream = (struct file_stream){arena, call->store, opened, {.key = arena_copy(arena, call->key)}};
     *out = (struct stream){stream_next, stream_end, stream};
     return STATUS_OK;
 }

@@ -139,99 +139,99 @@ static enum status draft_publish(struct file_store *file, struct draft *draft, s
     return STATUS_OK;
 }
 
-static enum status draft_finish(struct file_store *file, struct io io, struct draft *draft, struct str key, const struct store_put *put,
+static enum status draft_finish(const struct store_call *call, struct draft *draft, const struct store_put *put,
                                 struct store_object *object, struct error *error)
 {
+    struct file_store *file = (struct file_store *)call->store;
     struct stat st;
     TRY(draft_settle(file, draft, &st, error));
-    TRY(draft_publish(file, draft, key, put->condition, error));
-    *object = file_describe(arena_copy(io.arena, key), &st, arena_buffer(io.arena, FILE_ETAG));
+    TRY(draft_publish(file, draft, call->key, put->condition, error));
+    *object = file_describe(arena_copy(call->io.arena, call->key), &st, arena_buffer(call->io.arena, FILE_ETAG));
     return STATUS_OK;
 }
 
 /* What is to be written: one of them. */
 struct content {
     struct str bytes;
-    const struct stream *stream;
-    uint64_t size; /* of the stream */
+    const struct store_source *source;
     const struct store_pieces *pieces;
 };
 
-static enum status copy_stream(struct file_store *file, struct draft *draft, const struct content *content, struct error *error)
+static enum status copy_stream(struct file_store *file, struct draft *draft, const struct store_source *source, struct error *error)
 {
     char chunk[CHUNK];
     for (;;) {
-        ssize_t count = stream_read(*content->stream, chunk, sizeof chunk, error);
+        ssize_t count = stream_read(source->stream, chunk, sizeof chunk, error);
         if (count < 0) return error->status;
         if (count == 0) break;
         TRY(draft_write(file, draft, str_make(chunk, (size_t)count), error));
     }
-    ENSURE(content->size == UINT64_MAX || content->size == draft->length, error, STATUS_CORRUPT,
+    ENSURE(source->size == UINT64_MAX || source->size == draft->length, error, STATUS_CORRUPT,
            "what was to be stored has %llu bytes, not the %llu announced", (unsigned long long)draft->length,
-           (unsigned long long)content->size);
+           (unsigned long long)source->size);
     return STATUS_OK;
 }
 
-static enum status copy_object(struct file_store *file, struct io io, struct draft *draft, const struct store_piece *piece,
-                               struct error *error)
+static enum status copy_object(const struct store_call *call, struct draft *draft, const struct store_piece *piece, struct error *error)
 {
     const struct store_get get = {.offset = piece->offset, .length = piece->length, .if_match = piece->if_match};
+    const struct store_call read = {call->store, call->io, piece->key};
     struct file_opened opened;
     struct store_object object;
-    TRY(pieces_fault(file_open_object(file, io, piece->key, &get, &opened, &object, error), error));
+    TRY(pieces_fault(file_open_object(&read, &get, &opened, &object, error), error));
     enum status status = io_copy_range(opened.fd, piece->offset, draft->fd, draft->length, piece->length, error);
     close(opened.fd);
-    if (status != STATUS_OK) return error_context(error, STR_FMT "/" STR_FMT, STR_ARG(file->store.name), STR_ARG(piece->key));
+    if (status != STATUS_OK) return error_context(error, STR_FMT "/" STR_FMT, STR_ARG(call->store->name), STR_ARG(piece->key));
     draft->length += piece->length;
     return STATUS_OK;
 }
 
-static enum status copy_pieces(struct file_store *file, struct io io, struct draft *draft, const struct store_pieces *pieces,
-                               struct error *error)
+static enum status copy_pieces(const struct store_call *call, struct draft *draft, const struct store_pieces *pieces, struct error *error)
 {
+    struct file_store *file = (struct file_store *)call->store;
     for (size_t i = 0; i < pieces->count; i++) {
         const struct store_piece *piece = &pieces->items[i];
-        TRY(str_empty(piece->key) ? draft_write(file, draft, piece->bytes, error) : copy_object(file, io, draft, piece, error));
+        TRY(str_empty(piece->key) ? draft_write(file, draft, piece->bytes, error) : copy_object(call, draft, piece, error));
     }
     return STATUS_OK;
 }
 
-static enum status fill(struct file_store *file, struct io io, struct draft *draft, const struct content *content, struct error *error)
+static enum status fill(const struct store_call *call, struct draft *draft, const struct content *content, struct error *error)
 {
-    if (content->stream) return copy_stream(file, draft, content, error);
-    if (content->pieces) return copy_pieces(file, io, draft, content->pieces, error);
+    struct file_store *file = (struct file_store *)call->store;
+    if (content->source) return copy_stream(file, draft, content->source, error);
+    if (content->pieces) return copy_pieces(call, draft, content->pieces, error);
     return draft_write(file, draft, content->bytes, error);
 }
 
-static enum status write_object(struct store *store, struct io io, struct str key, const struct content *content,
-                                const struct store_put *put, struct store_object *object, struct error *error)
+static enum status write_object(const struct store_call *call, const struct content *content, const struct store_put *put,
+                                struct store_object *object, struct error *error)
 {
-    struct file_store *file = (struct file_store *)store;
     struct draft draft;
-    store_count(&store->counters.requests, 1);
-    TRY(draft_start(file, &draft, error));
-    enum status status = fill(file, io, &draft, content, error);
-    if (status == STATUS_OK) status = draft_finish(file, io, &draft, key, put, object, error);
+    store_count(&call->store->counters.requests, 1);
+    TRY(draft_start((struct file_store *)call->store, &draft, error));
+    enum status status = fill(call, &draft, content, error);
+    if (status == STATUS_OK) status = draft_finish(call, &draft, put, object, error);
     draft_discard(&draft);
     return status;
 }
 
-enum status file_put(struct store *store, struct io io, struct str key, struct str body, const struct store_put *put,
-                     struct store_object *object, struct error *error)
+enum status file_put(const struct store_call *call, struct str body, const struct store_put *put, struct store_object *object,
+                     struct error *error)
 {
-    return write_object(store, io, key, &(struct content){.bytes = body}, put, object, error);
+    return write_object(call, &(struct content){.bytes = body}, put, object, error);
 }
 
-enum status file_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size, const struct store_put *put,
+enum status file_upload(const struct store_call *call, const struct store_source *source, const struct store_put *put,
                         struct store_object *object, struct error *error)
 {
-    return write_object(store, io, key, &(struct content){.stream = &stream, .size = size}, put, object, error);
+    return write_object(call, &(struct content){.source = source}, put, object, error);
 }
 
-enum status file_compose(struct store *store, struct io io, struct str key, const struct store_pieces *pieces, const struct store_put *put,
+enum status file_compose(const struct store_call *call, const struct store_pieces *pieces, const struct store_put *put,
                          struct store_object *object, struct error *error)
 {
-    return write_object(store, io, key, &(struct content){.pieces = pieces}, put, object, error);
+    return write_object(call, &(struct content){.pieces = pieces}, put, object, error);
 }
 
 /* Removes the directories above `key` that hold nothing more; rmdir refuses the others. */
@@ -249,18 +249,18 @@ static void prune(const struct file_store *file, struct str key)
     }
 }
 
-enum status file_remove(struct store *store, struct io io, struct str key, struct error *error)
+enum status file_remove(const struct store_call *call, struct error *error)
 {
-    (void)io;
-    struct file_store *file = (struct file_store *)store;
+    struct file_store *file = (struct file_store *)call->store;
+    struct str key = call->key;
     char name[STORE_KEY_LENGTH + 1];
-    store_count(&store->counters.requests, 1);
+    store_count(&file->store.counters.requests, 1);
     int parent = file_open_parent(file, key, false, name);
     int number = parent < 0 || unlinkat(parent, name, 0) != 0 ? errno : 0;
     if (number == 0 && fsync(parent) != 0) number = errno;
     if (parent >= 0) close(parent);
     if (number == ENOENT || number == ENOTDIR || number == EISDIR) return STATUS_OK; /* no such object, then or now */
-    if (number != 0) return error_errno(error, number, STR_FMT "/" STR_FMT, STR_ARG(store->name), STR_ARG(key));
+    if (number != 0) return error_errno(error, number, STR_FMT "/" STR_FMT, STR_ARG(file->store.name), STR_ARG(key));
     prune(file, key);
     return STATUS_OK;
 }

@@ -57,21 +57,21 @@ static enum status check_copied(const struct store_pieces *whole, const struct s
 }
 
 /* A whole object in one request (CopyObject). It takes no condition on the key. */
-static enum status copy_object(struct s3 *s3, struct io io, struct str key, const struct store_pieces *whole, const struct store_put *put,
+static enum status copy_object(const struct store_call *call, const struct store_pieces *whole, const struct store_put *put,
                                struct store_object *object, struct error *error)
 {
-    struct s3_request request = {.method = "PUT", .key = key, .limit = ANSWER_LIMIT, .check = s3_check_result};
+    struct s3_request request = {.method = "PUT", .key = call->key, .limit = ANSWER_LIMIT, .check = s3_check_result};
     struct s3_answer answer;
-    s3_add_copy_source(&request, io.arena, &whole->items[0]);
+    s3_add_copy_source(&request, call->io.arena, &whole->items[0]);
     s3_add_header(&request, S("x-amz-metadata-directive"), S("REPLACE"));
     s3_add_header(&request, S("content-type"), str_of(put->content_type ? put->content_type : "application/octet-stream"));
-    TRY(pieces_fault(s3_call(s3, io, &request, &answer, error), error));
-    *object = s3_describe(io, key, &answer.wire);
-    object->etag = s3_etag_of_result(io.arena, &answer);
+    TRY(pieces_fault(s3_call((struct s3 *)call->store, call->io, &request, &answer, error), error));
+    *object = s3_describe(call->io, call->key, &answer.wire);
+    object->etag = s3_etag_of_result(call->io.arena, &answer);
     object->size = whole->size;
     http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
     TRY(check_copied(whole, object, error));
-    return pieces_recheck(io, whole, error);
+    return pieces_recheck(call->io, whole, error);
 }
 
 static enum status recheck(struct s3_upload *upload, struct error *error)
@@ -87,18 +87,17 @@ bool s3_copies_from(struct store *store, struct io io, struct store *from)
     return same && credentials_same(to->credentials, other->credentials, io);
 }
 
-enum status s3_compose(struct store *store, struct io io, struct str key, const struct store_pieces *pieces, const struct store_put *put,
+enum status s3_compose(const struct store_call *call, const struct store_pieces *pieces, const struct store_put *put,
                        struct store_object *object, struct error *error)
 {
     struct store_pieces whole = *pieces;
     bool in_one = whole.is_whole && whole.size < S3_SMALLEST_PART && put->condition == STORE_ANY;
-    if (in_one) return copy_object((struct s3 *)store, io, key, &whole, put, object, error);
-    struct s3_upload *upload = arena_new_of(io.arena, struct s3_upload);
-    upload->s3 = (struct s3 *)store;
+    if (in_one) return copy_object(call, &whole, put, object, error);
+    struct s3_upload *upload = s3_upload_new(call, put, whole.size);
     upload->next = next_of_pieces;
     upload->before_end = recheck;
     upload->rereadable = true;
     upload->context = &whole;
     upload->changed = whole.changed;
-    return s3_upload_parts(upload, io, key, whole.size, put, object, error);
+    return s3_upload_parts(upload, object, error);
 }

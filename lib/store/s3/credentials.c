@@ -171,11 +171,10 @@ static enum status ask_container(struct credentials_source *source, struct io io
     struct wire_request request = {.method = "GET", .url = source->container_url, .headers = headers, .direct = true};
     request.header_count = str_empty(headers[1].value) ? 1 : 2;
     struct wire_answer answer;
-    struct wire_call *call;
-    TRY(wire_begin(source->wire, io, &request, &answer, &call, error));
+    TRY(wire_begin(source->wire, io, &request, &answer, error));
     struct buf bytes = buf_in(io.arena, ANSWER_LIMIT);
-    enum status status = wire_read(call, &answer, io.deadline, &bytes, error);
-    wire_end(call);
+    enum status status = wire_read(&answer, io.deadline, &bytes, error);
+    wire_end(answer.call);
     if (status != STATUS_OK) return status;
     ENSURE(answer.status == 200, error, answer.status >= 500 || answer.status == 429 ? STATUS_UNAVAILABLE : STATUS_DENIED, "status %d",
            answer.status);

@@ -49,14 +49,13 @@ static enum status list_page(struct listing *listing, struct io io, struct s3_xm
     return STATUS_OK;
 }
 
-enum status s3_list(struct store *store, struct io io, struct str prefix, size_t limit, store_list_fn *each, void *context,
-                    struct error *error)
+enum status s3_list(const struct store_call *call, size_t limit, store_list_fn *each, void *context, struct error *error)
 {
-    struct listing listing = {.s3 = (struct s3 *)store, .prefix = prefix, .each = each, .context = context, .left = limit};
+    struct listing listing = {.s3 = (struct s3 *)call->store, .prefix = call->key, .each = each, .context = context, .left = limit};
     struct s3_xml_page page = {.truncated = true};
     enum status status = STATUS_OK;
     while (page.truncated && listing.left > 0 && status == STATUS_OK) {
-        struct io within = {.arena = arena_new(), .deadline = io.deadline};
+        struct io within = {.arena = arena_new(), .deadline = call->io.deadline};
         status = list_page(&listing, within, &page, error);
         arena_free(within.arena);
     }

@@ -17,6 +17,12 @@ static struct io io_of_request(const struct s3_upload *upload, struct arena *are
     return (struct io){.arena = arena, .deadline = deadline_in(upload->span)};
 }
 
+/* Of the object that is uploaded. */
+static struct store_call call_of(const struct s3_upload *upload)
+{
+    return (struct store_call){&upload->s3->store, io_of_request(upload, upload->io.arena), upload->key};
+}
+
 size_t s3_part_size(uint64_t size, unsigned number)
 {
     if (size == UINT64_MAX) {
@@ -223,7 +229,8 @@ static enum status complete_upload(struct s3_upload *upload, struct store_object
     struct str etag = s3_etag_of_result(io.arena, &answer);
     *object = (struct store_object){.key = arena_copy(io.arena, upload->key), .etag = etag, .size = upload->sent};
     http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);
-    return str_empty(etag) ? s3_head(&s3->store, io_of_request(upload, io.arena), upload->key, object, error) : STATUS_OK; /* Ceph 16 */
+    const struct store_call call = call_of(upload);
+    return str_empty(etag) ? s3_head(&call, object, error) : STATUS_OK; /* Ceph 16 */
 }
 
 /* Told before anything is sent, where it can be: the condition itself is on the completion. */
@@ -232,7 +239,8 @@ static enum status check_absent(struct s3_upload *upload, struct error *error)
     struct store_object object;
     struct error ignored;
     if (upload->put->condition != STORE_IF_ABSENT) return STATUS_OK;
-    enum status status = s3_head(&upload->s3->store, io_of_request(upload, upload->io.arena), upload->key, &object, &ignored);
+    const struct store_call call = call_of(upload);
+    enum status status = s3_head(&call, &object, &ignored);
     ENSURE(status != STATUS_OK, error, STATUS_PRECONDITION, STR_FMT ": " STR_FMT ": exists already", STR_ARG(upload->s3->store.name),
            STR_ARG(upload->key));
     return STATUS_OK;
@@ -287,21 +295,28 @@ static enum status send_all(struct s3_upload *upload, struct store_object *objec
     const struct s3_lane *first = &upload->lanes[0];
     TRY(prepare_part(upload, &upload->lanes[0], 1, error));
     if (first->length == s3_part_size(upload->size, 1)) return in_parts(upload, object, error);
-    struct io io = io_of_request(upload, upload->io.arena); /* the source may have been slow to read */
-    return s3_put(&upload->s3->store, io, upload->key, str_make(first->buffer, first->length), upload->put, object, error);
+    const struct store_call call = call_of(upload); /* with a deadline of its own: the source may have been slow to read */
+    return s3_put(&call, str_make(first->buffer, first->length), upload->put, object, error);
 }
 
-enum status s3_upload_parts(struct s3_upload *upload, struct io io, struct str key, uint64_t size, const struct store_put *put,
-                            struct store_object *object, struct error *error)
+struct s3_upload *s3_upload_new(const struct store_call *call, const struct store_put *put, uint64_t size)
 {
-    ENSURE(size == UINT64_MAX || size < (uint64_t)S3_PARTS * (S3_LARGEST_PART - S3_MEBIBYTE), error, STATUS_TOO_LARGE,
-           "%llu bytes: more than %d parts of %d MiB", (unsigned long long)size, S3_PARTS, S3_LARGEST_PART / S3_MEBIBYTE);
-    upload->io = io;
-    upload->key = key;
+    struct s3_upload *upload = arena_new_of(call->io.arena, struct s3_upload);
+    upload->s3 = (struct s3 *)call->store;
+    upload->io = call->io;
+    upload->key = call->key;
     upload->put = put;
-    upload->span = deadline_left(io.deadline);
+    upload->span = deadline_left(call->io.deadline);
     upload->size = size;
     for (size_t i = 0; i < S3_LANES; i++) upload->lanes[i].upload = upload;
+    return upload;
+}
+
+enum status s3_upload_parts(struct s3_upload *upload, struct store_object *object, struct error *error)
+{
+    uint64_t size = upload->size;
+    ENSURE(size == UINT64_MAX || size < (uint64_t)S3_PARTS * (S3_LARGEST_PART - S3_MEBIBYTE), error, STATUS_TOO_LARGE,
+           "%llu bytes: more than %d parts of %d MiB", (unsigned long long)size, S3_PARTS, S3_LARGEST_PART / S3_MEBIBYTE);
     enum status status = send_all(upload, object, error);
     for (size_t i = 0; i < S3_LANES; i++) free(upload->lanes[i].buffer);
     return status;
@@ -327,12 +342,12 @@ static enum status next_from_stream(struct s3_upload *upload, struct s3_lane *la
     return STATUS_OK;
 }
 
-enum status s3_upload(struct store *store, struct io io, struct str key, struct stream stream, uint64_t size, const struct store_put *put,
+enum status s3_upload(const struct store_call *call, const struct store_source *source, const struct store_put *put,
                       struct store_object *object, struct error *error)
 {
-    struct s3_upload *upload = arena_new_of(io.arena, struct s3_upload);
-    upload->s3 = (struct s3 *)store;
+    struct stream stream = source->stream;
+    struct s3_upload *upload = s3_upload_new(call, put, source->size);
     upload->next = next_from_stream;
     upload->context = &stream;
-    return s3_upload_parts(upload, io, key, size, put, object, error);
+    return s3_upload_parts(upload, object, error);
 }

@@ -62,9 +62,9 @@ void s3_add_copy_source(struct s3_request *, struct arena *, const struct store_
 enum status s3_check_result(const struct s3_request *, const struct s3_answer *, struct error *);
 struct str s3_etag_of_result(struct arena *, const struct s3_answer *);
 
-/* All parts from next(); one that is the only one and short of s3_part_size goes by a plain PUT, and must not be a copy. `size` as
- * above. */
-enum status s3_upload_parts(struct s3_upload *, struct io, struct str key, uint64_t size, const struct store_put *, struct store_object *,
-                            struct error *);
+/* In the call's arena; what the parts are made of is left to be set. `size` as above. */
+struct s3_upload *s3_upload_new(const struct store_call *, const struct store_put *, uint64_t size);
+/* All parts from next(); one that is the only one and short of s3_part_size goes by a plain PUT, and must not be a copy. */
+enum status s3_upload_parts(struct s3_upload *, struct store_object *, struct error *);
 
 #endif

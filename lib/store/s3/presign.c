@@ -49,6 +49,7 @@ struct signature {
 
 struct shard {
     pthread_mutex_t lock;
+    uint64_t seed; /* the memo's */
     uint64_t clock, kept;
     struct slot slots[SETS][WAYS];
     struct signature signatures[SIGNATURES];
@@ -64,7 +65,10 @@ struct presign_memo *presign_new(void)
     struct presign_memo *memo = calloc(1, sizeof *memo);
     if (!memo) abort();
     memo->seed = store_random();
-    for (size_t i = 0; i < SHARDS; i++) pthread_mutex_init(&memo->shards[i].lock, NULL);
+    for (size_t i = 0; i < SHARDS; i++) {
+        pthread_mutex_init(&memo->shards[i].lock, NULL);
+        memo->shards[i].seed = memo->seed;
+    }
     return memo;
 }
 
@@ -108,9 +112,9 @@ static struct str with_room(struct arena *arena, struct str url)
 }
 
 /* Where the signature of a range is, if it is kept. */
-static struct signature *place_of(const struct presign_memo *memo, struct shard *shard, uint64_t url, struct str range)
+static struct signature *place_of(struct shard *shard, uint64_t url, struct str range)
 {
-    return &shard->signatures[store_hash(memo->seed ^ url, range) % SIGNATURES];
+    return &shard->signatures[store_hash(shard->seed ^ url, range) % SIGNATURES];
 }
 
 static bool is_of(const struct signature *signature, uint64_t url, struct str range)
@@ -126,14 +130,13 @@ static void append_signature(struct presigned *presigned, const char signature[S
     presigned->is_signed = true;
 }
 
-static void take(const struct presign_memo *memo, struct shard *shard, struct slot *slot, struct str range, struct arena *arena,
-                 struct presigned *answer)
+static void take(struct shard *shard, struct slot *slot, struct str range, struct arena *arena, struct presigned *answer)
 {
     slot->used = ++shard->clock;
     answer->url = with_room(arena, slot->answer.url);
     answer->is_signed = str_empty(range);
     if (answer->is_signed) return;
-    const struct signature *signature = place_of(memo, shard, slot->number, range);
+    const struct signature *signature = place_of(shard, slot->number, range);
     if (is_of(signature, slot->number, range))
         append_signature(answer, signature->text);
     else
@@ -147,7 +150,7 @@ static bool presign_find(struct presign_memo *memo, const struct presign_questio
     struct shard *shard = &memo->shards[hash % SHARDS];
     pthread_mutex_lock(&shard->lock);
     struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
-    if (slot) take(memo, shard, slot, question->range, arena, answer);
+    if (slot) take(shard, slot, question->range, arena, answer);
     pthread_mutex_unlock(&shard->lock);
     return slot != NULL;
 }
@@ -190,7 +193,7 @@ static void presign_keep_signature(struct presign_memo *memo, const struct presi
     pthread_mutex_lock(&shard->lock);
     struct slot *slot = find(shard->slots[hash / SHARDS % SETS], question);
     if (slot) {
-        struct signature *place = place_of(memo, shard, slot->number, range);
+        struct signature *place = place_of(shard, slot->number, range);
         place->url = slot->number;
         place->length = range.length;
         memcpy(place->range, range.data, range.length);
@@ -209,17 +212,18 @@ static int64_t stretch_of(int64_t lifetime)
 }
 
 static struct presigned sign_url(struct s3 *s3, struct arena *arena, const struct credentials *credentials,
-                                 const struct presign_question *question, int64_t from, int64_t life)
+                                 const struct presign_question *question)
 {
+    int64_t stretch = stretch_of(question->lifetime), from = question->bucket * stretch;
     const struct store_pair host = {S("host"), s3->host};
     struct presigned out = {.is_signed = str_empty(question->range)};
     struct str path = arena_join(arena, s3->root, percent_encode(arena, question->key, true));
     struct sigv4_request request = {
         .method = S("GET"), .path = path, .headers = &host, .header_count = 1, .payload_hash = S(SIGV4_UNSIGNED)};
     struct sigv4_signer signer = s3_signer(s3, credentials, from);
-    unsigned seconds = (unsigned)(life / CLOCK_SECOND);
-    struct str query = out.is_signed ? sigv4_presign(arena, &signer, &request, credentials->token, from, seconds)
-                                     : sigv4_presign_bound(arena, &signer, &request, credentials->token, from, seconds, &out.bound);
+    const struct sigv4_validity valid = {credentials->token, from, (unsigned)((question->lifetime + stretch) / CLOCK_SECOND)};
+    struct str query =
+        out.is_signed ? sigv4_presign(arena, &signer, &request, &valid) : sigv4_presign_bound(arena, &signer, &request, &valid, &out.bound);
     out.url = with_room(arena, arena_join(arena, s3->origin, path, S("?"), query));
     return out;
 }
@@ -232,27 +236,26 @@ static void sign_range(struct presign_memo *memo, const struct presign_question 
     presign_keep_signature(memo, question, signature);
 }
 
-enum status s3_presign(struct store *store, struct io io, struct str key, struct str range, int64_t lifetime, struct str *url,
-                       int64_t *valid_until, struct error *error)
+enum status s3_presign(const struct store_call *call, struct str range, int64_t lifetime, struct store_presigned *out, struct error *error)
 {
-    struct s3 *s3 = (struct s3 *)store;
+    struct s3 *s3 = (struct s3 *)call->store;
+    struct io io = call->io;
     struct credentials credentials;
     struct presigned presigned;
     ENSURE(lifetime >= SHORTEST && lifetime <= LONGEST, error, STATUS_INVALID, "a URL is presigned for one second to six days");
     if (credentials_peek(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error) != STATUS_OK)
-        return error_context(error, STR_FMT, STR_ARG(store->name));
+        return error_context(error, STR_FMT, STR_ARG(s3->store.name));
     lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
     int64_t stretch = stretch_of(lifetime), bucket = clock_real() / stretch, end = (bucket + 1) * stretch + lifetime;
-    struct presign_question question = {key, lifetime, bucket, credentials.serial, range};
+    struct presign_question question = {call->key, lifetime, bucket, credentials.serial, range};
     if (!presign_find(s3->presigned, &question, io.arena, &presigned)) { /* a key that is found was checked then */
-        TRY(store_check_key(key, error));
+        TRY(store_check_key(call->key, error));
         TRY(credentials_get(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error));
-        presigned = sign_url(s3, io.arena, &credentials, &question, bucket * stretch, lifetime + stretch);
+        presigned = sign_url(s3, io.arena, &credentials, &question);
         question.serial = credentials.serial;
         presign_keep(s3->presigned, &question, &presigned);
     }
     if (!presigned.is_signed) sign_range(s3->presigned, &question, &presigned);
-    *url = presigned.url;
-    *valid_until = end < credentials.expires ? end : credentials.expires;
+    *out = (struct store_presigned){presigned.url, end < credentials.expires ? end : credentials.expires};
     return STATUS_OK;
 }

@@ -78,26 +78,26 @@ struct s3_request s3_get_request(struct s3 *s3, struct arena *arena, struct str 
     return request;
 }
 
-enum status s3_get(struct store *store, struct io io, struct str key, const struct store_get *get, struct store_object *object,
-                   struct error *error)
+enum status s3_get(const struct store_call *call, const struct store_get *get, struct store_object *object, struct error *error)
 {
-    struct s3_request request = s3_get_request((struct s3 *)store, io.arena, key, get);
+    struct s3 *s3 = (struct s3 *)call->store;
+    struct s3_request request = s3_get_request(s3, call->io.arena, call->key, get);
     struct s3_answer answer;
     uint64_t length;
-    TRY(s3_call((struct s3 *)store, io, &request, &answer, error));
-    *object = s3_describe(io, key, &answer.wire);
+    TRY(s3_call(s3, call->io, &request, &answer, error));
+    *object = s3_describe(call->io, call->key, &answer.wire);
     object->body = buf_str(&answer.body);
     return s3_check_headers(get, &answer.wire, &length, &object->size, error);
 }
 
-enum status s3_head(struct store *store, struct io io, struct str key, struct store_object *object, struct error *error)
+enum status s3_head(const struct store_call *call, struct store_object *object, struct error *error)
 {
-    struct s3_request request = {.method = "HEAD", .key = key};
+    struct s3_request request = {.method = "HEAD", .key = call->key};
     struct s3_answer answer;
     s3_add_header(&request, S("x-amz-checksum-mode"), S("ENABLED"));
-    TRY(s3_call((struct s3 *)store, io, &request, &answer, error));
-    *object = s3_describe(io, key, &answer.wire);
+    TRY(s3_call((struct s3 *)call->store, call->io, &request, &answer, error));
+    *object = s3_describe(call->io, call->key, &answer.wire);
     object->type = wire_header(&answer.wire, S("content-type"));
-    object->has_sha256 = s3_sha256_of(io.arena, &answer.wire, object->sha256);
+    object->has_sha256 = s3_sha256_of(call->io.arena, &answer.wire, object->sha256);
     return STATUS_OK;
 }

@@ -35,13 +35,19 @@ struct sigv4_signer s3_signer(struct s3 *s3, const struct credentials *credentia
     return signer;
 }
 
-/* What one attempt came to. */
-struct attempt {
-    struct wire_call *call; /* open where the answer is 2xx and its body was left */
-    bool again, credentials, ambiguous;
-    unsigned tries; /* that make sense in all; 0: any number */
-    struct store_wait *wait;
-    uint64_t serial; /* of the credentials it was signed with */
+/* A request and its answer, over all attempts. */
+struct exchange {
+    struct s3 *s3;
+    struct io io;
+    const struct s3_request *request;
+    struct s3_answer *answer;
+    bool whole; /* the body is read too; else it is left to be pulled */
+    struct store_wait wait;
+    struct attempt {
+        bool again, credentials, ambiguous;
+        unsigned tries;  /* that make sense in all; 0: any number */
+        uint64_t serial; /* of the credentials it was signed with */
+    } attempt;           /* what the last one came to */
 };
 
 static struct str url_of(struct s3 *s3, struct arena *arena, struct str path, struct str query)
@@ -89,43 +95,51 @@ static struct wire_request sign(struct s3 *s3, struct arena *arena, const struct
     };
 }
 
-static enum status send(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, struct attempt *attempt,
-                        struct error *error)
+static enum status send(struct exchange *exchange, struct error *error)
 {
+    struct s3 *s3 = exchange->s3;
+    struct attempt *attempt = &exchange->attempt;
+    struct wire_answer *answer = &exchange->answer->wire;
     struct credentials credentials;
     struct store_pair headers[S3_HEADERS + 5];
-    struct io scratch = io;
-    answer->wire = (struct wire_answer){0};
-    enum status status = credentials_get(s3->credentials, io, CREDENTIALS_LIFE, &credentials, error);
+    *answer = (struct wire_answer){0};
+    enum status status = credentials_get(s3->credentials, exchange->io, CREDENTIALS_LIFE, &credentials, error);
     if (status != STATUS_OK) {
         attempt->again = status == STATUS_UNAVAILABLE;
         return status;
     }
     attempt->serial = credentials.serial;
-    scratch.arena = arena_new();
-    struct wire_request signed_request = sign(s3, scratch.arena, request, &credentials, headers);
-    signed_request.wait = attempt->wait;
-    status = wire_begin(s3->wire, io, &signed_request, &answer->wire, &attempt->call, error);
-    arena_free(scratch.arena);
+    struct arena *scratch = arena_new();
+    struct wire_request signed_request = sign(s3, scratch, exchange->request, &credentials, headers);
+    signed_request.wait = &exchange->wait;
+    status = wire_begin(s3->wire, exchange->io, &signed_request, answer, error);
+    arena_free(scratch);
     attempt->again = status != STATUS_OK;
-    attempt->tries = answer->wire.tries;
-    attempt->ambiguous = status != STATUS_OK && answer->wire.sent;
+    attempt->tries = answer->tries;
+    attempt->ambiguous = status != STATUS_OK && answer->sent;
     return status;
 }
 
-/* Reads an answer that is an error. */
-static enum status refused(struct io io, const struct s3_answer *answer, struct attempt *attempt, struct error *error)
+static void hang_up(struct wire_answer *answer)
 {
-    struct buf body = buf_in(io.arena, ERROR_BODY);
+    wire_end(answer->call);
+    answer->call = NULL;
+}
+
+/* Reads an answer that is an error. */
+static enum status refused(struct exchange *exchange, struct error *error)
+{
+    struct wire_answer *answer = &exchange->answer->wire;
+    struct buf body = buf_in(exchange->io.arena, ERROR_BODY);
     struct error ignored;
-    wire_read(attempt->call, &answer->wire, deadline_within(io.deadline, CLOCK_SECOND), &body, &ignored);
-    wire_end(attempt->call);
-    attempt->call = NULL;
-    struct s3_failure failure = s3_failure_of(&answer->wire, buf_str(&body), error);
+    wire_read(answer, deadline_within(exchange->io.deadline, CLOCK_SECOND), &body, &ignored);
+    hang_up(answer);
+    struct s3_failure failure = s3_failure_of(answer, buf_str(&body), error);
+    struct attempt *attempt = &exchange->attempt;
     attempt->again = failure.again;
     attempt->credentials = failure.credentials;
     attempt->tries = failure.tries;
-    attempt->ambiguous = answer->wire.status >= 500 || answer->wire.sent;
+    attempt->ambiguous = answer->status >= 500 || answer->sent;
     return error->status;
 }
 
@@ -136,15 +150,16 @@ static void note_length(struct s3_answer *answer)
     if (chunked) answer->wire.length = answer->body.length;
 }
 
-static enum status read_body(struct io io, const struct s3_request *request, struct s3_answer *answer, struct attempt *attempt,
-                             struct error *error)
+static enum status read_body(struct exchange *exchange, struct error *error)
 {
+    const struct s3_request *request = exchange->request;
+    struct s3_answer *answer = exchange->answer;
+    struct attempt *attempt = &exchange->attempt;
     answer->body.length = 0;
     answer->body.overflow = false;
     bool has_body = strcmp(request->method, "HEAD") != 0;
-    enum status status = !has_body ? STATUS_OK : wire_read(attempt->call, &answer->wire, io.deadline, &answer->body, error);
-    wire_end(attempt->call);
-    attempt->call = NULL;
+    enum status status = !has_body ? STATUS_OK : wire_read(&answer->wire, exchange->io.deadline, &answer->body, error);
+    hang_up(&answer->wire);
     attempt->again = status != STATUS_TOO_LARGE;
     attempt->ambiguous = true;
     if (status == STATUS_OK && has_body) note_length(answer);
@@ -155,13 +170,12 @@ static enum status read_body(struct io io, const struct s3_request *request, str
     return status;
 }
 
-static enum status try_once(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, bool whole,
-                            struct attempt *attempt, struct error *error)
+static enum status try_once(struct exchange *exchange, struct error *error)
 {
-    *attempt = (struct attempt){.wait = attempt->wait};
-    TRY(send(s3, io, request, answer, attempt, error));
-    if (answer->wire.status >= 300) return refused(io, answer, attempt, error);
-    return whole ? read_body(io, request, answer, attempt, error) : STATUS_OK;
+    exchange->attempt = (struct attempt){0};
+    TRY(send(exchange, error));
+    if (exchange->answer->wire.status >= 300) return refused(exchange, error);
+    return exchange->whole ? read_body(exchange, error) : STATUS_OK;
 }
 
 static enum status name_failure(struct s3 *s3, const struct s3_request *request, unsigned attempts, struct error *error)
@@ -171,37 +185,38 @@ static enum status name_failure(struct s3 *s3, const struct s3_request *request,
     return error_context(error, STR_FMT ": " STR_FMT STR_FMT, STR_ARG(s3->store.name), STR_ARG(s3->store.prefix), STR_ARG(request->key));
 }
 
-static enum status call(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, bool whole,
-                        struct wire_call **open, struct error *error)
+static enum status call(struct exchange *exchange, struct error *error)
 {
-    struct store_wait wait = wait_begin(s3->store.name);
-    struct attempt attempt = {.wait = &wait};
+    struct s3 *s3 = exchange->s3;
+    const struct s3_request *request = exchange->request;
+    struct s3_answer *answer = exchange->answer;
+    struct attempt *attempt = &exchange->attempt;
     bool rejected = false;
     unsigned damaged = 0;
-    *answer = (struct s3_answer){.body = buf_in(io.arena, request->limit ? request->limit : ERROR_BODY)};
+    exchange->wait = wait_begin(s3->store.name);
+    *answer = (struct s3_answer){.body = buf_in(exchange->io.arena, request->limit ? request->limit : ERROR_BODY)};
     for (unsigned attempts = 1;; attempts++) {
-        enum status status = try_once(s3, io, request, answer, whole, &attempt, error);
-        if (status == STATUS_OK) {
-            if (open) *open = attempt.call;
-            return STATUS_OK;
-        }
-        answer->ambiguous = answer->ambiguous || attempt.ambiguous;
-        if (status == STATUS_CORRUPT && ++damaged == DAMAGED_TRIES) attempt.again = false;
-        if (attempt.credentials && !rejected) attempt.again = rejected = credentials_reject(s3->credentials, attempt.serial);
-        if (attempt.tries > 0 && attempts >= attempt.tries) attempt.again = false;
-        wait_failed(&wait, error);
-        if (!attempt.again || !retry_pause(attempts, io.deadline, &wait)) return name_failure(s3, request, attempts, error);
+        enum status status = try_once(exchange, error);
+        if (status == STATUS_OK) return STATUS_OK;
+        answer->ambiguous = answer->ambiguous || attempt->ambiguous;
+        if (status == STATUS_CORRUPT && ++damaged == DAMAGED_TRIES) attempt->again = false;
+        if (attempt->credentials && !rejected) attempt->again = rejected = credentials_reject(s3->credentials, attempt->serial);
+        if (attempt->tries > 0 && attempts >= attempt->tries) attempt->again = false;
+        wait_failed(&exchange->wait, error);
+        if (!attempt->again || !retry_pause(attempts, exchange->io.deadline, &exchange->wait))
+            return name_failure(s3, request, attempts, error);
         store_count(&s3->store.counters.retries, 1);
     }
 }
 
 enum status s3_call(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, struct error *error)
 {
-    return call(s3, io, request, answer, true, NULL, error);
+    struct exchange exchange = {.s3 = s3, .io = io, .request = request, .answer = answer, .whole = true};
+    return call(&exchange, error);
 }
 
-enum status s3_begin(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, struct wire_call **open,
-                     struct error *error)
+enum status s3_begin(struct s3 *s3, struct io io, const struct s3_request *request, struct s3_answer *answer, struct error *error)
 {
-    return call(s3, io, request, answer, false, open, error);
+    struct exchange exchange = {.s3 = s3, .io = io, .request = request, .answer = answer};
+    return call(&exchange, error);
 }

@@ -1,10 +1,10 @@
 #include "lib/store/s3/s3_internal.h"
 
-static enum status s3_remove(struct store *store, struct io io, struct str key, struct error *error)
+static enum status s3_remove(const struct store_call *call, struct error *error)
 {
-    struct s3_request request = {.method = "DELETE", .key = key};
+    struct s3_request request = {.method = "DELETE", .key = call->key};
     struct s3_answer answer;
-    enum status status = s3_call((struct s3 *)store, io, &request, &answer, error);
+    enum status status = s3_call((struct s3 *)call->store, call->io, &request, &answer, error);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -15,9 +15,8 @@ static enum status s3_fetch(struct store *store, struct io io, struct str url, s
     const struct wire_request request = {
         .method = "GET", .url = url, .headers = &header, .header_count = range.length > 0, .direct = s3->direct};
     struct wire_answer answer = {0};
-    struct wire_call *call;
-    TRY(wire_begin(s3->wire, io, &request, &answer, &call, error));
-    wire_end(call);
+    TRY(wire_begin(s3->wire, io, &request, &answer, error));
+    wire_end(answer.call);
     *http_status = answer.status;
     return STATUS_OK;
 }

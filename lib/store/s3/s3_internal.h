@@ -65,8 +65,8 @@ void s3_add_argument(struct s3_request *, struct str name, struct str value);
 
 /* Until the answer is 2xx, or final, or io.deadline. On failure answer->wire.status may still tell what was answered last. */
 enum status s3_call(struct s3 *, struct io, const struct s3_request *, struct s3_answer *, struct error *);
-/* The same, but the body is left to be pulled from `*call`, which must be ended. */
-enum status s3_begin(struct s3 *, struct io, const struct s3_request *, struct s3_answer *, struct wire_call **, struct error *);
+/* The same, but the body is left to be pulled from answer->wire.call, which must be ended; NULL after a failure. */
+enum status s3_begin(struct s3 *, struct io, const struct s3_request *, struct s3_answer *, struct error *);
 
 /* --- operations */
 
@@ -83,20 +83,17 @@ enum status s3_check_headers(const struct store_get *, const struct wire_answer 
 struct str s3_new_mark(struct arena *);
 /* S3Mock refuses a conditional write by 304. */
 enum status s3_lost_race(enum status, struct error *);
-enum status s3_put(struct store *, struct io, struct str key, struct str body, const struct store_put *, struct store_object *,
-                   struct error *);
-enum status s3_upload(struct store *, struct io, struct str key, struct stream, uint64_t size, const struct store_put *,
-                      struct store_object *, struct error *);
-enum status s3_compose(struct store *, struct io, struct str key, const struct store_pieces *, const struct store_put *,
-                       struct store_object *, struct error *);
-enum status s3_sweep(struct store *, struct io, struct str prefix, struct error *);
-bool s3_copies_from(struct store *, struct io, struct store *from);
-enum status s3_stream(struct store *, struct io, struct str key, const struct store_get *, struct stream *, struct store_object *,
+enum status s3_put(const struct store_call *, struct str body, const struct store_put *, struct store_object *, struct error *);
+enum status s3_upload(const struct store_call *, const struct store_source *, const struct store_put *, struct store_object *,
                       struct error *);
-enum status s3_presign(struct store *, struct io, struct str key, struct str range, int64_t lifetime, struct str *url, int64_t *valid_until,
+enum status s3_compose(const struct store_call *, const struct store_pieces *, const struct store_put *, struct store_object *,
                        struct error *);
-enum status s3_get(struct store *, struct io, struct str key, const struct store_get *, struct store_object *, struct error *);
-enum status s3_head(struct store *, struct io, struct str key, struct store_object *, struct error *);
-enum status s3_list(struct store *, struct io, struct str prefix, size_t limit, store_list_fn *each, void *context, struct error *);
+enum status s3_sweep(const struct store_call *, struct error *);
+bool s3_copies_from(struct store *, struct io, struct store *from);
+enum status s3_stream(const struct store_call *, const struct store_get *, struct stream *, struct store_object *, struct error *);
+enum status s3_presign(const struct store_call *, struct str range, int64_t lifetime, struct store_presigned *, struct error *);
+enum status s3_get(const struct store_call *, const struct store_get *, struct store_object *, struct error *);
+enum status s3_head(const struct store_call *, struct store_object *, struct error *);
+enum status s3_list(const struct store_call *, size_t limit, store_list_fn *each, void *context, struct error *);
 
 #endif

@@ -156,29 +156,29 @@ struct str sigv4_authorization(struct arena *arena, const struct sigv4_signature
 
 /* The request with the parameters that make its URL a presigned one. */
 static struct sigv4_request presigned_request(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request,
-                                              struct str signed_headers, struct str token, int64_t moment, unsigned seconds)
+                                              const struct sigv4_validity *valid, struct str signed_headers)
 {
     struct sigv4_request with = *request;
-    struct str time = sigv4_time(arena, moment);
+    struct str time = sigv4_time(arena, valid->moment);
     struct store_pair *query = arena_array(arena, request->query_count + PRESIGN_ARGUMENTS, sizeof *query);
     size_t count = request->query_count;
     if (count > 0) memcpy(query, request->query, count * sizeof *query);
     query[count++] = (struct store_pair){S("X-Amz-Algorithm"), algorithm};
     query[count++] = (struct store_pair){S("X-Amz-Credential"), credential_of(arena, signer, time)};
     query[count++] = (struct store_pair){S("X-Amz-Date"), time};
-    query[count++] = (struct store_pair){S("X-Amz-Expires"), arena_printf(arena, "%u", seconds)};
+    query[count++] = (struct store_pair){S("X-Amz-Expires"), arena_printf(arena, "%u", valid->seconds)};
     query[count++] = (struct store_pair){S("X-Amz-SignedHeaders"), signed_headers};
-    if (!str_empty(token)) query[count++] = (struct store_pair){S("X-Amz-Security-Token"), token};
+    if (!str_empty(valid->token)) query[count++] = (struct store_pair){S("X-Amz-Security-Token"), valid->token};
     with.query = query;
     with.query_count = count;
     return with;
 }
 
-struct str sigv4_presign(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request, struct str token,
-                         int64_t moment, unsigned seconds)
+struct str sigv4_presign(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request,
+                         const struct sigv4_validity *valid)
 {
-    struct sigv4_request with = presigned_request(arena, signer, request, S("host"), token, moment, seconds);
-    struct sigv4_signature signature = sigv4_sign(arena, signer, &with, moment);
+    struct sigv4_request with = presigned_request(arena, signer, request, valid, S("host"));
+    struct sigv4_signature signature = sigv4_sign(arena, signer, &with, valid->moment);
     return arena_printf(arena, STR_FMT "&X-Amz-Signature=" STR_FMT, STR_ARG(signature.query), STR_ARG(signature.signature));
 }
 
@@ -211,10 +211,10 @@ static struct str canonical_head(struct arena *arena, const struct sigv4_request
 }
 
 struct str sigv4_presign_bound(struct arena *arena, const struct sigv4_signer *signer, const struct sigv4_request *request,
-                               struct str token, int64_t moment, unsigned seconds, struct sigv4_bound *bound)
+                               const struct sigv4_validity *valid, struct sigv4_bound *bound)
 {
-    struct sigv4_request with = presigned_request(arena, signer, request, S("host;range"), token, moment, seconds);
-    struct str query = canonical_query(arena, &with), time = sigv4_time(arena, moment);
+    struct sigv4_request with = presigned_request(arena, signer, request, valid, S("host;range"));
+    struct str query = canonical_query(arena, &with), time = sigv4_time(arena, valid->moment);
     begin(&bound->request, canonical_head(arena, &with, query));
     begin_keyed(&bound->inner, signer->key, 0x36);
     begin_keyed(&bound->outer, signer->key, 0x5c);

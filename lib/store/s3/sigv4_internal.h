@@ -39,10 +39,14 @@ struct sigv4_signature sigv4_sign(struct arena *, const struct sigv4_signer *, c
 
 /* The value of the Authorization header. */
 struct str sigv4_authorization(struct arena *, const struct sigv4_signature *);
-/* The query of a URL that is valid from `moment` for `seconds`, without '?'. Of `request`, `query` may carry what is asked besides,
- * and `host` is the only header; `token` may be empty. */
-struct str sigv4_presign(struct arena *, const struct sigv4_signer *, const struct sigv4_request *, struct str token, int64_t moment,
-                         unsigned seconds);
+/* How long a presigned URL is valid. */
+struct sigv4_validity {
+    struct str token; /* of the session that the signer's credentials hold for; empty: they are lasting ones */
+    int64_t moment;   /* from then on */
+    unsigned seconds;
+};
+/* The query of such a URL, without '?'. Of `request`, `query` may carry what is asked besides, and `host` is the only header. */
+struct str sigv4_presign(struct arena *, const struct sigv4_signer *, const struct sigv4_request *, const struct sigv4_validity *);
 
 /* A presigned URL of which the bearer must send one Range: all that is signed but for that range, hashed up to there. Signing one more
  * range costs one SHA-256 and one HMAC of two blocks each. Plain data: it may be copied, and used by many threads. */
@@ -50,8 +54,8 @@ struct sigv4_bound {
     SHA256_CTX request, inner, outer;
 };
 /* As sigv4_presign; the query ends with "&X-Amz-Signature=", and the signature of a range comes behind it. The payload is unsigned. */
-struct str sigv4_presign_bound(struct arena *, const struct sigv4_signer *, const struct sigv4_request *, struct str token, int64_t moment,
-                               unsigned seconds, struct sigv4_bound *);
+struct str sigv4_presign_bound(struct arena *, const struct sigv4_signer *, const struct sigv4_request *, const struct sigv4_validity *,
+                               struct sigv4_bound *);
 /* In hex, without a NUL behind it. `range`: the field's value, without spaces around it or more than one in a row. */
 void sigv4_sign_range(const struct sigv4_bound *, struct str range, char signature[SIGV4_SIGNATURE_LENGTH]);
 

@@ -27,7 +27,8 @@ static enum status resume(struct s3_stream *stream, struct deadline deadline, st
     struct s3_answer answer;
     uint64_t length, whole;
     store_count(&stream->s3->store.counters.retries, 1);
-    enum status status = s3_begin(stream->s3, io, &request, &answer, &stream->call, error);
+    enum status status = s3_begin(stream->s3, io, &request, &answer, error);
+    stream->call = answer.wire.call;
     if (status == STATUS_OK) status = s3_check_headers(&get, &answer.wire, &length, &whole, error);
     if (status != STATUS_OK) hang_up(stream);
     arena_free(io.arena);
@@ -72,24 +73,25 @@ static enum status begin(struct s3_stream *stream, struct io io, const struct st
     struct io own = {.arena = stream->arena, .deadline = io.deadline};
     struct s3_request request = s3_get_request(stream->s3, stream->arena, stream->key, get);
     struct s3_answer answer;
-    TRY(s3_begin(stream->s3, own, &request, &answer, &stream->call, error));
+    TRY(s3_begin(stream->s3, own, &request, &answer, error));
+    stream->call = answer.wire.call;
     *object = s3_describe(io, stream->key, &answer.wire);
     object->etag = arena_copy(io.arena, object->etag);
     stream->etag = wire_header(&answer.wire, S("etag"));
     return s3_check_headers(get, &answer.wire, &stream->left, &object->size, error);
 }
 
-enum status s3_stream(struct store *store, struct io io, struct str key, const struct store_get *get, struct stream *out,
-                      struct store_object *object, struct error *error)
+enum status s3_stream(const struct store_call *call, const struct store_get *get, struct stream *out, struct store_object *object,
+                      struct error *error)
 {
     struct arena *arena = arena_new();
     struct s3_stream *stream = arena_new_of(arena, struct s3_stream);
     stream->arena = arena;
-    stream->s3 = (struct s3 *)store;
-    stream->key = arena_copy(arena, key);
+    stream->s3 = (struct s3 *)call->store;
+    stream->key = arena_copy(arena, call->key);
     stream->offset = get->offset;
-    stream->span = deadline_left(io.deadline);
-    enum status status = begin(stream, io, get, object, error);
+    stream->span = deadline_left(call->io.deadline);
+    enum status status = begin(stream, call->io, get, object, error);
     if (status != STATUS_OK) {
         stream_end(stream);
         return status;

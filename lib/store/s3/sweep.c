@@ -72,15 +72,16 @@ static void abort_upload(const struct search *search, const struct unfinished *o
     s3_call(search->s3, search->io, &request, &answer, &ignored);
 }
 
-enum status s3_sweep(struct store *store, struct io io, struct str prefix, struct error *error)
+enum status s3_sweep(const struct store_call *call, struct error *error)
 {
     static const struct s3_resume_names names = {{"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
-    struct search search = {.s3 = (struct s3 *)store, .io = io, .prefix = arena_join(io.arena, store->prefix, prefix)};
+    struct search search = {.s3 = (struct s3 *)call->store, .io = call->io};
+    search.prefix = arena_join(call->io.arena, call->store->prefix, call->key);
     struct s3_request request = {.method = "GET", .limit = S3_XML_LIMIT};
     struct s3_answer answer;
     s3_add_argument(&request, S("uploads"), S(""));
     s3_add_argument(&request, S("prefix"), search.prefix);
-    TRY(s3_call(search.s3, io, &request, &answer, error));
+    TRY(s3_call(search.s3, call->io, &request, &answer, error));
     s3_resume_read(buf_str(&answer.body), &names, note_upload, &search);
     for (struct unfinished *one = search.found; one; one = one->next) {
         bool abandoned = false;

@@ -4,12 +4,12 @@
 #include "base/encode.h"
 #include "lib/store/s3/s3_internal.h"
 
-/* A parameter of the store's URL, or `otherwise`. */
-static enum status parameter(struct arena *arena, const struct url *url, struct str name, struct str otherwise, struct str *value,
-                             struct error *error)
+/* A parameter of the store's URL; without it the value stays as it is. */
+static enum status parameter(struct arena *arena, const struct url *url, struct str name, struct str *value, struct error *error)
 {
-    TRY(url_argument(arena, url->query, name, value, error));
-    if (!value->data) *value = otherwise;
+    struct str given;
+    TRY(url_argument(arena, url->query, name, &given, error));
+    if (given.data) *value = given;
     return STATUS_OK;
 }
 
@@ -59,7 +59,8 @@ static enum status read_region(struct s3 *s3, struct arena *arena, const struct 
     const char *region = getenv("AWS_REGION");
     if (!region || !region[0]) region = getenv("AWS_DEFAULT_REGION");
     if (!region || !region[0]) region = "us-east-1";
-    TRY(parameter(arena, url, S("region"), str_of(region), &s3->region, error));
+    s3->region = str_of(region);
+    TRY(parameter(arena, url, S("region"), &s3->region, error));
     ENSURE(str_is_id(s3->region), error, STATUS_INVALID, "'" STR_FMT "' is not a region", STR_ARG(s3->region));
     s3->region = arena_copy(arena, s3->region);
     return STATUS_OK;
@@ -87,12 +88,11 @@ static bool is_address(struct str host, bool *loopback)
 /* Where the bucket is reached: in the host's name, or as the first segment of the path. */
 static enum status read_endpoint(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
 {
-    struct str text, style;
+    struct str text = arena_printf(arena, "https://s3." STR_FMT ".amazonaws.com", STR_ARG(s3->region)), style = S("");
     struct url endpoint;
     bool loopback = false;
-    struct str standard = arena_printf(arena, "https://s3." STR_FMT ".amazonaws.com", STR_ARG(s3->region));
-    TRY(parameter(arena, url, S("endpoint"), standard, &text, error));
-    TRY(parameter(arena, url, S("path-style"), S(""), &style, error));
+    TRY(parameter(arena, url, S("endpoint"), &text, error));
+    TRY(parameter(arena, url, S("path-style"), &style, error));
     if (url_parse(text, &endpoint, error) != STATUS_OK) return error_context(error, "endpoint");
     bool is_https = str_equal(endpoint.scheme, S("https"));
     bool is_bare = (str_empty(endpoint.path) || str_equal(endpoint.path, S("/"))) && !endpoint.has_query && !str_empty(endpoint.host);
@@ -127,8 +127,8 @@ static enum status read_dialect(struct s3 *s3, struct arena *arena, const struct
         {{"cos", 3}, {".myqcloud.com", 13}, {{"x-cos-forbid-overwrite", 22}, {"true", 4}}, {{0}, {0}}},
         {{"standard", 8}, {"", 0}, {{"if-none-match", 13}, {"*", 1}}, {{0}, {0}}},
     };
-    struct str forced;
-    TRY(parameter(arena, url, S("if-absent"), S(""), &forced, error));
+    struct str forced = S("");
+    TRY(parameter(arena, url, S("if-absent"), &forced, error));
     for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
         bool chosen = str_empty(forced) ? str_ends(s3->host, dialects[i].domain) : str_equal(forced, dialects[i].name);
         if (!chosen) continue;
@@ -142,8 +142,8 @@ static enum status read_dialect(struct s3 *s3, struct arena *arena, const struct
 
 static enum status read_binding(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
 {
-    struct str text;
-    TRY(parameter(arena, url, S("bind-range"), S("yes"), &text, error));
+    struct str text = S("yes");
+    TRY(parameter(arena, url, S("bind-range"), &text, error));
     ENSURE(str_equal(text, S("yes")) || str_equal(text, S("no")), error, STATUS_INVALID, "bind-range is yes or no");
     s3->store.abilities.binds_ranges = str_equal(text, S("yes"));
     return STATUS_OK;
@@ -157,7 +157,8 @@ enum status s3_configure(struct s3 *s3, struct arena *arena, const struct url *u
     TRY(read_endpoint(s3, arena, url, error));
     TRY(read_dialect(s3, arena, url, error));
     TRY(read_binding(s3, arena, url, error));
-    TRY(parameter(arena, url, S("credentials"), S(""), credentials, error));
+    *credentials = S("");
+    TRY(parameter(arena, url, S("credentials"), credentials, error));
     ENSURE(str_empty(*credentials) || str_is_id(*credentials), error, STATUS_INVALID,
            "credentials=NAME names the variables NAME_ACCESS_KEY_ID and NAME_SECRET_ACCESS_KEY");
     const char *of = str_empty(*credentials) ? "" : " with the credentials of ";
