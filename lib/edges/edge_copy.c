@@ -81,3 +81,38 @@ void lan_entry_copy(struct arena *arena, const struct lan_entry *like, const str
     pack_unless_like(&packing, &entry.region, like->region);
     *out = entry;
 }
+
+struct parsing {
+    struct arena *arena, *scratch;
+    struct edge *edges;
+    size_t count;
+};
+
+static enum status parse_line(struct parsing *parsing, struct str line, struct error *error)
+{
+    struct edge edge, *edges = parsing->edges;
+    size_t count = parsing->count;
+    if (line.length == 0) return STATUS_OK;
+    TRY(edge_parse(parsing->scratch, line, &edge, error));
+    edge_copy(parsing->arena, count > 0 ? &edges[count - 1] : NULL, &edge, &edges[count]);
+    parsing->count++;
+    return STATUS_OK;
+}
+
+enum status edges_parse(struct arena *arena, struct str lines, struct edge **edges, size_t *count, struct error *error)
+{
+    struct parsing parsing = {.arena = arena, .scratch = arena_new()};
+    size_t most = 1, number = 0;
+    enum status status = STATUS_OK;
+    for (size_t i = 0; i < lines.length; i++) most += lines.data[i] == '\n';
+    parsing.edges = arena_array(arena, most, sizeof **edges);
+    while (lines.data && status == STATUS_OK) {
+        number++;
+        status = parse_line(&parsing, str_trim(str_cut(&lines, '\n')), error);
+        arena_reset(parsing.scratch);
+    }
+    arena_free(parsing.scratch);
+    *edges = parsing.edges;
+    *count = parsing.count;
+    return status == STATUS_OK ? status : error_context(error, "line %zu", number);
+}

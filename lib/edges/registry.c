@@ -1,77 +1,12 @@
 /* What an operator registers, changes and removes. */
 #include <stdlib.h>
 
-#include "lib/edges/registry_internal.h"
+#include "lib/edges/claims_internal.h"
+#include "lib/store/many.h"
 
 static struct str edge_entry_key(struct arena *arena, struct str id)
 {
     return arena_join(arena, S("edges/"), id, S(".json"));
-}
-
-static bool serves(const struct edge *edge, struct str lan)
-{
-    for (size_t i = 0; i < edge->lan_count; i++)
-        if (str_equal(edge->lans[i], lan)) return true;
-    return false;
-}
-
-static enum status check_codes(const struct registry *registry, const struct edge *edge, struct error *error)
-{
-    for (size_t e = 0; e < registry->edge_count; e++) {
-        const struct edge *other = &registry->edges[e];
-        if (str_equal(other->id, edge->id)) continue;
-        for (size_t i = 0; i < edge->lan_count; i++)
-            ENSURE(!str_starts(edge->lans[i], S("@")) || !serves(other, edge->lans[i]), error, STATUS_INVALID,
-                   "edge " STR_FMT " and edge " STR_FMT " both list the LAN " STR_FMT, STR_ARG(edge->id), STR_ARG(other->id),
-                   STR_ARG(edge->lans[i]));
-    }
-    return STATUS_OK;
-}
-
-static bool overlap(const struct network *a, const struct network *b)
-{
-    const struct network *wide = a->prefix <= b->prefix ? a : b, *narrow = wide == a ? b : a;
-    return network_contains(wide, &narrow->address);
-}
-
-static bool share_egress(const struct edge *a, const struct edge *b)
-{
-    for (size_t i = 0; i < a->egress_count; i++)
-        for (size_t j = 0; j < b->egress_count; j++)
-            if (overlap(&a->egress[i], &b->egress[j])) return true;
-    return false;
-}
-
-/* Its text is the network and nothing else. */
-static bool is_bare(const struct registry_area *area)
-{
-    return area->site.length == 0 && (area->code.length > 0 || area->edge->egress_count == 0);
-}
-
-static bool is_one_shop(const struct registry_area *a, const struct registry_area *b)
-{
-    if (a->site.length > 0 || b->site.length > 0) return str_equal(a->site, b->site);
-    return (is_bare(a) && is_bare(b)) || share_egress(a->edge, b->edge);
-}
-
-static struct str area_format(struct arena *arena, const struct registry_area *area)
-{
-    struct str network = network_format(arena, &area->network);
-    return area->code.length > 0 ? arena_join(arena, network, S(" of the LAN "), area->code) : network;
-}
-
-/* One device can't be in two LANs of one shop. */
-static enum status check_area(struct arena *arena, const struct registry *registry, const struct registry_area *area, struct error *error)
-{
-    for (size_t i = 0; i < registry->area_count; i++) {
-        const struct registry_area *other = &registry->areas[i];
-        bool clash = other->edge != area->edge && overlap(&area->network, &other->network) && is_one_shop(area, other);
-        ENSURE(!clash, error, STATUS_INVALID,
-               "edge " STR_FMT " and edge " STR_FMT " overlap: " STR_FMT " and " STR_FMT
-               "; give one of the two a site or an egress of its own",
-               STR_ARG(area->edge->id), STR_ARG(other->edge->id), STR_ARG(area_format(arena, area)), STR_ARG(area_format(arena, other)));
-    }
-    return STATUS_OK;
 }
 
 /* The registry as it would be with the edge. */
@@ -88,31 +23,121 @@ static void take_edge(struct arena *arena, struct registry *registry, const stru
     registry_complete(arena, registry);
 }
 
-/* As far as one can tell without asking it. Who only reads the register does not look so closely: it may be of some thousand edges. */
-static enum status check_store(struct arena *arena, const struct edge *edge, struct error *error)
+static enum status put_edge(struct store *store, struct io io, const struct edge *edge, struct error *error)
 {
-    struct store *opened;
-    if (edge->store.length == 0) return STATUS_OK;
-    if (store_open(edge_store_url(arena, edge).data, &opened, error) != STATUS_OK) {
-        error_context(error, "edge.store");
-        return error->status = STATUS_INVALID;
-    }
-    store_close(opened);
-    return STATUS_OK;
+    return store_put(store, io, edge_entry_key(io.arena, edge->id), edge_format(io.arena, edge),
+                     &(struct store_put){.content_type = "application/json"}, NULL, error);
 }
 
 enum status registry_put_edge(struct store *store, struct io io, const struct edge *edge, struct error *error)
 {
     struct registry registry;
-    TRY(check_store(io.arena, edge, error));
+    TRY(registry_check_store(io.arena, edge, error));
     TRY(registry_load(store, io, &registry, error));
     take_edge(io.arena, &registry, edge);
-    TRY(check_codes(&registry, edge, error));
+    TRY(registry_check_codes(&registry, edge, error));
     for (size_t i = 0; i < registry.area_count; i++)
-        if (str_equal(registry.areas[i].edge->id, edge->id)) TRY(check_area(io.arena, &registry, &registry.areas[i], error));
-    return store_put(store, io, edge_entry_key(io.arena, edge->id), edge_format(io.arena, edge),
-                     &(struct store_put){.content_type = "application/json"}, NULL, error);
+        if (str_equal(registry.areas[i].edge->id, edge->id)) TRY(registry_check_area(io.arena, &registry, &registry.areas[i], error));
+    return put_edge(store, io, edge, error);
 }
+
+/* --- many edges */
+
+struct batch {
+    struct store *store;
+    const struct registry_batch *what;
+    struct edge *sorted;
+    const struct edge **changed; /* those that are to be written */
+    size_t changed_count;
+};
+
+static enum status sort_batch(struct arena *arena, struct batch *batch, struct error *error)
+{
+    size_t count = batch->what->count;
+    batch->sorted = arena_array(arena, count, sizeof *batch->sorted);
+    if (count > 0) memcpy(batch->sorted, batch->what->edges, count * sizeof *batch->sorted);
+    if (count > 0) qsort(batch->sorted, count, sizeof *batch->sorted, registry_by_edge_id);
+    for (size_t i = 1; i < count; i++)
+        ENSURE(!str_equal(batch->sorted[i - 1].id, batch->sorted[i].id), error, STATUS_INVALID,
+               "edge " STR_FMT " is there twice: leave one of the two out", STR_ARG(batch->sorted[i].id));
+    return STATUS_OK;
+}
+
+static const struct edge *find_in_batch(const struct batch *batch, struct str id)
+{
+    const struct edge sought = {.id = id};
+    size_t count = batch->what->count;
+    return count > 0 ? bsearch(&sought, batch->sorted, count, sizeof sought, registry_by_edge_id) : NULL;
+}
+
+/* The registry as it would be with all of them. */
+static void take_batch(struct arena *arena, const struct batch *batch, struct registry *registry)
+{
+    const struct edge *known = registry->edges;
+    size_t count = registry->edge_count;
+    registry->edges = arena_array(arena, count + batch->what->count, sizeof *registry->edges);
+    registry->edge_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!find_in_batch(batch, known[i].id)) registry->edges[registry->edge_count++] = known[i];
+    for (size_t i = 0; i < batch->what->count; i++) registry->edges[registry->edge_count++] = batch->sorted[i];
+    if (registry->edge_count > 0) qsort(registry->edges, registry->edge_count, sizeof *registry->edges, registry_by_edge_id);
+    registry_complete(arena, registry);
+}
+
+static enum status check_batch(struct arena *arena, const struct batch *batch, struct error *error)
+{
+    struct registry whole = *batch->what->known;
+    take_batch(arena, batch, &whole);
+    const struct claims *claims = claims_new(arena, &whole);
+    for (size_t i = 0; i < batch->what->count; i++) {
+        TRY(registry_check_store(arena, &batch->sorted[i], error));
+        TRY(registry_check_codes(&whole, &batch->sorted[i], error));
+    }
+    for (size_t i = 0; i < whole.area_count; i++) {
+        const struct registry_area *area = &whole.areas[i];
+        if (find_in_batch(batch, area->edge->id) && claims_may_clash(claims, area)) TRY(registry_check_area(arena, &whole, area, error));
+    }
+    return STATUS_OK;
+}
+
+/* What stands there already, by a run that was cut off or long since, is not written again. */
+static void choose_changed(struct arena *arena, struct batch *batch)
+{
+    struct arena *scratch = arena_new();
+    batch->changed = arena_array(arena, batch->what->count, sizeof(const struct edge *));
+    for (size_t i = 0; i < batch->what->count; i++) {
+        const struct edge *edge = &batch->sorted[i], *known = registry_edge(batch->what->known, edge->id);
+        bool same = known && str_equal(edge_format(scratch, known), edge_format(scratch, edge));
+        if (!same) batch->changed[batch->changed_count++] = edge;
+        arena_reset(scratch);
+    }
+    arena_free(scratch);
+}
+
+static enum status put_number(void *context, struct io io, size_t number, struct error *error)
+{
+    const struct batch *batch = context;
+    return put_edge(batch->store, io, batch->changed[number], error);
+}
+
+enum status registry_put_edges(struct store *store, struct io io, const struct registry_batch *what, size_t *written, struct error *error)
+{
+    struct batch batch = {.store = store, .what = what};
+    struct arena *scratch = arena_new();
+    *written = 0;
+    TRY(sort_batch(io.arena, &batch, error));
+    enum status status = check_batch(scratch, &batch, error);
+    arena_free(scratch);
+    TRY(status);
+    choose_changed(io.arena, &batch);
+    const struct store_many many = {
+        .count = batch.changed_count, .each = put_number, .context = &batch, .progress = what->progress, .progress_context = what->context};
+    TRY(store_many(&many, io, error));
+    *written = batch.changed_count;
+    return STATUS_OK;
+}
+
+/* --- one of them */
 
 static enum status no_edge(struct str id, struct error *error)
 {
@@ -167,7 +192,7 @@ enum status registry_put_lan(struct store *store, struct io io, struct str json,
     TRY(registry_load(store, io, &registry, error));
     take_lan(io.arena, &registry, entry);
     for (size_t i = 0; i < registry.area_count; i++)
-        if (str_equal(registry.areas[i].code, entry->code)) TRY(check_area(io.arena, &registry, &registry.areas[i], error));
+        if (str_equal(registry.areas[i].code, entry->code)) TRY(registry_check_area(io.arena, &registry, &registry.areas[i], error));
     return store_put(store, io, arena_join(io.arena, S("lans/"), entry->code, S(".json")), json,
                      &(struct store_put){.content_type = "application/json"}, NULL, error);
 }

@@ -83,12 +83,21 @@ struct registry {
 
 enum status edge_parse(struct arena *, struct str json, struct edge *, struct error *);
 struct str edge_format(struct arena *, const struct edge *);
+/* One edge a line; blank lines are passed over. Errors begin with the line's number. */
+enum status edges_parse(struct arena *, struct str lines, struct edge **edges, size_t *count, struct error *);
 /* What opens its store: with the name of its credentials; ends in NUL. */
 struct str edge_store_url(struct arena *, const struct edge *);
 /* The first part of the texts of its LANs: its site or, where it has none, the address that its shop is seen with. */
 struct str edge_identity(struct arena *, const struct edge *);
 /* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
 enum status registry_load(struct store *, struct io, struct registry *, struct error *);
+/* Some edges without any LAN: by id, those that begin with `prefix` (empty: all) and come behind `after` (empty: from the first), at most
+ * `limit` (0: all). No other is read. */
+struct registry_page {
+    struct str prefix, after;
+    size_t limit;
+};
+enum status registry_load_page(struct store *, struct io, const struct registry_page *, struct registry *, struct error *);
 /* As registry_load, but what has not changed since `known` (NULL: nothing is known) is not read again. STATUS_NOT_MODIFIED: nothing has. */
 enum status registry_refresh(struct store *, struct io, const struct registry *known, struct registry *, struct error *);
 /* One edge. STATUS_NOT_FOUND, with words, where there is none. */
@@ -97,6 +106,17 @@ enum status registry_get_edge(struct store *, struct io, struct str id, struct e
  * registered LAN's) that overlaps, of the same site or with no site and an egress that overlaps; and where its store's URL is none that
  * could be opened. */
 enum status registry_put_edge(struct store *, struct io, const struct edge *, struct error *);
+/* Many at once: as registry_put_edge for each, against `known` and one another, and nothing is written before all are found right. Those
+ * that stand there already are not written again, so that a run that was cut off is done again at little cost. */
+struct registry_batch {
+    const struct registry *known; /* what was just loaded */
+    const struct edge *edges;     /* in any order; STATUS_INVALID where one id is there twice */
+    size_t count;
+    void (*progress)(void *context, size_t done); /* of those that are written, by one thread at a time; may be NULL */
+    void *context;
+};
+/* *written: how many differed from what stood there. */
+enum status registry_put_edges(struct store *, struct io, const struct registry_batch *, size_t *written, struct error *);
 /* STATUS_NOT_FOUND where there is none. */
 enum status registry_remove_edge(struct store *, struct io, struct str id, struct error *);
 /* Registers or changes a LAN. STATUS_INVALID where an edge that lists its code would overlap with another one for it. */

@@ -4,14 +4,8 @@
 #include "lib/edges/table_internal.h"
 
 /* PAIRS_MOST: of an edge with more networks times egresses no pair is in the table; such edges are walked. */
-enum { PREFIXES = 129, PAIRS_MOST = 1024 };
+enum { PAIRS_MOST = 1024 };
 
-/* The prefix lengths that occur, of IPv4 and IPv6. */
-struct prefixes {
-    bool known[2][PREFIXES];
-    unsigned char lengths[2][PREFIXES];
-    unsigned count[2];
-};
 struct only {
     const struct registry_area *area; /* the first; NULL: there is none */
     bool several;                     /* edges */
@@ -164,7 +158,7 @@ static void add_edge(const struct registry *registry, struct registry_index *ind
     }
 }
 
-static size_t first_area(const struct registry *registry, const struct edge *edge)
+size_t registry_first_area(const struct registry *registry, const struct edge *edge)
 {
     size_t low = 0, high = registry->area_count;
     while (low < high) {
@@ -179,7 +173,7 @@ static size_t first_area(const struct registry *registry, const struct edge *edg
 
 static size_t count_areas(const struct registry *registry, const struct edge *edge)
 {
-    size_t first = first_area(registry, edge), count = 0;
+    size_t first = registry_first_area(registry, edge), count = 0;
     while (first + count < registry->area_count && registry->areas[first + count].edge == edge) count++;
     return count;
 }
@@ -232,18 +226,34 @@ void registry_index_all(struct arena *arena, struct registry *registry)
     list_prefixes(&index->egresses);
 }
 
+const struct prefixes *registry_prefixes_of_areas(const struct registry *registry)
+{
+    return &registry->index->areas;
+}
+
+const struct prefixes *registry_prefixes_of_egresses(const struct registry *registry)
+{
+    return &registry->index->egresses;
+}
+
+size_t registry_wide_edges(const struct registry *registry, const struct edge *const **edges)
+{
+    *edges = registry->index->wide;
+    return registry->index->wide_count;
+}
+
 /* --- looking up */
 
 const struct registry_area *registry_area_around(const struct registry *registry, const struct edge *edge, const struct address *address)
 {
-    for (size_t i = first_area(registry, edge); i < registry->area_count && registry->areas[i].edge == edge; i++)
+    for (size_t i = registry_first_area(registry, edge); i < registry->area_count && registry->areas[i].edge == edge; i++)
         if (network_contains(&registry->areas[i].network, address)) return &registry->areas[i];
     return NULL;
 }
 
 static const struct registry_area *area_of_edge(const struct registry *registry, const struct edge *edge, const struct network *network)
 {
-    for (size_t i = first_area(registry, edge); i < registry->area_count && registry->areas[i].edge == edge; i++)
+    for (size_t i = registry_first_area(registry, edge); i < registry->area_count && registry->areas[i].edge == edge; i++)
         if (network_equal(&registry->areas[i].network, network)) return &registry->areas[i];
     return NULL;
 }

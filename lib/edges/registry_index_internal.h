@@ -25,6 +25,19 @@ const struct edge *registry_edge_around_caller(const struct registry *, const st
 /* An edge with LANs at the site; one of them that has the address in one of its areas. */
 const struct edge *registry_edge_of_site(const struct registry *, struct str site);
 const struct edge *registry_edge_of_site_around(const struct registry *, struct str site, const struct address *);
+/* The prefix lengths that occur, of IPv4 and IPv6: in areas, and in the egress of edges with LANs. */
+enum { PREFIXES = 129 };
+struct prefixes {
+    bool known[2][PREFIXES];
+    unsigned char lengths[2][PREFIXES];
+    unsigned count[2];
+};
+const struct prefixes *registry_prefixes_of_areas(const struct registry *);
+const struct prefixes *registry_prefixes_of_egresses(const struct registry *);
+/* Edges of so many networks times egresses that no table has all their pairs. Returns the count. */
+size_t registry_wide_edges(const struct registry *, const struct edge *const **);
+/* The number of the edge's first area, or of what would stand behind it. */
+size_t registry_first_area(const struct registry *, const struct edge *);
 /* What the edge serves that the address is in. */
 const struct registry_area *registry_area_around(const struct registry *, const struct edge *, const struct address *);
 

@@ -286,15 +286,15 @@ static enum status not_modified(struct error *error)
     return error_set(error, STATUS_NOT_MODIFIED, "no edge and no LAN has changed");
 }
 
-static enum status refresh(struct loading *edges, struct loading *lans, const struct registry *known, uint64_t mark, struct registry *out,
-                           struct error *error)
+/* STATUS_NOT_MODIFIED: nothing has changed. */
+static enum status refresh(struct loading *edges, struct loading *lans, uint64_t mark, struct registry *out, struct error *error)
 {
     struct arena *arena = edges->io.arena;
     struct registry registry = {0};
-    bool changed = !known;
+    bool changed = !edges->known;
     TRY(list(edges, &changed, error));
     TRY(list(lans, &changed, error));
-    if (!changed) return set_age(known, mark), not_modified(error);
+    if (!changed) return not_modified(error);
     TRY(load_all(edges, &registry.edge_sources, error));
     TRY(load_all(lans, &registry.lan_sources, error));
     registry.edges = (struct edge *)(void *)edges->items.at;
@@ -325,7 +325,8 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
         lans.known = &known->lan_sources;
         lans.known_items = (struct items){(char *)known->lans, known->lan_count};
     }
-    enum status status = refresh(&edges, &lans, known, mark, out, error);
+    enum status status = refresh(&edges, &lans, mark, out, error);
+    if (status == STATUS_NOT_MODIFIED) set_age(known, mark);
     arena_free(scratch);
     return status;
 }
@@ -333,4 +334,47 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
 enum status registry_load(struct store *store, struct io io, struct registry *registry, struct error *error)
 {
     return registry_refresh(store, io, NULL, registry, error);
+}
+
+/* --- a page */
+
+static int by_name(const void *a, const void *b)
+{
+    return str_compare(((const struct registry_source *)a)->name, ((const struct registry_source *)b)->name);
+}
+
+/* Of all that begin so those behind `after`, by id, and of these the first. */
+static void choose_page(struct registry_sources *listed, const struct registry_page *page)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < listed->count; i++)
+        if (str_starts(listed->at[i].name, page->prefix) && str_compare(listed->at[i].name, page->after) > 0)
+            listed->at[kept++] = listed->at[i];
+    if (kept > 0) qsort(listed->at, kept, sizeof *listed->at, by_name);
+    listed->count = page->limit > 0 && kept > page->limit ? page->limit : kept;
+}
+
+static enum status load_page(struct loading *loading, const struct registry_page *page, struct registry *out, struct error *error)
+{
+    struct registry registry = {0};
+    struct listing listing = {loading, 0};
+    struct str prefix = arena_join(loading->io.arena, str_of(loading->kind->prefix), page->prefix);
+    TRY(store_list(loading->store, loading->io, prefix, 0, note_source, &listing, error));
+    choose_page(&loading->listed, page);
+    TRY(load_all(loading, &registry.edge_sources, error));
+    registry.edges = (struct edge *)(void *)loading->items.at;
+    registry.edge_count = loading->items.count;
+    registry_complete(loading->io.arena, &registry);
+    *out = registry;
+    return STATUS_OK;
+}
+
+enum status registry_load_page(struct store *store, struct io io, const struct registry_page *page, struct registry *out,
+                               struct error *error)
+{
+    struct arena *scratch = arena_new();
+    struct loading loading = loading_of(&edge_kind, store, io, scratch);
+    enum status status = load_page(&loading, page, out, error);
+    arena_free(scratch);
+    return status;
 }

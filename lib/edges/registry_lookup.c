@@ -26,7 +26,7 @@ const struct edge *registry_edge(const struct registry *registry, struct str id)
     return registry->edge_count > 0 ? bsearch(&sought, registry->edges, registry->edge_count, sizeof sought, registry_by_edge_id) : NULL;
 }
 
-const struct edge *registry_edge_of(const struct registry *registry, struct str lan)
+size_t registry_first_served(const struct registry *registry, struct str lan)
 {
     size_t low = 0, high = registry->served_count;
     while (low < high) {
@@ -36,7 +36,13 @@ const struct edge *registry_edge_of(const struct registry *registry, struct str 
         else
             high = middle;
     }
-    return low < registry->served_count && str_equal(registry->served[low].lan, lan) ? registry->served[low].edge : NULL;
+    return low;
+}
+
+const struct edge *registry_edge_of(const struct registry *registry, struct str lan)
+{
+    size_t first = registry_first_served(registry, lan);
+    return first < registry->served_count && str_equal(registry->served[first].lan, lan) ? registry->served[first].edge : NULL;
 }
 
 const struct lan_entry *registry_lan(const struct registry *registry, struct str code)

@@ -20,9 +20,8 @@ def given(store: Shop, folder: Path, *command: str, text: str) -> "subprocess.Co
     return store.run("edge", *command, path, check=False)
 
 
-def edges(store: Shop) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(store.run("edge", "list", "--json").stdout)
-    return found
+def edges(store: Shop, *words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in store.run("edge", "list", "--json", *words).stdout.splitlines()]
 
 
 def test_an_edge_is_added_listed_changed_and_removed(store: Shop, tmp_path: Path) -> None:
@@ -176,15 +175,17 @@ def test_what_a_run_at_work_said_of_a_removed_edge_is_not_believed(directory: Sh
 
 
 def test_lans_have_codes(store: Shop, tmp_path: Path) -> None:
-    assert store.run("edge", "lan", "list").stdout == "" and store.run("edge", "lan", "list", "--json").stdout == "[]\n"
+    assert store.run("edge", "lan", "list").stdout == "" and store.run("edge", "lan", "list", "--json").stdout == ""
     for entry in {"code": "SHOP-7", "site": "shop-7", "network": "10.1.2.3/16", "location": [31.2304163, 121.4737009]}, {"code": "MALL"}, {"code": "BARE"}:
         assert given(store, tmp_path, "lan", "set", text=json.dumps(entry)).returncode == 0
     placed.register(store, tmp_path, lans=["MALL"])
     placed.register(store, tmp_path, edge="shop-7", site="shop-7", lans=["10.1.0.0/16"])
     assert store.run("edge", "lan", "list").stdout.splitlines() == ["BARE\t@BARE\t-", "MALL\t@MALL\tshop-1", "SHOP-7\tshop-7@10.1.0.0/16\tshop-7"]
-    assert json.loads(store.run("edge", "lan", "list", "--json").stdout) == [
+    assert [json.loads(line) for line in store.run("edge", "lan", "list", "--json").stdout.splitlines()] == [
         {"code": "BARE", "lan": "@BARE", "region": "", "edge": None}, {"code": "MALL", "lan": "@MALL", "region": "", "edge": "shop-1"},
         {"code": "SHOP-7", "lan": "shop-7@10.1.0.0/16", "region": "", "location": [31.2304163, 121.4737009], "edge": "shop-7"}]
+    assert store.run("edge", "lan", "list", "--after", "BARE", "--limit", "1").stdout == "MALL\t@MALL\tshop-1\n"
+    assert store.run("edge", "lan", "list", "--prefix", "S").stdout == "SHOP-7\tshop-7@10.1.0.0/16\tshop-7\n"
     store.run("edge", "lan", "remove", "BARE")
     assert len(store.run("edge", "lan", "list").stdout.splitlines()) == 2
     again = store.run("edge", "lan", "remove", "BARE", check=False)
@@ -205,6 +206,72 @@ def test_one_edge_that_was_spoilt_stops_nobody(directory: Shop, tmp_path: Path) 
     assert [edge["edge"] for edge in edges(directory)] == ["shop-1"]
     done = directory.run("edge", "show", "broken", check=False)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+
+
+# --- many at once
+
+
+def many(count: int, **fields: Any) -> list[dict[str, Any]]:
+    return [{"edge": f"shop-{i:02}", "address": f"10.{i}.0.5", "lans": [f"10.{i}.0.0/16"], "store": "pull", **fields} for i in range(count)]
+
+
+def added(store: Shop, folder: Path, rows: list[dict[str, Any]], check: bool = True) -> "subprocess.CompletedProcess[str]":
+    path = folder / "rows.jsonl"
+    path.write_text("\n\n".join(json.dumps(row) for row in rows))
+    return store.run("edge", "add", "--from", path, check=check)
+
+
+def test_many_edges_are_added_and_listed_by_pages(store: Shop, tmp_path: Path) -> None:
+    assert added(store, tmp_path, many(30)).stderr == "30 edges, of which 30 were written\n"
+    assert [edge["edge"] for edge in edges(store)] == [f"shop-{i:02}" for i in range(30)]
+    assert [edge["edge"] for edge in edges(store, "--prefix", "shop-1", "--limit", "3")] == ["shop-10", "shop-11", "shop-12"]
+    assert [edge["edge"] for edge in edges(store, "--after", "shop-12", "--limit", "2")] == ["shop-13", "shop-14"]
+    assert edges(store, "--after", "shop-29") == edges(store, "--prefix", "x") == []
+    rows = edges(store)
+    rows[7]["address"] = "10.7.0.6"
+    assert added(store, tmp_path, rows).stderr == "30 edges, of which 1 was written\n"
+    assert edges(store) == rows
+
+
+def test_a_page_is_by_id_where_keys_are_not(directory: Shop, tmp_path: Path) -> None:
+    added(directory, tmp_path, [dict(edge, edge=name) for edge, name in zip(many(3), ("a", "a-b", "a.c"))])
+    assert [edge["edge"] for edge in edges(directory, "--limit", "2")] == ["a", "a-b"]
+    assert [edge["edge"] for edge in edges(directory, "--after", "a-b")] == ["a.c"]
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ([{"edge": "shop-02", "address": "a", "store": "pull"}], "edge shop-02 is there twice"),
+    ([{"edge": "x", "address": "a", "store": "pull", "lans": ["10.2.3.0/24"]}], "edge shop-02 and edge x overlap"),
+    ([{"edge": "x", "address": "a", "store": "pull", "lans": ["10.99.3.0/24"]}], "edge x and edge known overlap"),
+    ([{"edge": "x", "address": "a", "store": "pull", "lans": ["MALL"]}], "edge x and edge known both list the LAN @MALL"),
+    ([{"edge": "x", "address": "a", "store": "s3://b?colour=red"}], "colour"),
+    ([{"edge": "x", "address": "a"}], "rows.jsonl: line 11: edge.store")])
+def test_where_one_is_wrong_none_is_added(wrong: list[dict[str, Any]], words: str, directory: Shop, tmp_path: Path) -> None:
+    placed.register(directory, tmp_path, edge="known", lans=["10.99.0.0/16", "MALL"])
+    before = edges(directory)
+    done = added(directory, tmp_path, many(5) + wrong, check=False)
+    assert done.returncode == 1 and words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert edges(directory) == before
+
+
+def test_many_that_were_cut_off_go_on(minio: Minio, bucket: str, servers: Servers, tmp_path: Path) -> None:
+    store = shop.minio_shop(minio, bucket)
+    broken = servers.recorder(minio.url, f'if ($request_uri = "/{bucket}/edges/shop-20.json") {{ return 403; }}')
+    done = added(shop.minio_shop(minio, bucket, endpoint=broken.url), tmp_path, many(40), check=False)
+    assert done.returncode == 1 and "edges/shop-20.json" in done.stderr, done.stderr
+    left = len(edges(store))
+    assert left < 40
+    assert added(store, tmp_path, many(40)).stderr == f"40 edges, of which {40 - left} were written\n"
+    assert len(edges(store)) == 40
+
+
+def test_new_edges_among_many_hold_nothing_of_their_namesakes(directory: Shop, tmp_path: Path) -> None:
+    rows = many(4)
+    added(directory, tmp_path, rows[:1])
+    for edge in ("shop-00", "shop-02"):
+        placed.put(directory, f"held/{edge}/{placed.LAST}", json.dumps({"edge": edge, "packages": {"A/1": {"since": SINCE, "size": 5}}}))
+    added(directory, tmp_path, rows)
+    assert [placed.states(directory, edge) for edge in ("shop-00", "shop-02")] == [{"A/1": "held"}, {}]
 
 
 # --- by hand (P2)

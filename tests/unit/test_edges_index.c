@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "base/random.h"
-#include "lib/edges/registry_internal.h"
+#include "lib/edges/claims_internal.h"
 #include "tests/unit/unit.h"
 
 enum { FLEETS = 300, EDGES_MAX = 40, LANS_MAX = 8, QUESTIONS = 60 };
@@ -314,6 +314,36 @@ static void ask_serving(struct fleet *fleet)
     assert_str(own, wanted);
 }
 
+/* Of all areas: whether another edge claims the same devices. One with so much that it is walked may always clash. */
+static unsigned ask_claims(struct fleet *fleet)
+{
+    const struct registry *registry = &fleet->registry;
+    const struct claims *claims = claims_new(fleet->arena, registry);
+    unsigned clashes = 0;
+    for (size_t i = 0; i < registry->area_count; i++) {
+        const struct registry_area *area = &registry->areas[i];
+        bool clash = false, walked = area->edge->lan_count * area->edge->egress_count > 1024;
+        for (size_t j = 0; j < registry->area_count && !clash; j++) clash = registry_areas_clash(area, &registry->areas[j]);
+        assert_int_equal(claims_may_clash(claims, area), clash || walked);
+        clashes += clash;
+    }
+    return clashes;
+}
+
+static void what_is_claimed_twice_is_found(void **state)
+{
+    unsigned clashes = 0, areas = 0;
+    (void)state;
+    for (uint64_t seed = 1; seed <= FLEETS; seed++) {
+        struct fleet fleet;
+        make_fleet(&fleet, seed);
+        clashes += ask_claims(&fleet);
+        areas += (unsigned)fleet.registry.area_count;
+        arena_free(fleet.arena);
+    }
+    assert_true(clashes > 100 && clashes < areas - 100); /* both occur */
+}
+
 static void what_is_looked_up_is_what_is_found_by_walking(void **state)
 {
     (void)state;
@@ -360,6 +390,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_looked_up_is_what_is_found_by_walking),
+        cmocka_unit_test(what_is_claimed_twice_is_found),
         cmocka_unit_test(the_nearest_of_many_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
