@@ -28,7 +28,8 @@ static enum status read_samples(struct app *app, struct io io, const struct cali
 {
     struct sample_set set;
     int64_t horizon = horizon_of(calibrating, &out->present), earliest = policy_horizon(&out->present, calibrating->now);
-    TRY(samples_read(app->store, io, earliest, calibrating->now - horizon, horizon, (size_t)calibrating->samples, &set, error));
+    TRY(samples_read(app->store, io,
+                     &(struct samples_question){earliest, calibrating->now - horizon, horizon, (size_t)calibrating->samples}, &set, error));
     if (calibrating->import) {
         struct downloads *downloads = downloads_new(io.arena, registry, &set, horizon);
         TRY(calibrating->import(calibrating->context, registry, downloads, error));

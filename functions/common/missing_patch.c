@@ -21,24 +21,25 @@ static bool holds_version(const struct held *held, const struct package_name *pa
 }
 
 /* An edge whose state can't be read is passed by. */
-static const struct edge *find_edge(const struct evaluation *how, struct placement_app *placement, struct io io, const struct place *place,
-                                    const struct package_name *patch)
+static const struct edge *find_edge(const struct missing_patch *patch, struct io io)
 {
     const struct edge *edges[NEAREST_MOST];
     const struct held *held;
     struct error ignored;
-    size_t count = registry_nearest(how->registry, place, edges, NEAREST_MOST);
+    size_t count = registry_nearest(patch->how->registry, patch->place, edges, NEAREST_MOST);
     for (size_t i = 0; i < count; i++)
-        if (placement_app_nearby(placement, io, edges[i]->id, &held, &ignored) == STATUS_OK && holds_version(held, patch)) return edges[i];
+        if (placement_app_nearby(patch->placement, io, edges[i]->id, &held, &ignored) == STATUS_OK && holds_version(held, patch->name))
+            return edges[i];
     return NULL;
 }
 
-static enum status place_patch(const struct evaluation *how, struct io io, const struct edge *edge, const struct place *place,
-                               struct str package, uint64_t misses, bool *placed, struct error *error)
+static enum status place_patch(const struct missing_patch *patch, struct io io, const struct edge *edge, bool *placed, struct error *error)
 {
     struct triggered triggered;
-    struct evaluation one = *how;
-    const struct triggering trigger = {.edge = edge, .lan = place->lan, .package = package, .missing = misses, .granted = true};
+    struct evaluation one = *patch->how;
+    struct str package = package_name_format(io.arena, patch->name);
+    const struct triggering trigger = {
+        .edge = edge, .lan = patch->place->lan, .package = package, .missing = patch->misses, .granted = true};
     one.missed = NULL;
     one.edge = (struct str){NULL, 0};
     TRY(placement_trigger(&one, io, &trigger, &triggered, error));
@@ -46,20 +47,20 @@ static enum status place_patch(const struct evaluation *how, struct io io, const
     return STATUS_OK;
 }
 
-enum status missing_patch_make(const struct evaluation *how, struct placement_app *placement, struct io io, const struct place *place,
-                               const struct package_name *name, uint64_t misses, struct package_source *source, const struct edge **edge,
+enum status missing_patch_make(const struct missing_patch *patch, struct io io, struct package_source *source, const struct edge **edge,
                                struct error *error)
 {
-    const struct package_maker maker = maker_of(placement->app);
-    const struct edge *near = find_edge(how, placement, io, place, name);
-    struct str package = package_name_format(io.arena, name);
+    struct app *app = patch->placement->app;
+    const struct package_name *name = patch->name;
+    const struct package_maker maker = maker_of(app);
+    const struct edge *near = find_edge(patch, io);
     bool placed = false;
     *edge = NULL;
     TRY(maker.find(maker.context, io, name, source, error));
-    app_made_patch(placement->app, io, name->app, name->from, name->version);
-    log_info((struct log){0}, "patch=" STR_FMT " made, %llu bytes%s" STR_FMT, STR_ARG(package), (unsigned long long)source->size,
-             near ? ", edge=" : "", STR_ARG(near ? near->id : S("")));
-    if (near) TRY(place_patch(how, io, near, place, package, misses, &placed, error));
+    app_made_patch(app, io, name->app, name->from, name->version);
+    log_info((struct log){0}, "patch=" STR_FMT " made, %llu bytes%s" STR_FMT, STR_ARG(package_name_format(io.arena, name)),
+             (unsigned long long)source->size, near ? ", edge=" : "", STR_ARG(near ? near->id : S("")));
+    if (near) TRY(place_patch(patch, io, near, &placed, error));
     if (placed) *edge = near;
     return STATUS_OK;
 }
@@ -71,6 +72,8 @@ struct missing_patches {
     struct cells patches; /* misses of all LANs without an edge; of the LAN that misses most; 1 + that one's number */
     struct str *lans;
     size_t lan_count, lan_capacity;
+    const struct evaluation *how; /* of the run, at its end */
+    struct placement_app *placement;
 };
 
 struct missing_patches *missing_patches_new(struct arena *arena)
@@ -103,8 +106,8 @@ static int by_misses(const void *a, const void *b)
     return str_compare(one->package, other->package);
 }
 
-static enum status make_noted(const struct missing_patches *missing, const struct cells_pair *pair, const struct evaluation *how,
-                              struct placement_app *placement, struct io io, bool *made, struct error *error)
+static enum status make_noted(const struct missing_patches *missing, const struct cells_pair *pair, struct io io, bool *made,
+                              struct error *error)
 {
     struct package_name name;
     struct package_facts facts;
@@ -112,12 +115,13 @@ static enum status make_noted(const struct missing_patches *missing, const struc
     struct place place;
     const struct edge *edge;
     TRY(package_name_parse(pair->package, &name, error));
-    enum status status = placement_app_facts(placement, io, &name, &facts, error);
+    enum status status = placement_app_facts(missing->placement, io, &name, &facts, error);
     if (status == STATUS_NOT_FOUND || (status == STATUS_OK && facts.sha256.length > 0)) return STATUS_OK;
     TRY(status);
-    registry_place(how->registry, missing->lans[pair->counts[LAN] - 1], &place);
+    registry_place(missing->how->registry, missing->lans[pair->counts[LAN] - 1], &place);
     place.lan = missing->lans[pair->counts[LAN] - 1];
-    TRY(missing_patch_make(how, placement, io, &place, &name, pair->counts[SUM], &source, &edge, error));
+    const struct missing_patch patch = {missing->how, missing->placement, &place, &name, pair->counts[SUM]};
+    TRY(missing_patch_make(&patch, io, &source, &edge, error));
     return *made = true, STATUS_OK;
 }
 
@@ -125,12 +129,14 @@ uint64_t missing_patches_make(struct missing_patches *missing, const struct eval
 {
     struct cells *patches = &missing->patches;
     uint64_t count = 0;
+    missing->how = how;
+    missing->placement = placement;
     if (patches->count > 0) qsort(patches->pairs, patches->count, sizeof *patches->pairs, by_misses);
     for (size_t i = 0; i < patches->count && deadline_left(io.deadline) > MAKING_TIME; i++) {
         struct error error;
         struct io own = {.arena = arena_new(), .deadline = io.deadline};
         bool made = false;
-        if (make_noted(missing, &patches->pairs[i], how, placement, own, &made, &error) != STATUS_OK)
+        if (make_noted(missing, &patches->pairs[i], own, &made, &error) != STATUS_OK)
             log_warn((struct log){0}, "patch=" STR_FMT " can't be made: %s", STR_ARG(patches->pairs[i].package), error.text);
         count += made;
         arena_free(own.arena);

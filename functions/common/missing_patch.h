@@ -6,10 +6,16 @@
 #include "functions/common/placement.h"
 #include "lib/delivery/delivery.h"
 
-/* Makes one, and has it placed. `misses` go into the audit. *source: as it stands at the origin. *edge: where it is wanted now; NULL: no
- * edge near the LAN holds the version, or it has no room. STATUS_NOT_FOUND: a version is not published. */
-enum status missing_patch_make(const struct evaluation *, struct placement_app *, struct io, const struct place *,
-                               const struct package_name *, uint64_t misses, struct package_source *source, const struct edge **edge,
+struct missing_patch {
+    const struct evaluation *how;
+    struct placement_app *placement;
+    const struct place *place; /* of the LAN that asks for it */
+    const struct package_name *name;
+    uint64_t misses; /* for the audit */
+};
+/* Makes one, and has it placed. *source: as it stands at the origin. *edge: where it is wanted now; NULL: no edge near the LAN holds the
+ * version, or it has no room. STATUS_NOT_FOUND: a version is not published. */
+enum status missing_patch_make(const struct missing_patch *, struct io, struct package_source *source, const struct edge **edge,
                                struct error *);
 
 /* Those of a run of evaluate: collected on the way, made at its end. */

@@ -104,8 +104,8 @@ enum status query_flush_callers(struct query *query, struct io io, struct error 
     all->dirty = false;
     pthread_mutex_unlock(&all->lock);
     for (unsigned at = 0; dirty && take(all, &at, &seen);) {
-        enum status status =
-            callers_note(query->placement->app->store, io, str_of(seen.id), &seen.callers[seen.written], clock_now(), &second, error);
+        const struct caller caller = {str_of(seen.id), &seen.callers[seen.written], clock_now()};
+        enum status status = callers_note(query->placement->app->store, io, &caller, &second, error);
         if (status != STATUS_OK) return note_dirty(all), status;
         if (second) warn(io.arena, &seen);
         note_written(all, at, &seen);

@@ -114,16 +114,15 @@ static enum status find_version(struct query *query, struct io io, const struct 
 
 /* --- which package */
 
-/* A patch from a version that nobody knows can't be; one that does not exist may be wanted all the same. *found: it is there. */
-static enum status find_patch(struct query *query, struct io io, struct chosen *chosen, struct str from, bool *found, struct error *error)
+/* A patch from a version that nobody knows can't be; one that does not exist may be wanted all the same. */
+static enum status find_patch(struct query *query, struct io io, struct chosen *chosen, struct str from, struct error *error)
 {
     struct app *app = query->placement->app;
     const struct patch *patch;
     const struct package *old;
     struct package_name name = {.app = chosen->name.app, .version = chosen->name.version, .from = from};
     enum status status = app_patch(app, io, name.app, from, name.version, &patch, error);
-    *found = status == STATUS_OK;
-    if (*found) {
+    if (status == STATUS_OK) {
         *chosen = (struct chosen){.name = name, .wanted = name, .size = patch->size, .sha256 = patch->sha256, .region = chosen->region};
         return STATUS_OK;
     }
@@ -172,16 +171,12 @@ static enum status note_current(struct query *query, struct io io, const struct 
     return STATUS_OK;
 }
 
-enum status query_choose(struct query *query, struct io io, const struct wish *wish, bool generate, struct chosen *chosen,
-                         struct error *error)
+enum status query_choose(struct query *query, struct io io, const struct wish *wish, struct chosen *chosen, struct error *error)
 {
-    bool found;
     *chosen = (struct chosen){.name = {.app = wish->app}};
     TRY(find_version(query, io, wish, &chosen->name.version, error));
     TRY(choose_full(query, io, wish, chosen, error));
     TRY(note_current(query, io, wish, chosen, error));
     if (wish->from.length == 0 || chosen->is_current || str_equal(wish->from, chosen->name.version)) return STATUS_OK;
-    TRY(find_patch(query, io, chosen, wish->from, &found, error));
-    if (!found && !generate) chosen->wanted = chosen->name;
-    return STATUS_OK;
+    return find_patch(query, io, chosen, wish->from, error);
 }

@@ -87,13 +87,20 @@ enum status query_may_count(const struct query *query, struct io io, struct erro
     return error_set(error, STATUS_WOULD_BLOCK, "counts are written before the answer");
 }
 
-void query_count(struct query *query, struct io io, const struct place *place, struct str package, bool hit, bool node_hit)
+void query_count(struct query *query, struct io io, const struct place *place, const struct counted *counted)
 {
     struct flusher *flusher = query->flusher;
     struct error error;
     if (place->lan.length == 0) return;
-    demand_count(query->demand, place->lan, place->registered, package, hit, clock_now());
-    if (place->node) demand_count(query->demand, place->node->home, true, package, node_hit, clock_now());
+    demand_count(
+        query->demand,
+        &(struct demand_request){.lan = place->lan, .registered = place->registered, .package = counted->package, .hit = counted->hit},
+        clock_now());
+    if (place->node)
+        demand_count(
+            query->demand,
+            &(struct demand_request){.lan = place->node->home, .registered = true, .package = counted->package, .hit = counted->node_hit},
+            clock_now());
     if (flusher->span > 0 || clock_monotonic() < atomic_load(&flusher->sync_at)) return;
     io.deadline = deadline_within(io.deadline, SYNC_TIME);
     if (demand_flush(query->demand, query->placement->app->store, io, &error) == STATUS_OK) return;

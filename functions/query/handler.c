@@ -212,6 +212,13 @@ static struct io patient_io(const struct task *task)
     return io;
 }
 
+/* Of what is wanted there. */
+static struct query_miss miss_of(const struct task *task, struct io io, const struct place *place)
+{
+    return (struct query_miss){
+        .query = task->query, .io = io, .registry = task->registry, .policy = task->policy, .place = place, .name = &task->chosen.wanted};
+}
+
 /* P7. What was asked for is on the edge now: it is answered, also a patch that there was none of before. */
 static enum status trigger(struct task *task, bool *placed, struct error *error)
 {
@@ -219,9 +226,10 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     const struct place place = server_of(task);
     const struct edge *edge = place.edge;
     struct chosen *chosen = &task->chosen;
-    uint64_t size = chosen->wanted.from.length == chosen->name.from.length ? chosen->size : 0;
     if (!is_counted(task) || !edge || task->is_at_node) return STATUS_OK;
-    TRY(query_trigger(task->query, patient_io(task), task->policy, &place, &chosen->wanted, size, placed, error));
+    struct query_miss miss = miss_of(task, patient_io(task), &place);
+    if (chosen->wanted.from.length == chosen->name.from.length) miss.size = chosen->size;
+    TRY(query_trigger(&miss, placed, error));
     if (!*placed) return STATUS_OK;
     chosen->name = chosen->wanted;
     TRY(find_held(task, edge, true, &held, error));
@@ -246,12 +254,24 @@ static enum status make_patch(struct task *task, struct error *error)
     struct package_source source = {0};
     bool made;
     if (!is_counted(task) || task->place.edge) return STATUS_OK;
-    TRY(query_make_patch(task->query, patient_io(task), task->policy, task->registry, &task->place, &chosen->wanted, &source, &made,
-                         error));
+    const struct query_miss miss = miss_of(task, patient_io(task), &task->place);
+    TRY(query_make_patch(&miss, &source, &made, error));
     if (!made) return STATUS_OK;
     chosen->name = chosen->wanted;
     chosen->size = source.size;
     chosen->sha256 = source.sha256;
+    return STATUS_OK;
+}
+
+static enum status count(struct task *task, struct error *error)
+{
+    if (task->wants_alert) {
+        const struct query_miss miss = miss_of(task, task->io, &task->place);
+        TRY(query_lone_misses(&miss, &task->lone_misses, error));
+    }
+    const struct counted counted = {
+        .package = package_name_format(task->io.arena, &task->chosen.wanted), .hit = task->is_hit, .node_hit = task->is_at_node};
+    if (is_counted(task)) query_count(task->query, task->io, &task->place, &counted);
     return STATUS_OK;
 }
 
@@ -274,11 +294,7 @@ static enum status find_source(struct task *task, struct error *error)
         if (!found) TRY(try_node(task, &found, error));
         if (!found) TRY(answer_origin(task, error));
     }
-    const struct package_name *wanted = &task->chosen.wanted;
-    if (task->wants_alert) TRY(query_lone_misses(task->query, task->io, task->policy, &task->place, wanted, &task->lone_misses, error));
-    struct str package = package_name_format(task->io.arena, wanted);
-    if (is_counted(task)) query_count(task->query, task->io, &task->place, package, task->is_hit, task->is_at_node);
-    return STATUS_OK;
+    return count(task, error);
 }
 
 /* --- the answer */
@@ -339,7 +355,11 @@ static struct str note_sample(const struct task *task)
     struct str id = samples_new_id(samples, task->io.arena);
     enum sample_placed placed = task->is_hit ? SAMPLE_HIT : task->place.edge ? SAMPLE_MISS : SAMPLE_NO_EDGE;
     if (task->place.lan.length > 0)
-        samples_query(samples, id, clock_now(), placed, task->place.lan, package_name_format(task->io.arena, &task->chosen.wanted));
+        samples_query(samples, &(struct sample){.id = id,
+                                                .time = clock_now(),
+                                                .placed = placed,
+                                                .lan = task->place.lan,
+                                                .package = package_name_format(task->io.arena, &task->chosen.wanted)});
     return id;
 }
 
@@ -350,7 +370,8 @@ static enum status answer(struct task *task, struct lc_call *call, struct lc_res
     TRY(placement_app_registry(placement, task->io, &task->registry, error));
     TRY(placement_app_policy(placement, task->io, &task->policy, error));
     TRY(registry_find(task->registry, task->io.arena, &task->where, &task->place, error));
-    TRY(query_choose(task->query, task->io, &task->wish, task->policy->generate_patches, &task->chosen, error));
+    TRY(query_choose(task->query, task->io, &task->wish, &task->chosen, error));
+    if (!task->policy->generate_patches) task->chosen.wanted = task->chosen.name;
     lc_header_add(call->arena, &response->headers, S("Cache-Control"), S("no-store"));
     if (task->chosen.is_current) {
         response->status = 204; /* there is nothing newer */

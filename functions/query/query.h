@@ -43,7 +43,7 @@ struct chosen {
 };
 struct cache *query_apps(struct app *);
 /* P3, P6. STATUS_NOT_FOUND says what there is none of. */
-enum status query_choose(struct query *, struct io, const struct wish *, bool generate, struct chosen *, struct error *);
+enum status query_choose(struct query *, struct io, const struct wish *, struct chosen *, struct error *);
 
 /* --- counting.c */
 
@@ -52,9 +52,16 @@ void query_flush(struct query *);
 void query_close_counting(struct query *);
 /* STATUS_WOULD_BLOCK where the counts must be written before the answer. Asked before anything is counted. */
 enum status query_may_count(const struct query *, struct io, struct error *);
-/* Of the LAN; and of place->node, which answers or misses what LANs without an edge ask for (P2). With `sync` it is in the store when this
- * returns, or logged that the store takes nothing: then it waits in memory for the next time. */
-void query_count(struct query *, struct io, const struct place *, struct str package, bool hit, bool node_hit);
+/* One request for a package. */
+struct counted {
+    struct str package;
+    bool hit;      /* the LAN's edge has it */
+    bool node_hit; /* place->node has it, which answers or misses what LANs without an edge ask for (P2) */
+};
+/* Of the LAN, and of place->node. With `sync` it is in the store when this returns, or logged that the store takes nothing: then it waits
+ * in memory for the next time. */
+void query_count(struct query *, struct io, const struct place *, const struct counted *);
+
 /* --- callers.c */
 
 void query_open_callers(struct query *);
@@ -66,17 +73,25 @@ enum status query_flush_callers(struct query *, struct io, struct error *);
 /* --- trigger.c */
 
 void query_open_triggers(struct query *);
-/* P7, after a miss that was not counted yet. *placed: the edge holds it now. STATUS_WOULD_BLOCK, or STATUS_OK: what goes wrong is logged,
- * and left alone for a while. `size` bytes; 0: not known. "immediate" copies at most 256 MiB while the device waits, and
- * makes no patch between packages of over 8 MiB: what is larger is brought in the background. "pending" does the same for what an earlier
- * query, or evaluate, marked. */
-enum status query_trigger(struct query *, struct io, const struct policy *, const struct place *, const struct package_name *,
-                          uint64_t size, bool *placed, struct error *);
+/* A device asks for a package that its edge does not hold; it is not counted yet. */
+struct query_miss {
+    struct query *query;
+    struct io io;
+    const struct registry *registry;
+    const struct policy *policy;
+    const struct place *place; /* of the device */
+    const struct package_name *name;
+    uint64_t size; /* bytes; 0: not known */
+};
 
-/* P12, before this query is counted: how often a LAN that no edge serves missed the package in the current window, this time among them;
- * 0: it has an edge, or the store can't be read. STATUS_WOULD_BLOCK. */
-enum status query_lone_misses(struct query *, struct io, const struct policy *, const struct place *, const struct package_name *,
-                              uint64_t *misses, struct error *);
+/* P7. *placed: the edge holds it now. STATUS_WOULD_BLOCK, or STATUS_OK: what goes wrong is logged, and left alone for a while. "immediate"
+ * copies at most 256 MiB while the device waits, and makes no patch between packages of over 8 MiB: what is larger is brought in the
+ * background. "pending" does the same for what an earlier query, or evaluate, marked. */
+enum status query_trigger(const struct query_miss *, bool *placed, struct error *);
+
+/* P12: how often a LAN that no edge serves missed the package in the current window, this time among them; 0: it has an edge, or the store
+ * can't be read. STATUS_WOULD_BLOCK. */
+enum status query_lone_misses(const struct query_miss *, uint64_t *misses, struct error *);
 
 /* The evaluation that one query asks for: as of now, over all parts. */
 struct evaluation query_evaluation(struct query *, const struct policy *, const struct registry *);
@@ -91,8 +106,7 @@ void query_copy(struct query *, struct io, const struct edge *, const struct pac
 /* P6, for a LAN without an edge: where the trigger is "immediate" and the policy makes patches, the one that nobody made is made while the
  * device waits, kept at the origin, and copied to the nearest edge that holds the version. *made: it is there, as *source says.
  * STATUS_WOULD_BLOCK, or STATUS_OK: what goes wrong is logged, and left alone for a minute. */
-enum status query_make_patch(struct query *, struct io, const struct policy *, const struct registry *, const struct place *,
-                             const struct package_name *, struct package_source *, bool *made, struct error *);
+enum status query_make_patch(const struct query_miss *, struct package_source *, bool *made, struct error *);
 
 /* --- result.c */
 

@@ -58,18 +58,26 @@ static bool is_lone(void *registry, struct str lan)
 }
 
 /* The sums are the cache's; what else is needed for them is not. */
-static enum status read_sums(struct query *query, struct io io, unsigned part, demand_lan_fn *keeps, struct arena *arena,
-                             struct demand_sums *sums, struct error *error)
+static enum status read_sums(struct query *query, const struct cache_load *load, struct io io, struct demand_sums *sums,
+                             struct error *error)
 {
     const struct registry *registry;
     const struct policy *policy;
     struct span spans[POLICY_SPANS_MAXIMUM];
+    struct str key = load->key;
+    uint64_t part = 0;
     unsigned places;
     TRY(placement_app_registry(query->placement, io, &registry, error));
     TRY(placement_app_policy(query->placement, io, &policy, error));
-    const struct demand_question question = {part, spans, policy_spans(policy, clock_now(), spans, &places)};
-    io.arena = arena;
-    return demand_sums_read(query->placement->app->store, io, &question, query->demand, keeps, (void *)(uintptr_t)registry, sums, error);
+    str_to_u64(str_cut(&key, ' '), &part);
+    const struct demand_sums_question question = {
+        .spans = {spans, policy_spans(policy, clock_now(), spans, &places)},
+        .own = query->demand,
+        .keeps = str_ends(key, LONE) ? is_lone : is_served,
+        .context = (void *)(uintptr_t)registry,
+    };
+    io.arena = load->io.arena;
+    return demand_sums_read(&(struct demand_part){query->placement->app->store, io, (unsigned)part}, &question, sums, error);
 }
 
 static int64_t end_of_pause(int64_t began)
@@ -83,14 +91,10 @@ static int64_t end_of_pause(int64_t began)
 static enum status load_sums(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct kept_sums *known = (void *)(uintptr_t)load->previous, *kept = arena_new_of(load->io.arena, struct kept_sums);
-    uint64_t part = 0;
-    struct str key = load->key;
     int64_t began = clock_aging();
     if (known && began < atomic_load(&known->good_until)) return STATUS_NOT_MODIFIED;
     struct io own = {.arena = arena_new(), .deadline = known ? deadline_in(SUMS_TIME) : load->io.deadline};
-    str_to_u64(str_cut(&key, ' '), &part);
-    enum status status =
-        read_sums(context, own, (unsigned)part, str_ends(key, LONE) ? is_lone : is_served, load->io.arena, &kept->sums, error);
+    enum status status = read_sums(context, load, own, &kept->sums, error);
     arena_free(own.arena);
     atomic_store(&kept->good_until, end_of_pause(began));
     *value = kept;
@@ -100,31 +104,18 @@ static enum status load_sums(void *context, const struct cache_load *load, void 
     return STATUS_NOT_MODIFIED;
 }
 
-static enum status sums_of_kind(struct query *query, struct io io, const struct policy *policy, unsigned part, struct str kind,
-                                const struct demand_sums **sums, struct error *error)
+/* `kind`: empty, or LONE. */
+static struct str sums_key(struct arena *arena, const struct policy *policy, unsigned part, struct str kind)
+{
+    return arena_printf(arena, "%u %llu" STR_FMT, part, (unsigned long long)policy->generation, STR_ARG(kind));
+}
+
+static enum status get_sums(struct query *query, struct io io, struct str key, const struct demand_sums **sums, struct error *error)
 {
     const void *value;
-    struct str key = arena_printf(io.arena, "%u %llu" STR_FMT, part, (unsigned long long)policy->generation, STR_ARG(kind));
     TRY(cache_get(query->sums, io, key, &value, error));
     *sums = &((const struct kept_sums *)value)->sums;
     return STATUS_OK;
-}
-
-static enum status sums_under(struct query *query, struct io io, const struct policy *policy, unsigned part,
-                              const struct demand_sums **sums, struct error *error)
-{
-    return sums_of_kind(query, io, policy, part, S(""), sums, error);
-}
-
-struct asking {
-    struct query *query;
-    const struct policy *policy;
-};
-
-static enum status sums_of(void *context, struct io io, unsigned part, const struct demand_sums **sums, struct error *error)
-{
-    const struct asking *asking = context;
-    return sums_under(asking->query, io, asking->policy, part, sums, error);
 }
 
 /* --- looks, by "edge lan package" → struct triggered: what the last look at what passes came to */
@@ -157,15 +148,29 @@ void query_copy(struct query *query, struct io io, const struct edge *edge, cons
              STR_ARG(edge->id), STR_ARG(package), EDGE_PAUSE / CLOCK_SECOND, error.text);
 }
 
-static bool is_copied_now(struct query *query, struct io io, const struct policy *policy, const struct edge *edge,
-                          const struct package_name *name, const struct triggered *triggered)
+/* Of what is missed at an edge, by the registry and the policy of this moment. */
+struct look {
+    struct query *query;
+    const struct registry *registry;
+    const struct policy *policy;
+    const struct edge *edge;
+    const struct trigger_key *key;
+};
+
+static bool is_copied_now(const struct look *look, struct io io, const struct package_name *name, const struct triggered *triggered)
 {
+    struct app *app = look->query->placement->app;
     const struct patch *patch;
     struct error ignored;
-    if (policy->trigger == TRIGGER_BACKGROUND || edge->store.length == 0 || !triggered->wanted) return false;
-    bool made =
-        name->from.length == 0 || app_patch(query->placement->app, io, name->app, name->from, name->version, &patch, &ignored) == STATUS_OK;
+    if (look->policy->trigger == TRIGGER_BACKGROUND || look->edge->store.length == 0 || !triggered->wanted) return false;
+    bool made = name->from.length == 0 || app_patch(app, io, name->app, name->from, name->version, &patch, &ignored) == STATUS_OK;
     return triggered->size <= (made ? IMMEDIATE_MOST : QUERY_PATCH_MAX);
+}
+
+static enum status sums_of(void *context, struct io io, unsigned part, const struct demand_sums **sums, struct error *error)
+{
+    const struct look *look = context;
+    return get_sums(look->query, io, sums_key(io.arena, look->policy, part, S("")), sums, error);
 }
 
 /* The query that asks is a miss too, and is not counted yet. Outside the hours of a slot it is in no window. */
@@ -190,40 +195,39 @@ struct evaluation query_evaluation(struct query *query, const struct policy *pol
                                .part = -1};
 }
 
-static enum status ask_policy(struct query *query, struct io io, const struct policy *policy, const struct registry *registry,
-                              const struct edge *edge, const struct trigger_key *key, struct triggered *triggered, struct error *error)
+static enum status ask_policy(struct look *look, struct io io, struct triggered *triggered, struct error *error)
 {
     const struct demand_sums *sums;
-    const struct evaluation how = query_evaluation(query, policy, registry);
-    struct asking asking = {query, policy};
-    struct triggering trigger = {.edge = edge,
+    const struct trigger_key *key = look->key;
+    const struct evaluation how = query_evaluation(look->query, look->policy, look->registry);
+    struct triggering trigger = {.edge = look->edge,
                                  .lan = key->lan,
                                  .package = key->package,
-                                 .mark_first = policy->trigger == TRIGGER_PENDING,
+                                 .mark_first = look->policy->trigger == TRIGGER_PENDING,
                                  .sums = sums_of,
-                                 .context = &asking};
-    TRY(sums_under(query, io, policy, lan_part(key->lan), &sums, error));
-    trigger.missing = missing_of(query, policy, sums, key->lan, key->package);
+                                 .context = look};
+    TRY(sums_of(look, io, lan_part(key->lan), &sums, error));
+    trigger.missing = missing_of(look->query, look->policy, sums, key->lan, key->package);
     return placement_trigger(&how, io, &trigger, triggered, error);
 }
 
-static enum status look(struct query *query, struct io io, const struct trigger_key *key, struct triggered *triggered, struct error *error)
+static enum status look_at(struct query *query, struct io io, const struct trigger_key *key, struct triggered *triggered,
+                           struct error *error)
 {
     struct placement_app *placement = query->placement;
-    const struct registry *registry;
-    const struct policy *policy;
+    struct look look = {.query = query, .key = key};
     struct package_name name;
     struct io brief = {.arena = io.arena, .deadline = deadline_within(io.deadline, TRIGGER_TIME)};
     *triggered = (struct triggered){.decision = DECISION_NONE};
     TRY(package_name_parse(key->package, &name, error));
-    TRY(placement_app_registry(placement, brief, &registry, error));
-    TRY(placement_app_policy(placement, brief, &policy, error));
-    const struct edge *edge = registry_edge(registry, key->edge);
-    if (!edge || registry_edge_of(registry, key->lan) != edge) return STATUS_OK;
-    TRY(ask_policy(query, brief, policy, registry, edge, key, triggered, error));
-    edge_package(edge, &name);
-    if (is_copied_now(query, io, policy, edge, &name, triggered)) query_copy(query, io, edge, &name);
-    placement_app_changed(placement, edge->id);
+    TRY(placement_app_registry(placement, brief, &look.registry, error));
+    TRY(placement_app_policy(placement, brief, &look.policy, error));
+    look.edge = registry_edge(look.registry, key->edge);
+    if (!look.edge || registry_edge_of(look.registry, key->lan) != look.edge) return STATUS_OK;
+    TRY(ask_policy(&look, brief, triggered, error));
+    edge_package(look.edge, &name);
+    if (is_copied_now(&look, io, &name, triggered)) query_copy(query, io, look.edge, &name);
+    placement_app_changed(placement, look.edge->id);
     return STATUS_OK;
 }
 
@@ -232,7 +236,7 @@ static enum status load_look(void *context, const struct cache_load *load, void 
     struct triggered *triggered = arena_new_of(load->io.arena, struct triggered);
     struct io own = {.arena = arena_new(), .deadline = load->io.deadline};
     struct trigger_key split = split_key(own.arena, load->key);
-    enum status status = look(context, own, &split, triggered, error);
+    enum status status = look_at(context, own, &split, triggered, error);
     arena_free(own.arena);
     *value = triggered;
     return status;
@@ -240,32 +244,25 @@ static enum status load_look(void *context, const struct cache_load *load, void 
 
 /* --- a miss */
 
-struct miss {
-    struct query *query;
-    const struct policy *policy;
-    const struct place *place;
-    const struct package_name *name;
-    uint64_t size;
-};
-
 /* "pending": evaluate or an earlier query marked it, and this is the next query for it. */
-static enum status is_marked(const struct miss *miss, struct io io, bool *marked, struct error *error)
+static enum status is_marked(const struct query_miss *miss, bool *marked, struct error *error)
 {
     const struct wanted *wanted;
     struct package_name there = *miss->name;
     if (miss->policy->trigger != TRIGGER_PENDING) return STATUS_OK;
-    enum status status = placement_app_wanted(miss->query->placement, io, miss->place->edge->id, &wanted, error);
+    enum status status = placement_app_wanted(miss->query->placement, miss->io, miss->place->edge->id, &wanted, error);
     if (status == STATUS_WOULD_BLOCK) return status;
     if (status != STATUS_OK) return STATUS_OK; /* evaluate tells of it */
     edge_package(miss->place->edge, &there);
-    const struct wanted_package *found = wanted_find(wanted, package_name_format(io.arena, &there));
+    const struct wanted_package *found = wanted_find(wanted, package_name_format(miss->io.arena, &there));
     *marked = found && found->pending;
     return STATUS_OK;
 }
 
 /* Most pass nothing, and the store is asked nothing for their sake. */
-static enum status passes(const struct miss *miss, struct io io, bool *passing, struct error *error)
+static enum status passes(const struct query_miss *miss, bool *passing, struct error *error)
 {
+    struct arena *arena = miss->io.arena;
     const struct policy *policy = miss->policy;
     const struct edge *edge = miss->place->edge;
     const struct demand_sums *sums;
@@ -274,18 +271,19 @@ static enum status passes(const struct miss *miss, struct io io, bool *passing, 
     uint64_t misses[POLICY_WINDOWS_MAXIMUM + 1] = {0};
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
     unsigned count = policy_place_spans(policy, clock_now(), spans);
-    TRY(sums_under(miss->query, io, policy, lan_part(lan), &sums, error));
+    TRY(get_sums(miss->query, miss->io, sums_key(arena, policy, lan_part(lan), S("")), &sums, error));
     edge_package(edge, &there);
-    if (count <= sums->span_count)
-        demand_sums_misses(sums, io.arena, lan, package_name_format(io.arena, &there), edge->splices, misses, count);
-    cells_add(&misses[0], missing_of(miss->query, policy, sums, lan, package_name_format(io.arena, miss->name)));
+    const struct demand_pair pair = {lan, package_name_format(arena, &there), edge->splices};
+    if (count <= sums->span_count) demand_sums_misses(sums, arena, &pair, misses, count);
+    cells_add(&misses[0], missing_of(miss->query, policy, sums, lan, package_name_format(arena, miss->name)));
     *passing = policy_places(&policy->place, miss->size, true, misses) != RULE_NONE;
     return STATUS_OK;
 }
 
 /* What was only marked, or just did not pass, is looked at again with the next miss; but not where it passes as long as there is room. */
-static enum status look_again(const struct miss *miss, struct io io, bool *placed, struct error *error)
+static enum status look_again(const struct query_miss *miss, bool *placed, struct error *error)
 {
+    struct io io = miss->io;
     const struct edge *edge = miss->place->edge;
     struct package_name there = *miss->name;
     const struct held *held;
@@ -303,48 +301,47 @@ static enum status look_again(const struct miss *miss, struct io io, bool *place
     return STATUS_OK;
 }
 
-static enum status set_going(const struct miss *miss, struct io io, bool *placed, struct error *error)
+static enum status set_going(const struct query_miss *miss, bool *placed, struct error *error)
 {
     bool passing;
-    TRY(passes(miss, io, &passing, error));
-    if (!passing) TRY(is_marked(miss, io, &passing, error));
-    return passing ? look_again(miss, io, placed, error) : STATUS_OK;
+    TRY(passes(miss, &passing, error));
+    if (!passing) TRY(is_marked(miss, &passing, error));
+    return passing ? look_again(miss, placed, error) : STATUS_OK;
 }
 
-enum status query_trigger(struct query *query, struct io io, const struct policy *policy, const struct place *place,
-                          const struct package_name *name, uint64_t size, bool *placed, struct error *error)
+enum status query_trigger(const struct query_miss *miss, bool *placed, struct error *error)
 {
-    const struct miss miss = {query, policy, place, name, size};
+    const struct edge *edge = miss->place->edge;
+    _Atomic int64_t *pause = &miss->query->pauses->store;
     *placed = false;
-    if (!place->edge || is_paused(&query->pauses->store)) return STATUS_OK;
-    enum status status = set_going(&miss, io, placed, error);
+    if (!edge || is_paused(pause)) return STATUS_OK;
+    enum status status = set_going(miss, placed, error);
     if (status == STATUS_OK || status == STATUS_WOULD_BLOCK) return status;
     *placed = false;
-    atomic_store(&query->pauses->store, clock_monotonic() + STORE_PAUSE);
-    log_warn((struct log){0}, "edge=" STR_FMT " placement triggers are paused for %d s: %s", STR_ARG(place->edge->id),
-             STORE_PAUSE / CLOCK_SECOND, error->text);
+    atomic_store(pause, clock_monotonic() + STORE_PAUSE);
+    log_warn((struct log){0}, "edge=" STR_FMT " placement triggers are paused for %d s: %s", STR_ARG(edge->id), STORE_PAUSE / CLOCK_SECOND,
+             error->text);
     return STATUS_OK;
 }
 
 /* --- P12 */
 
-static enum status count_lone(struct query *query, struct io io, const struct policy *policy, const struct place *place,
-                              const struct package_name *name, uint64_t *misses, struct error *error)
+static enum status count_lone(const struct query_miss *miss, uint64_t *misses, struct error *error)
 {
     const struct demand_sums *sums;
-    struct str package = package_name_format(io.arena, name);
-    TRY(sums_of_kind(query, io, policy, lan_part(place->lan), LONE, &sums, error));
-    if (sums->span_count > 0) demand_sums_misses(sums, io.arena, place->lan, package, false, misses, 1);
-    cells_add(misses, missing_of(query, policy, sums, place->lan, package));
+    struct arena *arena = miss->io.arena;
+    const struct demand_pair pair = {.lan = miss->place->lan, .package = package_name_format(arena, miss->name)};
+    TRY(get_sums(miss->query, miss->io, sums_key(arena, miss->policy, lan_part(pair.lan), LONE), &sums, error));
+    if (sums->span_count > 0) demand_sums_misses(sums, arena, &pair, misses, 1);
+    cells_add(misses, missing_of(miss->query, miss->policy, sums, pair.lan, pair.package));
     return STATUS_OK;
 }
 
-enum status query_lone_misses(struct query *query, struct io io, const struct policy *policy, const struct place *place,
-                              const struct package_name *name, uint64_t *misses, struct error *error)
+enum status query_lone_misses(const struct query_miss *miss, uint64_t *misses, struct error *error)
 {
     *misses = 0;
-    if (place->edge || place->lan.length == 0) return STATUS_OK;
-    enum status status = count_lone(query, io, policy, place, name, misses, error);
+    if (miss->place->edge || miss->place->lan.length == 0) return STATUS_OK;
+    enum status status = count_lone(miss, misses, error);
     if (status == STATUS_OK || status == STATUS_WOULD_BLOCK) return status;
     log_warn((struct log){0}, "what is asked for where no edge is can't be read: %s", error->text);
     return STATUS_OK;

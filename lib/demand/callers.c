@@ -32,18 +32,17 @@ static enum status get(struct store *store, struct io io, struct str key, struct
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status callers_note(struct store *store, struct io io, struct str edge, const struct network *caller, int64_t now, bool *second,
-                         struct error *error)
+enum status callers_note(struct store *store, struct io io, const struct caller *caller, bool *second, struct error *error)
 {
-    struct str address = network_format(io.arena, caller), known;
-    struct str line = arena_join(io.arena, address, S(" "), clock_format_time(io.arena, now), S("\n"));
+    struct str address = network_format(io.arena, caller->address), known;
+    struct str line = arena_join(io.arena, address, S(" "), clock_format_time(io.arena, caller->time), S("\n"));
     *second = false;
-    enum status status = put(store, io, key_of(io.arena, edge, "1"), line, error);
+    enum status status = put(store, io, key_of(io.arena, caller->edge, "1"), line, error);
     if (status != STATUS_PRECONDITION) return status;
-    TRY(get(store, io, key_of(io.arena, edge, "1"), &known, error));
+    TRY(get(store, io, key_of(io.arena, caller->edge, "1"), &known, error));
     if (known.length == 0 || str_equal(str_cut(&known, ' '), address)) return STATUS_OK;
     *second = true;
-    status = put(store, io, key_of(io.arena, edge, "2"), line, error);
+    status = put(store, io, key_of(io.arena, caller->edge, "2"), line, error);
     return status == STATUS_PRECONDITION ? STATUS_OK : status;
 }
 

@@ -11,9 +11,14 @@
 
 /* Whether all callers are taken for one shop's: the LAN's text is a network and nothing else, and its edge says nothing of its callers. */
 bool callers_are_untold(const struct edge *, struct str lan);
+/* Whoever asked, and when. */
+struct caller {
+    struct str edge;
+    const struct network *address;
+    int64_t time; /* ms */
+};
 /* *second: there are two now, this one among them. Repeatable. One to three calls to the store. */
-enum status callers_note(struct store *, struct io, struct str edge, const struct network *caller, int64_t now, bool *second,
-                         struct error *);
+enum status callers_note(struct store *, struct io, const struct caller *, bool *second, struct error *);
 /* Both lines of each edge that has two, in no order. Edges that were given a site or an egress since may be among them. */
 struct callers {
     struct str edge, first, second;

@@ -66,7 +66,8 @@ void cells_sort(struct cells *cells)
 
 struct listing {
     struct arena *arena;
-    int64_t day, from, to;
+    int64_t day;
+    struct span within;
     unsigned part;
     struct live_keys *keys;
     size_t capacity;
@@ -85,17 +86,17 @@ static bool note(void *context, const struct store_object *object)
     uint64_t hour, part;
     if (!str_to_u64(hour_text, &hour) || hour > 23 || !str_to_u64(part_text, &part) || part != listing->part) return true;
     int64_t begin = listing->day + (int64_t)hour * CLOCK_HOUR;
-    if (begin >= listing->to || begin + CLOCK_HOUR <= listing->from) return true;
+    if (begin >= listing->within.to || begin + CLOCK_HOUR <= listing->within.from) return true;
     keys->items = arena_grow(listing->arena, keys->items, keys->count, &listing->capacity, sizeof *keys->items);
     keys->items[keys->count++] = arena_copy(listing->arena, object->key);
     return true;
 }
 
-enum status demand_list_live(struct store *store, struct io io, int64_t day, unsigned part, int64_t from, int64_t to,
-                             struct live_keys *keys, struct error *error)
+enum status demand_list_live(const struct demand_part *part, int64_t day, struct span within, struct live_keys *keys, struct error *error)
 {
-    struct listing listing = {.arena = io.arena, .day = day, .from = from, .to = to, .part = part, .keys = keys};
-    struct str text = demand_day(io.arena, day);
+    struct arena *arena = part->io.arena;
+    struct listing listing = {.arena = arena, .day = day, .within = within, .part = part->part, .keys = keys};
+    struct str prefix = arena_join(arena, S("demand/live/"), demand_day(arena, day), S("/"));
     *keys = (struct live_keys){0};
-    return store_list(store, io, arena_join(io.arena, S("demand/live/"), text, S("/")), 0, note, &listing, error);
+    return store_list(part->store, part->io, prefix, 0, note, &listing, error);
 }

@@ -25,13 +25,12 @@ static inline void cells_add(uint64_t *counter, uint64_t amount)
     if (__builtin_add_overflow(*counter, amount, counter)) *counter = UINT64_MAX;
 }
 
-/* The live objects of a day and part, by key; those of hours outside [from, to) are passed over. */
+/* The live objects of a day and part, by key; those of hours outside `within` are passed over. */
 struct live_keys {
     struct str *items;
     size_t count;
 };
-enum status demand_list_live(struct store *, struct io, int64_t day, unsigned part, int64_t from, int64_t to, struct live_keys *,
-                             struct error *);
+enum status demand_list_live(const struct demand_part *, int64_t day, struct span within, struct live_keys *, struct error *);
 /* <hour>/<part>/<instance> of a live object's key. */
 struct str demand_live_name(struct str key);
 

@@ -194,15 +194,15 @@ static void add(uint32_t *counter, uint64_t amount)
     *counter = amount > UINT32_MAX - *counter ? UINT32_MAX : *counter + (uint32_t)amount;
 }
 
-static void count_in(struct demand *demand, struct table *table, const struct pair *what, unsigned bucket, uint64_t hits, uint64_t misses)
+static void count_in(struct demand *demand, struct table *table, const struct pair *what, unsigned bucket, struct sums more)
 {
     struct pair *pair = find_pair(table, what->lan, what->package);
     if (!pair) pair = add_pair(demand, table, what->lan, what->package, what->registered);
-    add(&pair->hits[bucket], hits);
-    add(&pair->misses[bucket], misses);
-    pair->all.hits += hits;
-    pair->all.misses += misses;
-    pair->rank += hits + misses;
+    add(&pair->hits[bucket], more.hits);
+    add(&pair->misses[bucket], more.misses);
+    pair->all.hits += more.hits;
+    pair->all.misses += more.misses;
+    pair->rank += more.hits + more.misses;
     table->dirty[pair->part] = true;
 }
 
@@ -211,8 +211,8 @@ static void carry_over(struct demand *demand, struct table *from, struct table *
 {
     for (uint32_t i = 0; i < from->count; i++) {
         const struct pair *pair = &from->pairs[i];
-        uint64_t hits = pair->all.hits - pair->flushed.hits, misses = pair->all.misses - pair->flushed.misses;
-        if (hits > 0 || misses > 0) count_in(demand, to, pair, bucket, hits, misses);
+        const struct sums left = {pair->all.hits - pair->flushed.hits, pair->all.misses - pair->flushed.misses};
+        if (left.hits > 0 || left.misses > 0) count_in(demand, to, pair, bucket, left);
     }
 }
 
@@ -237,14 +237,14 @@ static struct table *free_table(struct demand *demand, int64_t hour)
     return oldest;
 }
 
-void demand_count(struct demand *demand, struct str lan, bool registered, struct str package, bool hit, int64_t now)
+void demand_count(struct demand *demand, const struct demand_request *request, int64_t now)
 {
-    const struct pair what = {.lan = lan, .package = package, .registered = registered};
+    const struct pair what = {.lan = request->lan, .package = request->package, .registered = request->registered};
     int64_t hour = floor_to(now, CLOCK_HOUR);
     pthread_mutex_lock(&demand->lock);
     struct table *table = table_at(demand, hour);
     if (!table) table = free_table(demand, hour);
-    count_in(demand, table, &what, (unsigned)((now - hour) / BUCKET), hit, !hit);
+    count_in(demand, table, &what, (unsigned)((now - hour) / BUCKET), (struct sums){request->hit, !request->hit});
     demand->sequence++;
     demand->counts.counted++;
     pthread_mutex_unlock(&demand->lock);

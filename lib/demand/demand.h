@@ -31,8 +31,13 @@ struct demand_options {
 struct demand *demand_new(const struct demand_options *);
 void demand_free(struct demand *); /* without writing */
 
-/* `package` is one of the catalogue's: app/version, app/version/channel or app/from..to. */
-void demand_count(struct demand *, struct str lan, bool registered, struct str package, bool hit, int64_t now);
+struct demand_request {
+    struct str lan;
+    bool registered;    /* the LAN is */
+    struct str package; /* one of the catalogue's: app/version, app/version/channel or app/from..to */
+    bool hit;
+};
+void demand_count(struct demand *, const struct demand_request *, int64_t now);
 /* Writes what has changed. Several callers at once share one write: when it returns STATUS_OK all that the caller counted before is in the
  * store. What can't be written stays for the next time. */
 enum status demand_flush(struct demand *, struct store *, struct io, struct error *);
@@ -49,7 +54,16 @@ struct demand_counts {
 };
 struct demand_counts demand_counts(struct demand *); /* for /metrics */
 
-/* --- reading: sums over spans. */
+/* --- reading. */
+
+/* The demand of a part, and how it is asked for. */
+struct demand_part {
+    struct store *store;
+    struct io io;
+    unsigned part;
+};
+
+/* Sums over spans. */
 /* For every (LAN, package) of a part that was asked for in one of the spans; `lan` and `package` live for the call only. misses[i] and
  * hits[i] are sums over spans[i]; they stop at UINT64_MAX. */
 struct demand_row {
@@ -58,13 +72,12 @@ struct demand_row {
 };
 typedef enum status demand_row_fn(void *context, const struct demand_row *, struct error *);
 struct demand_question {
-    unsigned part;
     const struct span *spans; /* may overlap; whole buckets */
     unsigned span_count;
 };
 /* Memory: a few hundred bytes per pair of the part; objects are read as streams. An object that can't be read whole is an error; one whose
  * lines make no sense is logged and left out. */
-enum status demand_sum(struct store *, struct io, const struct demand_question *, demand_row_fn *, void *context, struct error *);
+enum status demand_sum(const struct demand_part *, const struct demand_question *, demand_row_fn *, void *context, struct error *);
 
 /* What a part was asked for on a day (its beginning, UTC), cell by cell: by LAN, package and bucket. Memory: some tens of bytes a cell. */
 struct demand_cell {
@@ -73,11 +86,11 @@ struct demand_cell {
     uint64_t hits, misses;
 };
 typedef enum status demand_cell_fn(void *context, const struct demand_cell *, struct error *);
-enum status demand_each_cell(struct store *, struct io, unsigned part, int64_t day, demand_cell_fn *, void *context, struct error *);
+enum status demand_each_cell(const struct demand_part *, int64_t day, demand_cell_fn *, void *context, struct error *);
 
 /* Folds the days of a part that are over, and removes what was folded. May be cut off anywhere and run again, also twice at once. Days that
  * ended before `horizon` are passed by: demand_drop removes them, of all parts, folded or not. */
-enum status demand_fold(struct store *, struct io, unsigned part, int64_t horizon, int64_t now, struct error *);
+enum status demand_fold(const struct demand_part *, int64_t horizon, int64_t now, struct error *);
 enum status demand_drop(struct store *, struct io, int64_t horizon, struct error *);
 
 #endif

@@ -13,10 +13,9 @@ struct folded {
 };
 
 struct summing {
-    struct store *store;
-    struct io io;
-    const struct demand_question *question;
-    void (*add)(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses);
+    struct demand_part of;                  /* in an arena of its own */
+    const struct demand_question *question; /* of sums over spans */
+    void (*add)(void *context, const struct demand_bucket *);
     struct cells cells; /* misses of each span, then hits of each; of a fold each pair's number */
     struct fold *fold;  /* NULL: sums over spans */
     int64_t base;       /* of the buckets in the object that is read */
@@ -53,30 +52,30 @@ static bool is_folded(const struct folded *folded, struct str key)
     return folded->count > 0 && bsearch(&name, folded->names, folded->count, sizeof name, by_bytes);
 }
 
-static void add_cell(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses)
+static void add_cell(void *context, const struct demand_bucket *cell)
 {
     struct summing *summing = context;
     const struct demand_question *question = summing->question;
-    int64_t at = summing->base + bucket * (int64_t)BUCKET;
+    int64_t at = summing->base + cell->bucket * (int64_t)BUCKET;
     uint64_t *counts = NULL;
     for (unsigned i = 0; i < question->span_count; i++) {
         if (at < question->spans[i].from || at >= question->spans[i].to) continue;
-        if (!counts) counts = cells_of(&summing->cells, lan, package);
-        cells_add(&counts[i], misses);
-        cells_add(&counts[question->span_count + i], hits);
+        if (!counts) counts = cells_of(&summing->cells, cell->lan, cell->package);
+        cells_add(&counts[i], cell->misses);
+        cells_add(&counts[question->span_count + i], cell->hits);
     }
 }
 
 /* Each object in memory of its own, one at a time. *found: it was there. One that makes no sense is told of, and what could be read of it
  * is counted: somebody wrote past us. */
-static enum status read_object(struct store *store, struct io io, struct str key, unsigned buckets, const struct demand_reader *reader,
-                               bool *found, struct error *error)
+static enum status read_object(const struct demand_part *part, struct str key, const struct demand_reader *reader, bool *found,
+                               struct error *error)
 {
-    struct io own = {.arena = arena_new(), .deadline = io.deadline};
+    struct io own = {.arena = arena_new(), .deadline = part->io.deadline};
     struct store_object object;
-    enum status status = store_get(store, own, key, &(struct store_get){.limit = DEMAND_OBJECT_LIMIT}, &object, error);
+    enum status status = store_get(part->store, own, key, &(struct store_get){.limit = DEMAND_OBJECT_LIMIT}, &object, error);
     *found = status == STATUS_OK;
-    if (*found && !demand_text_read(object.body, buckets, reader))
+    if (*found && !demand_text_read(object.body, reader))
         log_warn((struct log){0}, STR_FMT " is damaged: what could be read of it is counted", STR_ARG(key));
     arena_free(own.arena);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -84,11 +83,11 @@ static enum status read_object(struct store *store, struct io io, struct str key
 
 static enum status read_day(struct summing *summing, int64_t day, bool *found, struct error *error)
 {
-    const struct demand_reader reader = {.cell = summing->add, .folded = note_folded, .context = summing};
-    struct str key = demand_day_key(summing->io.arena, day, summing->question->part);
+    const struct demand_reader reader = {.cell = summing->add, .folded = note_folded, .context = summing, .buckets = DAY_BUCKETS};
+    struct str key = demand_day_key(summing->of.io.arena, day, summing->of.part);
     summing->base = day;
-    summing->folded = (struct folded){.arena = summing->io.arena};
-    TRY(read_object(summing->store, summing->io, key, DAY_BUCKETS, &reader, found, error));
+    summing->folded = (struct folded){.arena = summing->of.io.arena};
+    TRY(read_object(&summing->of, key, &reader, found, error));
     sort_folded(&summing->folded);
     return STATUS_OK;
 }
@@ -104,31 +103,32 @@ static int64_t hour_of(int64_t day, struct str key)
 /* A live object that is gone when it is read was folded since the day was looked for: *again. */
 static enum status read_live(struct summing *summing, int64_t day, const struct live_keys *keys, bool *again, struct error *error)
 {
-    const struct demand_reader reader = {.cell = summing->add, .context = summing};
+    const struct demand_reader reader = {.cell = summing->add, .context = summing, .buckets = HOUR_BUCKETS};
     bool found;
     for (size_t i = 0; i < keys->count; i++) {
         if (is_folded(&summing->folded, keys->items[i])) continue;
         summing->base = hour_of(day, keys->items[i]);
-        TRY(read_object(summing->store, summing->io, keys->items[i], HOUR_BUCKETS, &reader, &found, error));
+        TRY(read_object(&summing->of, keys->items[i], &reader, &found, error));
         *again = *again || !found;
     }
     return STATUS_OK;
 }
 
 /* Live objects are listed before the day is looked for, so that what is folded between the two is in the day. */
-static enum status read_whole_day(struct summing *summing, int64_t day, int64_t from, int64_t to, bool *again, struct error *error)
+static enum status read_whole_day(struct summing *summing, int64_t day, struct span within, bool *again, struct error *error)
 {
     struct live_keys keys;
     bool found;
-    TRY(demand_list_live(summing->store, summing->io, day, summing->question->part, from, to, &keys, error));
+    TRY(demand_list_live(&summing->of, day, within, &keys, error));
     TRY(read_day(summing, day, &found, error));
     return read_live(summing, day, &keys, again, error);
 }
 
-static enum status sum_days(struct summing *summing, int64_t from, int64_t to, bool *again, struct error *error)
+static enum status sum_days(struct summing *summing, struct span all, bool *again, struct error *error)
 {
     *again = false;
-    for (int64_t day = floor_to_day(from); day < to && !*again; day += CLOCK_DAY) TRY(read_whole_day(summing, day, from, to, again, error));
+    for (int64_t day = floor_to_day(all.from); day < all.to && !*again; day += CLOCK_DAY)
+        TRY(read_whole_day(summing, day, all, again, error));
     return STATUS_OK;
 }
 
@@ -153,27 +153,32 @@ static enum status tried_enough(int tries, struct error *error)
 static enum status sum(struct summing *summing, demand_row_fn *each, void *context, struct error *error)
 {
     const struct demand_question *question = summing->question;
-    int64_t from = INT64_MAX, to = INT64_MIN;
+    struct span all = {INT64_MAX, INT64_MIN};
     bool again = true;
     for (unsigned i = 0; i < question->span_count; i++) {
-        if (question->spans[i].from < from) from = question->spans[i].from;
-        if (question->spans[i].to > to) to = question->spans[i].to;
+        if (question->spans[i].from < all.from) all.from = question->spans[i].from;
+        if (question->spans[i].to > all.to) all.to = question->spans[i].to;
     }
     for (int tries = 0; again; tries++) {
         TRY(tried_enough(tries, error));
-        summing->cells = (struct cells){.arena = summing->io.arena, .width = 2 * (size_t)question->span_count};
-        TRY(sum_days(summing, from, to, &again, error));
+        summing->cells = (struct cells){.arena = summing->of.io.arena, .width = 2 * (size_t)question->span_count};
+        TRY(sum_days(summing, all, &again, error));
     }
     cells_sort(&summing->cells);
     return hand_on(summing, each, context, error);
 }
 
-enum status demand_sum(struct store *store, struct io io, const struct demand_question *question, demand_row_fn *each, void *context,
+static struct demand_part in_own_arena(const struct demand_part *part)
+{
+    return (struct demand_part){part->store, {.arena = arena_new(), .deadline = part->io.deadline}, part->part};
+}
+
+enum status demand_sum(const struct demand_part *part, const struct demand_question *question, demand_row_fn *each, void *context,
                        struct error *error)
 {
-    struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = question, .add = add_cell};
+    struct summing summing = {.of = in_own_arena(part), .question = question, .add = add_cell};
     enum status status = sum(&summing, each, context, error);
-    arena_free(summing.io.arena);
+    arena_free(summing.of.io.arena);
     return status;
 }
 
@@ -192,13 +197,13 @@ struct fold {
     size_t count, capacity;
 };
 
-static void fold_cell(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses)
+static void fold_cell(void *context, const struct demand_bucket *cell)
 {
     struct summing *summing = context;
     struct fold *fold = summing->fold;
     struct cells *pairs = &summing->cells;
-    unsigned at = (unsigned)((summing->base - floor_to_day(summing->base)) / BUCKET) + bucket;
-    uint64_t *number = cells_of(pairs, lan, package);
+    unsigned at = (unsigned)((summing->base - floor_to_day(summing->base)) / BUCKET) + cell->bucket;
+    uint64_t *number = cells_of(pairs, cell->lan, cell->package);
     if (*number == 0) *number = pairs->count; /* from 1 on */
     if (fold->count == fold->capacity) {
         fold->capacity = fold->capacity ? fold->capacity * 2 : 1024;
@@ -206,7 +211,7 @@ static void fold_cell(void *context, struct str lan, struct str package, unsigne
         if (!larger) abort();
         fold->cells = larger;
     }
-    fold->cells[fold->count++] = (struct fold_cell){(uint32_t)*number, at, hits, misses};
+    fold->cells[fold->count++] = (struct fold_cell){(uint32_t)*number, at, cell->hits, cell->misses};
 }
 
 static int by_pair_and_bucket(const void *a, const void *b)
@@ -254,7 +259,7 @@ static void write_pairs(struct buf *out, const struct fold *fold)
 
 static struct str day_text(struct fold *fold, const struct live_keys *keys)
 {
-    struct buf out = buf_in(fold->summing->io.arena, DEMAND_OBJECT_LIMIT);
+    struct buf out = buf_in(fold->summing->of.io.arena, DEMAND_OBJECT_LIMIT);
     sort_fold(fold);
     demand_text_begin(&out);
     for (size_t i = 0; i < keys->count; i++) {
@@ -270,12 +275,12 @@ static struct str day_text(struct fold *fold, const struct live_keys *keys)
 static enum status read_all(struct fold *fold, int64_t day, const struct live_keys *keys, bool *whole, struct error *error)
 {
     struct summing *summing = fold->summing;
-    const struct demand_reader reader = {.cell = fold_cell, .context = summing};
+    const struct demand_reader reader = {.cell = fold_cell, .context = summing, .buckets = HOUR_BUCKETS};
     *whole = true;
-    summing->cells = (struct cells){.arena = summing->io.arena, .width = 1};
+    summing->cells = (struct cells){.arena = summing->of.io.arena, .width = 1};
     for (size_t i = 0; i < keys->count && *whole; i++) {
         summing->base = hour_of(day, keys->items[i]);
-        TRY(read_object(summing->store, summing->io, keys->items[i], HOUR_BUCKETS, &reader, whole, error));
+        TRY(read_object(&summing->of, keys->items[i], &reader, whole, error));
     }
     return STATUS_OK;
 }
@@ -288,9 +293,9 @@ static enum status put_day(struct fold *fold, int64_t day, const struct live_key
     bool whole;
     TRY(read_all(fold, day, keys, &whole, error));
     if (!whole) return STATUS_OK;
-    struct str text = day_text(fold, keys), key = demand_day_key(summing->io.arena, day, summing->question->part);
+    struct str text = day_text(fold, keys), key = demand_day_key(summing->of.io.arena, day, summing->of.part);
     ENSURE(text.data, error, STATUS_TOO_LARGE, STR_FMT ": a day of more than %d bytes", STR_ARG(key), DEMAND_OBJECT_LIMIT);
-    enum status status = store_put(summing->store, summing->io, key, text, &once, NULL, error);
+    enum status status = store_put(summing->of.store, summing->of.io, key, text, &once, NULL, error);
     return status == STATUS_PRECONDITION ? STATUS_OK : status;
 }
 
@@ -306,14 +311,14 @@ static enum status make_day(struct summing *summing, int64_t day, const struct l
 /* What the day's list names counts no more, and goes; what it does not name counts on. */
 static enum status remove_folded(struct summing *summing, int64_t day, const struct live_keys *keys, struct error *error)
 {
-    const struct demand_reader reader = {.cell = add_cell, .folded = note_folded, .context = summing};
-    struct str key = demand_day_key(summing->io.arena, day, summing->question->part);
+    const struct demand_reader reader = {.cell = add_cell, .folded = note_folded, .context = summing, .buckets = DAY_BUCKETS};
+    struct str key = demand_day_key(summing->of.io.arena, day, summing->of.part);
     bool found;
-    summing->folded = (struct folded){.arena = summing->io.arena};
-    TRY(read_object(summing->store, summing->io, key, DAY_BUCKETS, &reader, &found, error));
+    summing->folded = (struct folded){.arena = summing->of.io.arena};
+    TRY(read_object(&summing->of, key, &reader, &found, error));
     sort_folded(&summing->folded);
     for (size_t i = 0; i < keys->count; i++)
-        if (is_folded(&summing->folded, keys->items[i])) TRY(store_remove(summing->store, summing->io, keys->items[i], error));
+        if (is_folded(&summing->folded, keys->items[i])) TRY(store_remove(summing->of.store, summing->of.io, keys->items[i], error));
     return STATUS_OK;
 }
 
@@ -321,10 +326,10 @@ static enum status fold_day(struct summing *summing, int64_t day, struct error *
 {
     struct live_keys keys;
     struct store_object object;
-    TRY(demand_list_live(summing->store, summing->io, day, summing->question->part, INT64_MIN, INT64_MAX, &keys, error));
+    TRY(demand_list_live(&summing->of, day, (struct span){INT64_MIN, INT64_MAX}, &keys, error));
     if (keys.count == 0) return STATUS_OK;
-    struct str key = demand_day_key(summing->io.arena, day, summing->question->part);
-    enum status status = store_head(summing->store, summing->io, key, &object, error);
+    struct str key = demand_day_key(summing->of.io.arena, day, summing->of.part);
+    enum status status = store_head(summing->of.store, summing->of.io, key, &object, error);
     if (status == STATUS_NOT_FOUND) status = make_day(summing, day, &keys, error);
     TRY(status);
     return remove_folded(summing, day, &keys, error);
@@ -341,13 +346,13 @@ static bool note_first(void *context, const struct store_object *object)
 static enum status fold_all(struct summing *summing, int64_t horizon, int64_t now, struct error *error)
 {
     int64_t first = INT64_MAX, earliest = floor_to_day(horizon), end = now - SETTLED - CLOCK_DAY;
-    TRY(store_list(summing->store, summing->io, S("demand/live/"), 0, note_first, &first, error));
+    TRY(store_list(summing->of.store, summing->of.io, S("demand/live/"), 0, note_first, &first, error));
     for (int64_t day = first > earliest ? first : earliest; day <= end; day += CLOCK_DAY) {
-        struct arena *arena = summing->io.arena;
-        summing->io.arena = arena_new();
+        struct arena *arena = summing->of.io.arena;
+        summing->of.io.arena = arena_new();
         enum status status = fold_day(summing, day, error);
-        arena_free(summing->io.arena);
-        summing->io.arena = arena;
+        arena_free(summing->of.io.arena);
+        summing->of.io.arena = arena;
         TRY(status);
     }
     return STATUS_OK;
@@ -359,12 +364,12 @@ enum status demand_drop(struct store *store, struct io io, int64_t horizon, stru
     return days_drop(store, io, S("demand/days/"), horizon, error);
 }
 
-enum status demand_fold(struct store *store, struct io io, unsigned part, int64_t horizon, int64_t now, struct error *error)
+enum status demand_fold(const struct demand_part *part, int64_t horizon, int64_t now, struct error *error)
 {
-    const struct demand_question question = {.part = part};
-    struct summing summing = {.store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question};
+    static const struct demand_question none = {0}; /* the day's list is read, its cells are not */
+    struct summing summing = {.of = in_own_arena(part), .question = &none};
     enum status status = fold_all(&summing, horizon, now, error);
-    arena_free(summing.io.arena);
+    arena_free(summing.of.io.arena);
     return status;
 }
 
@@ -376,9 +381,9 @@ static enum status read_cells(struct summing *summing, int64_t day, struct error
     for (int tries = 0; again; tries++) {
         TRY(tried_enough(tries, error));
         again = false;
-        summing->cells = (struct cells){.arena = summing->io.arena, .width = 1};
+        summing->cells = (struct cells){.arena = summing->of.io.arena, .width = 1};
         summing->fold->count = 0;
-        TRY(read_whole_day(summing, day, day, day + CLOCK_DAY, &again, error));
+        TRY(read_whole_day(summing, day, (struct span){day, day + CLOCK_DAY}, &again, error));
     }
     sort_fold(summing->fold);
     return STATUS_OK;
@@ -395,17 +400,14 @@ static enum status hand_on_cells(const struct fold *fold, int64_t day, demand_ce
     return STATUS_OK;
 }
 
-enum status demand_each_cell(struct store *store, struct io io, unsigned part, int64_t day, demand_cell_fn *each, void *context,
-                             struct error *error)
+enum status demand_each_cell(const struct demand_part *part, int64_t day, demand_cell_fn *each, void *context, struct error *error)
 {
-    const struct demand_question question = {.part = part};
     struct fold fold = {0};
-    struct summing summing = {
-        .store = store, .io = {.arena = arena_new(), .deadline = io.deadline}, .question = &question, .add = fold_cell, .fold = &fold};
+    struct summing summing = {.of = in_own_arena(part), .add = fold_cell, .fold = &fold};
     fold.summing = &summing;
     enum status status = read_cells(&summing, day, error);
     if (status == STATUS_OK) status = hand_on_cells(&fold, day, each, context, error);
     free(fold.cells);
-    arena_free(summing.io.arena);
+    arena_free(summing.of.io.arena);
     return status;
 }

@@ -220,17 +220,17 @@ static char *time_text(int64_t time, char text[32])
     return text;
 }
 
-void samples_query(struct samples *samples, struct str id, int64_t time, enum sample_placed placed, struct str lan, struct str package)
+void samples_query(struct samples *samples, const struct sample *query)
 {
-    uint64_t hash = sample_hash(id);
+    uint64_t hash = sample_hash(query->id);
     char at[32];
     pthread_mutex_lock(&samples->lock);
-    struct hour *hour = hour_at(samples, time);
+    struct hour *hour = hour_at(samples, query->time);
     hour->queries.seen++;
     if (hash < bound_of(&hour->queries)) {
         keep(&hour->queries, hash,
-             format_line("q " STR_FMT " %s %c " STR_FMT " " STR_FMT, STR_ARG(id), time_text(time, at), samples_placed_letters[placed],
-                         STR_ARG(lan), STR_ARG(package)));
+             format_line("q " STR_FMT " %s %c " STR_FMT " " STR_FMT, STR_ARG(query->id), time_text(query->time, at),
+                         samples_placed_letters[query->placed], STR_ARG(query->lan), STR_ARG(query->package)));
         hour->changes++;
     }
     pthread_mutex_unlock(&samples->lock);

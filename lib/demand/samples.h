@@ -21,6 +21,16 @@ enum sample_source { SAMPLE_EDGE, SAMPLE_NEARBY, SAMPLE_ORIGIN, SAMPLE_OTHER };
 /* "edge", "nearby", "origin", "other". */
 bool sample_source_parse(struct str, enum sample_source *);
 
+/* A query. */
+struct sample {
+    struct str id, lan, package;
+    int64_t time; /* ms */
+    enum sample_placed placed;
+    /* When it is read: */
+    bool downloaded; /* it was said within the horizon */
+    enum sample_source source;
+};
+
 /* --- writing; thread-safe, and bounded whatever comes. */
 struct samples;
 struct samples *samples_new(struct str instance, uint32_t most); /* of queries and of results, an hour */
@@ -29,7 +39,7 @@ void samples_free(struct samples *);
 /* A new id for a query: [0-9a-f-], at most 40 characters. */
 enum { SAMPLE_ID_LONGEST = 64 };
 struct str samples_new_id(struct samples *, struct arena *);
-void samples_query(struct samples *, struct str id, int64_t time, enum sample_placed, struct str lan, struct str package);
+void samples_query(struct samples *, const struct sample *);
 /* A second result of the same query is passed over. `package` may be empty. */
 void samples_result(struct samples *, struct str id, int64_t time, enum sample_source, struct str package);
 bool samples_are_dirty(struct samples *);
@@ -37,23 +47,19 @@ enum status samples_flush(struct samples *, struct store *, struct io, struct er
 
 /* --- reading */
 enum { SAMPLE_SKEW = 5 * CLOCK_MINUTE }; /* clocks of two machines differ by less */
-struct sample {
-    struct str id, lan, package;
-    int64_t time; /* ms */
-    enum sample_placed placed;
-    bool downloaded; /* it was said within the horizon */
-    enum sample_source source;
-};
 struct sample_set {
     struct sample *items; /* by time */
     size_t count;
     double share;     /* of all queries that these are; 1: all of them */
     uint64_t queries; /* how many there were, sampled or not: the S of P16 */
 };
-/* The queries within [from, to) that were kept everywhere, at most `most` of them; a download counts that was told of at most `horizon` ms
- * later. In io.arena. What makes no sense is logged and left out. */
-enum status samples_read(struct store *, struct io, int64_t from, int64_t to, int64_t horizon, size_t most, struct sample_set *,
-                         struct error *);
+struct samples_question {
+    int64_t from, to; /* [from, to) in ms: when the queries came */
+    int64_t horizon;  /* ms after a query, in which a download counts that was told of */
+    size_t most;      /* samples */
+};
+/* Those that were kept everywhere. In io.arena. What makes no sense is logged and left out. */
+enum status samples_read(struct store *, struct io, const struct samples_question *, struct sample_set *, struct error *);
 /* Removes the days that ended before: evaluate does, as far as no policy looks back. */
 enum status samples_drop(struct store *, struct io, int64_t before, struct error *);
 

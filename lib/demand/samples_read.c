@@ -214,11 +214,17 @@ static void join(struct reading *reading, struct sample_set *set)
     set->share = reading->bound == UINT64_MAX ? 1 : (double)reading->bound / 18446744073709551616.0;
 }
 
-enum status samples_read(struct store *store, struct io io, int64_t from, int64_t to, int64_t horizon, size_t most, struct sample_set *set,
+enum status samples_read(struct store *store, struct io io, const struct samples_question *question, struct sample_set *set,
                          struct error *error)
 {
-    struct reading reading = {
-        .store = store, .io = io, .from = from, .to = to, .horizon = horizon, .most = most ? most : 1, .bound = UINT64_MAX, .error = error};
+    struct reading reading = {.store = store,
+                              .io = io,
+                              .from = question->from,
+                              .to = question->to,
+                              .horizon = question->horizon,
+                              .most = question->most ? question->most : 1,
+                              .bound = UINT64_MAX,
+                              .error = error};
     TRY(read_objects(&reading));
     join(&reading, set);
     return STATUS_OK;

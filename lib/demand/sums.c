@@ -2,9 +2,7 @@
 
 struct keeping {
     struct demand_sums *sums;
-    struct demand *own;
-    demand_lan_fn *keeps;
-    void *context;
+    const struct demand_sums_question *question;
     struct str lan; /* of the last row: rows come by LAN */
     bool kept;
 };
@@ -17,23 +15,24 @@ static enum status keep_row(void *context, const struct demand_row *row, struct 
     (void)error;
     if (!keeping->lan.data || !str_equal(keeping->lan, row->lan)) {
         keeping->lan = arena_copy(cells->arena, row->lan);
-        keeping->kept = keeping->keeps(keeping->context, row->lan);
+        keeping->kept = keeping->question->keeps(keeping->question->context, row->lan);
     }
     if (!keeping->kept) return STATUS_OK;
     uint64_t *counts = cells_of(cells, row->lan, row->package);
     memcpy(counts, row->misses, spans * sizeof *counts);
     memcpy(counts + spans, row->hits, spans * sizeof *counts);
-    counts[2 * (size_t)spans] = demand_misses(keeping->own, row->lan, row->package, 0).written;
+    counts[2 * (size_t)spans] = demand_misses(keeping->question->own, row->lan, row->package, 0).written;
     return STATUS_OK;
 }
 
-enum status demand_sums_read(struct store *store, struct io io, const struct demand_question *question, struct demand *own,
-                             demand_lan_fn *keeps, void *context, struct demand_sums *sums, struct error *error)
+enum status demand_sums_read(const struct demand_part *part, const struct demand_sums_question *question, struct demand_sums *sums,
+                             struct error *error)
 {
-    struct keeping keeping = {.sums = sums, .own = own, .keeps = keeps, .context = context};
-    *sums = (struct demand_sums){.span_count = question->span_count, .since = question->spans[0].from};
-    sums->cells = (struct cells){.arena = io.arena, .width = 2 * (size_t)question->span_count + 1};
-    return demand_sum(store, io, question, keep_row, &keeping, error); /* rows come in their order */
+    const struct demand_question *asked = &question->spans;
+    struct keeping keeping = {.sums = sums, .question = question};
+    *sums = (struct demand_sums){.span_count = asked->span_count, .since = asked->spans[0].from};
+    sums->cells = (struct cells){.arena = part->io.arena, .width = 2 * (size_t)asked->span_count + 1};
+    return demand_sum(part, asked, keep_row, &keeping, error); /* rows come in their order */
 }
 
 /* The first pair that is not before (lan, package). */
@@ -63,14 +62,14 @@ static void add_misses(const struct cells_pair *pair, uint64_t *misses, unsigned
     for (unsigned i = 0; i < count; i++) cells_add(&misses[i], pair->counts[i]);
 }
 
-void demand_sums_misses(const struct demand_sums *sums, struct arena *arena, struct str lan, struct str package, bool channels,
-                        uint64_t *misses, unsigned count)
+void demand_sums_misses(const struct demand_sums *sums, struct arena *arena, const struct demand_pair *wanted, uint64_t *misses,
+                        unsigned count)
 {
     const struct cells *cells = &sums->cells;
-    struct str prefix = arena_join(arena, package, S("/"));
-    const struct cells_pair *pair = pair_at(cells, place_of(cells, lan, package), lan);
-    if (pair && str_equal(pair->package, package)) add_misses(pair, misses, count);
-    for (size_t at = place_of(cells, lan, prefix); channels && (pair = pair_at(cells, at, lan)); at++) {
+    struct str lan = wanted->lan, prefix = arena_join(arena, wanted->package, S("/"));
+    const struct cells_pair *pair = pair_at(cells, place_of(cells, lan, wanted->package), lan);
+    if (pair && str_equal(pair->package, wanted->package)) add_misses(pair, misses, count);
+    for (size_t at = place_of(cells, lan, prefix); wanted->channels && (pair = pair_at(cells, at, lan)); at++) {
         if (!str_starts(pair->package, prefix)) break;
         add_misses(pair, misses, count);
     }

@@ -11,14 +11,24 @@ struct demand_sums {
     struct cells cells;
 };
 
-/* Reads them into io.arena, of the LANs that `keeps` says yes to. `own`: the instance that counts here; what it writes while the objects
- * are read may be missing from the sums and be taken for written: it is seen with the next ones. */
-typedef bool demand_lan_fn(void *context, struct str lan);
-enum status demand_sums_read(struct store *, struct io, const struct demand_question *, struct demand *own, demand_lan_fn *keeps,
-                             void *context, struct demand_sums *, struct error *);
-/* Adds up the misses of a package, and of its channels where `channels` says so, over the first `count` spans. */
-void demand_sums_misses(const struct demand_sums *, struct arena *, struct str lan, struct str package, bool channels, uint64_t *misses,
-                        unsigned count);
+struct demand_sums_question {
+    struct demand_question spans;
+    /* The instance that counts here. What it writes while the objects are read may be missing from the sums and be taken for written: it is
+     * seen with the next ones. */
+    struct demand *own;
+    bool (*keeps)(void *context, struct str lan); /* whether a LAN's sums are kept */
+    void *context;
+};
+/* Reads them into the part's arena. */
+enum status demand_sums_read(const struct demand_part *, const struct demand_sums_question *, struct demand_sums *, struct error *);
+
+/* What a LAN asks for. */
+struct demand_pair {
+    struct str lan, package;
+    bool channels; /* the package's channels too */
+};
+/* Adds up its misses over the first `count` spans. */
+void demand_sums_misses(const struct demand_sums *, struct arena *, const struct demand_pair *, uint64_t *misses, unsigned count);
 /* What a LAN asks for. */
 enum status demand_sums_each(const struct demand_sums *, struct str lan, demand_row_fn *, void *context, struct error *);
 /* Misses that `own` has counted of a pair since, or had not written then. */

@@ -2,32 +2,30 @@
 
 static const struct str HEADER = {"pakhus-demand 1", 15};
 
-static bool read_cell(struct str text, unsigned buckets, unsigned *bucket, uint64_t *hits, uint64_t *misses)
+static bool read_cell(struct str text, unsigned buckets, struct demand_bucket *count)
 {
     struct str rest = text, index = str_cut(&rest, ':');
     uint64_t number;
-    *hits = *misses = 0;
+    count->hits = count->misses = 0;
     if (!str_to_u64(index, &number) || number >= buckets || !rest.data) return false;
     struct str first = str_cut(&rest, '+');
     if (!rest.data) return false;
-    *bucket = (unsigned)number;
-    return (first.length == 0 || str_to_u64(first, hits)) && (rest.length == 0 || str_to_u64(rest, misses));
+    count->bucket = (unsigned)number;
+    return (first.length == 0 || str_to_u64(first, &count->hits)) && (rest.length == 0 || str_to_u64(rest, &count->misses));
 }
 
-static bool read_package(struct str line, struct str lan, unsigned buckets, const struct demand_reader *reader)
+static bool read_package(struct str line, struct str lan, const struct demand_reader *reader)
 {
-    struct str package = str_cut(&line, ' ');
-    if (package.length == 0 || lan.length == 0) return false;
+    struct demand_bucket count = {.lan = lan, .package = str_cut(&line, ' ')};
+    if (count.package.length == 0 || lan.length == 0) return false;
     while (line.data) {
-        unsigned bucket;
-        uint64_t hits, misses;
-        if (!read_cell(str_cut(&line, ' '), buckets, &bucket, &hits, &misses)) return false;
-        reader->cell(reader->context, lan, package, bucket, hits, misses);
+        if (!read_cell(str_cut(&line, ' '), reader->buckets, &count)) return false;
+        reader->cell(reader->context, &count);
     }
     return true;
 }
 
-bool demand_text_read(struct str text, unsigned buckets, const struct demand_reader *reader)
+bool demand_text_read(struct str text, const struct demand_reader *reader)
 {
     struct str rest = text, lan = {0};
     if (!str_equal(str_cut(&rest, '\n'), HEADER)) return false;
@@ -37,7 +35,7 @@ bool demand_text_read(struct str text, unsigned buckets, const struct demand_rea
             lan = value;
         else if (str_equal(kind, S("F ")) && reader->folded)
             reader->folded(reader->context, value);
-        else if (!str_equal(kind, S("P ")) || !read_package(value, lan, buckets, reader))
+        else if (!str_equal(kind, S("P ")) || !read_package(value, lan, reader))
             return false;
     }
     return true;

@@ -13,14 +13,20 @@
 
 enum { HOUR_BUCKETS = 12, DAY_BUCKETS = 288, DEMAND_OBJECT_LIMIT = 256 << 20 };
 
-/* `lan` and `package` are slices of the text. */
+/* What a LAN asked for in a bucket. */
+struct demand_bucket {
+    struct str lan, package; /* slices of the text */
+    unsigned bucket;
+    uint64_t hits, misses;
+};
 struct demand_reader {
-    void (*cell)(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses);
+    void (*cell)(void *context, const struct demand_bucket *);
     void (*folded)(void *context, struct str name); /* may be NULL */
     void *context;
+    unsigned buckets; /* of the text: a higher number is no bucket */
 };
 /* Allocates nothing. False where the text is no demand: then some of its lines may have been handed on. */
-bool demand_text_read(struct str text, unsigned buckets, const struct demand_reader *);
+bool demand_text_read(struct str text, const struct demand_reader *);
 
 void demand_text_begin(struct buf *);
 void demand_text_lan(struct buf *, struct str lan);

@@ -187,8 +187,8 @@ static enum status read_parts(struct reading *reading, struct error *error)
         if (site_of(reading, registry->served[i].edge)) needed[lan_part(registry->served[i].lan)] = true;
     for (size_t i = 0; i < reading->site_count; i++) need_callers(reading->sites[i].edge, needed);
     for (unsigned part = 0; part < LAN_PARTS; part++) {
-        const struct demand_question question = {.part = part, .spans = job->spans, .span_count = job->places + job->evicts};
-        if (needed[part]) TRY(demand_sum(job->how->store, job->io, &question, note_row, reading, error));
+        const struct demand_question question = {.spans = job->spans, .span_count = job->places + job->evicts};
+        if (needed[part]) TRY(demand_sum(&(struct demand_part){job->how->store, job->io, part}, &question, note_row, reading, error));
     }
     return STATUS_OK;
 }
@@ -442,7 +442,7 @@ static enum status fold(const struct job *job, unsigned part, struct error *erro
     if (job->how->dry_run || !job->place || job->trigger) return STATUS_OK;
     int64_t now = job->how->now < job->how->present ? job->how->now : job->how->present, horizon = policy_horizon(job->how->policy, now);
     if (part == 0) TRY(drop(job, horizon, error)); /* of all parts */
-    return demand_fold(job->how->store, job->io, part, horizon, now, error);
+    return demand_fold(&(struct demand_part){job->how->store, job->io, part}, horizon, now, error);
 }
 
 static enum status run(struct job *job, struct error *error)

@@ -62,8 +62,8 @@ static enum status read_sums(struct reading *reading, struct error *error)
 {
     const struct recording *how = reading->how;
     for (unsigned part = 0; part < LAN_PARTS; part++) {
-        const struct demand_question question = {.part = part, .spans = reading->spans, .span_count = reading->span_count};
-        TRY(demand_sum(how->store, reading->io, &question, note_row, reading, error));
+        const struct demand_question question = {.spans = reading->spans, .span_count = reading->span_count};
+        TRY(demand_sum(&(struct demand_part){how->store, reading->io, part}, &question, note_row, reading, error));
     }
     return STATUS_OK;
 }
@@ -186,7 +186,7 @@ static enum status read_cells(struct reading *reading, struct error *error)
     const struct span whole = reading->spans[0];
     for (int64_t day = whole.from - whole.from % CLOCK_DAY; day < whole.to; day += CLOCK_DAY)
         for (unsigned part = 0; part < LAN_PARTS; part++)
-            TRY(demand_each_cell(how->store, reading->io, part, day, note_cell, reading, error));
+            TRY(demand_each_cell(&(struct demand_part){how->store, reading->io, part}, day, note_cell, reading, error));
     return STATUS_OK;
 }
 

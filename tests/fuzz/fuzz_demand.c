@@ -10,13 +10,13 @@ struct seen {
     unsigned buckets;
 };
 
-static void write_again(void *context, struct str lan, struct str package, unsigned bucket, uint64_t hits, uint64_t misses)
+static void write_again(void *context, const struct demand_bucket *count)
 {
     struct seen *seen = context;
-    assert(lan.length > 0 && package.length > 0 && bucket < seen->buckets);
-    demand_text_lan(&seen->out, lan);
-    demand_text_package(&seen->out, package);
-    demand_text_cell(&seen->out, bucket, hits, misses);
+    assert(count->lan.length > 0 && count->package.length > 0 && count->bucket < seen->buckets);
+    demand_text_lan(&seen->out, count->lan);
+    demand_text_package(&seen->out, count->package);
+    demand_text_cell(&seen->out, count->bucket, count->hits, count->misses);
     buf_add_byte(&seen->out, '\n');
 }
 
@@ -31,9 +31,9 @@ static void note_folded(void *context, struct str name)
 
 static bool read_into(struct seen *seen, struct str text)
 {
-    const struct demand_reader reader = {.cell = write_again, .folded = note_folded, .context = seen};
+    const struct demand_reader reader = {.cell = write_again, .folded = note_folded, .context = seen, .buckets = seen->buckets};
     demand_text_begin(&seen->out);
-    return demand_text_read(text, seen->buckets, &reader);
+    return demand_text_read(text, &reader);
 }
 
 static void check(struct arena *arena, struct str text, unsigned buckets)

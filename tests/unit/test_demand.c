@@ -40,7 +40,8 @@ static struct io io_of(struct fixture *f)
 
 static void ask(struct demand *demand, const char *lan, const char *package, bool hit, int64_t at, int times)
 {
-    for (int i = 0; i < times; i++) demand_count(demand, str_of(lan), true, str_of(package), hit, at);
+    for (int i = 0; i < times; i++)
+        demand_count(demand, &(struct demand_request){.lan = str_of(lan), .registered = true, .package = str_of(package), .hit = hit}, at);
 }
 
 static void flush(struct fixture *f, struct demand *demand)
@@ -64,8 +65,8 @@ static struct str sums(struct fixture *f, int64_t from, int64_t to)
     struct buf out = buf_in(f->arena, 1 << 20);
     const struct span span = {from, to};
     for (unsigned part = 0; part < LAN_PARTS; part++) {
-        const struct demand_question question = {.part = part, .spans = &span, .span_count = 1};
-        assert_ok(demand_sum(f->store, io_of(f), &question, note_row, &out, &f->error), &f->error);
+        const struct demand_question question = {.spans = &span, .span_count = 1};
+        assert_ok(demand_sum(&(struct demand_part){f->store, io_of(f), part}, &question, note_row, &out, &f->error), &f->error);
     }
     return buf_str(&out);
 }
@@ -193,8 +194,11 @@ static void junk_takes_no_memory_and_what_is_asked_most_stays(void **state)
     struct demand *demand = demand_new(&(struct demand_options){.others_most = 100});
     for (int i = 0; i < 20000; i++) {
         struct str lan = arena_printf(f->arena, "junk-%d@10.0.0.0/8", i);
-        demand_count(demand, lan, false, S("A/1"), false, f->now);
-        if (i % 20 == 0) demand_count(demand, S("shop@10.0.0.0/8"), false, S("A/1"), false, f->now);
+        demand_count(demand, &(struct demand_request){.lan = lan, .registered = false, .package = S("A/1"), .hit = false}, f->now);
+        if (i % 20 == 0)
+            demand_count(demand,
+                         &(struct demand_request){.lan = S("shop@10.0.0.0/8"), .registered = false, .package = S("A/1"), .hit = false},
+                         f->now);
     }
     ask(demand, "10.0.0.0/8", "A/1", true, f->now, 5);
     assert_int_equal(demand_counts(demand).pairs, 101);
@@ -218,7 +222,9 @@ static void *write_many(void *context)
     for (int i = 0; i < 200; i++) {
         struct arena *arena = arena_new();
         const struct io io = {.arena = arena, .deadline = deadline_in(30 * CLOCK_SECOND)};
-        demand_count(writer->demand, S("10.0.0.0/8"), true, S("A/1"), i % 2, writer->f->now);
+        demand_count(writer->demand,
+                     &(struct demand_request){.lan = S("10.0.0.0/8"), .registered = true, .package = S("A/1"), .hit = i % 2},
+                     writer->f->now);
         if (demand_flush(writer->demand, writer->f->store, io, &error) != STATUS_OK) writer->failed = true;
         arena_free(arena);
     }
@@ -246,7 +252,8 @@ static void many_threads_share_writes(void **state)
 
 static void fold(struct fixture *f, int64_t horizon, int64_t now)
 {
-    for (unsigned part = 0; part < LAN_PARTS; part++) assert_ok(demand_fold(f->store, io_of(f), part, horizon, now, &f->error), &f->error);
+    for (unsigned part = 0; part < LAN_PARTS; part++)
+        assert_ok(demand_fold(&(struct demand_part){f->store, io_of(f), part}, horizon, now, &f->error), &f->error);
     assert_ok(demand_drop(f->store, io_of(f), horizon, &f->error), &f->error);
 }
 
@@ -307,7 +314,7 @@ static struct str cells_of_day(struct fixture *f, int64_t day)
 {
     struct buf out = buf_in(f->arena, 1 << 20);
     for (unsigned part = 0; part < LAN_PARTS; part++)
-        assert_ok(demand_each_cell(f->store, io_of(f), part, day, note_cell, &out, &f->error), &f->error);
+        assert_ok(demand_each_cell(&(struct demand_part){f->store, io_of(f), part}, day, note_cell, &out, &f->error), &f->error);
     return buf_str(&out);
 }
 

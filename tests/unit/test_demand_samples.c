@@ -56,7 +56,7 @@ static void flush(struct trial *s, struct samples *samples)
 static struct sample_set read_set(struct trial *s, int64_t from, int64_t to, int64_t horizon, size_t most)
 {
     struct sample_set set;
-    assert_ok(samples_read(s->store, sample_io(s), from, to, horizon, most, &set, &s->error), &s->error);
+    assert_ok(samples_read(s->store, sample_io(s), &(struct samples_question){from, to, horizon, most}, &set, &s->error), &s->error);
     return set;
 }
 
@@ -65,9 +65,11 @@ static void queries_meet_their_results(void **state)
     struct trial *s = *state;
     struct samples *one = samples_new(S("one"), 100), *other = samples_new(S("other"), 100);
     struct str hit = samples_new_id(one, s->arena), miss = samples_new_id(one, s->arena), none = samples_new_id(other, s->arena);
-    samples_query(one, hit, NOON, SAMPLE_HIT, S("10.0.0.0/8"), S("A/1"));
-    samples_query(one, miss, NOON + 1000, SAMPLE_MISS, S("10.0.0.0/8"), S("A/1..2"));
-    samples_query(other, none, NOON + 2000, SAMPLE_NO_EDGE, S("::/0"), S("B/1/x"));
+    samples_query(one, &(struct sample){.id = hit, .time = NOON, .placed = SAMPLE_HIT, .lan = S("10.0.0.0/8"), .package = S("A/1")});
+    samples_query(one,
+                  &(struct sample){.id = miss, .time = NOON + 1000, .placed = SAMPLE_MISS, .lan = S("10.0.0.0/8"), .package = S("A/1..2")});
+    samples_query(other,
+                  &(struct sample){.id = none, .time = NOON + 2000, .placed = SAMPLE_NO_EDGE, .lan = S("::/0"), .package = S("B/1/x")});
     samples_result(other, hit, NOON + CLOCK_MINUTE, SAMPLE_EDGE, S("A/1"));
     samples_result(other, hit, NOON + CLOCK_MINUTE, SAMPLE_ORIGIN, S(""));
     samples_result(one, miss, NOON + 70 * CLOCK_MINUTE, SAMPLE_ORIGIN, S(""));
@@ -108,7 +110,9 @@ static void a_sample_is_like_the_whole(void **state)
         struct samples *asked = instances[i % INSTANCES], *told = instances[(i * 7 + 3) % INSTANCES];
         struct str id = samples_new_id(asked, s->arena);
         int64_t time = NOON + i % 600 * 1000;
-        samples_query(asked, id, time, i % 2 ? SAMPLE_HIT : SAMPLE_MISS, S("10.0.0.0/8"), S("A/1"));
+        samples_query(asked,
+                      &(struct sample){
+                          .id = id, .time = time, .placed = i % 2 ? SAMPLE_HIT : SAMPLE_MISS, .lan = S("10.0.0.0/8"), .package = S("A/1")});
         if (i % 3 == 0) samples_result(told, id, time + 1000, SAMPLE_EDGE, S("A/1"));
     }
     for (int i = 0; i < INSTANCES; i++) flush(s, instances[i]);
@@ -133,7 +137,7 @@ static void a_flood_of_results_makes_no_sample_wrong(void **state)
     struct samples *samples = samples_new(S("one"), MOST);
     for (int i = 0; i < 1000; i++) {
         struct str id = samples_new_id(samples, s->arena);
-        samples_query(samples, id, NOON, SAMPLE_HIT, S("10.0.0.0/8"), S("A/1"));
+        samples_query(samples, &(struct sample){.id = id, .time = NOON, .placed = SAMPLE_HIT, .lan = S("10.0.0.0/8"), .package = S("A/1")});
         samples_result(samples, id, NOON, SAMPLE_EDGE, S(""));
         for (int k = 0; k < 20; k++) samples_result(samples, arena_printf(s->arena, "junk-%d-%d", i, k), NOON, SAMPLE_OTHER, S(""));
     }
@@ -151,8 +155,15 @@ static void p16_queries_of_a_cut_hour_are_estimated(void **state)
     struct samples *samples = samples_new(S("one"), 10000), *few = samples_new(S("few"), MOST);
     for (int i = 0; i < 1000; i++) {
         struct str id = samples_new_id(samples, s->arena), other = samples_new_id(few, s->arena);
-        samples_query(samples, id, NOON + i * CLOCK_HOUR / 1000, SAMPLE_HIT, S("10.0.0.0/8"), S("A/1"));
-        samples_query(few, other, NOON + CLOCK_HOUR + i * CLOCK_HOUR / 1000, SAMPLE_HIT, S("10.0.0.0/8"), S("A/1"));
+        samples_query(
+            samples,
+            &(struct sample){
+                .id = id, .time = NOON + i * CLOCK_HOUR / 1000, .placed = SAMPLE_HIT, .lan = S("10.0.0.0/8"), .package = S("A/1")});
+        samples_query(few, &(struct sample){.id = other,
+                                            .time = NOON + CLOCK_HOUR + i * CLOCK_HOUR / 1000,
+                                            .placed = SAMPLE_HIT,
+                                            .lan = S("10.0.0.0/8"),
+                                            .package = S("A/1")});
     }
     flush(s, samples);
     flush(s, few);
@@ -195,7 +206,9 @@ static void hours_follow_each_other(void **state)
     struct samples *samples = samples_new(S("one"), 10);
     for (int hour = 0; hour < 30; hour++) {
         struct str id = samples_new_id(samples, s->arena);
-        samples_query(samples, id, NOON + hour * CLOCK_HOUR, SAMPLE_HIT, S("10.0.0.0/8"), S("A/1"));
+        samples_query(samples,
+                      &(struct sample){
+                          .id = id, .time = NOON + hour * CLOCK_HOUR, .placed = SAMPLE_HIT, .lan = S("10.0.0.0/8"), .package = S("A/1")});
         if (hour % 2) flush(s, samples);
     }
     flush(s, samples);

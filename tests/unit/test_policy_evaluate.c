@@ -88,7 +88,9 @@ static void put_edge(struct fixture *f, const char *json)
 static void ask(struct fixture *f, const char *lan, const char *package, bool hit, int days_ago, int times)
 {
     clock_set_now(f->now - days_ago * (int64_t)CLOCK_DAY);
-    for (int i = 0; i < times; i++) demand_count(f->demand, str_of(lan), true, str_of(package), hit, clock_now());
+    for (int i = 0; i < times; i++)
+        demand_count(f->demand, &(struct demand_request){.lan = str_of(lan), .registered = true, .package = str_of(package), .hit = hit},
+                     clock_now());
     assert_ok(demand_flush(f->demand, f->store, io_of(f->arena), &f->error), &f->error);
     clock_set_now(f->now);
 }
@@ -520,10 +522,11 @@ static enum status read_sums(void *context, struct io io, unsigned part, const s
     struct span spans[POLICY_SPANS_MAXIMUM];
     unsigned places;
     struct demand_sums *sums = arena_new_of(f->arena, struct demand_sums);
-    const struct demand_question question = {part, spans, policy_spans(&f->policy, f->now, spans, &places)};
+    const struct demand_sums_question question = {
+        .spans = {spans, policy_spans(&f->policy, f->now, spans, &places)}, .own = f->demand, .keeps = any_lan};
     io.arena = f->arena;
     *out = sums;
-    return demand_sums_read(f->store, io, &question, f->demand, any_lan, NULL, sums, error);
+    return demand_sums_read(&(struct demand_part){f->store, io, part}, &question, sums, error);
 }
 
 static struct triggered trigger(struct fixture *f, const char *package, uint64_t missing, bool mark_first)
@@ -581,7 +584,8 @@ static void p7_what_was_counted_since_the_sums_is_added(void **state)
     assert_ok(read_sums(f, io_of(f->arena), lan_part(S("10.0.0.0/8")), &sums, &f->error), &f->error);
     assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("A/1")), 0);
     ask(f, "10.0.0.0/8", "A/1", false, 0, 2); /* written */
-    demand_count(f->demand, S("10.0.0.0/8"), true, S("A/1"), false, f->now);
+    demand_count(f->demand, &(struct demand_request){.lan = S("10.0.0.0/8"), .registered = true, .package = S("A/1"), .hit = false},
+                 f->now);
     assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("A/1")), 3);
     assert_int_equal(demand_sums_missing(sums, f->demand, S("10.0.0.0/8"), S("B/1")), 0);
     ask(f, "10.0.0.0/8", "B/1", false, 0, 5);

@@ -63,7 +63,9 @@ static void ask(struct fixture *f, const char *lan, const char *package, int hou
 {
     int64_t at = f->now - hours_ago * (int64_t)CLOCK_HOUR;
     clock_set_now(at);
-    for (int i = 0; i < times; i++) demand_count(f->demand, str_of(lan), true, str_of(package), i % 3 == 0, at);
+    for (int i = 0; i < times; i++)
+        demand_count(f->demand,
+                     &(struct demand_request){.lan = str_of(lan), .registered = true, .package = str_of(package), .hit = i % 3 == 0}, at);
     assert_ok(demand_flush(f->demand, f->store, io_of(f), &f->error), &f->error);
 }
 
