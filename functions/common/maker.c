@@ -82,18 +82,20 @@ static struct str diff_on_edge(struct arena *arena, const struct package_name *n
     return patch_diff_key(arena, &plain);
 }
 
-static enum status install_patch(struct app *app, struct io io, struct store *edge, const struct package_name *name,
-                                 const struct package_source *source, const struct stream *stream, struct deadline end, struct error *error)
+static enum status install_patch(struct app *app, const struct installation *how, struct error *error)
 {
-    const struct store_put put = {.end = end};
+    const struct package_name *name = how->name;
+    struct store *edge = how->edge;
+    struct io io = how->io;
+    const struct store_put put = {.end = how->end};
     struct patch patch = {0};
     struct store_object object;
     struct str key = diff_on_edge(io.arena, name);
     TRY(patch_load((struct catalog){app->store, io, name->app}, name->from, name->version, &patch, error));
     patch.diff = (struct str){NULL, 0};
     const int64_t span = deadline_left(io.deadline);
-    TRY(stream ? store_upload(edge, io, key, *stream, patch.size, NULL, NULL, error)
-               : store_compose(edge, io, key, source->piece, 1, &put, NULL, error));
+    TRY(how->stream ? store_upload(edge, io, key, *how->stream, patch.size, NULL, NULL, error)
+                    : store_compose(edge, io, key, how->source->piece, 1, &put, NULL, error));
     io = io_anew(io, span);
     TRY(store_head(edge, io, key, &object, error));
     ENSURE(object.size == patch.size, error, STATUS_CORRUPT, STR_FMT " has %llu bytes, not %llu", STR_ARG(key),
@@ -104,38 +106,39 @@ static enum status install_patch(struct app *app, struct io io, struct store *ed
                      error);
 }
 
-static enum status uninstall(void *context, struct io io, struct store *edge, const struct package_name *name, struct error *error)
+static enum status uninstall(void *context, const struct installation *what, struct error *error)
 {
+    const struct package_name *name = what->name;
+    struct arena *arena = what->io.arena;
     (void)context;
     if (name->from.length > 0) {
-        TRY(store_remove(edge, io, patch_json_key(io.arena, name->app, name->from, name->version), error));
-        return store_remove(edge, io, diff_on_edge(io.arena, name), error);
+        TRY(store_remove(what->edge, what->io, patch_json_key(arena, name->app, name->from, name->version), error));
+        return store_remove(what->edge, what->io, diff_on_edge(arena, name), error);
     }
-    enum status status = package_unpublish((struct catalog){edge, io, name->app}, name->version, error);
+    enum status status = package_unpublish((struct catalog){what->edge, what->io, name->app}, name->version, error);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-static enum status install(void *context, struct io io, struct store *edge, const struct package_name *name,
-                           const struct package_source *source, const struct stream *stream, struct deadline end, struct error *error)
+static enum status install(void *context, const struct installation *how, struct error *error)
 {
     struct app *app = context;
     const struct package *package;
-    if (name->from.length > 0) return install_patch(app, io, edge, name, source, stream, end, error);
-    TRY(app_package(app, io, name->app, name->version, &package, error));
-    TRY(uninstall(context, io, edge, name, error)); /* what was there has rotted, or was published anew: it would pass for published */
+    if (how->name->from.length > 0) return install_patch(app, how, error);
+    TRY(app_package(app, how->io, how->name->app, how->name->version, &package, error));
+    TRY(uninstall(context, how, error)); /* what was there has rotted, or was published anew: it would pass for published */
     struct package copy = *package;
-    if (!stream) return package_compose(edge, io, &(struct package_pieces){source->piece, 1, end}, &copy, error);
-    return package_publish(edge, io, *stream, &copy, error);
+    if (how->stream) return package_publish(how->edge, how->io, *how->stream, &copy, error);
+    return package_compose(how->edge, how->io, &(struct package_pieces){how->source->piece, 1, how->end}, &copy, error);
 }
 
-static enum status locate(void *context, struct io io, struct store *edge, const struct package_name *name, struct str *key,
-                          struct error *error)
+static enum status locate(void *context, const struct installation *what, struct str *key, struct error *error)
 {
+    const struct package_name *name = what->name;
     struct package package;
     (void)context;
-    if (name->from.length > 0) return *key = diff_on_edge(io.arena, name), STATUS_OK;
-    TRY(package_load((struct catalog){edge, io, name->app}, name->version, &package, error));
-    *key = package_base_key(io.arena, &package);
+    if (name->from.length > 0) return *key = diff_on_edge(what->io.arena, name), STATUS_OK;
+    TRY(package_load((struct catalog){what->edge, what->io, name->app}, name->version, &package, error));
+    *key = package_base_key(what->io.arena, &package);
     return STATUS_OK;
 }
 

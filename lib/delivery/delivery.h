@@ -25,17 +25,26 @@ struct package_source {
     const struct store_piece *piece; /* the same bytes, as they stand in the origin's store; NULL: only the stream has them */
 };
 
+/* A package in the store of an edge that splices. */
+struct installation {
+    struct io io;
+    struct store *edge;
+    const struct package_name *name;
+    /* For `install` only: */
+    const struct package_source *source;
+    const struct stream *stream; /* yields the base; NULL: the edge's store copies the source's piece by itself (store_copies_from) */
+    struct deadline end;         /* of such copying, as store_put has it */
+};
+
 /* Handed in, since placement knows nothing of APKs. */
 struct package_maker {
     /* STATUS_NOT_FOUND: it is not published any more. Generates a patch that does not exist (P6, P13). */
     enum status (*find)(void *context, struct io, const struct package_name *, struct package_source *, struct error *);
-    /* What an edge that splices needs in its store to serve every channel of a base; `stream` yields the base. NULL: the edge's store
-     * copies the piece by itself (store_copies_from), until `end` as store_put has it. Repeatable. */
-    enum status (*install)(void *context, struct io, struct store *edge, const struct package_name *, const struct package_source *,
-                           const struct stream *, struct deadline end, struct error *);
-    enum status (*uninstall)(void *context, struct io, struct store *edge, const struct package_name *, struct error *);
+    /* What an edge that splices needs in its store to serve every channel of a base. Repeatable. */
+    enum status (*install)(void *context, const struct installation *, struct error *);
+    enum status (*uninstall)(void *context, const struct installation *, struct error *);
     /* The key that it has in the store of such an edge. STATUS_NOT_FOUND: it is not installed. */
-    enum status (*locate)(void *context, struct io, struct store *edge, const struct package_name *, struct str *key, struct error *);
+    enum status (*locate)(void *context, const struct installation *, struct str *key, struct error *);
     /* What such an edge must know besides, and what changes: the app's channels. */
     enum status (*refresh)(void *context, struct io, struct store *edge, struct str app, struct error *);
     void *context;

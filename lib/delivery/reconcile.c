@@ -151,19 +151,19 @@ static uint64_t bytes_of_others(const struct held *held, struct str package)
 }
 
 /* Within the quota, whatever is leaving: what comes waits until that has gone. Others may be at it: the rows are read again. */
-static enum status may_come(struct run *run, struct io io, struct str package, uint64_t size, bool *may, struct error *error)
+static enum status may_come(struct run *run, struct io io, const struct held_package *coming, bool *may, struct error *error)
 {
     struct wanted wanted;
     struct held held;
     TRY(wanted_load(run->how->origin, io, run->edge->id, 0, &wanted, error));
     TRY(held_load(run->how->origin, io, run->edge->id, 0, &held, error));
-    uint64_t others = bytes_of_others(&held, package), quota = run->edge->quota;
-    bool fits = others <= quota && size <= quota - others;
-    *may = fits && wanted_find(&wanted, package);
+    uint64_t others = bytes_of_others(&held, coming->package), quota = run->edge->quota;
+    bool fits = others <= quota && coming->size <= quota - others;
+    *may = fits && wanted_find(&wanted, coming->package);
     if (fits) return STATUS_OK;
     run->result->waiting++;
     log_info(nobody, "edge=" STR_FMT " package=" STR_FMT " waits for room: %llu bytes, and %llu of %llu are taken", STR_ARG(run->edge->id),
-             STR_ARG(package), (unsigned long long)size, (unsigned long long)others, (unsigned long long)quota);
+             STR_ARG(coming->package), (unsigned long long)coming->size, (unsigned long long)others, (unsigned long long)quota);
     return STATUS_OK;
 }
 
@@ -174,13 +174,13 @@ static enum status copy(struct run *run, struct io io, const struct package_name
     struct str sha256;
     bool may;
     TRY(maker->find(maker->context, io, name, &source, error));
-    TRY(may_come(run, io, package, source.size, &may, error));
-    if (!may) return STATUS_OK;
     struct held_package held = {
         .package = package, .since = run->how->now, .size = source.size, .sha256 = source.sha256, .state = HELD_COPYING};
+    TRY(may_come(run, io, &held, &may, error));
+    if (!may) return STATUS_OK;
     if (name->channel.length > 0) held.validator = source.validator;
     TRY(held_set(run->how->origin, io, run->edge->id, &held, error));
-    TRY(target_put(&run->target, io, name, &source, &sha256, error));
+    TRY(target_put(&run->target, &(struct incoming){io, name, &source}, &sha256, error));
     TRY(say_held(run, anew(run, io.arena), &held, sha256, error));
     run->result->copied++;
     run->result->bytes += source.size;

@@ -16,9 +16,14 @@ struct target {
     bool copies;           /* the store copies from the origin's by itself, and has not refused to so far */
 };
 
+/* A package that is copied there. */
+struct incoming {
+    struct io io;
+    const struct package_name *name;
+    const struct package_source *source;
+};
 /* Copies and verifies: *sha256 is what came. */
-enum status target_put(struct target *, struct io, const struct package_name *, const struct package_source *, struct str *sha256,
-                       struct error *);
+enum status target_put(struct target *, const struct incoming *, struct str *sha256, struct error *);
 /* What is not there is removed already. */
 enum status target_remove(const struct target *, struct io, const struct package_name *, struct error *);
 /* STATUS_NOT_FOUND, STATUS_CORRUPT: what the row says is held is not there, or not as it was. */

@@ -31,11 +31,11 @@ static void bounded_close(void *context)
     stream_close(&bounded->inner);
 }
 
-static enum status open_bounded(const struct target *target, const struct package_source *source, struct io io, uint64_t offset,
-                                struct stream *stream, struct error *error)
+static enum status open_bounded(const struct target *target, const struct incoming *in, uint64_t offset, struct stream *stream,
+                                struct error *error)
 {
-    struct bounded *bounded = arena_new_of(io.arena, struct bounded);
-    TRY(source->open(source->context, io, offset, &bounded->inner, error));
+    struct bounded *bounded = arena_new_of(in->io.arena, struct bounded);
+    TRY(in->source->open(in->source->context, in->io, offset, &bounded->inner, error));
     bounded->deadline = target->end;
     *stream = (struct stream){.read = bounded_read, .close = bounded_close, .context = bounded};
     return STATUS_OK;
@@ -56,13 +56,19 @@ static struct store_put put_of(const struct target *target, const struct package
     return (struct store_put){.content_type = type, .resume = true, .end = target->end};
 }
 
-static enum status upload(const struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
-                          struct stream stream, struct error *error)
+/* On an edge that splices. `stream` may be NULL, as in struct installation. */
+static enum status install(const struct target *target, const struct incoming *in, const struct stream *stream, struct error *error)
 {
     const struct package_maker *maker = target->how->maker;
-    const struct store_put put = put_of(target, name);
-    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, &stream, target->end, error);
-    return store_upload(target->store, io, edge_key(io.arena, name), stream, source->size, &put, NULL, error);
+    const struct installation how = {in->io, target->store, in->name, in->source, stream, target->end};
+    return maker->install(maker->context, &how, error);
+}
+
+static enum status upload(const struct target *target, const struct incoming *in, struct stream stream, struct error *error)
+{
+    const struct store_put put = put_of(target, in->name);
+    if (target->edge->splices) return install(target, in, &stream, error);
+    return store_upload(target->store, in->io, edge_key(in->io.arena, in->name), stream, in->source->size, &put, NULL, error);
 }
 
 static enum status check_size(uint64_t got, uint64_t wanted, struct error *error)
@@ -71,18 +77,16 @@ static enum status check_size(uint64_t got, uint64_t wanted, struct error *error
     return STATUS_OK;
 }
 
-static enum status copy_within_service(const struct target *target, struct io io, const struct package_name *name,
-                                       const struct package_source *source, struct error *error)
+static enum status copy_within_service(const struct target *target, const struct incoming *in, struct error *error)
 {
-    const struct package_maker *maker = target->how->maker;
-    const struct store_put put = put_of(target, name);
-    const int64_t span = deadline_left(io.deadline);
-    struct str key = edge_key(io.arena, name);
+    const struct store_put put = put_of(target, in->name);
+    const int64_t span = deadline_left(in->io.deadline);
+    struct str key = edge_key(in->io.arena, in->name);
     struct store_object object;
-    if (target->edge->splices) return maker->install(maker->context, io, target->store, name, source, NULL, target->end, error);
-    TRY(store_compose(target->store, io, key, source->piece, 1, &put, NULL, error));
-    TRY(store_head(target->store, io_anew(io, span), key, &object, error));
-    return check_size(object.size, source->size, error);
+    if (target->edge->splices) return install(target, in, NULL, error);
+    TRY(store_compose(target->store, in->io, key, in->source->piece, 1, &put, NULL, error));
+    TRY(store_head(target->store, io_anew(in->io, span), key, &object, error));
+    return check_size(object.size, in->source->size, error);
 }
 
 /* What the service will not do, or did otherwise than it should: it may be done without it. */
@@ -92,41 +96,39 @@ static bool is_refusal(enum status status)
 }
 
 /* False: it has to pass through here. */
-static bool copied_within_service(struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
-                                  enum status *status, struct error *error)
+static bool copied_within_service(struct target *target, const struct incoming *in, enum status *status, struct error *error)
 {
     static const struct log nobody;
-    if (!target->copies || !source->piece) return false;
-    *status = copy_within_service(target, io, name, source, error);
+    if (!target->copies || !in->source->piece) return false;
+    *status = copy_within_service(target, in, error);
     if (!is_refusal(*status)) return true;
     log_warn(nobody, "edge=" STR_FMT " its store did not copy from the origin, so this and all else passes through here: %s",
              STR_ARG(target->edge->id), error->text);
     return target->copies = false;
 }
 
-static enum status stream_into_store(const struct target *target, struct io io, const struct package_name *name,
-                                     const struct package_source *source, struct str *sha256, struct error *error)
+static enum status stream_into_store(const struct target *target, const struct incoming *in, struct str *sha256, struct error *error)
 {
+    struct arena *arena = in->io.arena;
     struct stream stream;
-    struct progress progress = progress_start("copy", target->how->visible ? source->size : 0);
-    TRY(open_bounded(target, source, io, 0, &stream, error));
-    struct watch *watch = watch_new(io.arena, stream, target->how->visible ? &progress : NULL);
+    struct progress progress = progress_start("copy", target->how->visible ? in->source->size : 0);
+    TRY(open_bounded(target, in, 0, &stream, error));
+    struct watch *watch = watch_new(arena, stream, target->how->visible ? &progress : NULL);
     struct stream watched = watch_stream(watch);
-    enum status status = upload(target, io, name, source, watched, error);
+    enum status status = upload(target, in, watched, error);
     stream_close(&watched);
     progress_end(&progress);
     TRY(status);
-    *sha256 = watch_sha256(watch, io.arena);
-    return compare(*sha256, source->sha256, error);
+    *sha256 = watch_sha256(watch, arena);
+    return compare(*sha256, in->source->sha256, error);
 }
 
-static enum status put_into_store(struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
-                                  struct str *sha256, struct error *error)
+static enum status put_into_store(struct target *target, const struct incoming *in, struct str *sha256, struct error *error)
 {
     enum status status;
-    *sha256 = source->sha256;
-    if (copied_within_service(target, io, name, source, &status, error)) return status;
-    return stream_into_store(target, io, name, source, sha256, error);
+    *sha256 = in->source->sha256;
+    if (copied_within_service(target, in, &status, error)) return status;
+    return stream_into_store(target, in, sha256, error);
 }
 
 /* --- into a directory, by way of FILE.part */
@@ -171,30 +173,29 @@ static enum status check_part(struct part *part, const struct package_source *so
     return status;
 }
 
-static enum status load_part(const struct target *target, struct io io, struct part *part, const struct package_source *source,
-                             struct error *error)
+static enum status load_part(const struct target *target, const struct incoming *in, struct part *part, struct error *error)
 {
     struct stream stream;
-    TRY(take_up(part, source, error));
-    if (part->offset == source->size) return STATUS_OK;
-    TRY(open_bounded(target, source, io, part->offset, &stream, error));
-    enum status status = append_all(part, stream, source->size, error);
+    TRY(take_up(part, in->source, error));
+    if (part->offset == in->source->size) return STATUS_OK;
+    TRY(open_bounded(target, in, part->offset, &stream, error));
+    enum status status = append_all(part, stream, in->source->size, error);
     stream_close(&stream);
     return status;
 }
 
-static enum status put_into_directory(const struct target *target, struct io io, const struct package_name *name,
-                                      const struct package_source *source, struct str *sha256, struct error *error)
+static enum status put_into_directory(const struct target *target, const struct incoming *in, struct str *sha256, struct error *error)
 {
     struct part *part;
-    struct str label = edge_key(io.arena, name), path = file_of(target, io.arena, name);
-    struct progress progress = progress_start(label.data, source->size);
+    struct arena *arena = in->io.arena;
+    struct str label = edge_key(arena, in->name), path = file_of(target, arena, in->name);
+    struct progress progress = progress_start(label.data, in->source->size);
     struct progress *shown = target->how->visible ? &progress : NULL;
-    TRY(part_open(io.arena, path.data, source->size, source->sha256, shown, &part, error));
-    enum status status = load_part(target, io, part, source, error);
+    TRY(part_open(arena, path.data, in->source->size, in->source->sha256, shown, &part, error));
+    enum status status = load_part(target, in, part, error);
     if (shown) progress_end(shown);
     TRY(status);
-    TRY(check_part(part, source, sha256, error));
+    TRY(check_part(part, in->source, sha256, error));
     return part_finish(part, error);
 }
 
@@ -207,14 +208,12 @@ static ssize_t read_file(void *context, void *buffer, size_t capacity, struct er
     return -1;
 }
 
-static enum status install_file(const struct target *target, struct io io, const struct package_name *name,
-                                const struct package_source *source, const char *path, struct error *error)
+static enum status install_file(const struct target *target, const struct incoming *in, const char *path, struct error *error)
 {
-    const struct package_maker *maker = target->how->maker;
     FILE *file = fopen(path, "rbe");
     if (!file) return error_errno(error, errno, "%s", path);
     const struct stream stream = {.read = read_file, .context = file};
-    enum status status = maker->install(maker->context, io, target->store, name, source, &stream, target->end, error);
+    enum status status = install(target, in, &stream, error);
     fclose(file);
     if (status == STATUS_OK) unlink(path);
     return status;
@@ -228,14 +227,13 @@ static bool came_before(struct arena *arena, const char *path, const struct pack
     return str_equal(part_file_sha256(arena, path), source->sha256);
 }
 
-enum status target_put(struct target *target, struct io io, const struct package_name *name, const struct package_source *source,
-                       struct str *sha256, struct error *error)
+enum status target_put(struct target *target, const struct incoming *in, struct str *sha256, struct error *error)
 {
-    if (!target->directory) return put_into_store(target, io, name, source, sha256, error);
-    const char *path = file_of(target, io.arena, name).data;
-    *sha256 = source->sha256;
-    if (!came_before(io.arena, path, source)) TRY(put_into_directory(target, io, name, source, sha256, error));
-    return target->store ? install_file(target, io, name, source, path, error) : STATUS_OK;
+    if (!target->directory) return put_into_store(target, in, sha256, error);
+    const char *path = file_of(target, in->io.arena, in->name).data;
+    *sha256 = in->source->sha256;
+    if (!came_before(in->io.arena, path, in->source)) TRY(put_into_directory(target, in, sha256, error));
+    return target->store ? install_file(target, in, path, error) : STATUS_OK;
 }
 
 enum status target_remove(const struct target *target, struct io io, const struct package_name *name, struct error *error)
@@ -248,7 +246,8 @@ enum status target_remove(const struct target *target, struct io io, const struc
         unlink(arena_printf(io.arena, "%s.part.json", path.data).data);
     }
     if (!target->store) return STATUS_OK;
-    if (target->edge->splices) return maker->uninstall(maker->context, io, target->store, name, error);
+    if (target->edge->splices)
+        return maker->uninstall(maker->context, &(struct installation){.io = io, .edge = target->store, .name = name}, error);
     return store_remove(target->store, io, edge_key(io.arena, name), error);
 }
 
@@ -271,7 +270,8 @@ static enum status stored_key(const struct target *target, struct io io, const s
                               struct error *error)
 {
     const struct package_maker *maker = target->how->maker;
-    if (target->edge->splices) return maker->locate(maker->context, io, target->store, name, key, error);
+    const struct installation what = {.io = io, .edge = target->store, .name = name};
+    if (target->edge->splices) return maker->locate(maker->context, &what, key, error);
     *key = edge_key(io.arena, name);
     return STATUS_OK;
 }

@@ -48,7 +48,8 @@ static void a_patch_that_took_its_time_is_installed_whole(void **state)
     publish(f, app.store);
     serve(f, take, NULL);
     f->patience = 2 * CLOCK_SECOND;
-    assert_ok(maker.install(maker.context, io(f), f->store, &name, &source, &stream, deadline_in(CLOCK_MINUTE), &f->error), &f->error);
+    const struct installation how = {io(f), f->store, &name, &source, &stream, deadline_in(CLOCK_MINUTE)};
+    assert_ok(maker.install(maker.context, &how, &f->error), &f->error);
     assert_int_equal(f->server->count, 3);
     assert_true(scripted_is(&f->server->requests[0], "PUT " DIFF " HTTP"));
     assert_true(scripted_is(&f->server->requests[2], "PUT " JSON " HTTP"));
@@ -74,7 +75,7 @@ static enum status install(struct fixture *f, struct app *app, struct package_na
     const struct package_maker maker = maker_of(app);
     const struct store_piece piece = {.store = f->store, .key = S("from")};
     const struct package_source source = {.size = 24 << 20, .sha256 = S(HASH), .piece = &piece};
-    return maker.install(maker.context, io(f), f->store, &name, &source, NULL, end, &f->error);
+    return maker.install(maker.context, &(struct installation){io(f), f->store, &name, &source, NULL, end}, &f->error);
 }
 
 static enum status load(void *context, const struct cache_load *load, void **value, struct error *error)
