@@ -20,7 +20,7 @@ endif
 
 BUILD := build$(if $(FOREIGN),/$(ARCH))$(if $(SANITIZE),/$(subst $(comma),-,$(SANITIZE)))
 NOTICES := build/notices/$(ARCH)
-LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd zlib
+LIBRARIES := libcurl jansson libcrypto libmicrohttpd libzstd liblzma zlib
 
 CFLAGS ?= -O2 -g
 # Nothing unwinds the stack, and debuggers read .debug_frame: tables for it would be a fiftieth of what is deployed.

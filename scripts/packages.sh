@@ -3,7 +3,7 @@
 # In scripts/install an entry "command:package" is needed only where no such command is installed, by whatever means.
 
 # shellcheck disable=SC2034  # read by the scripts that source this file
-BUILD=(gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssl-dev libmicrohttpd-dev libzstd-dev zlib1g-dev)
+BUILD=(gcc make pkg-config libcurl4-openssl-dev libjansson-dev libssl-dev libmicrohttpd-dev libzstd-dev liblzma-dev zlib1g-dev)
 RUN=(curl)
 PACKAGE=(zip)
 IMAGE=(ca-certificates)
@@ -24,7 +24,7 @@ CHECK_OPTIONAL=(libclang-rt-dev)
 # For scripts/static-libs: its tools, and the -dev packages whose .a files go into the static programs. It unpacks the latter and
 # does not install them.
 STATIC_TOOLS=(gcc make dpkg-dev patch xz-utils libc6-dev)
-STATIC_LIBRARIES=(libssl-dev libc-ares-dev libjansson-dev libzstd-dev zlib1g-dev)
+STATIC_LIBRARIES=(libssl-dev libc-ares-dev libjansson-dev libzstd-dev liblzma-dev zlib1g-dev)
 
 # static_packages x86_64|aarch64: the packages to install for that architecture's static libraries
 static_packages() {

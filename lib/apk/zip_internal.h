@@ -1,8 +1,8 @@
-/* ZIP's end and its central directory, read through an apk_source in bounded memory. Private to lib/apk. Source: APPNOTE.TXT 4.3. */
+/* ZIP's end and its entries, read through an apk_source in bounded memory. Private to lib/apk. Source: APPNOTE.TXT 4.3. */
 #ifndef APK_ZIP_INTERNAL_H
 #define APK_ZIP_INTERNAL_H
 
-#include "lib/apk/layout.h"
+#include "lib/apk/zip.h"
 
 enum { APK_ZIP_END_SIZE = 22, APK_ZIP_COMMENT_MAX = 65535 };
 
@@ -12,19 +12,6 @@ enum status apk_source_read(const struct apk_source *, uint64_t offset, void *bu
 /* Finds the end record whose comment reaches exactly the file's end, and fills size, end, comment, directory, directory_size and entries.
  * Checks them against each other. */
 enum status apk_zip_find_end(struct arena *, struct apk *, struct error *);
-
-struct apk_zip_entry {
-    const struct apk *apk;
-    struct str name; /* valid during the visit */
-    uint16_t flags, method;
-    uint32_t crc, compressed, uncompressed;
-    uint64_t header; /* offset of its local header */
-};
-typedef void apk_zip_visit(void *context, const struct apk_zip_entry *);
-
-/* Calls `visit` for each entry of the central directory, in order. STATUS_CORRUPT where the directory is not `entries` entries in exactly
- * its size, or an entry lies beyond apk->block. */
-enum status apk_zip_walk(struct arena *, const struct apk *, apk_zip_visit *, void *context, struct error *);
 
 /* The bytes of one entry, stored or deflated, at most `limit` of them. */
 enum status apk_zip_extract(struct arena *, const struct apk_zip_entry *, size_t limit, struct str *out, struct error *);

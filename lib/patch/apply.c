@@ -1,7 +1,7 @@
 #include "base/map.h"
 #include "lib/apk/channel.h"
 #include "lib/apk/overlay.h"
-#include "lib/patch/side_internal.h"
+#include "lib/patch/format2_internal.h"
 
 enum status patch_read(struct arena *arena, struct stream diff, struct patch_header *header, struct error *error)
 {
@@ -37,6 +37,15 @@ static enum status check_region(struct arena *arena, const struct patch_side *to
     return STATUS_OK;
 }
 
+/* The new base. `diff` stands behind its header. */
+static struct stream new_base(struct arena *arena, const struct patch_header *header, struct stream diff, struct str from,
+                              struct progress *progress)
+{
+    struct stream base =
+        header->format == PATCH_FORMAT_2 ? rebuild_stream(arena, diff, from, header) : restore_stream(arena, diff, from, header->to.size);
+    return checked_stream(arena, base, &header->to, progress);
+}
+
 enum status patch_apply(struct arena *arena, const struct patch_header *header, struct stream diff, int installed, struct str region,
                         struct progress *progress, struct stream *result, struct error *error)
 {
@@ -51,7 +60,7 @@ enum status patch_apply(struct arena *arena, const struct patch_header *header, 
         TRY(check_region(arena, to, region, error));
     else
         TRY(apk_carry(arena, from->schemes, filled, (struct apk_filling){to->schemes, carried, (size_t)to->region.length}, error));
-    struct stream base = restore_stream(arena, diff, str_make(map.bytes, map.length), to, progress);
+    struct stream base = new_base(arena, header, diff, str_make(map.bytes, map.length), progress);
     *result = apk_overlay_stream(arena, base, 0, to->region, region.length > 0 ? region.data : carried);
     return STATUS_OK;
 }
@@ -69,7 +78,7 @@ enum status patch_check(struct arena *arena, struct stream diff, const struct pa
     TRY(patch_read(arena, diff, &header, error));
     ENSURE(is_side(&header.from, &from->side) && is_side(&header.to, &to->side), error, STATUS_CORRUPT,
            "the patch is one between other packages");
-    struct stream restored = restore_stream(arena, diff, from->base, &header.to, progress);
+    struct stream restored = new_base(arena, &header, diff, from->base, progress);
     enum status status = stream_drain(restored, error);
     stream_close(&restored);
     return status;

@@ -8,7 +8,7 @@
 /* Little-endian:
  *
  *      0   8  89 "PKD" 0D 0A 1A 0A   as PNG's: a copy that was taken for text is noticed
- *      8   4  version, 1
+ *      8   4  format, 1 or 2
  *     12   4  CRC-32 of the header, with zeros here
  *     16  56  from
  *     72  56  to
@@ -20,7 +20,7 @@
  *     16   4  its length
  *     20   4  schemes: 1 v1, 2 v2, 4 v3, 8 v3.1; exactly 1: the region is the ZIP comment, else in the signing block
  *     24  32  SHA-256 */
-enum { VERSION = 1, CRC_AT = 12, FROM_AT = 16, TO_AT = 72, DIGEST_SIZE = 32, SCHEMES_KNOWN = APK_V1 | APK_V2 | APK_V3 | APK_V31 };
+enum { CRC_AT = 12, FROM_AT = 16, TO_AT = 72, DIGEST_SIZE = 32, SCHEMES_KNOWN = APK_V1 | APK_V2 | APK_V3 | APK_V31 };
 
 static const char magic[8] = {'\x89', 'P', 'K', 'D', '\r', '\n', '\x1a', '\n'};
 
@@ -49,7 +49,7 @@ struct str patch_header_format(struct arena *arena, const struct patch_header *h
 {
     char *out = arena_alloc(arena, PATCH_HEADER_SIZE);
     memcpy(out, magic, sizeof magic);
-    bytes_put32(out + 8, VERSION);
+    bytes_put32(out + 8, header->format);
     put_side(arena, out + FROM_AT, &header->from);
     put_side(arena, out + TO_AT, &header->to);
     bytes_put32(out + CRC_AT, checksum(out));
@@ -78,8 +78,9 @@ enum status patch_header_parse(struct arena *arena, struct str bytes, struct pat
 {
     struct patch_header header;
     ENSURE(bytes.length == PATCH_HEADER_SIZE && memcmp(bytes.data, magic, sizeof magic) == 0, error, STATUS_CORRUPT, "this is no patch");
-    ENSURE(bytes_get32(bytes.data + 8) == VERSION, error, STATUS_UNSUPPORTED, "unsupported patch format version %u",
-           bytes_get32(bytes.data + 8));
+    uint32_t format = bytes_get32(bytes.data + 8);
+    ENSURE(format == PATCH_FORMAT_1 || format == PATCH_FORMAT_2, error, STATUS_UNSUPPORTED, "unsupported patch format version %u", format);
+    header.format = (enum patch_format)format;
     ENSURE(bytes_get32(bytes.data + CRC_AT) == checksum(bytes.data), error, STATUS_CORRUPT, "the patch's header is damaged");
     TRY(get_side(arena, bytes.data + FROM_AT, "old", &header.from, error));
     TRY(get_side(arena, bytes.data + TO_AT, "new", &header.to, error));

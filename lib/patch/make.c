@@ -108,7 +108,7 @@ static void make_close(void *context)
 
 struct stream patch_make(struct arena *arena, const struct patch_package *from, const struct patch_package *to, struct progress *progress)
 {
-    const struct patch_header header = {from->side, to->side};
+    const struct patch_header header = {from->side, to->side, PATCH_FORMAT_1};
     struct making *making = arena_new_of(arena, struct making);
     *making = (struct making){.from = from, .to = to, .progress = progress, .zstd = ZSTD_createCCtx()};
     making->head = patch_header_format(arena, &header);

@@ -15,6 +15,7 @@ enum {
     PATCH_FRAME_HEAD_SIZE = 20,
     PATCH_SEGMENT = 256 << 20, /* bytes of the new package in one frame, at most */
 };
+enum patch_format { PATCH_FORMAT_1 = 1, PATCH_FORMAT_2 = 2 };
 
 /* A base package, as a patch knows it. */
 struct patch_side {
@@ -25,6 +26,7 @@ struct patch_side {
 };
 struct patch_header {
     struct patch_side from, to;
+    enum patch_format format;
 };
 
 /* PATCH_HEADER_SIZE bytes. STATUS_UNSUPPORTED: of another version; STATUS_CORRUPT: no patch, or damaged. */
@@ -44,6 +46,33 @@ enum status patch_open(struct arena *, int fd, struct progress *, struct patch_p
 /* The patch as a stream. Takes some 20 MB of `to` a second and up to 450 MiB of memory, less where the packages are small. The packages
  * outlive the stream. `progress` (may be NULL) counts bytes of `to`. The stream must be closed. */
 struct stream patch_make(struct arena *, const struct patch_package *from, const struct patch_package *to, struct progress *);
+
+/* What became of an entry of the new package in a patch of format 2. */
+enum patch_entry_state {
+    PATCH_ENTRY_UNCHANGED, /* the old package has the same bytes under the same name */
+    PATCH_ENTRY_MOVED,     /* the same bytes under another name */
+    PATCH_ENTRY_PATCHED,   /* other bytes under the same name */
+    PATCH_ENTRY_NEW        /* no entry of this name */
+};
+struct patch_entry {
+    struct str name;
+    enum patch_entry_state state;
+    uint64_t length;  /* of what is compared: inflated where it is inflated */
+    uint64_t written; /* bytes of it that the patch writes, before they are packed: differences that are not 0, and literals */
+    bool as_it_is;    /* deflated, but zlib does not reproduce it: it is compared without being inflated */
+};
+struct patch_made {
+    enum patch_format format;
+    struct str bytes;            /* in the arena */
+    uint64_t sizes[2];           /* of the patch in format 1 and in format 2; 0: that format was not made */
+    struct patch_entry *entries; /* in the order in which they lie in the new package; NULL where its entries cannot be read */
+    size_t entry_count;
+};
+/* The smaller of the patches of both formats. Format 1 is made too unless format 2 is a small part of the package. Takes up to 450 MiB of
+ * memory, and files in $TMPDIR as large as both packages with their changed entries inflated. `progress` (may be NULL) counts as
+ * patch_make. */
+enum status patch_make_smallest(struct arena *, const struct patch_package *from, const struct patch_package *to, struct progress *,
+                                struct patch_made *, struct error *);
 
 /* Reads a patch between these two to its end, and compares what it makes with `to`: STATUS_CORRUPT where it is anything else. */
 enum status patch_check(struct arena *, struct stream diff, const struct patch_package *from, const struct patch_package *to,

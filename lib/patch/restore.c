@@ -3,7 +3,6 @@
 
 #include "base/bytes.h"
 #include "lib/patch/side_internal.h"
-#include "lib/transfer/watch.h"
 
 /* zstd's own frame header (RFC 8878, 3.1.1.1) takes so many bytes at most. */
 enum { INPUT_SIZE = 128 << 10, ZSTD_HEAD_MOST = 18, WINDOW_LOG_MOST = 31 };
@@ -11,13 +10,10 @@ enum { INPUT_SIZE = 128 << 10, ZSTD_HEAD_MOST = 18, WINDOW_LOG_MOST = 31 };
 struct restoring {
     struct stream diff;
     struct str from;
-    const struct patch_side *to;
     uint64_t left;     /* of the new base */
     size_t frame_left; /* of what the frame restores */
-    bool in_frame, finished;
+    bool in_frame;
     ZSTD_DCtx *zstd;
-    struct arena *arena;
-    struct watch *watch;
     ZSTD_inBuffer input;
     char buffer[INPUT_SIZE];
 };
@@ -116,6 +112,13 @@ static enum status decompress(struct restoring *restoring, ZSTD_outBuffer *out, 
     return STATUS_OK;
 }
 
+static enum status finish(struct restoring *restoring, struct error *error)
+{
+    TRY(fill_input(restoring, 1, error));
+    ENSURE(waiting(restoring) == 0, error, STATUS_CORRUPT, "the patch is damaged: there are bytes behind its end");
+    return STATUS_OK;
+}
+
 static ssize_t restore_read(void *context, void *buffer, size_t capacity, struct error *error)
 {
     struct restoring *restoring = context;
@@ -124,28 +127,8 @@ static ssize_t restore_read(void *context, void *buffer, size_t capacity, struct
         out.size = capacity;
         if ((restoring->in_frame ? decompress(restoring, &out, error) : begin_frame(restoring, error)) != STATUS_OK) return -1;
     }
+    if (out.pos == 0 && finish(restoring, error) != STATUS_OK) return -1;
     return (ssize_t)out.pos;
-}
-
-/* --- the end */
-
-static enum status finish(struct restoring *restoring, struct error *error)
-{
-    if (restoring->finished) return STATUS_OK;
-    TRY(fill_input(restoring, 1, error));
-    ENSURE(waiting(restoring) == 0, error, STATUS_CORRUPT, "the patch is damaged: there are bytes behind its end");
-    bool same = str_equal(watch_sha256(restoring->watch, restoring->arena), restoring->to->sha256);
-    ENSURE(same, error, STATUS_CORRUPT, "the patch is damaged: it does not make the package that it says");
-    restoring->finished = true;
-    return STATUS_OK;
-}
-
-static ssize_t checked_read(void *context, void *buffer, size_t capacity, struct error *error)
-{
-    struct restoring *restoring = context;
-    ssize_t count = stream_read(watch_stream(restoring->watch), buffer, capacity, error);
-    if (count == 0 && finish(restoring, error) != STATUS_OK) return -1;
-    return count;
 }
 
 static void restore_close(void *context)
@@ -154,11 +137,9 @@ static void restore_close(void *context)
     ZSTD_freeDCtx(restoring->zstd);
 }
 
-struct stream restore_stream(struct arena *arena, struct stream diff, struct str from, const struct patch_side *to,
-                             struct progress *progress)
+struct stream restore_stream(struct arena *arena, struct stream diff, struct str from, uint64_t size)
 {
     struct restoring *restoring = arena_new_of(arena, struct restoring);
-    *restoring = (struct restoring){.diff = diff, .from = from, .to = to, .left = to->size, .arena = arena, .zstd = ZSTD_createDCtx()};
-    restoring->watch = watch_new(arena, (struct stream){.read = restore_read, .context = restoring}, progress);
-    return (struct stream){.read = checked_read, .close = restore_close, .context = restoring};
+    *restoring = (struct restoring){.diff = diff, .from = from, .left = size, .zstd = ZSTD_createDCtx()};
+    return (struct stream){.read = restore_read, .close = restore_close, .context = restoring};
 }

@@ -9,9 +9,12 @@ enum status side_blank(struct arena *, char *bytes, const struct patch_side *, s
 /* SHA-256 in hexadecimal. */
 struct str side_digest(struct arena *, struct str bytes, struct progress *);
 
-/* The new base out of the old one and what follows the patch's header; STATUS_CORRUPT at its end where it is not `to`, which outlives
- * it. Takes as much memory as a frame restores. Must be closed; does not close `diff`. */
-struct stream restore_stream(struct arena *, struct stream diff, struct str from, const struct patch_side *to, struct progress *);
+/* The new base, of `size` bytes, out of the old one and what follows the header of a patch of format 1. Takes as much memory as a frame
+ * restores. Must be closed; does not close `diff`. */
+struct stream restore_stream(struct arena *, struct stream diff, struct str from, uint64_t size);
+/* `inner`, with an error at its end where it was not the base `to`: STATUS_CORRUPT where the digest differs, or where the region is not
+ * blank. `to` outlives it. Closes `inner`. */
+struct stream checked_stream(struct arena *, struct stream inner, const struct patch_side *to, struct progress *);
 
 /* What one frame restores, and from which part of the old base. As bytes:
  *

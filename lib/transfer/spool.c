@@ -13,7 +13,7 @@ static const char *folder(void)
     return wanted && *wanted ? wanted : "/tmp";
 }
 
-static enum status open_nameless(struct arena *arena, int *fd, struct error *error)
+enum status spool_open(struct arena *arena, int *fd, struct error *error)
 {
     struct str name = arena_printf(arena, "%s/pakhus-XXXXXX", folder());
     char *path = arena_cstr(arena, name);
@@ -32,7 +32,7 @@ enum status spool_stream(struct arena *arena, struct stream stream, int *fd, str
     char *chunk = arena_buffer(arena, CHUNK);
     uint64_t length = 0;
     ssize_t count;
-    TRY(open_nameless(arena, fd, error));
+    TRY(spool_open(arena, fd, error));
     while ((count = stream_read(stream, chunk, CHUNK, error)) > 0) {
         if (io_write_at(*fd, length, str_make(chunk, (size_t)count), error) != STATUS_OK)
             return error_context(error, "a file in %s (TMPDIR says where)", folder());

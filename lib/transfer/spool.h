@@ -4,6 +4,8 @@
 
 #include "base/io.h"
 
+/* A new nameless file, open for reading and writing, in $TMPDIR or /tmp. The file goes when the arena does. */
+enum status spool_open(struct arena *, int *fd, struct error *);
 /* In $TMPDIR, or /tmp. The file goes when the arena does. Does not close the stream. */
 enum status spool_stream(struct arena *, struct stream, int *fd, struct error *);
 

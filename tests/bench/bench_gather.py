@@ -53,7 +53,7 @@ def main() -> None:
           socket.create_server(("127.0.0.1", 0), backlog=4096) as silent):
         work = Path(folder)
         program = work / "isolation"
-        libraries = subprocess.run(["pkg-config", "--libs", "libcurl", "jansson", "libcrypto", "libmicrohttpd", "libzstd", "zlib"],
+        libraries = subprocess.run(["pkg-config", "--libs", "libcurl", "jansson", "libcrypto", "libmicrohttpd", "libzstd", "liblzma", "zlib"],
                                    capture_output=True, text=True, check=True).stdout.split()
         subprocess.run(["cc", "-O2", "-std=c17", "-D_GNU_SOURCE", f"-I{ROOT}", HERE / "bench_gather_isolation.c", BUILD / "libpakhus.a",
                         "-pthread", *libraries, "-lm", "-o", program], check=True)

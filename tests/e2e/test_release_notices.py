@@ -16,7 +16,7 @@ from support.cache import ROOT
 from support.packages import ARCHITECTURES, FUNCTIONS, native, packages
 from support.servers import Command
 
-LIBRARIES = {"libcurl": "curl", "openssl": "Apache-2.0", "zstd": "BSD-3-Clause", "c-ares": "MIT", "jansson": "MIT",
+LIBRARIES = {"libcurl": "curl", "openssl": "Apache-2.0", "zstd": "BSD-3-Clause", "liblzma": "LicenseRef-xz-public-domain", "c-ares": "MIT", "jansson": "MIT",
              "libmicrohttpd": "LGPL-2.1-or-later", "zlib": "Zlib", "glibc": "LGPL-2.1-or-later",
              "libgcc": "GPL-3.0-or-later WITH GCC-exception-3.1"}
 [VERSION] = re.findall(r'#define PAKHUS_VERSION "(.+)"', (ROOT / "base/version.h").read_text())

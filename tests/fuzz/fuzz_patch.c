@@ -65,7 +65,7 @@ static void check_frames(struct arena *arena, struct str bytes)
     if (bytes.length < 2) return;
     int fd = old_package(old);
     size_t size = REGION + (size_t)bytes_get16(bytes.data);
-    struct patch_header header = {side_of(arena, str_make(old, OLD_SIZE)), side_of(arena, str_make(old, OLD_SIZE))};
+    struct patch_header header = {side_of(arena, str_make(old, OLD_SIZE)), side_of(arena, str_make(old, OLD_SIZE)), PATCH_FORMAT_1};
     header.to.size = size;
     arena_defer_close(arena, fd);
     assert(patch_apply(arena, &header, stream_of(arena, str_from(bytes, 2)), fd, (struct str){NULL, 0}, NULL, &package, &error) ==
@@ -77,11 +77,21 @@ static void check_frames(struct arena *arena, struct str bytes)
 
 /* --- patches made */
 
+static struct str blank(struct arena *arena, struct str bytes)
+{
+    struct error error;
+    char *copy = arena_cstr(arena, bytes);
+    apk_fill((struct apk_filling){APK_V2, copy, REGION}, 0, NULL, &error);
+    return str_make(copy, bytes.length);
+}
+
 static void check_packages(struct arena *arena, struct str bytes)
 {
     struct error error;
     struct str half = str_first(bytes, bytes.length / 2), rest = str_from(bytes, bytes.length / 2), diff;
     if (half.length < REGION || bytes.length > PACKAGE_MOST) return;
+    half = blank(arena, half);
+    rest = blank(arena, rest);
     struct patch_package from = {.base = half, .side = side_of(arena, half)}, to = {.base = rest, .side = side_of(arena, rest)};
     struct stream made = patch_make(arena, &from, &to, NULL);
     assert(stream_read_all(made, arena, 2 * PACKAGE_MOST, &diff, &error) == STATUS_OK);

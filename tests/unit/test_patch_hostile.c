@@ -34,6 +34,7 @@ static struct crafted *craft(struct arena *arena, struct str new)
     struct crafted *crafted = arena_new_of(arena, struct crafted);
     crafted->arena = arena;
     crafted->old = patch_base(arena, (struct patch_options){APK_V2, 4000, 4096, 1, {0}});
+    crafted->header.format = PATCH_FORMAT_1;
     crafted->header.from = patch_package_of(arena, crafted->old).side;
     crafted->header.to =
         (struct patch_side){.size = new.length, .sha256 = sha256_of(arena, new), .schemes = APK_V2, .region = {new.length - 12, 12}};
@@ -173,6 +174,19 @@ static void what_a_frame_holds_must_be_what_it_says(void **state)
     }
 }
 
+/* The digest is right, and the region is where the new package has something else. */
+static void a_region_that_is_not_blank_is_noticed(void **state)
+{
+    static const struct apk_region places[] = {{0, 12}, {16, 12}, {5, 17}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        struct crafted *crafted = craft(*state, S(NEW));
+        crafted->header.to.region = places[i];
+        memcpy(crafted->bytes, patch_header_format(*state, &crafted->header).data, PATCH_HEADER_SIZE);
+        put_frame(crafted, S(NEW));
+        assert_corrupt(crafted, "the new package has other bytes");
+    }
+}
+
 static void endings(void **state)
 {
     struct str new = S(NEW);
@@ -226,7 +240,8 @@ static void headers_that_cannot_be(void **state)
     struct str digest = sha256_of(*state, S(""));
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         struct error error = {0};
-        struct patch_header header = {.from = i % 2 ? good : cases[i / 2].side, .to = i % 2 ? cases[i / 2].side : good};
+        struct patch_header header = {
+            .format = PATCH_FORMAT_1, .from = i % 2 ? good : cases[i / 2].side, .to = i % 2 ? cases[i / 2].side : good};
         header.from.sha256 = header.to.sha256 = digest;
         assert_int_equal(parse(*state, patch_header_format(*state, &header), &error), STATUS_CORRUPT);
         if (!strstr(error.text, cases[i / 2].words)) fail_msg("'%s' does not say '%s'", error.text, cases[i / 2].words);
@@ -237,7 +252,7 @@ static void a_later_version_is_said_to_be_one(void **state)
 {
     struct error error = {0};
     struct str written = patch_header_format(*state, &craft(*state, S(NEW))->header);
-    bytes_put32((char *)(uintptr_t)written.data + 8, 2);
+    bytes_put32((char *)(uintptr_t)written.data + 8, 3);
     assert_int_equal(parse(*state, written, &error), STATUS_UNSUPPORTED);
     assert_int_equal(parse(*state, str_first(written, 127), &error), STATUS_CORRUPT);
 }
@@ -274,15 +289,11 @@ static void a_damaged_patch_makes_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SAMPLE_TEST(patches_by_hand_are_patches),
-        SAMPLE_TEST(frames_that_lie_are_noticed),
-        SAMPLE_TEST(windows_without_an_end_are_not_opened),
-        SAMPLE_TEST(what_a_frame_holds_must_be_what_it_says),
-        SAMPLE_TEST(endings),
-        SAMPLE_TEST(headers_are_read_as_they_were_written),
-        SAMPLE_TEST(headers_that_cannot_be),
-        SAMPLE_TEST(a_later_version_is_said_to_be_one),
-        SAMPLE_TEST(a_patch_that_is_cut_short_makes_nothing),
+        SAMPLE_TEST(patches_by_hand_are_patches),           SAMPLE_TEST(frames_that_lie_are_noticed),
+        SAMPLE_TEST(windows_without_an_end_are_not_opened), SAMPLE_TEST(what_a_frame_holds_must_be_what_it_says),
+        SAMPLE_TEST(a_region_that_is_not_blank_is_noticed), SAMPLE_TEST(endings),
+        SAMPLE_TEST(headers_are_read_as_they_were_written), SAMPLE_TEST(headers_that_cannot_be),
+        SAMPLE_TEST(a_later_version_is_said_to_be_one),     SAMPLE_TEST(a_patch_that_is_cut_short_makes_nothing),
         SAMPLE_TEST(a_damaged_patch_makes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ TOOLS = {"gcc": "gcc", "cc": "gcc", "ar": "gcc", "pkg-config": "pkg-config", "zi
          "clang-format": "clang-format", "shellcheck": "shellcheck", "git": "git", "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
          "aarch64-linux-gnu-ar": "gcc-aarch64-linux-gnu", "x86_64-linux-gnu-gcc": "gcc", "x86_64-linux-gnu-ar": "gcc"}
 HEADERS = {"curl/curl.h": "libcurl4-openssl-dev", "jansson.h": "libjansson-dev", "openssl/": "libssl-dev", "microhttpd.h": "libmicrohttpd-dev",
-           "zstd.h": "libzstd-dev", "zlib.h": "zlib1g-dev", "cmocka.h": "libcmocka-dev"}
+           "zstd.h": "libzstd-dev", "lzma.h": "liblzma-dev", "zlib.h": "zlib1g-dev", "cmocka.h": "libcmocka-dev"}
 # Beside what scripts/run-e2e-tests fetches.
 ALSO_FETCHED = ["venv", "libcachesim", "hello-rust", "hello-go"]
 # A build needs one source of each folder: which ones the stand-in of the compiler is given is all the same.
