@@ -3,6 +3,7 @@
 
 #include "cli/stored.h"
 #include "lib/catalog/channels.h"
+#include "lib/catalog/newest.h"
 #include "lib/store/document.h"
 #include "lib/store/trial.h"
 
@@ -94,17 +95,35 @@ static enum status upgrade_channels(struct store *store, struct str app, size_t 
     return STATUS_OK;
 }
 
+static enum status upgrade_newest(struct store *store, struct str app, size_t *count, struct error *error)
+{
+    struct arena *arena = arena_new();
+    enum status status = newest_refresh((struct catalog){store, command_io(arena), app}, error);
+    arena_free(arena);
+    *count += status == STATUS_OK;
+    return status;
+}
+
+typedef enum status upgrade_fn(struct store *, struct str app, size_t *count, struct error *);
+
+/* Each app that has objects in the folder. */
+static enum status upgrade_each(struct arena *arena, struct store *store, const char *folder, upgrade_fn *one, struct error *error)
+{
+    struct str *apps;
+    size_t count, done = 0;
+    TRY(document_list((struct documents){store, command_upload_io(arena), folder}, &apps, &count, error));
+    for (size_t i = 0; i < count; i++) TRY(one(store, apps[i], &done, error));
+    fprintf(stderr, "%s: %zu of %zu apps\n", one == upgrade_channels ? "channels moved" : "newest version looked up", done, count);
+    return STATUS_OK;
+}
+
 static enum status run_upgrade(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
-    struct str *apps;
-    size_t app_count, moved = 0;
     (void)words, (void)count;
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(document_list((struct documents){store, command_upload_io(arena), "channels"}, &apps, &app_count, error));
-    for (size_t i = 0; i < app_count; i++) TRY(upgrade_channels(store, apps[i], &moved, error));
-    fprintf(stderr, "%zu of %zu apps had channels to move\n", moved, app_count);
-    return STATUS_OK;
+    TRY(upgrade_each(arena, store, "channels", upgrade_channels, error));
+    return upgrade_each(arena, store, "packages", upgrade_newest, error);
 }
 
 static int cmd_check(int argc, char **argv)

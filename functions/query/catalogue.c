@@ -1,6 +1,7 @@
 #include "functions/query/query.h"
 
 #include "base/hash.h"
+#include "lib/catalog/newest.h"
 #include "lib/catalog/patch.h"
 #include "lib/catalog/release.h"
 
@@ -8,7 +9,7 @@ enum { APP_LIFE = 5 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR, MISSING_LIFE = CLOC
 
 struct current {
     struct release release;
-    struct str newest; /* by version code, then by when it was published */
+    struct str newest; /* where none is released: by version code, then by when it was published */
 };
 
 /* --- an app, as its objects in the store say */
@@ -51,7 +52,7 @@ static enum status look_for_newest(struct app *app, struct io io, struct str id,
 }
 
 /* All that is looked at on the way is let go: of an app little is kept. */
-static enum status find_newest(struct app *app, struct io io, struct str id, struct str *newest, struct error *error)
+static enum status find_among_all(struct app *app, struct io io, struct str id, struct str *newest, struct error *error)
 {
     const struct io own = {.arena = arena_new(), .deadline = io.deadline};
     const struct package *package;
@@ -61,13 +62,21 @@ static enum status find_newest(struct app *app, struct io io, struct str id, str
     return status;
 }
 
+static enum status find_newest(struct app *app, struct io io, struct str id, struct str *newest, struct error *error)
+{
+    const struct package *package;
+    enum status status = newest_load((struct catalog){app->store, io, id}, newest, error);
+    if (status == STATUS_OK) status = app_package(app, io, id, *newest, &package, error);
+    return status == STATUS_NOT_FOUND ? find_among_all(app, io, id, newest, error) : app_store_fault(status, error);
+}
+
 static enum status load_app(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct app *app = context;
     struct current *current = arena_new_of(load->io.arena, struct current);
     struct str id = arena_copy(load->io.arena, load->key);
     TRY(app_store_fault(release_load((struct catalog){app->store, load->io, id}, 0, &current->release, error), error));
-    TRY(find_newest(app, load->io, id, &current->newest, error));
+    if (current->release.current.length == 0) TRY(find_newest(app, load->io, id, &current->newest, error));
     *value = current;
     return STATUS_OK;
 }

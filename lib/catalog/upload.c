@@ -1,6 +1,7 @@
 #include "lib/catalog/upload.h"
 
 #include "base/json.h"
+#include "lib/catalog/newest.h"
 #include "lib/catalog/stored_apk_internal.h"
 
 enum { REPORT_MAX = 16384, PIECES = sizeof((struct apk_prepared *)0)->pieces / sizeof(struct apk_piece) };
@@ -157,7 +158,8 @@ static enum status prepare(const struct upload *upload, struct publish_plan *pla
             .key = upload->object.key, .offset = piece->offset, .length = piece->length, .if_match = upload->object.etag};
     }
     const struct package_pieces all = {.items = pieces, .count = (size_t)prepared->count};
-    return package_compose(upload->store, io_of_step(upload), &all, &plan->package, error);
+    TRY(package_compose(upload->store, io_of_step(upload), &all, &plan->package, error));
+    return newest_refresh((struct catalog){upload->store, io_of_step(upload), upload->app}, error);
 }
 
 /* The upload that failed may be another one by now. */
