@@ -15,6 +15,7 @@ static int64_t now = INT64_MIN, horizon;
 static uint64_t samples;
 static struct command_texts logs;
 static bool apply, json;
+static struct str method;
 
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
@@ -22,6 +23,7 @@ static const struct command_option options[] = {
     {"samples", 'n', OPTION_SIZE, &samples, "COUNT", "read at most this many queries (default: all)"},
     {"horizon", 0, OPTION_SPAN, &horizon, "SPAN", "how long after a query a download counts (default: a window of the policy)"},
     {"apply", 0, OPTION_FLAG, &apply, NULL, "write what is proposed into the policy"},
+    {"method", 0, OPTION_TEXT, &method, "auto|formulas", "formulas: also where the policy sets itself (default auto)"},
     {"now", 0, OPTION_TIME, &now, "TIME", "look as if it were this time"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print JSON"},
 };
@@ -149,6 +151,26 @@ static void print(const struct calibrated *c)
     if (c->applied) printf("the policy is written\n");
 }
 
+/* A policy that sets itself. */
+static void print_choice(struct arena *arena, const struct calibrated *c)
+{
+    const struct choice *choice = &c->choice;
+    struct str setting = auto_text(arena, choice->setting);
+    if (c->requests > 0)
+        printf("replayed %llu requests for %.1f %% of the packages, which are %.1f %% of the requests\n", (unsigned long long)c->requests,
+               c->share * 100, c->asked * 100);
+    printf("%s: " STR_FMT "\n",
+           choice->moves                     ? "better"
+           : choice->value > choice->present ? "better, but not for sure"
+                                             : "in force",
+           STR_ARG(setting));
+    if (choice->value > choice->present)
+        printf("value %.4f, of the setting in force %.4f; better in %.0f %% of the draws\n", choice->value, choice->present,
+               choice->sure * 100);
+    if (c->refused.status != STATUS_OK) printf("nothing moves: %s\n", c->refused.text);
+    if (c->applied) printf("the policy is written\n");
+}
+
 /* --- the command */
 
 static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)
@@ -163,12 +185,16 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     calibrating_default(&calibrating);
     if (samples > 0) calibrating.samples = samples;
     calibrating.horizon = horizon;
-    calibrating.apply = apply;
+    calibrating.apply = calibrating.moves = apply;
+    calibrating.formulas = logs.count > 0 || str_equal(method, S("formulas")); /* only these read logs */
+    ENSURE(!method.data || str_equal(method, S("formulas")) || str_equal(method, S("auto")), error, STATUS_INVALID,
+           "--method must be auto or formulas");
     calibrating.import = logs.count > 0 ? import : NULL;
     calibrating.context = arena;
     TRY(calibrating_run(app, io, &calibrating, &calibrated, error));
+    if (calibrated.automatic && !json) return print_choice(arena, &calibrated), STATUS_OK;
     if (logs.count > 0 && !json) print_log(&calibrated.log);
-    ENSURE(calibrated_follows(&calibrated), error, STATUS_INVALID, "%s; no T3: %s", calibrated.refused.text,
+    ENSURE(calibrated.automatic || calibrated_follows(&calibrated), error, STATUS_INVALID, "%s; no T3: %s", calibrated.refused.text,
            calibrated.retention_refused.text);
     if (json)
         printf(STR_FMT "\n", STR_ARG(calibrating_json(arena, &calibrating, &calibrated)));

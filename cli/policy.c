@@ -1,3 +1,4 @@
+#include "lib/policy/auto.h"
 #include "lib/policy/window_text.h"
 
 #include <stdio.h>
@@ -114,11 +115,37 @@ static void describe(struct arena *arena, const struct policy *policy, struct li
     memcpy(lines, all, sizeof all);
 }
 
-static void print_policy(struct arena *arena, const struct policy *policy)
+static void print_auto(struct arena *arena, const struct policy *policy)
+{
+    const struct policy_auto *automatic = &policy->automatic;
+    struct auto_setting setting;
+    if (!automatic->on || !auto_find(policy, &setting)) return;
+    printf("auto: a byte placed costs %.9g of a byte served; goal: %s; ", automatic->placed_byte,
+           automatic->goal == AUTO_REQUESTS ? "requests" : "bytes");
+    if (automatic->link > 0)
+        printf("link: %llu bytes a second\n", (unsigned long long)automatic->link);
+    else
+        puts("link: copying takes no time");
+    printf("in force: " STR_FMT, STR_ARG(auto_text(arena, setting)));
+    if (automatic->since > 0)
+        printf("; since " STR_FMT ": %s\n", STR_ARG(clock_format_time(arena, automatic->since)), automatic->why);
+    else
+        puts("; from the start: calibrate has not moved it yet");
+}
+
+/* Of one that sets itself: those to begin with. */
+static struct policy defaults_of(const struct policy *policy)
 {
     struct policy usual;
-    struct line lines[LINES], defaults[LINES];
     policy_default(&usual);
+    if (policy->automatic.on) auto_apply(auto_start(0, UINT64_MAX, 0), &usual);
+    return usual;
+}
+
+static void print_policy(struct arena *arena, const struct policy *policy)
+{
+    const struct policy usual = defaults_of(policy);
+    struct line lines[LINES], defaults[LINES];
     describe(arena, policy, lines);
     describe(arena, &usual, defaults);
     struct str zone = policy->zone == 0 ? S("UTC") : clock_format_zone(arena, policy->zone);
@@ -126,6 +153,7 @@ static void print_policy(struct arena *arena, const struct policy *policy)
         printf("generation %llu; times are in " STR_FMT "\n", (unsigned long long)policy->generation, STR_ARG(zone));
     else
         puts("no policy published; showing defaults, times in UTC");
+    print_auto(arena, policy);
     for (size_t i = 0; i < LINES; i++)
         printf("%-36s " STR_FMT "%s\n", lines[i].label, STR_ARG(lines[i].text),
                str_equal(lines[i].text, defaults[i].text) ? "  (default)" : "");

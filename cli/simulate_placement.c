@@ -4,16 +4,18 @@
 
 #include "cli/simulate.h"
 #include "cli/simulate_rows.h"
+#include "lib/policy/auto.h"
+#include "lib/policy/calibrate.h"
 
 enum { BESIDE_LIMIT = 1 << 20, LANS_USUAL = 20, APPS_USUAL = 400, REQUESTS_USUAL = 400000, REQUESTS_MOST = 50000000 };
 
-static struct str policy_path, storage_text, svg_path, write_path, beside_path, lans_text, requests_text, seed_text;
+static struct str policy_path, storage_text, svg_path, write_path, beside_path, chosen_path, lans_text, requests_text, seed_text;
 static int64_t unit = CLOCK_SECOND, every = CLOCK_HOUR;
 static uint64_t link_rate;
 static bool json, sweep;
 
 static const struct command_option options[] = {
-    {"policy", 'p', OPTION_TEXT, &policy_path, "FILE.json", "as 'policy set' takes it (default: the default policy)"},
+    {"policy", 'p', OPTION_TEXT, &policy_path, "FILE.json", "as 'policy set' takes it (default: one that sets itself, \"auto\")"},
     {"storage", 0, OPTION_TEXT, &storage_text, "SHARE",
      "how much an edge may hold, as a share of all bytes its LAN asks for (default 10%)"},
     {"sweep", 0, OPTION_FLAG, &sweep, NULL,
@@ -25,9 +27,11 @@ static const struct command_option options[] = {
     {"lans", 0, OPTION_TEXT, &lans_text, "COUNT", "LANs of the made-up week (default 20)"},
     {"requests", 'n', OPTION_TEXT, &requests_text, "COUNT", "requests of the made-up week (default 400000)"},
     {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another seed makes another week (default 1)"},
-    {"svg", 0, OPTION_TEXT, &svg_path, "FILE.svg", "draw demand, wanted and held over time; with --sweep what bytes placed bring"},
+    {"svg", 0, OPTION_TEXT, &svg_path, "FILE.svg",
+     "draw what bytes placed bring; with a --policy of fixed numbers, without --sweep, demand, wanted and held over time"},
     {"write", 0, OPTION_TEXT, &write_path, "FILE.csv", "the trace that is replayed, for other simulators"},
     {"beside", 0, OPTION_TEXT, &beside_path, "ROWS.json", "results of other simulators, rows as --json prints them; shown beside ours"},
+    {"chosen", 0, OPTION_TEXT, &chosen_path, "FILE.json", "write the policy that \"auto\" ends with, as 'policy set' takes it"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print the rows as JSON"},
 };
 static const struct command command = {
@@ -68,6 +72,58 @@ static enum status add_policy(struct table *table, struct str name, const struct
 {
     return simulate_policy(&table->trace, policy, &table->how, &rows_add(&table->rows, name, ROWS_OURS)->result, error);
 }
+
+/* --- a policy that sets itself */
+
+/* The published formulas (P16) on what came of it: every request of a trace is a download, so that TP are hits, FN misses, and nothing
+ * else. */
+static enum status add_formulas(struct table *table, const struct simulated *of, struct error *error)
+{
+    struct calibration counts = {.queries = of->requests, .samples = of->requests, .tp = of->hits, .fn = of->requests - of->hits};
+    struct policy policy;
+    struct error refused;
+    policy_default(&policy);
+    if (calibrate(&counts, &refused) != STATUS_OK) return fprintf(stderr, "no formulas: %s\n", refused.text), STATUS_OK;
+    policy.place.t1 = counts.t1;
+    policy.place.t2 = counts.t2;
+    struct str name = arena_printf(table->rows.arena, "pakhus, formulas (T1 %llu, T2 %llu)", (unsigned long long)counts.t1,
+                                   (unsigned long long)counts.t2);
+    return simulate_policy(&table->trace, &policy, &table->how, &rows_add(&table->rows, name, ROWS_CHOSEN)->result, error);
+}
+
+static void add_tried(struct table *table, const struct tallies *tallies)
+{
+    for (unsigned i = 0; i < tallies->count; i++)
+        rows_add(&table->rows, auto_text(table->rows.arena, tallies->settings[i]), ROWS_TRIED)->result = tallies->results[i];
+}
+
+static enum status write_chosen(struct arena *arena, const struct policy *policy, struct error *error)
+{
+    struct auto_setting setting;
+    if (auto_find(policy, &setting))
+        fprintf(stderr, "auto ends with " STR_FMT "%s%s\n", STR_ARG(auto_text(arena, setting)), policy->automatic.since ? ": " : "",
+                policy->automatic.why);
+    return chosen_path.data ? simulate_write(chosen_path, policy_format(arena, policy), error) : STATUS_OK;
+}
+
+static enum status add_auto(struct table *table, struct error *error)
+{
+    struct arena *arena = table->rows.arena;
+    struct tallies *tallies = arena_new_of(arena, struct tallies);
+    struct simulated result;
+    struct policy last;
+    if (table->how.link == 0) table->how.link = table->policy.automatic.link;
+    *tallies = (struct tallies){.trace = &table->trace, .policy = &table->policy, .how = &table->how};
+    TRY(tallies_make(tallies, arena, error));
+    TRY(simulate_auto(tallies, &last, &result, error));
+    rows_add(&table->rows, S("pakhus, auto"), ROWS_CHOSEN)->result = result;
+    TRY(add_formulas(table, &result, error));
+    if (!sweep) add_tried(table, tallies);
+    policy_default(&table->policy); /* what a sweep starts from */
+    return write_chosen(arena, &last, error);
+}
+
+/* --- a sweep */
 
 static int by_size(const void *a, const void *b)
 {
@@ -190,8 +246,7 @@ static enum status read_storage(double *storage, struct error *error)
 static enum status read_policy(struct table *table, struct error *error)
 {
     struct str text;
-    policy_default(&table->policy);
-    if (!policy_path.data) return STATUS_OK;
+    if (!policy_path.data) return policy_parse(table->rows.arena, S("{\"auto\":{}}"), &table->policy, error);
     TRY(command_read(table->rows.arena, policy_path.data, 1 << 20, &text, error));
     return policy_parse(table->rows.arena, text, &table->policy, error);
 }
@@ -230,10 +285,14 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     TRY(count > 0 ? read_trace(&table, words[0], error) : make_week(&table, error));
     TRY(read_beside(&table, error));
     if (write_path.data) TRY(write_trace(&table, error));
-    TRY(sweep ? add_sweep(&table, error) : add_policy(&table, S("pakhus"), &table.policy, error));
+    bool automatic = table.policy.automatic.on;
+    if (automatic) TRY(add_auto(&table, error));
+    if (sweep) TRY(add_sweep(&table, error));
+    if (!automatic && !sweep) TRY(add_policy(&table, S("pakhus"), &table.policy, error));
     add_caches(&table);
     add_beside(&table);
-    if (svg_path.data) TRY(simulate_write(svg_path, sweep ? rows_draw_front(&table.rows) : rows_draw_time(&table.rows), error));
+    if (svg_path.data)
+        TRY(simulate_write(svg_path, sweep || automatic ? rows_draw_front(&table.rows) : rows_draw_time(&table.rows), error));
     if (json)
         rows_print_json(&table.rows);
     else

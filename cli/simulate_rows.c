@@ -94,6 +94,7 @@ void rows_print(const struct rows *rows)
     printf("%-*s   hits   byte hits   bytes placed   of all   storage\n", NAME_COLUMN, "policy");
     for (size_t i = 0; i < rows->count; i++) {
         const struct rows_row *row = &rows->rows[i];
+        if (row->kind == ROWS_TRIED) continue;
         printf("%-*s %6.2f %% %8.2f %% %12.3f GB %6.2f %% %7.3f GB\n", column_of(row->name), row->name.data,
                ratio(row->result.hits, row->result.requests) * 100, served(row), (double)row->result.bytes_placed / 1e9, placed(row),
                (double)row->result.storage / 1e9);
@@ -104,9 +105,12 @@ void rows_print_json(const struct rows *rows)
 {
     struct json_writer json = command_json(rows->arena);
     json_open_array(&json, NULL);
+    bool first = true;
     for (size_t i = 0; i < rows->count; i++) {
         const struct simulated *row = &rows->rows[i].result;
-        if (i > 0) json_new_line(&json);
+        if (rows->rows[i].kind == ROWS_TRIED) continue;
+        if (!first) json_new_line(&json);
+        first = false;
         json_open_object(&json, NULL);
         json_put_text(&json, "policy", rows->rows[i].name);
         json_put_fixed(&json, "hit_ratio", ratio(row->hits, row->requests), 6);
@@ -158,13 +162,19 @@ static int by_placed(const void *a, const void *b)
     return one->bytes_placed < other->bytes_placed ? -1 : one->bytes_placed > other->bytes_placed;
 }
 
+/* The settings that were tried are ours. */
+static bool is_of(const struct rows_row *row, enum rows_kind kind)
+{
+    return row->kind == kind || (kind == ROWS_OURS && row->kind == ROWS_TRIED);
+}
+
 /* All of a kind, what places least first. */
 static struct rows_row **sorted(const struct rows *rows, enum rows_kind kind, size_t *count)
 {
     struct rows_row **found = arena_array(rows->arena, rows->count, sizeof(struct rows_row *));
     *count = 0;
     for (size_t i = 0; i < rows->count; i++)
-        if (rows->rows[i].kind == kind) found[(*count)++] = &rows->rows[i];
+        if (is_of(&rows->rows[i], kind)) found[(*count)++] = &rows->rows[i];
     qsort(found, *count, sizeof *found, by_placed);
     return found;
 }
@@ -207,6 +217,8 @@ struct str rows_draw_front(const struct rows *rows)
     };
     chart.series[chart.series_count++] = front_of(rows, "pakhus", ROWS_OURS);
     chart.series[chart.series_count++] = front_of(rows, "LRU, FIFO, LFU, LRU that admits at the n-th request", ROWS_CACHE);
+    struct chart_series chosen = dots_of(rows, "chosen, and what it is compared with", ROWS_CHOSEN);
+    if (chosen.count > 0) chart.series[chart.series_count++] = chosen;
     struct chart_series beside = dots_of(rows, "others", ROWS_BESIDE);
     if (beside.count > 0) chart.series[chart.series_count++] = beside;
     return chart_svg(rows->arena, &chart);

@@ -4,7 +4,9 @@
 
 #include "lib/replay/replay.h"
 
-enum rows_kind { ROWS_OURS, ROWS_CACHE, ROWS_BESIDE };
+/* ROWS_TRIED: a setting that "auto" had to choose from; it is drawn, not printed. ROWS_CHOSEN: what it chose, and what it is compared with.
+ */
+enum rows_kind { ROWS_OURS, ROWS_CACHE, ROWS_BESIDE, ROWS_TRIED, ROWS_CHOSEN };
 struct rows_row {
     struct str name;
     enum rows_kind kind;

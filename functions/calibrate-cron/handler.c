@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/version.h"
+#include "functions/calibrate-cron/choose.h"
 #include "functions/common/app.h"
 #include "functions/common/cron.h"
 #include "functions/common/event.h"
@@ -9,6 +10,8 @@
 
 enum { RESULT_LIMIT = 4096, SAMPLES_USUAL = 1000000, SAMPLES_MOST = 10000000, REPLAYED_MOST = 1000000 };
 static const int64_t HORIZON_MOST = 31 * (int64_t)CLOCK_DAY;
+
+const char *const calibrating_methods[] = {"auto", "formulas", NULL};
 
 void calibrating_default(struct calibrating *calibrating)
 {
@@ -121,6 +124,8 @@ enum status calibrating_run(struct app *app, struct io io, const struct calibrat
     ENSURE(calibrating->horizon <= HORIZON_MOST, error, STATUS_INVALID, "horizon: at most 31d");
     TRY(policy_load(app->store, io, 0, &out->present, error));
     TRY(registry_load(app->store, io, &registry, error));
+    const struct choosing choosing = {.app = app, .calibrating = calibrating, .registry = &registry, .out = out};
+    if (out->present.automatic.on && !calibrating->formulas) return choosing_run(&choosing, io, error);
     TRY(read_samples(app, io, calibrating, &registry, out, error));
     out->proposed = out->present;
     if (calibrate(&out->thresholds, &out->refused) == STATUS_OK) set_thresholds(&out->proposed, &out->thresholds);
@@ -188,6 +193,7 @@ struct str calibrating_json(struct arena *arena, const struct calibrating *calib
     struct buf out = buf_in(arena, RESULT_LIMIT);
     struct json_writer json = json_writer(&out);
     bool follows = c->refused.status == STATUS_OK, retention = c->retention_refused.status == STATUS_OK;
+    if (c->automatic) return choosing_json(arena, c);
     json_open_object(&json, NULL);
     json_put_number(&json, "queries", t->queries);
     json_put_number(&json, "samples", t->samples);
@@ -212,10 +218,14 @@ struct str calibrating_json(struct arena *arena, const struct calibrating *calib
 static enum status parse(struct arena *arena, struct str text, struct calibrating *calibrating, struct error *error)
 {
     struct config config;
+    int method = 0;
     TRY(event_open(arena, text, "calibrate", &config, error));
     TRY(config_whole(&config, "samples", CONFIG_OPTIONAL, 1, SAMPLES_MOST, &calibrating->samples, error));
     TRY(config_span(&config, "horizon", CONFIG_OPTIONAL, &calibrating->horizon, error));
     TRY(config_flag(&config, "apply", CONFIG_OPTIONAL, &calibrating->apply, error));
+    calibrating->moves = calibrating->apply || !json_object_get(config.object, "apply");
+    TRY(config_choice(&config, "method", CONFIG_OPTIONAL, calibrating_methods, &method, error));
+    calibrating->formulas = method == 1;
     TRY(config_time(&config, "now", CONFIG_OPTIONAL, &calibrating->now, error));
     return config_end(&config, error);
 }

@@ -7,6 +7,7 @@
 #include "functions/common/app.h"
 #include "lib/demand/downloads.h"
 #include "lib/policy/calibrate.h"
+#include "lib/replay/choose.h"
 #include "lib/replay/retention.h"
 
 extern const struct lc_function calibrate_cron_function;
@@ -16,11 +17,14 @@ struct calibrating {
     uint64_t samples; /* at most */
     int64_t horizon;  /* ms after a query in which a download counts; 0: one of the policy's placing windows */
     bool apply;       /* writes the policy; else proposes */
+    bool moves;       /* the same of a policy that sets itself ("auto"), which a schedule moves */
+    bool formulas;    /* P16 also where the policy sets itself */
     /* Reads access logs; NULL: there are none. */
     enum status (*import)(void *context, const struct registry *, struct downloads *, struct error *);
     void *context;
 };
 void calibrating_default(struct calibrating *);
+extern const char *const calibrating_methods[]; /* "auto", "formulas" */
 
 struct calibrated {
     struct calibration thresholds;  /* its counts always */
@@ -32,6 +36,9 @@ struct calibrated {
     struct replayed present_replayed, proposed_replayed;
     struct download_counts log; /* where logs were read */
     bool applied;
+    bool automatic;      /* the policy sets itself: `refused`, `requests` and what follows here are filled in, and nothing else */
+    double share, asked; /* recorded.h */
+    struct choice choice;
 };
 /* Reads samples over all the time that the policy looks back, but for those whose horizon is not over; and demand up to now. T3 and C2 are
  * chosen for the policy as it will be with T1, T2 and C1. STATUS_OK also where nothing follows. */

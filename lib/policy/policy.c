@@ -2,12 +2,14 @@
 
 #include "base/json.h"
 #include "lib/config/config.h"
+#include "lib/policy/auto.h"
 #include "lib/policy/window_text.h"
 
 enum { POLICY_TEXT_LIMIT = 4096 };
 static const uint64_t COUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */
 
 static const char *const trigger_names[] = {"immediate", "background", "pending", NULL};
+static const char *const goal_names[] = {"bytes", "requests", NULL};
 static const char *const patch_names[] = {"generate", "full", NULL};
 
 void policy_default(struct policy *policy)
@@ -86,6 +88,30 @@ static enum status parse_place(struct config *config, struct policy_place *place
     return config_end(&child, error);
 }
 
+/* Numbers that nobody gives are those of the setting to begin with. */
+static enum status parse_auto(struct config *config, struct policy *policy, struct error *error)
+{
+    static const double dearest = 1000;
+    struct config child;
+    struct policy_auto *automatic = &policy->automatic;
+    struct str why = S("");
+    int goal = (int)automatic->goal;
+    TRY(config_object(config, "auto", CONFIG_OPTIONAL, &child, error));
+    if (!child.object) return STATUS_OK;
+    automatic->on = true;
+    automatic->placed_byte = 0.2;
+    auto_apply(auto_start(0, UINT64_MAX, 0), policy);
+    TRY(config_number(&child, "placed_byte", CONFIG_OPTIONAL, 0, dearest, &automatic->placed_byte, error));
+    TRY(config_choice(&child, "goal", CONFIG_OPTIONAL, goal_names, &goal, error));
+    TRY(config_whole(&child, "link", CONFIG_OPTIONAL, 0, COUNT_MOST, &automatic->link, error));
+    TRY(config_time(&child, "since", CONFIG_OPTIONAL, &automatic->since, error));
+    TRY(config_text(&child, "why", CONFIG_OPTIONAL, &why, error));
+    if (why.length >= sizeof automatic->why) return config_refuse(&child, "why", error, "must be shorter than 200 bytes");
+    if (why.length > 0) memcpy(automatic->why, why.data, why.length);
+    automatic->goal = (enum policy_goal)goal;
+    return config_end(&child, error);
+}
+
 /* Such as the day until now: as the current window it never counts as a slow one. */
 static bool is_never_over(const struct window *window)
 {
@@ -126,8 +152,12 @@ enum status policy_parse(struct arena *arena, struct str json, struct policy *ou
     policy_default(&policy);
     int trigger = (int)policy.trigger, missing = policy.generate_patches ? 0 : 1;
     TRY(config_open(arena, json, "policy", &config, error));
+    TRY(parse_auto(&config, &policy, error));
     TRY(parse_place(&config, &policy.place, error));
     TRY(parse_evict(&config, &policy.evict, error));
+    struct auto_setting setting;
+    if (policy.automatic.on && !auto_find(&policy, &setting))
+        return config_refuse(&config, "place", error, "beside 'auto' place and evict are chosen by calibrate: leave them out");
     TRY(config_choice(&config, "trigger", CONFIG_OPTIONAL, trigger_names, &trigger, error));
     TRY(config_choice(&config, "missing_patch", CONFIG_OPTIONAL, patch_names, &missing, error));
     TRY(config_zone(&config, "timezone", CONFIG_OPTIONAL, &policy.zone, error));
@@ -148,6 +178,20 @@ static void put_rest(struct json_writer *json, double confidence, bool include_c
         json_put_null(json, "confidence");
     json_put_bool(json, "include_current", include_current);
     json_put_raw(json, "window", window_format(json->out->arena, window));
+}
+
+static void put_auto(struct json_writer *json, const struct policy_auto *automatic)
+{
+    if (!automatic->on) return;
+    json_open_object(json, "auto");
+    json_put_real(json, "placed_byte", automatic->placed_byte, 9);
+    json_put_word(json, "goal", goal_names[automatic->goal]);
+    json_put_number(json, "link", automatic->link);
+    if (automatic->since > 0) {
+        json_put_text(json, "since", clock_format_time(json->out->arena, automatic->since));
+        json_put_text(json, "why", str_of(automatic->why));
+    }
+    json_close(json);
 }
 
 static void put_place(struct json_writer *json, const struct policy_place *place)
@@ -189,6 +233,7 @@ struct str policy_format(struct arena *arena, const struct policy *policy)
     struct buf out = buf_in(arena, POLICY_TEXT_LIMIT);
     struct json_writer json = json_writer(&out);
     json_open_object(&json, NULL);
+    put_auto(&json, &policy->automatic);
     put_place(&json, &policy->place);
     put_evict(&json, &policy->evict);
     json_put_word(&json, "trigger", trigger_names[policy->trigger]);
@@ -228,6 +273,29 @@ enum status policy_publish(struct store *store, struct io io, struct str json, s
     TRY(policy_parse(io.arena, json, policy, error));
     TRY(check_evict(&policy->evict, error));
     TRY(generation_update((struct generations){store, io, S("policy/")}, replace, policy, &row, error));
+    policy->generation = row.number;
+    return STATUS_OK;
+}
+
+struct replacing {
+    const struct policy *policy;
+    bool *replaced;
+};
+
+static enum status replace_own(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)
+{
+    const struct replacing *replacing = context;
+    *replacing->replaced = newest->number == replacing->policy->generation;
+    if (!*replacing->replaced) return error_set(error, STATUS_NOT_MODIFIED, "another policy was published meanwhile");
+    *body = policy_format(arena, replacing->policy);
+    return STATUS_OK;
+}
+
+enum status policy_replace(struct store *store, struct io io, struct policy *policy, bool *replaced, struct error *error)
+{
+    struct replacing replacing = {.policy = policy, .replaced = replaced};
+    struct generation row;
+    TRY(generation_update(store, io, S("policy/"), replace_own, &replacing, &row, error));
     policy->generation = row.number;
     return STATUS_OK;
 }

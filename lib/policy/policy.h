@@ -4,6 +4,7 @@
  *     decide.h       what follows from demand for one edge
  *     evaluate.h     decisions for all edges, or for one package after a miss
  *     calibrate.h    thresholds from what decisions came to
+ *     auto.h         settings among which a policy chooses by itself
  *
  * It reads demand (lib/demand) and writes what is wanted (lib/edges); lib/delivery makes it so, lib/replay tries policies on traces.
  *
@@ -62,8 +63,19 @@ struct policy_evict {
     struct window window;
     int64_t grace; /* ms */
 };
+/* "auto": see auto.h. */
+enum policy_goal { AUTO_BYTES, AUTO_REQUESTS };
+struct policy_auto {
+    bool on;
+    double placed_byte;
+    enum policy_goal goal;
+    uint64_t link; /* bytes a second; 0: copying takes no time worth counting */
+    int64_t since; /* ms; 0: the numbers were not chosen by a replay yet */
+    char why[200];
+};
 enum policy_trigger { TRIGGER_IMMEDIATE, TRIGGER_BACKGROUND, TRIGGER_PENDING };
 struct policy {
+    struct policy_auto automatic;
     struct policy_place place;
     struct policy_evict evict;
     enum policy_trigger trigger;
@@ -79,6 +91,8 @@ struct str policy_format(struct arena *, const struct policy *);
 enum status policy_load(struct store *, struct io, uint64_t known, struct policy *, struct error *);
 /* STATUS_INVALID also for an eviction rule that can never be reached, since the current window is never over. */
 enum status policy_publish(struct store *, struct io, struct str json, struct policy *, struct error *);
+/* Puts the policy in place of the one whose generation it has. *replaced: false where another one was published meanwhile, which stays. */
+enum status policy_replace(struct store *, struct io, struct policy *, bool *replaced, struct error *);
 
 /* The current window (index 0) ends with the bucket that `now` is in, so that what was just counted is in it; `last` 12 h at
  * 19:05 begins at 07:05. Earlier ones are whole (Readings): the same length just before (last), whole days from the same time of day
@@ -92,7 +106,8 @@ unsigned policy_evict_spans(const struct policy *, int64_t now, struct span span
 /* Those of both: the placing rule's, then the evicting one's. Returns how many in all; *places: of the first. */
 enum { POLICY_SPANS_MAXIMUM = 2 * (POLICY_WINDOWS_MAXIMUM + 1) };
 unsigned policy_spans(const struct policy *, int64_t now, struct span spans[POLICY_SPANS_MAXIMUM], unsigned *places);
-/* The earliest moment that either rule looks at: older counts may be dropped. */
+/* The earliest moment that either rule looks at, or that "auto" chooses by (POLICY_AUTO_BACK): older counts may be dropped. */
+static const int64_t POLICY_AUTO_BACK = 8 * (int64_t)CLOCK_DAY;
 int64_t policy_horizon(const struct policy *, int64_t now);
 
 /* P9–P11, of a package of `size` bytes (0: not known, and taken for small); `room`: the edge has room for it. `counts` as

@@ -98,7 +98,8 @@ int64_t policy_horizon(const struct policy *policy, int64_t now)
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1] = {0};
     int64_t place = spans[policy_place_spans(policy, now, spans) - 1].from;
     int64_t evict = spans[policy_evict_spans(policy, now, spans) - 1].from;
-    return place < evict ? place : evict;
+    int64_t earliest = place < evict ? place : evict, back = now - now % BUCKET - POLICY_AUTO_BACK;
+    return policy->automatic.on && back < earliest ? back : earliest;
 }
 
 /* (windows) / (of) ≥ confidence, as the worked tables have it; a share that is written with nine digits may fall just short. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "lib/demand/cells.h"
 #include "lib/demand/demand.h"
 #include "lib/edges/path.h"
@@ -114,6 +115,27 @@ static enum status number_pairs(struct reading *reading, uint64_t *sum, struct e
     return STATUS_OK;
 }
 
+/* Leaves packages out until about `most` requests are left; a quota is shared by as many packages fewer. */
+static void sample_packages(struct reading *reading, uint64_t *sum)
+{
+    struct recorded *out = reading->out;
+    uint64_t kept = 0;
+    out->share = (double)reading->how->most / (double)*sum;
+    uint64_t limit = (uint64_t)(out->share * 0x1p63) << 1;
+    for (size_t i = 0; i < reading->pairs.count; i++) {
+        const struct cells_pair *pair = &reading->pairs.pairs[i];
+        if (pair->counts[OBJECT] == 0) continue;
+        if (hash64(HASH64, pair->package) >= limit)
+            pair->counts[OBJECT] = 0;
+        else
+            cells_add(&kept, pair->counts[TOTAL]);
+    }
+    for (uint32_t lan = 0; lan < out->trace.lans; lan++)
+        if (out->quotas[lan] != UINT64_MAX) out->quotas[lan] = (uint64_t)((double)out->quotas[lan] * out->share);
+    out->asked = (double)kept / (double)*sum;
+    *sum = kept;
+}
+
 static void set_sizes(struct reading *reading)
 {
     struct trace *trace = &reading->out->trace;
@@ -129,7 +151,7 @@ static void set_sizes(struct reading *reading)
 static void make_room(struct reading *reading, uint64_t sum)
 {
     struct recorded *out = reading->out;
-    out->factor = sum / reading->how->most + (sum % reading->how->most > 0);
+    out->factor = reading->how->packages || sum == 0 ? 1 : sum / reading->how->most + (sum % reading->how->most > 0);
     for (size_t i = 0; i < reading->pairs.count; i++) {
         uint64_t *pair = reading->pairs.pairs[i].counts;
         if (pair[OBJECT] == 0) continue;
@@ -197,6 +219,8 @@ static enum status read_all(struct reading *reading, struct error *error)
     TRY(read_sums(reading, error));
     TRY(number_pairs(reading, &sum, error));
     ENSURE(sum > 0, error, STATUS_NOT_FOUND, "no edge's LAN asked for anything, as far as the policy looks back");
+    reading->out->share = reading->out->asked = 1;
+    if (reading->how->packages && sum > reading->how->most) sample_packages(reading, &sum);
     set_sizes(reading);
     make_room(reading, sum);
     collect_counts(reading);

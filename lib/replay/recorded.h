@@ -17,11 +17,15 @@ struct recording {
     void *context;
     int64_t now;
     uint64_t most; /* requests */
+    bool packages; /* where there are more, a sample of the packages is replayed, not one of the requests */
 };
 struct recorded {
     struct trace trace;
     uint64_t *quotas; /* bytes, by LAN of the trace: for struct simulation */
     uint64_t factor;
+    double
+        share; /* of the packages that are replayed: chosen by a hash, and quotas are as much smaller (SHARDS, Waldspurger et al. 2015) */
+    double asked; /* share of all requests that are for these: how far it is from `share` says how far the sample is from the whole */
     /* What each pair of edge and package was asked for in each of the evicting rule's windows in which it was, in ascending order; not
      * divided. */
     uint64_t *counts;

@@ -150,8 +150,8 @@ static void open_shops(struct replay *replay, struct arena *arena)
     replay->run.newcomers = arena_array(arena, most, sizeof *replay->run.newcomers);
 }
 
-static enum status replay_open(struct arena *arena, const struct trace *trace, const struct policy *policy, const struct simulation *how,
-                               struct simulated *out, struct replay **opened, struct error *error)
+enum status replay_open(struct arena *arena, const struct trace *trace, const struct policy *policy, const struct simulation *how,
+                        struct simulated *out, struct replay **opened, struct error *error)
 {
     ENSURE(how->every >= BUCKET, error, STATUS_INVALID, "a policy is evaluated every five minutes at most");
     struct replay *replay = arena_new_of(arena, struct replay);
@@ -168,14 +168,21 @@ static enum status replay_open(struct arena *arena, const struct trace *trace, c
     return STATUS_OK;
 }
 
-static void replay_all(struct replay *replay)
+void replay_until(struct replay *replay, int64_t end)
 {
     const struct trace *trace = replay->run.trace;
-    for (; replay->next < trace->count; replay->next++) {
+    for (; replay->next < trace->count && trace->requests[replay->next].time < end; replay->next++) {
         evaluate_until(replay, trace->requests[replay->next].time);
         ask(replay, &trace->requests[replay->next]);
     }
-    end_points(replay, SIMULATED_POINTS, trace->requests[trace->count - 1].time);
+    if (replay->next == trace->count) end_points(replay, SIMULATED_POINTS, trace->requests[trace->count - 1].time);
+}
+
+void replay_change(struct replay *replay, const struct policy *policy, int64_t now)
+{
+    evaluate_until(replay, now - 1);
+    replay->run.policy = *policy;
+    counts_policy(&replay->run.counts, &replay->run.policy, now);
 }
 
 enum status simulate_policy(const struct trace *trace, const struct policy *policy, const struct simulation *how, struct simulated *out,
@@ -184,7 +191,7 @@ enum status simulate_policy(const struct trace *trace, const struct policy *poli
     struct arena *arena = arena_new();
     struct replay *replay;
     enum status status = replay_open(arena, trace, policy, how, out, &replay, error);
-    if (status == STATUS_OK) replay_all(replay);
+    if (status == STATUS_OK) replay_until(replay, INT64_MAX);
     arena_free(arena);
     return status;
 }

@@ -29,6 +29,15 @@ struct simulation {
  * matter: some 300 bytes a pair of LAN and object, and 16 a request. */
 enum status simulate_policy(const struct trace *, const struct policy *, const struct simulation *, struct simulated *, struct error *);
 
+/* The same step by step. `out` grows as the replay goes on; trace, `how` and `out` outlive it. */
+struct replay;
+enum status replay_open(struct arena *, const struct trace *, const struct policy *, const struct simulation *how, struct simulated *out,
+                        struct replay **, struct error *);
+/* All requests before `end` (ms). */
+void replay_until(struct replay *, int64_t end);
+/* Another policy holds from `now` (ms) on, which is no earlier than the last replay_until. */
+void replay_change(struct replay *, const struct policy *, int64_t now);
+
 /* Caches of the same size, written anew. `admit`: what is asked for the n-th time comes in; 1: at once. */
 enum simulated_cache { CACHE_LRU, CACHE_FIFO, CACHE_LFU };
 const char *simulated_cache_name(enum simulated_cache);

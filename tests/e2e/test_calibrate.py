@@ -255,3 +255,56 @@ def test_a_schedule_is_told_what_follows(folder: Path, shop: Shop, servers: Serv
     assert (told["t1"], told["applied"]) == (None, True) and "refused" in told
     assert policy(folder)["evict"]["t3"] == told["t3"]
     assert "log" in refused["errorMessage"]
+
+
+# --- policies that set themselves
+
+AUTO = {"auto": {}}
+
+
+def each_second_day_anew(shop: Shop, folder: Path, auto: dict[str, Any]) -> None:
+    """Each day another version is asked for, three times: the present setting, T1 9, places none of them."""
+    put(folder, {"edges/shop-1.json": EDGE | {"quota": 1 << 40}, "policy/9999999999999999": auto})
+    for number, day in enumerate(DAYS):
+        shop.publish(apks.made("v2"), "APP1", f"3.{number}")
+        put(folder, dict([counted("192.168.0.0/24", f"APP1/3.{number}", 0, 1, day, hour) for hour in (9, 15, 20)]))
+
+
+def test_auto_moves_when_it_is_sure_and_once_a_day(folder: Path, shop: Shop) -> None:
+    put(folder, {"policy/9999999999999999": AUTO})
+    now = f"{DAYS[-1]}T23:30:00Z"
+    nothing = shop.run("calibrate", "--now", now)
+    assert "in force: T1 1, displace × 1" in nothing.stdout and "nothing moves: no edge's LAN asked for anything" in nothing.stdout
+    start = json.loads(shop.run("policy", "show", "--json").stdout)
+    each_second_day_anew(shop, folder, start)
+    told = json.loads(shop.run("calibrate", "--now", now, "--json").stdout)
+    assert told["method"] == "auto" and told["requests"] == 18 and told["share_of_packages"] == 1
+    assert told["moves"] and not told["applied"] and told["sure"] >= 0.9 and told["value"] > told["present_value"] > 0
+    assert "auto" in shop.run("policy", "show").stdout and "from the start" in shop.run("policy", "show").stdout
+    said = shop.run("calibrate", "--now", now, "--apply").stdout
+    assert "better: T1 0, " in said and "the policy is written" in said
+    written = policy(folder)
+    assert written["place"]["t1"] == 0 and written["auto"]["since"] == now and "better in" in written["auto"]["why"]
+    again = json.loads(shop.run("calibrate", "--now", now, "--apply", "--json").stdout)
+    assert not again["applied"]
+    assert policy(folder) == written
+
+
+def test_two_calibrations_at_once_move_it_once(folder: Path, shop: Shop) -> None:
+    each_second_day_anew(shop, folder, AUTO)
+    now = f"{DAYS[-1]}T23:30:00Z"
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(lambda _: json.loads(shop.run("calibrate", "--now", now, "--apply", "--json").stdout), range(2)))
+    assert [one["applied"] for one in told].count(True) == 1
+    assert len(list((folder / "policy").iterdir())) == 2 and policy(folder)["place"]["t1"] == 0
+
+
+def test_a_schedule_moves_auto_unless_it_is_told_not_to(folder: Path, shop: Shop, servers: Servers) -> None:
+    each_second_day_anew(shop, folder, AUTO)
+    event = {"pakhus": "calibrate", "now": f"{DAYS[-1]}T23:30:00Z"}
+    with FunctionUrl(servers.emulator(bootstrap("calibrate-cron"), {"PAKHUS_STORE": shop.store}).url) as front:
+        looked, moved = front.invoke(event | {"apply": False}), front.invoke(event)
+        formulas = front.invoke(event | {"method": "formulas"})
+    assert (looked["moves"], looked["applied"], moved["applied"]) == (True, False, True)
+    assert policy(folder)["place"]["t1"] == 0
+    assert "none of the 0 samples was placed" in formulas["refused"]

@@ -30,6 +30,17 @@ def test_without_one_all_is_as_usual(directory: Shop) -> None:
     assert (policy["place"]["t1"], policy["place"]["t2"], policy["evict"]["t3"], policy["trigger"]) == (5000, 1000, 300, "background")
 
 
+def test_auto_is_shown_with_its_reason(store: Shop, tmp_path: Path) -> None:
+    auto = {"placed_byte": 0.5, "goal": "requests", "link": 1250000, "since": "2026-11-29T20:30:00Z", "why": "value 0.3 in the replay"}
+    assert publish(store, tmp_path, {"auto": auto}).returncode == 0
+    policy = shown(store)
+    assert policy["auto"] == auto and policy["place"]["t1"] == 1
+    text = store.run("policy", "show").stdout
+    assert "costs 0.5 of a byte served; goal: requests; link: 1250000 bytes a second" in text
+    assert "in force: T1 1, displace × 1; since 2026-11-29T20:30:00Z: value 0.3 in the replay" in text
+    assert publish(store, tmp_path, policy).stderr == "generation 1\n"  # what is shown can be set
+
+
 def test_what_was_set_is_shown(store: Shop, tmp_path: Path) -> None:
     policy = {"place": {"t1": 50, "t2": 10, "m": 2, "of": 7, "confidence": 0.8, "include_current": False, "window": {"since": "00:00"},
                         "small": {"size": 65536, "t1": 0}, "room": {"t1": 5}, "displace": 1.5},
@@ -80,6 +91,9 @@ def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
     ({"evict": {"n": 5, "window": {"slot": "00:00-24:00"}}}, "evict.n"), ({"evict": {"confidence": 0.9, "window": {"since": "00:00"}}}, "evict.confidence"),
     ({"evict": {"window": {"slots": ["06:00-12:00", "12:00-17:00"]}}}, "evict.window.slots"),
     ({"evict": {"grace": "soon"}}, "evict.grace"), ({"trigger": "now"}, "trigger"), ({"missing_patch": True}, "missing_patch"),
+    ({"auto": True}, "auto"), ({"auto": {"placed_byte": -1}}, "auto.placed_byte"), ({"auto": {"goal": "hits"}}, "auto.goal"),
+    ({"auto": {"link": -1}}, "auto.link"), ({"auto": {"since": "today"}}, "auto.since"), ({"auto": {"why": "x" * 200}}, "auto.why"),
+    ({"auto": {"money": 1}}, "auto.money"), ({"auto": {}, "place": {"t1": 4}}, "place"), ({"auto": {}, "evict": {"t3": 9}}, "place"),
     ({"timezone": "CET"}, "timezone"), ({"places": {}}, "places")])
 def test_the_field_that_is_wrong_is_named(policy: dict[str, Any], field: str, directory: Shop, tmp_path: Path) -> None:
     done = publish(directory, tmp_path, policy)
