@@ -32,8 +32,8 @@ void auto_apply(struct auto_setting setting, struct policy *policy)
                                           .of = WINDOWS,
                                           .include_current = true,
                                           .window = day};
-    policy->evict = (struct policy_evict){
-        .t3 = 1, .n = WINDOWS, .of = WINDOWS, .include_current = true, .window = day, .grace = policy->evict.grace};
+    policy->evict =
+        (struct policy_evict){.t3 = 1, .n = WINDOWS, .of = WINDOWS, .include_current = true, .window = day, .grace = policy->evict.grace};
 }
 
 static bool is_same(const struct policy *one, const struct policy *other)
@@ -81,6 +81,6 @@ struct str auto_text(struct arena *arena, struct auto_setting setting)
 
 struct auto_setting auto_start(uint64_t package, uint64_t quota, uint64_t link)
 {
-    bool few = quota / FEW_PACKAGES < package, slow = link > 0 && package / link >= LONG_COPY;
+    bool few = quota / FEW_PACKAGES<package, slow = link> 0 && package / link >= LONG_COPY;
     return (struct auto_setting){.t1 = 1 + (unsigned)few + (unsigned)slow, .displace = DISPLACES - 1};
 }

@@ -295,7 +295,7 @@ enum status policy_replace(struct store *store, struct io io, struct policy *pol
 {
     struct replacing replacing = {.policy = policy, .replaced = replaced};
     struct generation row;
-    TRY(generation_update(store, io, S("policy/"), replace_own, &replacing, &row, error));
+    TRY(generation_update((struct generations){store, io, S("policy/")}, replace_own, &replacing, &row, error));
     policy->generation = row.number;
     return STATUS_OK;
 }

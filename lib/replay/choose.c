@@ -145,8 +145,9 @@ void choice_explain(const struct choice *choice, int64_t now, struct policy *pol
     struct policy_auto *automatic = &policy->automatic;
     auto_apply(choice->setting, policy);
     automatic->since = now;
-    snprintf(automatic->why, sizeof automatic->why, "value %.4f in the replay, %.4f with the setting before; better in %.0f %% of the draws",
-             choice->value, choice->present, choice->sure * 100);
+    snprintf(automatic->why, sizeof automatic->why,
+             "value %.4f in the replay, %.4f with the setting before; better in %.0f %% of the draws", choice->value, choice->present,
+             choice->sure * 100);
 }
 
 static void decide_day(const struct tallies *tallies, int64_t now, struct policy *policy, struct replay *replay)

@@ -115,7 +115,8 @@ static void ask(struct replay *replay, const struct trace_request *request)
 
 /* --- the whole */
 
-/* Decisions between packages of the same worth go by their names, which are the objects' numbers in digits: 0, 1, 10, 100, 101, …, 11, …, 2. */
+/* Decisions between packages of the same worth go by their names, which are the objects' numbers in digits: 0, 1, 10, 100, 101, …, 11,
+ * …, 2. */
 static const uint32_t *rank_objects(struct arena *arena, uint32_t objects)
 {
     uint32_t *ranks = arena_array(arena, objects, sizeof *ranks);

@@ -50,7 +50,7 @@ static void a_start_follows_from_sizes_quota_and_link(void **state)
     const uint64_t package = 100 << 20;
     (void)state;
     assert_int_equal(auto_start(package, UINT64_MAX, 0).t1, 1);
-    assert_int_equal(auto_start(package, 10 * package, 0).t1, 2);     /* room for few */
+    assert_int_equal(auto_start(package, 10 * package, 0).t1, 2);      /* room for few */
     assert_int_equal(auto_start(package, 1000 * package, 1000).t1, 2); /* a day for one copy */
     assert_int_equal(auto_start(package, 10 * package, 1000).t1, 3);
     assert_int_equal(auto_start(package, 0, 0).t1, 2);
@@ -69,7 +69,8 @@ static void a_week_is_served_from_the_start(void **state)
     assert_int_equal(tallies->stretches, 7);
     for (unsigned i = 0; i < tallies->count; i++) {
         double served = 0, placed = 0;
-        for (size_t day = 0; day < tallies->stretches; day++) served += tallies->rows[i][day].bytes_hit, placed += tallies->rows[i][day].bytes_placed;
+        for (size_t day = 0; day < tallies->stretches; day++)
+            served += tallies->rows[i][day].bytes_hit, placed += tallies->rows[i][day].bytes_placed;
         assert_true(served == (double)tallies->results[i].bytes_hit && placed == (double)tallies->results[i].bytes_placed);
     }
     assert_ok(simulate_auto(tallies, &last, &result, &error), &error);
@@ -146,12 +147,9 @@ static void missing_days_do_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(each_setting_is_found_again),
-        test_with_arena(a_start_follows_from_sizes_quota_and_link),
-        test_with_arena(a_week_is_served_from_the_start),
-        test_with_arena(one_day_moves_one_step),
-        test_with_arena(nothing_moves_without_a_reason),
-        test_with_arena(missing_days_do_no_harm),
+        test_with_arena(each_setting_is_found_again),     test_with_arena(a_start_follows_from_sizes_quota_and_link),
+        test_with_arena(a_week_is_served_from_the_start), test_with_arena(one_day_moves_one_step),
+        test_with_arena(nothing_moves_without_a_reason),  test_with_arena(missing_days_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
