@@ -46,7 +46,7 @@ MAKEFLAGS += --no-print-directory -j$(shell nproc)
 endif
 
 .DEFAULT_GOAL := all
-.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check check-includes check-functions check-format check-shell check-python check-build check-tidy format fuzz fuzz-corpus fresh clients stores bench clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
+.PHONY: all package nginx-module run localstack invoke test quick unit e2e e2e-quick check check-includes check-functions check-format check-shell check-python check-build check-tidy format fuzz fuzz-corpus fresh clients stores bench docs clean help deps deps-run deps-unit deps-nginx deps-package deps-test deps-check static-libs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -197,6 +197,9 @@ stores: deps-test all $(BUILD)/tests/test_store_conformance $(BUILD)/tests/test_
 
 bench: deps-test all nginx-module ## measures side by side, prints ratios
 	@scripts/run-bench $(BUILD)
+
+docs: ## build/docs: the documentation as a site
+	@"$$(scripts/fetch venv)/bin/python" scripts/docs build/docs
 
 # --- what a reviewer would say
 
