@@ -46,8 +46,7 @@ def start(servers: Servers, folder: Path, port: int = 0) -> LocalStack:
     folder.mkdir(parents=True, exist_ok=True)
     env = {"GATEWAY_LISTEN": f"127.0.0.1:{port}", "SERVICES": SERVICES, "EAGER_SERVICE_LOADING": "0", "LAMBDA_RUNTIME_EXECUTOR": "process",
            "PYTHONPATH": str(ROOT / "localstack/executor"), "PAKHUS_EMULATOR": str(fetched("rie")), "TMPDIR": str(folder),
-           "LAMBDA_KEEPALIVE_MS": "60000", "DNS_ADDRESS": "0", "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1",
-           "PYTHONDONTWRITEBYTECODE": "1"}
+           "LAMBDA_KEEPALIVE_MS": "60000", "DNS_ADDRESS": "0", "DISABLE_EVENTS": "1", "SKIP_SSL_CERT_DOWNLOAD": "1"}
     command: list[str | Path] = [fetched("localstack"), "-m", "localstack.runtime.main"]
     servers.start("localstack", command, lambda: answers(f"{url}/_localstack/health", 200), url, env, seconds=90, cwd=folder)
     return LocalStack(url)

@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Subsystem:
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
         self.questions: list[Question] = []
+        self._asked: Counter[str] = Counter()  # by target
         self.connections = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -103,7 +105,8 @@ class Subsystem:
                     headers[name.lower()] = value.strip()
                 target = ([*line.split(), b"", b""])[1].decode("latin-1")
                 with self._lock:
-                    number = sum(question.target == target for question in self.questions)
+                    number = self._asked[target]
+                    self._asked[target] += 1
                     self.questions.append(Question(target, headers))
                 if not self._answer(connection, target, number):
                     return

@@ -71,13 +71,20 @@ class Clock:
             file.write(seconds.to_bytes(8, "little"))
 
 
-@pytest.fixture
-def clock(tmp_path: Path, minio: Minio, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    source, library, file = tmp_path / "clock.c", tmp_path / "clock.so", tmp_path / "clock"
+@pytest.fixture(scope="session")
+def clock_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clock")
+    source, library = folder / "clock.c", folder / "clock.so"
     source.write_text(_CLOCK)
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+@pytest.fixture
+def clock(tmp_path: Path, minio: Minio, clock_library: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    file = tmp_path / "clock"
     file.write_bytes(bytes(8))
-    monkeypatch.setenv("LD_PRELOAD", str(library))
+    monkeypatch.setenv("LD_PRELOAD", str(clock_library))
     monkeypatch.setenv("ASAN_OPTIONS", "verify_asan_link_order=0")  # AddressSanitizer wants to be the first, and need not
     monkeypatch.setenv("TEST_CLOCK", str(file))
     return Clock(file)
