@@ -7,8 +7,6 @@
 #include "lib/demand/callers.h"
 #include "lib/edges/edges.h"
 
-enum { REGISTRY_TIME = 5 * CLOCK_MINUTE };
-
 static struct str store_url;
 static bool json;
 static const struct command_option store_options[] = {STORED_OPTION(&store_url)};
@@ -16,11 +14,6 @@ static const struct command_option shown_options[] = {
     STORED_OPTION(&store_url),
     {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON"},
 };
-
-struct io edge_registry_io(struct arena *arena)
-{
-    return (struct io){.arena = arena, .deadline = deadline_in(REGISTRY_TIME)};
-}
 
 /* --- show */
 

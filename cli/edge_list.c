@@ -50,13 +50,6 @@ static enum status warn_of_callers(struct arena *arena, struct store *store, con
     return STATUS_OK;
 }
 
-void edge_print(const struct edge *edge)
-{
-    printf(STR_FMT "\t" STR_FMT STR_FMT "\t", STR_ARG(edge->id), STR_ARG(edge->address), STR_ARG(edge->directory));
-    for (size_t i = 0; i < edge->lan_count; i++) printf("%s" STR_FMT, i ? "," : "", STR_ARG(edge->lans[i]));
-    putchar('\n');
-}
-
 static enum status run_list(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;

@@ -239,3 +239,18 @@ enum status lan_entry_parse(struct arena *arena, struct str json, struct lan_ent
     *out = entry;
     return STATUS_OK;
 }
+
+struct str lan_entry_format(struct arena *arena, const struct lan_entry *entry)
+{
+    struct buf out = buf_in(arena, EDGE_TEXT_LIMIT);
+    struct json_writer json = json_writer(&out);
+    json_open_object(&json, NULL);
+    json_put_text(&json, "code", entry->code);
+    json_put_text(&json, "site", entry->site);
+    if (entry->has_network) json_put_text(&json, "network", network_format(arena, &entry->network));
+    if (entry->location.known) json_put_raw(&json, "location", location_format(arena, &entry->location));
+    json_put_text(&json, "region", entry->region);
+    json_close(&json);
+    buf_add_byte(&out, '\n');
+    return buf_str(&out);
+}

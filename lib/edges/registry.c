@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/edges/claims_internal.h"
+#include "lib/edges/registry_load_internal.h"
 #include "lib/store/many.h"
 
 static struct str edge_entry_key(struct arena *arena, struct str id)
@@ -23,10 +24,10 @@ static void take_edge(struct arena *arena, struct registry *registry, const stru
     registry_complete(arena, registry);
 }
 
-static enum status put_edge(struct store *store, struct io io, const struct edge *edge, struct error *error)
+static enum status put_edge(struct store *store, struct io io, const struct edge *edge, struct store_object *object, struct error *error)
 {
     return store_put(store, io, edge_entry_key(io.arena, edge->id), edge_format(io.arena, edge),
-                     &(struct store_put){.content_type = "application/json"}, NULL, error);
+                     &(struct store_put){.content_type = "application/json"}, object, error);
 }
 
 enum status registry_put_edge(struct store *store, struct io io, const struct edge *edge, struct error *error)
@@ -34,11 +35,12 @@ enum status registry_put_edge(struct store *store, struct io io, const struct ed
     struct registry registry;
     TRY(registry_check_store(io.arena, edge, error));
     TRY(registry_load(store, io, &registry, error));
+    TRY(registry_keep_summary(store, io, &registry, error));
     take_edge(io.arena, &registry, edge);
     TRY(registry_check_codes(&registry, edge, error));
     for (size_t i = 0; i < registry.area_count; i++)
         if (str_equal(registry.areas[i].edge->id, edge->id)) TRY(registry_check_area(io.arena, &registry, &registry.areas[i], error));
-    return put_edge(store, io, edge, error);
+    return put_edge(store, io, edge, NULL, error);
 }
 
 /* --- many edges */
@@ -47,7 +49,9 @@ struct batch {
     struct store *store;
     const struct registry_batch *what;
     struct edge *sorted;
+    struct registry whole;       /* as it is with all of them */
     const struct edge **changed; /* those that are to be written */
+    struct registry_source *written;
     size_t changed_count;
 };
 
@@ -71,8 +75,10 @@ static const struct edge *find_in_batch(const struct batch *batch, struct str id
 }
 
 /* The registry as it would be with all of them. */
-static void take_batch(struct arena *arena, const struct batch *batch, struct registry *registry)
+static void take_batch(struct arena *arena, struct batch *batch)
 {
+    struct registry *registry = &batch->whole;
+    *registry = *batch->what->known;
     const struct edge *known = registry->edges;
     size_t count = registry->edge_count;
     registry->edges = arena_array(arena, count + batch->what->count, sizeof *registry->edges);
@@ -84,18 +90,18 @@ static void take_batch(struct arena *arena, const struct batch *batch, struct re
     registry_complete(arena, registry);
 }
 
-static enum status check_batch(struct arena *arena, const struct batch *batch, struct error *error)
+static enum status check_batch(struct arena *arena, struct batch *batch, struct error *error)
 {
-    struct registry whole = *batch->what->known;
-    take_batch(arena, batch, &whole);
-    const struct claims *claims = claims_new(arena, &whole);
+    struct registry *whole = &batch->whole;
+    take_batch(arena, batch);
+    const struct claims *claims = claims_new(arena, whole);
     for (size_t i = 0; i < batch->what->count; i++) {
         TRY(registry_check_store(arena, &batch->sorted[i], error));
-        TRY(registry_check_codes(&whole, &batch->sorted[i], error));
+        TRY(registry_check_codes(whole, &batch->sorted[i], error));
     }
-    for (size_t i = 0; i < whole.area_count; i++) {
-        const struct registry_area *area = &whole.areas[i];
-        if (find_in_batch(batch, area->edge->id) && claims_may_clash(claims, area)) TRY(registry_check_area(arena, &whole, area, error));
+    for (size_t i = 0; i < whole->area_count; i++) {
+        const struct registry_area *area = &whole->areas[i];
+        if (find_in_batch(batch, area->edge->id) && claims_may_clash(claims, area)) TRY(registry_check_area(arena, whole, area, error));
     }
     return STATUS_OK;
 }
@@ -114,27 +120,62 @@ static void choose_changed(struct arena *arena, struct batch *batch)
     arena_free(scratch);
 }
 
+static int by_id_of(const void *id, const void *edge)
+{
+    return str_compare(*(const struct str *)id, (*(const struct edge *const *)edge)->id);
+}
+
+static bool find_changed(const struct batch *batch, struct str id)
+{
+    return batch->changed_count > 0 && bsearch(&id, batch->changed, batch->changed_count, sizeof *batch->changed, by_id_of);
+}
+
 static enum status put_number(void *context, struct io io, size_t number, struct error *error)
 {
     const struct batch *batch = context;
-    return put_edge(batch->store, io, batch->changed[number], error);
+    struct store_object object;
+    TRY(put_edge(batch->store, io, batch->changed[number], &object, error));
+    batch->written[number] = (struct registry_source){.name = batch->changed[number]->id, .etag = registry_hash_etag(object.etag)};
+    return STATUS_OK;
+}
+
+/* Of those that were there and are as they were, and those that were written. */
+static enum status keep_batch(struct arena *arena, const struct batch *batch, struct io io, struct error *error)
+{
+    struct registry registry = batch->whole;
+    const struct registry_sources *known = &batch->what->known->edge_sources;
+    struct registry_sources sources = {.at = arena_array(arena, known->count + batch->changed_count, sizeof *sources.at)};
+    for (size_t i = 0; i < known->count; i++)
+        if (!find_changed(batch, known->at[i].name)) sources.at[sources.count++] = known->at[i];
+    for (size_t i = 0; i < batch->changed_count; i++) sources.at[sources.count++] = batch->written[i];
+    sources.read = known->read + batch->changed_count;
+    registry.edge_sources = sources;
+    return registry_keep_summary(batch->store, io, &registry, error);
+}
+
+static enum status put_batch(struct arena *arena, struct batch *batch, struct io io, struct error *error)
+{
+    TRY(sort_batch(arena, batch, error));
+    TRY(check_batch(arena, batch, error));
+    choose_changed(arena, batch);
+    batch->written = arena_array(arena, batch->changed_count, sizeof *batch->written);
+    const struct store_many many = {.count = batch->changed_count,
+                                    .each = put_number,
+                                    .context = batch,
+                                    .progress = batch->what->progress,
+                                    .progress_context = batch->what->context};
+    TRY(store_many(&many, io, error));
+    return keep_batch(arena, batch, io, error);
 }
 
 enum status registry_put_edges(struct store *store, struct io io, const struct registry_batch *what, size_t *written, struct error *error)
 {
     struct batch batch = {.store = store, .what = what};
-    struct arena *scratch = arena_new();
-    *written = 0;
-    TRY(sort_batch(io.arena, &batch, error));
-    enum status status = check_batch(scratch, &batch, error);
-    arena_free(scratch);
-    TRY(status);
-    choose_changed(io.arena, &batch);
-    const struct store_many many = {
-        .count = batch.changed_count, .each = put_number, .context = &batch, .progress = what->progress, .progress_context = what->context};
-    TRY(store_many(&many, io, error));
+    struct arena *arena = arena_new();
+    enum status status = put_batch(arena, &batch, io, error);
     *written = batch.changed_count;
-    return STATUS_OK;
+    arena_free(arena);
+    return status;
 }
 
 /* --- one of them */

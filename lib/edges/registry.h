@@ -42,6 +42,7 @@ struct lan_entry { /* {"code":"SHOP-7","site":"shop-7","network":"192.168.0.0/24
 };
 
 enum status lan_entry_parse(struct arena *, struct str json, struct lan_entry *, struct error *);
+struct str lan_entry_format(struct arena *, const struct lan_entry *);
 
 struct registry_served {
     struct str lan;
@@ -61,6 +62,7 @@ struct registry_area {
 struct registry_sources {
     struct registry_source *at;
     size_t count;
+    size_t read; /* how many were not known, and had to be read */
 };
 
 struct registry {
@@ -91,6 +93,9 @@ struct str edge_store_url(struct arena *, const struct edge *);
 struct str edge_identity(struct arena *, const struct edge *);
 /* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
 enum status registry_load(struct store *, struct io, struct registry *, struct error *);
+/* Where it took many requests to load, or many objects were written since, what is known of all is kept in one object for those who start
+ * from now on: they read that, and what has changed since. Called by who may write. */
+enum status registry_keep_summary(struct store *, struct io, const struct registry *, struct error *);
 /* Some edges without any LAN: by id, those that begin with `prefix` (empty: all) and come behind `after` (empty: from the first), at most
  * `limit` (0: all). No other is read. */
 struct registry_page {

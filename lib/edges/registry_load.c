@@ -6,41 +6,21 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "lib/edges/registry_internal.h"
+#include "lib/edges/registry_load_internal.h"
 #include "lib/store/many.h"
 
 enum { ENTRIES_MOST = 2000000, LISTED_PER_MS = 10, PAUSE_MOST = 10 * CLOCK_SECOND };
+enum { SUMMARY_LEAST = 64, SUMMARY_SHARE = 100 };
 
-static const struct str SUFFIX = {".json", 5};
-
-/* An object as it was read. */
-struct registry_source {
-    struct str name; /* of its key, between prefix and suffix: mostly the id of what it holds, whose bytes it shares then */
-    uint64_t etag;   /* a hash of it */
-    struct str text; /* where it holds nothing that is registered under its name; else its data is NULL */
-    bool is_gone;    /* removed since it was listed */
-};
-
-/* The two kinds of objects. */
-struct kind {
-    const char *prefix;
-    size_t size; /* bytes of an item */
-    enum status (*parse)(struct arena *, struct str text, void *item, struct error *);
-    void (*copy)(struct arena *, const void *like, const void *from, void *out); /* `like` may be NULL */
-    struct str (*id)(const void *item);
-    int (*order)(const void *, const void *);
-};
-struct items {
-    char *at;
-    size_t count;
-};
 struct loading {
     const struct kind *kind;
     struct store *store;
     struct io io;
-    const struct registry_sources *known; /* NULL: nothing is known */
+    bool is_first;                        /* nothing is known */
+    const struct registry_sources *known; /* by the caller, or by the summary; NULL: nothing */
     struct items known_items;
     struct registry_sources listed; /* names in `scratch` at first */
+    struct str summary;             /* the newest one's key; empty: there is none */
     struct items items;
     struct arena *scratch;
     struct registry_source **unread; /* those whose objects are to be read */
@@ -48,47 +28,7 @@ struct loading {
     pthread_mutex_t lock; /* of items and io.arena, while objects are read */
 };
 
-/* --- kinds */
-
-static enum status parse_edge(struct arena *arena, struct str text, void *item, struct error *error)
-{
-    return edge_parse(arena, text, item, error);
-}
-
-static void copy_edge(struct arena *arena, const void *like, const void *from, void *out)
-{
-    edge_copy(arena, like, from, out);
-}
-
-static struct str id_of_edge(const void *item)
-{
-    return ((const struct edge *)item)->id;
-}
-
-static enum status parse_lan(struct arena *arena, struct str text, void *item, struct error *error)
-{
-    return lan_entry_parse(arena, text, item, error);
-}
-
-static void copy_lan(struct arena *arena, const void *like, const void *from, void *out)
-{
-    lan_entry_copy(arena, like, from, out);
-}
-
-static struct str id_of_lan(const void *item)
-{
-    return ((const struct lan_entry *)item)->code;
-}
-
-static const struct kind edge_kind = {"edges/", sizeof(struct edge), parse_edge, copy_edge, id_of_edge, registry_by_edge_id};
-static const struct kind lan_kind = {"lans/", sizeof(struct lan_entry), parse_lan, copy_lan, id_of_lan, registry_by_code};
-
 /* --- listing */
-
-static uint64_t hash_of_etag(struct str etag)
-{
-    return hash64(HASH64, etag);
-}
 
 struct listing {
     struct loading *loading;
@@ -101,36 +41,44 @@ static bool note_source(void *context, const struct store_object *object)
     struct loading *loading = listing->loading;
     struct registry_sources *listed = &loading->listed;
     struct str name = str_from(object->key, strlen(loading->kind->prefix));
+    if (loading->summary.length == 0 && str_starts(object->key, str_of(loading->kind->summary)))
+        loading->summary = arena_copy(loading->scratch, object->key);
     if (!str_ends(name, SUFFIX)) return true;
     name = arena_copy(loading->scratch, str_first(name, name.length - SUFFIX.length));
     listed->at = arena_grow(loading->scratch, listed->at, listed->count, &listing->capacity, sizeof *listed->at);
-    listed->at[listed->count++] = (struct registry_source){.name = name, .etag = hash_of_etag(object->etag)};
+    listed->at[listed->count++] = (struct registry_source){.name = name, .etag = registry_hash_etag(object->etag)};
     return listed->count < ENTRIES_MOST;
-}
-
-static unsigned char byte_of(struct str name, size_t at)
-{
-    size_t behind = at - name.length;
-    if (at < name.length) return (unsigned char)name.data[at];
-    return behind < SUFFIX.length ? (unsigned char)SUFFIX.data[behind] : 0;
-}
-
-/* As their keys are listed: "a-b.json" before "a.json". */
-static int by_key(const void *a, const void *b)
-{
-    struct str one = ((const struct registry_source *)a)->name, other = ((const struct registry_source *)b)->name;
-    size_t shorter = one.length < other.length ? one.length : other.length;
-    int order = shorter > 0 ? memcmp(one.data, other.data, shorter) : 0;
-    for (size_t at = shorter; order == 0 && at < shorter + SUFFIX.length; at++) order = byte_of(one, at) - byte_of(other, at);
-    return order ? order : (one.length > other.length) - (one.length < other.length);
 }
 
 static const struct registry_source *find_known(const struct loading *loading, const struct registry_source *listed)
 {
     const struct registry_sources *known = loading->known;
     const struct registry_source *same =
-        known && known->count > 0 ? bsearch(listed, known->at, known->count, sizeof *listed, by_key) : NULL;
+        known && known->count > 0 ? bsearch(listed, known->at, known->count, sizeof *listed, registry_by_key) : NULL;
     return same && same->etag == listed->etag && !same->is_gone ? same : NULL;
+}
+
+static enum status load_summary(struct loading *loading, struct registry_sources *sources, struct error *error)
+{
+    struct store_object object;
+    const struct store_get get = {.limit = SUMMARY_LIMIT};
+    const struct io io = {.arena = arena_new(), .deadline = loading->io.deadline};
+    enum status status = store_get(loading->store, io, loading->summary, &get, &object, error);
+    if (status == STATUS_OK) status = summary_parse(loading->kind, loading->scratch, &object, sources, &loading->known_items, error);
+    arena_free(io.arena);
+    return status;
+}
+
+/* One that can't be read costs time and nothing else. */
+static void read_summary(struct loading *loading)
+{
+    struct error why;
+    struct registry_sources *sources = arena_new_of(loading->scratch, struct registry_sources);
+    if (loading->known || loading->summary.length == 0) return;
+    if (load_summary(loading, sources, &why) == STATUS_OK)
+        loading->known = sources;
+    else
+        log_warn((struct log){0}, "all objects are read: %s", why.text);
 }
 
 static enum status list(struct loading *loading, bool *changed, struct error *error)
@@ -141,32 +89,11 @@ static enum status list(struct loading *loading, bool *changed, struct error *er
     bool differs = !loading->known || loading->known->count != listed->count;
     for (size_t i = 0; i < listed->count && !differs; i++) differs = !find_known(loading, &listed->at[i]);
     *changed = *changed || differs;
+    read_summary(loading);
     return STATUS_OK;
 }
 
 /* --- reading */
-
-static const void *item_at(const struct loading *loading, const struct items *items, size_t number)
-{
-    return items->at + number * loading->kind->size;
-}
-
-/* What was read from the object of that name; NULL: it has another id, or two objects have that id. */
-static const void *find_item(const struct loading *loading, struct str name)
-{
-    const struct items *items = &loading->known_items;
-    size_t low = 0, high = items->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (str_compare(loading->kind->id(item_at(loading, items, middle)), name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < items->count && str_equal(loading->kind->id(item_at(loading, items, low)), name);
-    bool twice = found && low + 1 < items->count && str_equal(loading->kind->id(item_at(loading, items, low + 1)), name);
-    return found && !twice ? item_at(loading, items, low) : NULL;
-}
 
 static void take(struct loading *loading, struct registry_source *source, const void *item)
 {
@@ -214,7 +141,7 @@ static enum status read_source(void *context, struct io io, size_t number, struc
     enum status status = store_get(loading->store, io, key, &(struct store_get){.limit = REGISTRY_ENTRY_LIMIT}, &object, error);
     if (status == STATUS_NOT_FOUND) return note_gone(loading, source), STATUS_OK;
     TRY(status);
-    source->etag = hash_of_etag(object.etag);
+    source->etag = registry_hash_etag(object.etag);
     parse(loading, io.arena, source, object.body);
     return STATUS_OK;
 }
@@ -223,7 +150,7 @@ static enum status read_source(void *context, struct io io, size_t number, struc
 static void take_known(struct loading *loading, struct registry_source *source)
 {
     const struct registry_source *same = find_known(loading, source);
-    const void *item = same && !same->text.data ? find_item(loading, source->name) : NULL;
+    const void *item = same && !same->text.data ? items_find(loading->kind, &loading->known_items, source->name) : NULL;
     if (item) {
         take(loading, source, item);
     } else if (same && same->text.data) {
@@ -251,6 +178,7 @@ static enum status load_all(struct loading *loading, struct registry_sources *ou
     enum status status = store_many(&many, loading->io, error);
     pthread_mutex_destroy(&loading->lock);
     if (loading->items.count > 0) qsort(loading->items.at, loading->items.count, loading->kind->size, loading->kind->order);
+    out->read = loading->unread_count;
     return status;
 }
 
@@ -264,7 +192,8 @@ struct registry_age {
 
 static uint64_t mark_of(struct store *store)
 {
-    const uint64_t marks[] = {store_folder_mark(store, str_of(edge_kind.prefix)), store_folder_mark(store, str_of(lan_kind.prefix))};
+    const uint64_t marks[] = {store_folder_mark(store, str_of(registry_edge_kind.prefix)),
+                              store_folder_mark(store, str_of(registry_lan_kind.prefix))};
     return marks[0] && marks[1] ? hash64(HASH64, str_make(marks, sizeof marks)) : 0;
 }
 
@@ -291,7 +220,7 @@ static enum status refresh(struct loading *edges, struct loading *lans, uint64_t
 {
     struct arena *arena = edges->io.arena;
     struct registry registry = {0};
-    bool changed = !edges->known;
+    bool changed = edges->is_first;
     TRY(list(edges, &changed, error));
     TRY(list(lans, &changed, error));
     if (!changed) return not_modified(error);
@@ -318,7 +247,8 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
     uint64_t mark = mark_of(store);
     if (known && is_as_known(known, mark)) return not_modified(error);
     struct arena *scratch = arena_new();
-    struct loading edges = loading_of(&edge_kind, store, io, scratch), lans = loading_of(&lan_kind, store, io, scratch);
+    struct loading edges = loading_of(&registry_edge_kind, store, io, scratch), lans = loading_of(&registry_lan_kind, store, io, scratch);
+    edges.is_first = !known;
     if (known) {
         edges.known = &known->edge_sources;
         edges.known_items = (struct items){(char *)known->edges, known->edge_count};
@@ -334,6 +264,22 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
 enum status registry_load(struct store *store, struct io io, struct registry *registry, struct error *error)
 {
     return registry_refresh(store, io, NULL, registry, error);
+}
+
+/* --- the summary */
+
+static enum status keep(const struct kind *kind, struct store *store, struct io io, const struct registry_sources *sources,
+                        struct items items, struct error *error)
+{
+    bool is_worth_it = sources->read >= SUMMARY_LEAST && sources->read >= sources->count / SUMMARY_SHARE;
+    return is_worth_it ? summary_keep(kind, store, io, sources, &items, error) : STATUS_OK;
+}
+
+enum status registry_keep_summary(struct store *store, struct io io, const struct registry *registry, struct error *error)
+{
+    TRY(keep(&registry_edge_kind, store, io, &registry->edge_sources, (struct items){(char *)registry->edges, registry->edge_count},
+             error));
+    return keep(&registry_lan_kind, store, io, &registry->lan_sources, (struct items){(char *)registry->lans, registry->lan_count}, error);
 }
 
 /* --- a page */
@@ -373,7 +319,7 @@ enum status registry_load_page(struct store *store, struct io io, const struct r
                                struct error *error)
 {
     struct arena *scratch = arena_new();
-    struct loading loading = loading_of(&edge_kind, store, io, scratch);
+    struct loading loading = loading_of(&registry_edge_kind, store, io, scratch);
     enum status status = load_page(&loading, page, out, error);
     arena_free(scratch);
     return status;

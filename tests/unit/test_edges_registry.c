@@ -493,6 +493,129 @@ static void what_has_not_changed_is_not_read_again(void **state)
     assert_int_equal(again.edge_count, 1);
 }
 
+/* --- many */
+
+enum { MANY = 100 };
+
+static struct edge *many_edges(struct fixture *f, const char *address)
+{
+    struct edge *edges = arena_array(f->arena, MANY, sizeof *edges);
+    for (int i = 0; i < MANY; i++) {
+        struct str json = arena_printf(
+            f->arena, "{\"edge\":\"shop-%02d\",\"address\":\"%s\",\"lans\":[\"10.%d.0.0/16\"],\"store\":\"pull\"}", i, address, i);
+        assert_ok(edge_parse(f->arena, json, &edges[i], &f->error), &f->error);
+    }
+    return edges;
+}
+
+static size_t put_many(struct fixture *f, const struct edge *edges)
+{
+    struct registry known;
+    size_t written;
+    assert_ok(registry_load(f->store, io_of(f), &known, &f->error), &f->error);
+    const struct registry_batch batch = {.known = &known, .edges = edges, .count = MANY};
+    assert_ok(registry_put_edges(f->store, io_of(f), &batch, &written, &f->error), &f->error);
+    return written;
+}
+
+/* How many objects were read one by one. */
+static size_t load(struct fixture *f)
+{
+    assert_ok(registry_load(f->store, io_of(f), &f->registry, &f->error), &f->error);
+    return f->registry.edge_sources.read + f->registry.lan_sources.read;
+}
+
+static void put_object(struct fixture *f, const char *key, const char *text)
+{
+    assert_ok(store_put(f->store, io_of(f), str_of(key), str_of(text), &(struct store_put){0}, NULL, &f->error), &f->error);
+}
+
+struct found {
+    struct arena *arena;
+    struct str key;
+};
+
+static bool note_key(void *context, const struct store_object *object)
+{
+    struct found *found = context;
+    found->key = arena_copy(found->arena, object->key);
+    return false;
+}
+
+static struct str newest_summary(struct fixture *f, const char *prefix)
+{
+    struct found found = {.arena = f->arena};
+    assert_ok(store_list(f->store, io_of(f), str_of(prefix), 1, note_key, &found, &f->error), &f->error);
+    return found.key;
+}
+
+static void many_edges_are_read_from_their_summary(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(put_many(f, many_edges(f, "a")), MANY);
+    assert_int_equal(load(f), 0);
+    assert_int_equal(f->registry.edge_count, MANY);
+    assert_str(edge_format(f->arena, registry_edge_of(&f->registry, S("10.7.0.0/16"))), edge_format(f->arena, &many_edges(f, "a")[7]));
+    assert_int_equal(put_many(f, many_edges(f, "a")), 0);
+    assert_int_equal(put_many(f, many_edges(f, "b")), MANY);
+    assert_int_equal(load(f), 0);
+    assert_str(registry_edge(&f->registry, S("shop-07"))->address, S("b"));
+}
+
+/* Past the command, as an old one or a person does it. */
+static void what_the_summary_does_not_know_is_read(void **state)
+{
+    struct fixture *f = *state;
+    put_many(f, many_edges(f, "a"));
+    put_object(f, "edges/shop-07.json", EDGE("shop-07", ",\"lans\":[\"10.200.0.0/16\"]"));
+    put_object(f, "edges/new.json", EDGE("new", ",\"lans\":[\"10.201.0.0/16\"]"));
+    assert_ok(store_remove(f->store, io_of(f), S("edges/shop-08.json"), &f->error), &f->error);
+    assert_int_equal(load(f), 2);
+    assert_int_equal(f->registry.edge_count, MANY);
+    assert_null(registry_edge_of(&f->registry, S("10.7.0.0/16")));
+    assert_null(registry_edge_of(&f->registry, S("10.8.0.0/16")));
+    assert_str(registry_edge_of(&f->registry, S("10.200.0.0/16"))->id, S("shop-07"));
+    assert_str(registry_edge_of(&f->registry, S("10.201.0.0/16"))->id, S("new"));
+}
+
+static void a_damaged_summary_costs_time_only(void **state)
+{
+    struct fixture *f = *state;
+    struct store_object object;
+    put_many(f, many_edges(f, "a"));
+    struct str key = newest_summary(f, "edges/summary/");
+    assert_ok(store_get(f->store, io_of(f), key, &(struct store_get){0}, &object, &f->error), &f->error);
+    for (size_t cut = 0; cut < object.body.length; cut += 97) {
+        assert_ok(store_put(f->store, io_of(f), key, str_first(object.body, cut), &(struct store_put){0}, NULL, &f->error), &f->error);
+        assert_int_equal(load(f), MANY);
+    }
+    char *bytes = (char *)(uintptr_t)arena_copy(f->arena, object.body).data;
+    bytes[object.body.length / 2] ^= 1;
+    assert_ok(store_put(f->store, io_of(f), key, str_make(bytes, object.body.length), &(struct store_put){0}, NULL, &f->error), &f->error);
+    assert_int_equal(load(f), MANY);
+    assert_int_equal(f->registry.edge_count, MANY);
+    assert_ok(put(f, EDGE("next", "")), &f->error); /* the next writer makes it anew */
+    assert_int_equal(load(f), 1);
+}
+
+static void lans_have_a_summary_too(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < MANY; i++)
+        put_object(f, arena_printf(f->arena, "lans/L%d.json", i).data,
+                   arena_printf(f->arena,
+                                "{\"code\":\"L%d\",\n \"site\":\"s\", \"network\":\"10.%d.0.0/16\",\"location\":[1.5,2],\"region\":\"r\"}",
+                                i, i)
+                       .data);
+    assert_ok(put(f, EDGE("one", ",\"lans\":[\"L7\"]")), &f->error);
+    assert_int_equal(load(f), 1);
+    const struct lan_entry *entry = registry_lan(&f->registry, S("L7"));
+    assert_str(entry->lan, S("s@10.7.0.0/16"));
+    assert_str(entry->region, S("r"));
+    assert_true(entry->location.known && entry->location.latitude == 1.5);
+    assert_str(registry_edge_of(&f->registry, entry->lan)->id, S("one"));
+}
+
 /* --- nearness */
 
 static void p6_the_nearest_edges_come_first(void **state)
@@ -542,6 +665,10 @@ int main(void)
         TEST(one_egress_of_several_makes_one_shop),
         TEST(one_bad_entry_stops_nobody),
         TEST(what_has_not_changed_is_not_read_again),
+        TEST(many_edges_are_read_from_their_summary),
+        TEST(what_the_summary_does_not_know_is_read),
+        TEST(a_damaged_summary_costs_time_only),
+        TEST(lans_have_a_summary_too),
         TEST(p6_the_nearest_edges_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
