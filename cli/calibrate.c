@@ -20,8 +20,8 @@ static struct str method;
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"log", 0, OPTION_TEXTS, &logs, "[EDGE=]FILE", "an access log: nginx's, Apache's, S3's; .gz, or - for stdin; may be repeated"},
-    {"samples", 'n', OPTION_SIZE, &samples, "COUNT", "read at most this many queries (default: all)"},
-    {"horizon", 0, OPTION_SPAN, &horizon, "SPAN", "how long after a query a download counts (default: a window of the policy)"},
+    {"samples", 'n', OPTION_SIZE, &samples, "COUNT", "read at most this many queries (default all)"},
+    {"horizon", 0, OPTION_SPAN, &horizon, "SPAN", "how long after a query a download counts (default a window of the policy)"},
     {"apply", 0, OPTION_FLAG, &apply, NULL, "write what is proposed into the policy"},
     {"method", 0, OPTION_TEXT, &method, "auto|formulas", "formulas: also where the policy sets itself (default auto)"},
     {"now", 0, OPTION_TIME, &now, "TIME", "look as if it were this time"},

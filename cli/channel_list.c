@@ -13,7 +13,7 @@ static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"prefix", 0, OPTION_TEXT, &prefix, "TEXT", "only channels whose id begins so"},
     {"after", 0, OPTION_TEXT, &after, "CHANNEL", "only channels behind this one: the last one of the page before"},
-    {"limit", 0, OPTION_SIZE, &limit, "N", "at most so many (default: all)", .positive = true},
+    {"limit", 0, OPTION_SIZE, &limit, "N", "at most so many (default all)", .positive = true},
     {"json", 0, OPTION_FLAG, &json, NULL, "print a JSON object for each channel, one a line, removed ones too (validator store)"},
 };
 static const struct command command = {

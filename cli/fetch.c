@@ -18,7 +18,7 @@ static const struct command_option options[] = {
     {"admission", 'a', OPTION_TEXT, &admission_url, "URL", "the server's admission, such as https://packages.example/admission",
      .required = true},
     {"output", 'o', OPTION_TEXT, &output, "FILE", "where it goes", .required = true},
-    {"client", 'c', OPTION_TEXT, &client_id, "ID", "id of this device (default: made from /etc/machine-id)"},
+    {"client", 'c', OPTION_TEXT, &client_id, "ID", "id of this device (default made from /etc/machine-id)"},
     {"poll", 0, OPTION_FLAG, &poll, NULL, "ask the function at each interval; by default it decides from the published profile"},
     CLIENT_OPTIONS,
     {"ip", 0, OPTION_TEXT, &ip, "ADDRESS", "address of this device in its LAN, to find the LAN's edge"},

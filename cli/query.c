@@ -10,13 +10,13 @@
 
 enum { TARGET_LIMIT = 65536 };
 
-static struct str store_url, app, version, from, channel, from_channel, ip, mask, site, lan, region, device, caller;
+static struct str store_url, app, version, from, channel, from_channel, ip, mask, site, lan, region, device, caller, public_url;
 static int64_t now = INT64_MIN;
 static bool json, alert;
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
     {"app", 'a', OPTION_TEXT, &app, "APP", "which app", .required = true},
-    {"version", 0, OPTION_TEXT, &version, "VERSION", "which version (default: the current one)"},
+    {"version", 0, OPTION_TEXT, &version, "VERSION", "which version (default the current one)"},
     {"from", 0, OPTION_TEXT, &from, "VERSION", "the version that the device has; the answer may then be a patch"},
     {"channel", 0, OPTION_TEXT, &channel, "CHANNEL", "the channel that the device shall have"},
     {"from-channel", 0, OPTION_TEXT, &from_channel, "CHANNEL", "the channel of the installed package"},
@@ -27,6 +27,7 @@ static const struct command_option options[] = {
     {"region", 0, OPTION_TEXT, &region, "REGION", "where a LAN is that nobody registered"},
     {"caller", 0, OPTION_TEXT, &caller, "ADDRESS", "the public address that the query comes from (default none)"},
     {"device", 0, OPTION_TEXT, &device, "ID", "id of the device; decides whether it gets a staged version"},
+    {"public-url", 0, OPTION_TEXT, &public_url, "URL", "where devices reach the server; or PAKHUS_PUBLIC_URL (default PAKHUS_LISTEN)"},
     {"alert", 0, OPTION_FLAG, &alert, NULL, "say whether an edge is missing: the LAN has none, and asks more than the policy's t1"},
     {"now", 0, OPTION_TIME, &now, "TIME", "ask as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print the answer as the function gives it"},
@@ -63,11 +64,22 @@ static struct str make_query(struct arena *arena)
     return buf_str(&out);
 }
 
+/* Where `pakhus serve` is reached from this machine: a listener on all addresses is also on the loopback one. */
+static struct str served_at(struct arena *arena)
+{
+    struct str listen = setting(SETTING_LISTEN);
+    if (listen.length == 0) return S(LC_LISTEN_DEFAULT);
+    static const struct str all[] = {{":", 1}, {"0.0.0.0:", 8}, {"[::]:", 5}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (str_starts(listen, all[i])) return arena_join(arena, S("127.0.0.1:"), str_from(listen, all[i].length));
+    return listen;
+}
+
 static enum status ask(struct arena *arena, void *state, struct lc_response *response, struct error *error)
 {
     struct lc_call call = {.arena = arena, .deadline = deadline_in(CLOCK_MINUTE), .body_limit = UINT64_MAX};
     struct lc_request request = {.method = S("GET"), .path = S("/query"), .query = make_query(arena), .client_address = caller};
-    lc_header_add(arena, &request.headers, S("Host"), S(LC_LISTEN_DEFAULT)); /* where `pakhus serve` listens by default */
+    lc_header_add(arena, &request.headers, S("Host"), served_at(arena));
     enum status status = query_function.http(state, &call, &request, response);
     query_function.stop(state);
     return status == STATUS_OK ? status : error_set(error, status, "the question can't be answered: %s", status_name(status));
@@ -113,6 +125,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     (void)words;
     (void)count;
     if (store_url.data) setenv("PAKHUS_STORE", store_url.data, 1);
+    if (public_url.data) setting_give(SETTING_PUBLIC_URL, public_url);
     if (now != INT64_MIN) clock_set_now(now);
     TRY(query_function.init(&state, error));
     TRY(ask(arena, state, &response, error));

@@ -15,7 +15,7 @@ static uint64_t link_rate;
 static bool json, sweep;
 
 static const struct command_option options[] = {
-    {"policy", 'p', OPTION_TEXT, &policy_path, "FILE.json", "as 'policy set' takes it (default: one that sets itself, \"auto\")"},
+    {"policy", 'p', OPTION_TEXT, &policy_path, "FILE.json", "as 'policy set' takes it (default one that sets itself, \"auto\")"},
     {"storage", 0, OPTION_TEXT, &storage_text, "SHARE",
      "how much an edge may hold, as a share of all bytes its LAN asks for (default 10%)"},
     {"sweep", 0, OPTION_FLAG, &sweep, NULL,

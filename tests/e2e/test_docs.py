@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from support import apks, client
 from support.cache import ROOT
+from support.servers import Minio, Servers
+from support.shop import minio_shop
 
-DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", ROOT / "CHANGELOG.md", ROOT / "events/README.md", ROOT / "localstack/README.md"])
+NAMED = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "events/README.md", "localstack/README.md"]
+DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), *(ROOT / name for name in NAMED)])
 COSTS = (ROOT / "docs/costs.md").read_text()
+REDIRECT_BYTES = 2000  # at most, as assumed there
 DEPLOY = (ROOT / "docs/deploy.md").read_text()
 
 
@@ -65,11 +70,28 @@ def test_costs_follow_from_what_the_code_does() -> None:
     once = (slices, channels * slices, channels * (slices - 1))
     for number in (*once, channels * slices * times, channels * (slices - 1) * times, channels * times):
         assert f"{number:,}" in COSTS, f"{number:,}"
-    for asked, dollars in ((1, 0.65), (times, 120.66)):
+    for asked, packages, together in ((1, 0.65, 0.99), (times, 120.66, 219.52)):
         overlaid, redirects = channels * asked, channels * (slices - 1) * asked
         requests = (overlaid + redirects) * 0.20 / 1e6
         time = (redirects * 0.001 + overlaid * 0.05) * 0.5 * 0.0000133334
         storage = (overlaid + slices) * 0.0004 / 1000 + 2 * 0.023
         out = (overlaid * slice / 1e9 + 2) * 0.09
-        assert round(requests + time + storage + out, 2) == dollars
-        assert f"| {dollars} |" in COSTS
+        of_redirects = redirects * REDIRECT_BYTES / 1e9 * 0.09
+        assert round(requests + time + storage + out, 2) == packages
+        assert round(requests + time + storage + out + of_redirects, 2) == together
+        for dollars in requests, time, out, of_redirects, together, requests + time + storage:
+            assert f"| {dollars:.2f} |" in COSTS, dollars
+        assert f"| {redirects * REDIRECT_BYTES / 1e9:,.1f} GB |" in COSTS
+
+
+@pytest.mark.parametrize("redirect, most", [("presigned", 1000), ("https://bucket.example/", 600)])
+def test_redirects_are_no_larger_than_the_costs_say(redirect: str, most: int, minio: Minio, bucket: str, servers: Servers) -> None:
+    """The token of a role adds some thousand bytes to a presigned one."""
+    assert f"{REDIRECT_BYTES:,} bytes" in COSTS and "some 700 bytes" in COSTS and "under 600 bytes" in COSTS
+    store = minio_shop(minio, bucket)
+    store.publish(apks.made("v2"))
+    server = store.serve(servers, env={"PAKHUS_REDIRECT": redirect, "PAKHUS_FOLLOWERS": "all"})
+    answer = client.get(f"{server}/packages/APP/1.0.apk", "bytes=0-524287")
+    assert answer.status == 302
+    size = len("HTTP/1.1 302 Found\r\n\r\n") + len(answer.body) + sum(len(name) + len(value) + len(": \r\n") for name, value in answer.headers)
+    assert size < most, size

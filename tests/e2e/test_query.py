@@ -405,3 +405,15 @@ def test_on_minio_a_warm_query_asks_the_store_nothing(minio: Minio, bucket: str,
     for _ in range(100):
         assert ask(server, app="APP1", **HOME)[0] == 200
     assert requests() - before <= 8  # what is some seconds old is asked about again
+
+
+# --- the command
+
+
+@pytest.mark.parametrize("env, options, host", [
+    ({}, [], "127.0.0.1:8080"), ({"PAKHUS_LISTEN": "127.0.0.1:9000"}, [], "127.0.0.1:9000"), ({"PAKHUS_LISTEN": ":9000"}, [], "127.0.0.1:9000"),
+    ({"PAKHUS_LISTEN": "[::]:9000"}, [], "127.0.0.1:9000"), ({"PAKHUS_PUBLIC_URL": "https://packages.example"}, [], "packages.example"),
+    ({"PAKHUS_LISTEN": ":9000"}, ["--public-url", "https://packages.example"], "packages.example")])
+def test_the_command_names_the_server_of_its_settings(env: dict[str, str], options: list[str], host: str, directory: Shop) -> None:
+    directory.publish(apks.made("v2"))
+    assert directory.run("query", "--app", "APP", *options, env=env).stdout.startswith(f"{host}/packages/APP/1.0.apk\t")

@@ -8,7 +8,7 @@ import pytest
 from support.cache import ROOT
 
 BANNED = ["unless said", r"\banew\b", "not to be had", r"\bjust so\b", "more than nothing", "passed over", "whereabouts", "hopeless",
-          r"is none that", "of which nothing is known", "it stands so"]
+          r"is none that", r"\(default: ", "of which nothing is known", "it stands so"]
 CODE = sorted(path for folder in ("base", "cli", "functions", "lib", "runtime") for path in (ROOT / folder).rglob("*.c"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md"), *ROOT.glob("cdn/**/*.template")])
 
