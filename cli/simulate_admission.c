@@ -194,20 +194,19 @@ static struct str draw(struct arena *arena, const struct simulation *simulation,
 
 /* --- the command */
 
-static enum status read_inputs(struct arena *arena, struct admission_profile *profile, struct population *population, uint64_t *seed,
-                               struct error *error)
+static enum status read_inputs(struct arena *arena, struct admission_profile *profile, struct population *population, struct error *error)
 {
     struct str text, recipe = {0};
-    uint64_t clients = CLIENTS_USUAL;
-    *seed = 1;
+    uint64_t clients = CLIENTS_USUAL, seed = 1;
     ENSURE(!clients_text.data || (str_to_u64(clients_text, &clients) && clients >= 1 && clients <= CLIENTS_MOST), error, STATUS_INVALID,
            "--clients must be a number from 1 to %d", CLIENTS_MOST);
-    ENSURE(!seed_text.data || str_to_u64(seed_text, seed), error, STATUS_INVALID, "--seed must be a whole number");
+    ENSURE(!seed_text.data || str_to_u64(seed_text, &seed), error, STATUS_INVALID, "--seed must be a whole number");
     TRY(command_read(arena, profile_path.data, 1 << 20, &text, error));
     TRY(admission_profile_prepare(arena, text, &text, profile, error));
     if (population_path.data) TRY(command_read(arena, population_path.data, 1 << 20, &recipe, error));
     if (profile->size == 0) profile->size = size > 0 ? size : SIZE_USUAL;
-    return population_make(arena, recipe, profile, profile->size, (size_t)clients, *seed, population, error);
+    const struct population_plan plan = {recipe, profile->size, (size_t)clients, seed};
+    return population_make(arena, profile, &plan, population, error);
 }
 
 static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)
@@ -215,11 +214,10 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     struct admission_profile *profile = arena_new_of(arena, struct admission_profile);
     struct simulation *simulation = arena_new_of(arena, struct simulation);
     struct population population;
-    uint64_t seed;
     (void)words;
     (void)count;
-    TRY(read_inputs(arena, profile, &population, &seed, error));
-    TRY(admission_simulate(arena, profile, &population, seed, simulation, error));
+    TRY(read_inputs(arena, profile, &population, error));
+    TRY(admission_simulate(arena, profile, &population, simulation, error));
     if (svg_path.data) TRY(simulate_write(svg_path, draw(arena, simulation, profile, population.count), error));
     if (json)
         print_json(arena, simulation, profile, population.count);

@@ -282,7 +282,7 @@ static enum status run_stale(struct arena *arena, const struct str *words, int c
     TRY(read_rules(arena, &rules, error));
     TRY(read_cleaned(arena, tables.hits, error));
     TRY(table_path.data ? read_table(arena, tables.hits, error) : load_tables(arena, &tables, error));
-    hits_stale(tables.hits, &rules, moment(), cleaned.data != NULL, print_stale, arena);
+    hits_stale(tables.hits, &(struct hits_stale_question){&rules, moment(), cleaned.data != NULL}, print_stale, arena);
     return cleaned.data ? write_cleaned(arena, tables.hits, error) : STATUS_OK;
 }
 

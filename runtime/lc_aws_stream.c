@@ -19,6 +19,17 @@ static struct str head_of(struct lc_aws_client *client, const struct lc_call *ca
     return buf_str(&head);
 }
 
+/* A response on its way. */
+struct sending {
+    struct lc_aws_client *client;
+    const struct lc_call *call;
+    const struct lc_request *request;
+    const struct lc_response *response;
+    struct deadline deadline;
+    uint64_t bytes;       /* of the body, that were sent */
+    struct error failure; /* of the stream, and not of the way to the platform */
+};
+
 /* size CR LF bytes CR LF; no bytes at all would end the body */
 static enum status send_chunk(struct lc_aws_client *client, struct str before, struct str bytes, struct deadline deadline,
                               struct error *error)
@@ -31,33 +42,36 @@ static enum status send_chunk(struct lc_aws_client *client, struct str before, s
 
 /* A kept connection may have gone stale, which would show only after bytes were taken from the stream that cannot be had again: so
  * a new one is opened, and opened again as long as it is only the beginning that fails. */
-static enum status begin(struct lc_aws_client *client, const struct lc_call *call, const struct lc_request *request,
-                         const struct lc_response *response, struct deadline deadline, struct error *error)
+static enum status begin(const struct sending *sending, struct error *error)
 {
-    struct str head = head_of(client, call), prelude = lc_aws_prelude(call->arena, request, response);
+    struct str head = head_of(sending->client, sending->call);
+    struct str prelude = lc_aws_prelude(sending->call->arena, sending->request, sending->response);
     for (int attempt = 0;; attempt++) {
-        lc_aws_client_close(client);
-        enum status status = send_chunk(client, head, prelude, deadline, error);
-        if (status == STATUS_OK || !lc_aws_pause(deadline, attempt)) return status;
+        lc_aws_client_close(sending->client);
+        enum status status = send_chunk(sending->client, head, prelude, sending->deadline, error);
+        if (status == STATUS_OK || !lc_aws_pause(sending->deadline, attempt)) return status;
     }
 }
 
-/* STATUS_OK with *failure filled where it is the stream that failed, and not the way to the platform. */
-static enum status send_body(struct lc_aws_client *client, const struct lc_call *call, const struct lc_response *response,
-                             struct deadline deadline, uint64_t *bytes, struct error *failure, struct error *error)
+/* STATUS_OK too where it is the stream that failed. */
+static enum status send_body(struct sending *sending, struct error *error)
 {
-    TRY(send_chunk(client, S(""), response->body, deadline, error));
-    *bytes = response->body.length;
+    struct lc_aws_client *client = sending->client;
+    const struct lc_response *response = sending->response;
+    struct error *failure = &sending->failure;
+    TRY(send_chunk(client, S(""), response->body, sending->deadline, error));
+    sending->bytes = response->body.length;
     if (!response->stream.read) return STATUS_OK;
-    char *buffer = arena_buffer(call->arena, CHUNK);
+    char *buffer = arena_buffer(sending->call->arena, CHUNK);
     while (!client->answered_early) {
         ssize_t count = stream_read(response->stream, buffer, CHUNK, failure);
         if (count < 0 && failure->status == STATUS_OK) error_set(failure, STATUS_INTERNAL, "the stream failed");
         if (count <= 0) break;
-        TRY(send_chunk(client, S(""), str_make(buffer, (size_t)count), deadline, error));
-        *bytes += (uint64_t)count;
+        TRY(send_chunk(client, S(""), str_make(buffer, (size_t)count), sending->deadline, error));
+        sending->bytes += (uint64_t)count;
     }
-    if (failure->status == STATUS_OK && response->length != LC_LENGTH_UNKNOWN && response->length != *bytes && !client->answered_early)
+    bool is_known = response->length != LC_LENGTH_UNKNOWN;
+    if (failure->status == STATUS_OK && is_known && response->length != sending->bytes && !client->answered_early)
         error_set(failure, STATUS_CORRUPT, "the stream has not the length that was announced");
     return STATUS_OK;
 }
@@ -72,31 +86,31 @@ static struct str end_of(const struct lc_call *call, const struct error *failure
                         STR_ARG(type), STR_ARG(body));
 }
 
-static enum status transmit(struct lc_aws_client *client, const struct lc_call *call, const struct lc_request *request,
-                            const struct lc_response *response, uint64_t *bytes, struct error *failure, struct error *error)
+static enum status transmit(struct sending *sending, struct error *error)
 {
-    struct deadline deadline = lc_aws_delivery_deadline(call);
     struct lc_aws_reply reply;
-    TRY(begin(client, call, request, response, deadline, error));
-    if (!str_equal(request->method, S("HEAD"))) TRY(send_body(client, call, response, deadline, bytes, failure, error));
-    struct str end = end_of(call, failure);
-    TRY(lc_aws_send(client, &end, 1, deadline, error));
-    TRY(lc_aws_receive(client, call->arena, deadline, &reply, error));
-    enum status status = lc_aws_verdict(call, &reply, false);
+    TRY(begin(sending, error));
+    if (!str_equal(sending->request->method, S("HEAD"))) TRY(send_body(sending, error));
+    struct str end = end_of(sending->call, &sending->failure);
+    TRY(lc_aws_send(sending->client, &end, 1, sending->deadline, error));
+    TRY(lc_aws_receive(sending->client, sending->call->arena, sending->deadline, &reply, error));
+    enum status status = lc_aws_verdict(sending->call, &reply, false);
     return status == STATUS_OK ? status : error_set(error, status, "the Runtime API answered %d", reply.status);
 }
 
 bool lc_aws_deliver_stream(struct lc_aws_client *client, const struct lc_call *call, const struct lc_request *request,
                            struct lc_response *response, uint64_t *bytes)
 {
-    struct error failure = {0}, error = {0};
-    *bytes = 0;
-    enum status status = transmit(client, call, request, response, bytes, &failure, &error);
+    struct error error = {0};
+    struct sending sending = {
+        .client = client, .call = call, .request = request, .response = response, .deadline = lc_aws_delivery_deadline(call)};
+    enum status status = transmit(&sending, &error);
+    *bytes = sending.bytes;
     stream_close(&response->stream);
     lc_aws_client_close(client);
-    if (failure.status != STATUS_OK)
-        log_error(call->log, "the stream failed after %llu bytes: %s", (unsigned long long)*bytes, failure.text);
-    if (status == STATUS_OK) return failure.status == STATUS_OK;
+    if (sending.failure.status != STATUS_OK)
+        log_error(call->log, "the stream failed after %llu bytes: %s", (unsigned long long)*bytes, sending.failure.text);
+    if (status == STATUS_OK) return sending.failure.status == STATUS_OK;
     log_error(call->log, "the streamed answer was not delivered: %s", error.text);
     lc_aws_deliver_error(client, call, status == STATUS_TOO_LARGE ? S("Function.ResponseTooLarge") : S("Runtime.StreamBroken"), error.text);
     return false;

@@ -149,13 +149,12 @@ static void tell_evicted(struct task *task, struct node *node)
 
 static enum status ask_node(struct task *task, enum token_reason *reason, struct error *error)
 {
-    struct node *node;
-    struct nodes *nodes = task->verify->nodes;
+    struct held_node held = {.nodes = task->verify->nodes, .io = task->io, .log = task->call->log};
     struct hits_token token = hits_token_of(&task->answer);
-    TRY(nodes_hold(nodes, task->io, task->call->log, task->node, &node, error));
-    enum status status = node_ask(nodes, node, task->io, task->call->log, &token, task->question.now, reason, error);
-    if (status == STATUS_OK) tell_evicted(task, node);
-    nodes_release(nodes, node);
+    TRY(nodes_hold(&held, task->node, error));
+    enum status status = node_ask(&held, &token, task->question.now, reason, error);
+    if (status == STATUS_OK) tell_evicted(task, held.node);
+    nodes_release(&held);
     return status;
 }
 
@@ -229,12 +228,11 @@ static enum status read_result(struct task *task, struct result *result, struct 
 
 static enum status tell_node(struct task *task, bool succeeded, struct error *error)
 {
-    struct node *node;
-    struct nodes *nodes = task->verify->nodes;
+    struct held_node held = {.nodes = task->verify->nodes, .io = task->io, .log = task->call->log};
     struct hits_token token = hits_token_of(&task->answer);
-    TRY(nodes_hold(nodes, task->io, task->call->log, task->node, &node, error));
-    enum status status = node_report(nodes, node, task->io, task->call->log, &token, succeeded, task->question.now, error);
-    nodes_release(nodes, node);
+    TRY(nodes_hold(&held, task->node, error));
+    enum status status = node_report(&held, &token, succeeded, task->question.now, error);
+    nodes_release(&held);
     return status;
 }
 
@@ -329,13 +327,12 @@ static void list_key(void *context, const struct hits_resource *resource)
 
 static enum status list_node(struct listing *listing, struct str name)
 {
-    struct node *node;
-    struct verify *verify = listing->verify;
-    TRY(nodes_hold(verify->nodes, listing->io, listing->call->log, name, &node, listing->error));
+    struct held_node held = {.nodes = listing->verify->nodes, .io = listing->io, .log = listing->call->log};
+    const struct hits_stale_question question = {&listing->request.rules, clock_now(), listing->request.mark};
+    TRY(nodes_hold(&held, name, listing->error));
     listing->keys = json_array();
-    node_stale(verify->nodes, node, listing->io, listing->call->log, &listing->request.rules, clock_now(), listing->request.mark, list_key,
-               listing);
-    nodes_release(verify->nodes, node);
+    node_stale(&held, &question, list_key, listing);
+    nodes_release(&held);
     json_array_append_new(listing->nodes, json_pack("{s:s%, s:o}", "node", name.data, name.length, "stale", listing->keys));
     return STATUS_OK;
 }

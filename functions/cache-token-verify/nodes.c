@@ -176,6 +176,13 @@ static bool is_changed(struct node *node)
     return changed;
 }
 
+static void release(struct nodes *nodes, struct node *node)
+{
+    pthread_mutex_lock(&nodes->lock);
+    node->users--;
+    pthread_mutex_unlock(&nodes->lock);
+}
+
 void nodes_flush(struct nodes *nodes, struct io io, struct log log)
 {
     struct node *items[NODES_MOST];
@@ -185,7 +192,7 @@ void nodes_flush(struct nodes *nodes, struct io io, struct log log)
     pthread_mutex_unlock(&nodes->lock);
     for (size_t i = 0; i < count; i++) {
         if (is_changed(items[i])) write_locked(nodes, items[i], io, log);
-        nodes_release(nodes, items[i]);
+        release(nodes, items[i]);
     }
 }
 
@@ -237,51 +244,53 @@ static void hold_locked(struct nodes *nodes, struct str name, bool may_add, stru
     *out = node;
 }
 
-enum status nodes_hold(struct nodes *nodes, struct io io, struct log log, struct str name, struct node **out, struct error *error)
+enum status nodes_hold(struct held_node *held, struct str name, struct error *error)
 {
+    struct nodes *nodes = held->nodes;
     struct node *node, *evicted = NULL;
+    bool no_wait = held->io.no_wait;
     pthread_mutex_lock(&nodes->lock);
-    hold_locked(nodes, name, !io.no_wait, &node, &evicted);
+    hold_locked(nodes, name, !no_wait, &node, &evicted);
     pthread_mutex_unlock(&nodes->lock);
     if (evicted) {
-        write_locked(nodes, evicted, io, log);
+        write_locked(nodes, evicted, held->io, held->log);
         free_node(evicted);
     }
-    ENSURE(node || !io.no_wait, error, STATUS_WOULD_BLOCK, "a node that is new here is read from the store");
+    ENSURE(node || !no_wait, error, STATUS_WOULD_BLOCK, "a node that is new here is read from the store");
     ENSURE(node, error, STATUS_THROTTLED, "over %d nodes ask at once", NODES_MOST);
-    *out = node;
+    held->node = node;
     if (atomic_load(&node->loaded)) return STATUS_OK;
-    if (io.no_wait) {
-        nodes_release(nodes, node);
+    if (no_wait) {
+        nodes_release(held);
         return error_set(error, STATUS_WOULD_BLOCK, "a node that is new here is read from the store");
     }
     pthread_mutex_lock(&node->io_lock);
-    if (!atomic_load(&node->loaded)) read_tables(nodes, node, io, log);
+    if (!atomic_load(&node->loaded)) read_tables(nodes, node, held->io, held->log);
     pthread_mutex_unlock(&node->io_lock);
     return STATUS_OK;
 }
 
-void nodes_release(struct nodes *nodes, struct node *node)
+void nodes_release(const struct held_node *held)
 {
-    pthread_mutex_lock(&nodes->lock);
-    node->users--;
-    pthread_mutex_unlock(&nodes->lock);
+    release(held->nodes, held->node);
 }
 
 /* --- work */
 
 /* On the loop one caller is sent to where it may wait, and the others go on meanwhile. */
-static enum status write_if_due(struct nodes *nodes, struct node *node, struct io io, struct log log, struct error *error)
+static enum status write_if_due(const struct held_node *held, struct error *error)
 {
+    struct node *node = held->node;
+    bool no_wait = held->io.no_wait;
     bool late = clock_monotonic() >= atomic_load(&node->write_from);
     if (!late || !is_changed(node)) {
-        if (!io.no_wait) atomic_store(&node->due, false); /* whoever was sent here found it done */
+        if (!no_wait) atomic_store(&node->due, false); /* whoever was sent here found it done */
         return STATUS_OK;
     }
     bool claimed = false;
-    if (io.no_wait && atomic_compare_exchange_strong(&node->due, &claimed, true))
+    if (no_wait && atomic_compare_exchange_strong(&node->due, &claimed, true))
         return error_set(error, STATUS_WOULD_BLOCK, "the hit table is written");
-    if (!io.no_wait) write_locked(nodes, node, io, log);
+    if (!no_wait) write_locked(held->nodes, node, held->io, held->log);
     return STATUS_OK;
 }
 
@@ -299,31 +308,32 @@ static bool is_read_long_ago(const struct node *node)
     return age >= READ_PAUSE || age < 0;
 }
 
-enum status node_ask(struct nodes *nodes, struct node *node, struct io io, struct log log, const struct hits_token *token, int64_t now,
-                     enum token_reason *reason, struct error *error)
+enum status node_ask(const struct held_node *held, const struct hits_token *token, int64_t now, enum token_reason *reason,
+                     struct error *error)
 {
-    TRY(write_if_due(nodes, node, io, log, error));
+    struct node *node = held->node;
+    TRY(write_if_due(held, error));
     if (is_read_long_ago(node) && !knows(node, token)) {
-        ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "a token that is new here is looked for in the store");
+        ENSURE(!held->io.no_wait, error, STATUS_WOULD_BLOCK, "a token that is new here is looked for in the store");
         pthread_mutex_lock(&node->io_lock);
-        if (is_read_long_ago(node)) read_tables(nodes, node, io, log);
+        if (is_read_long_ago(node)) read_tables(held->nodes, node, held->io, held->log);
         pthread_mutex_unlock(&node->io_lock);
     }
     pthread_mutex_lock(&node->table_lock);
-    *reason = hits_ask(node->hits, &nodes->options.rules, token, now);
+    *reason = hits_ask(node->hits, &held->nodes->options.rules, token, now);
     pthread_mutex_unlock(&node->table_lock);
     return STATUS_OK;
 }
 
-enum status node_report(struct nodes *nodes, struct node *node, struct io io, struct log log, const struct hits_token *token,
-                        bool succeeded, int64_t now, struct error *error)
+enum status node_report(const struct held_node *held, const struct hits_token *token, bool succeeded, int64_t now, struct error *error)
 {
-    ENSURE(!io.no_wait, error, STATUS_WOULD_BLOCK, "a result is written to the store");
+    struct node *node = held->node;
+    ENSURE(!held->io.no_wait, error, STATUS_WOULD_BLOCK, "a result is written to the store");
     pthread_mutex_lock(&node->table_lock);
-    hits_report(node->hits, &nodes->options.rules, token, succeeded, now);
+    hits_report(node->hits, &held->nodes->options.rules, token, succeeded, now);
     pthread_mutex_unlock(&node->table_lock);
     bool resting = clock_monotonic() < atomic_load(&node->failed_until); /* later, then, with write_if_due */
-    if (!resting && is_changed(node)) write_locked(nodes, node, io, log);
+    if (!resting && is_changed(node)) write_locked(held->nodes, node, held->io, held->log);
     return STATUS_OK;
 }
 
@@ -343,18 +353,18 @@ static bool remove_other(void *context, const struct store_object *object)
     return true;
 }
 
-void node_stale(struct nodes *nodes, struct node *node, struct io io, struct log log, const struct stale_rules *rules, int64_t now,
-                bool mark, hits_resource_fn *each, void *context)
+void node_stale(const struct held_node *held, const struct hits_stale_question *question, hits_resource_fn *each, void *context)
 {
-    struct reading reading = {.nodes = nodes, .node = node, .io = io, .log = log};
+    struct node *node = held->node;
+    struct reading reading = {.nodes = held->nodes, .node = node, .io = held->io, .log = held->log};
     pthread_mutex_lock(&node->io_lock);
-    read_tables(nodes, node, io, log);
+    read_tables(held->nodes, node, held->io, held->log);
     pthread_mutex_lock(&node->table_lock);
-    hits_stale(node->hits, rules, now, mark, each, context);
+    hits_stale(node->hits, question, each, context);
     pthread_mutex_unlock(&node->table_lock);
-    if (mark) {
-        write_table(nodes, node, io, log);
-        store_list(nodes->options.store, io, node->prefix, 0, remove_other, &reading, &reading.error);
+    if (question->mark) {
+        write_table(held->nodes, node, held->io, held->log);
+        store_list(held->nodes->options.store, held->io, node->prefix, 0, remove_other, &reading, &reading.error);
     }
     pthread_mutex_unlock(&node->io_lock);
 }

@@ -23,22 +23,25 @@ size_t nodes_count(struct nodes *);
 /* Writes every table that has changed. What can't be written is logged. */
 void nodes_flush(struct nodes *, struct io, struct log);
 
-/* The table of a node, read from the store when it is new here (STATUS_WOULD_BLOCK with io.no_wait). It is held until nodes_release. A
- * store that can't be reached is logged, and the table starts empty. When there are too many the one that was asked longest ago makes room.
- */
-enum status nodes_hold(struct nodes *, struct io, struct log, struct str name, struct node **, struct error *);
-void nodes_release(struct nodes *, struct node *);
+/* One node's table, for one call. */
+struct held_node {
+    struct nodes *nodes;
+    struct io io;
+    struct log log;
+    struct node *node; /* set by nodes_hold */
+};
+/* Reads the table from the store when the node is new here (STATUS_WOULD_BLOCK with io.no_wait). It is held until nodes_release. A store
+ * that can't be reached is logged, and the table starts empty. When there are too many the one that was asked longest ago makes room. */
+enum status nodes_hold(struct held_node *, struct str name, struct error *);
+void nodes_release(const struct held_node *);
 
 /* Work on a held node. A token that is new here is looked for in what other instances wrote. */
-enum status node_ask(struct nodes *, struct node *, struct io, struct log, const struct hits_token *, int64_t now, enum token_reason *,
-                     struct error *);
+enum status node_ask(const struct held_node *, const struct hits_token *, int64_t now, enum token_reason *, struct error *);
 /* Written before it returns. */
-enum status node_report(struct nodes *, struct node *, struct io, struct log, const struct hits_token *, bool succeeded, int64_t now,
-                        struct error *);
+enum status node_report(const struct held_node *, const struct hits_token *, bool succeeded, int64_t now, struct error *);
 /* As hits_take_evicted. */
 size_t node_take_evicted(struct node *, struct token_key *keys, size_t most);
 /* As hits_stale. What `mark` changes is written, and what other instances wrote, which is in this table too, is removed. */
-void node_stale(struct nodes *, struct node *, struct io, struct log, const struct stale_rules *, int64_t now, bool mark,
-                hits_resource_fn *, void *context);
+void node_stale(const struct held_node *, const struct hits_stale_question *, hits_resource_fn *, void *context);
 
 #endif

@@ -24,18 +24,26 @@ static int64_t horizon_of(const struct calibrating *calibrating, const struct po
     return policy->place.window.kind == WINDOW_LAST ? policy->place.window.last : CLOCK_DAY;
 }
 
+/* One calibration. */
+struct run {
+    struct app *app;
+    struct io io;
+    const struct calibrating *how;
+    const struct registry *registry;
+};
+
 /* --- T1, T2, C1 (P16) */
 
-static enum status read_samples(struct app *app, struct io io, const struct calibrating *calibrating, const struct registry *registry,
-                                struct calibrated *out, struct error *error)
+static enum status read_samples(const struct run *run, struct calibrated *out, struct error *error)
 {
+    const struct calibrating *calibrating = run->how;
     struct sample_set set;
     int64_t horizon = horizon_of(calibrating, &out->present), earliest = policy_horizon(&out->present, calibrating->now);
-    TRY(samples_read(app->store, io,
-                     &(struct samples_question){earliest, calibrating->now - horizon, horizon, (size_t)calibrating->samples}, &set, error));
+    const struct samples_question question = {earliest, calibrating->now - horizon, horizon, (size_t)calibrating->samples};
+    TRY(samples_read(run->app->store, run->io, &question, &set, error));
     if (calibrating->import) {
-        struct downloads *downloads = downloads_new(io.arena, registry, &set, horizon);
-        TRY(calibrating->import(calibrating->context, registry, downloads, error));
+        struct downloads *downloads = downloads_new(run->io.arena, run->registry, &set, horizon);
+        TRY(calibrating->import(calibrating->context, run->registry, downloads, error));
         out->log = downloads_counts(downloads);
     }
     calibrate_count(&set, &out->thresholds);
@@ -58,19 +66,18 @@ static void set_retention(struct policy *policy, const struct retention *retenti
     if (policy->evict.confidence > 0 && retention->c2 > 0) policy->evict.confidence = retention->c2;
 }
 
-static enum status record(struct app *app, struct io io, const struct calibrating *calibrating, const struct registry *registry,
-                          const struct policy *policy, struct recorded *recorded, struct error *error)
+static enum status record(const struct run *run, const struct policy *policy, struct recorded *recorded, struct error *error)
 {
     struct placement_app *placement;
     TRY(placement_app_open(&placement, error));
-    const struct recording how = {.store = app->store,
-                                  .registry = registry,
+    const struct recording how = {.store = run->app->store,
+                                  .registry = run->registry,
                                   .policy = policy,
                                   .facts = placement_app_facts,
                                   .context = placement,
-                                  .now = calibrating->now,
+                                  .now = run->how->now,
                                   .most = REPLAYED_MOST};
-    return recorded_read(&how, io, recorded, error);
+    return recorded_read(&how, run->io, recorded, error);
 }
 
 static enum status replay(const struct recorded *recorded, struct calibrated *out, struct error *error)
@@ -86,11 +93,10 @@ static enum status replay(const struct recorded *recorded, struct calibrated *ou
 }
 
 /* No demand, or too much of it, is no failure: nothing follows from it. */
-static enum status find_retention(struct app *app, struct io io, const struct calibrating *calibrating, const struct registry *registry,
-                                  struct calibrated *out, struct error *error)
+static enum status find_retention(const struct run *run, struct calibrated *out, struct error *error)
 {
     struct recorded recorded;
-    enum status status = record(app, io, calibrating, registry, &out->present, &recorded, error);
+    enum status status = record(run, &out->present, &recorded, error);
     if (status == STATUS_OK) return replay(&recorded, out, error);
     if (status != STATUS_NOT_FOUND && status != STATUS_TOO_LARGE) return status;
     out->retention_refused = *error;
@@ -119,6 +125,7 @@ enum status calibrating_run(struct app *app, struct io io, const struct calibrat
                             struct error *error)
 {
     struct registry registry;
+    const struct run run = {app, io, calibrating, &registry};
     *out = (struct calibrated){0};
     ENSURE(calibrating->samples <= SAMPLES_MOST, error, STATUS_INVALID, "samples: at most %d", SAMPLES_MOST);
     ENSURE(calibrating->horizon <= HORIZON_MOST, error, STATUS_INVALID, "horizon: at most 31d");
@@ -126,10 +133,10 @@ enum status calibrating_run(struct app *app, struct io io, const struct calibrat
     TRY(registry_load(app->store, io, &registry, error));
     const struct choosing choosing = {.app = app, .calibrating = calibrating, .registry = &registry, .out = out};
     if (out->present.automatic.on && !calibrating->formulas) return choosing_run(&choosing, io, error);
-    TRY(read_samples(app, io, calibrating, &registry, out, error));
+    TRY(read_samples(&run, out, error));
     out->proposed = out->present;
     if (calibrate(&out->thresholds, &out->refused) == STATUS_OK) set_thresholds(&out->proposed, &out->thresholds);
-    TRY(find_retention(app, io, calibrating, &registry, out, error));
+    TRY(find_retention(&run, out, error));
     out->applied = calibrating->apply && calibrated_follows(out);
     return out->applied ? apply(app, io, out, error) : STATUS_OK;
 }

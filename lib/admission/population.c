@@ -28,22 +28,32 @@ struct kinds {
     size_t count;
 };
 struct recipe {
+    const struct admission_profile *profile;
+    double size; /* of the resource */
     double unreachable;
     struct kinds classes, bandwidth, sizes;
 };
 
-static enum status parse_kind(struct config *item, const char *value, double least, double most, struct kind *kind, struct error *error)
+/* What clients of a kind differ in. */
+struct property {
+    const char *name;
+    double least, most;
+};
+static const struct property rate = {"rate", 1, 1e12}, part = {"part", 1e-6, 1};
+
+/* `property` NULL: the hours. */
+static enum status parse_kind(struct config *item, const struct property *property, struct kind *kind, struct error *error)
 {
     struct str hours = {0};
     TRY(config_number(item, "share", CONFIG_REQUIRED, 0, 1e9, &kind->upto, error));
-    if (value) return config_number(item, value, CONFIG_REQUIRED, least, most, &kind->value, error);
+    if (property) return config_number(item, property->name, CONFIG_REQUIRED, property->least, property->most, &kind->value, error);
     TRY(config_text(item, "hours", CONFIG_REQUIRED, &hours, error));
     if (!admission_parse_hours(hours, &kind->hours))
         return config_refuse(item, "hours", error, "must be ranges of hours such as 18-23,7-9");
     return config_whole(item, "jitter", CONFIG_OPTIONAL, 0, 12, &kind->jitter, error);
 }
 
-static enum status parse_kinds(struct config *config, const char *name, const char *value, double least, double most, struct kinds *kinds,
+static enum status parse_kinds(struct config *config, const char *name, const struct property *property, struct kinds *kinds,
                                struct error *error)
 {
     struct config array, item;
@@ -52,7 +62,7 @@ static enum status parse_kinds(struct config *config, const char *name, const ch
     if (kinds->count > KINDS_MAXIMUM) return config_refuse(config, name, error, "more than %d", KINDS_MAXIMUM);
     for (size_t i = 0; i < kinds->count; i++) {
         TRY(config_item_object(&array, i, &item, error));
-        TRY(parse_kind(&item, value, least, most, &kinds->items[i], error));
+        TRY(parse_kind(&item, property, &kinds->items[i], error));
         TRY(config_end(&item, error));
         kinds->items[i].upto = sum += kinds->items[i].upto;
     }
@@ -66,9 +76,9 @@ static enum status parse_recipe(struct arena *arena, struct str json, struct rec
     struct config config;
     TRY(config_open(arena, json, "population", &config, error));
     TRY(config_number(&config, "unreachable", CONFIG_OPTIONAL, 0, 1, &recipe->unreachable, error));
-    TRY(parse_kinds(&config, "classes", NULL, 0, 0, &recipe->classes, error));
-    TRY(parse_kinds(&config, "bandwidth", "rate", 1, 1e12, &recipe->bandwidth, error));
-    TRY(parse_kinds(&config, "sizes", "part", 1e-6, 1, &recipe->sizes, error));
+    TRY(parse_kinds(&config, "classes", NULL, &recipe->classes, error));
+    TRY(parse_kinds(&config, "bandwidth", &rate, &recipe->bandwidth, error));
+    TRY(parse_kinds(&config, "sizes", &part, &recipe->sizes, error));
     return config_end(&config, error);
 }
 
@@ -86,29 +96,32 @@ static uint32_t moved(const struct kind *kind, uint64_t *random)
     return (kind->hours << by | kind->hours >> (DAY_HOURS - by)) & DAY_ALL_HOURS;
 }
 
-static void make_client(const struct recipe *recipe, const struct admission_profile *profile, double size, uint64_t seed,
-                        struct population *population, size_t i)
+static void make_client(const struct recipe *recipe, struct population *population, size_t i)
 {
     char id[48];
-    uint64_t random = seed * UINT64_C(0x2545f4914f6cdd1d) + i;
-    int length = snprintf(id, sizeof id, "%llu-%zu", (unsigned long long)seed, i);
+    uint64_t random = population->seed * UINT64_C(0x2545f4914f6cdd1d) + i;
+    int length = snprintf(id, sizeof id, "%llu-%zu", (unsigned long long)population->seed, i);
     bool never = random_fraction(&random) < recipe->unreachable;
     population->hours[i] = never ? 0 : moved(pick(&recipe->classes, &random), &random);
     population->bandwidth[i] = (float)pick(&recipe->bandwidth, &random)->value;
-    population->size[i] = (float)(size * pick(&recipe->sizes, &random)->value);
-    population->number[i] = admission_hash(profile->resource, str_make(id, (size_t)length));
+    population->size[i] = (float)(recipe->size * pick(&recipe->sizes, &random)->value);
+    population->number[i] = admission_hash(recipe->profile->resource, str_make(id, (size_t)length));
 }
 
-enum status population_make(struct arena *arena, struct str json, const struct admission_profile *profile, uint64_t size, size_t count,
-                            uint64_t seed, struct population *population, struct error *error)
+enum status population_make(struct arena *arena, const struct admission_profile *profile, const struct population_plan *plan,
+                            struct population *population, struct error *error)
 {
     struct recipe *recipe = arena_new_of(arena, struct recipe);
-    TRY(parse_recipe(arena, json.length > 0 ? json : str_of(usual), recipe, error));
+    size_t count = plan->count;
+    TRY(parse_recipe(arena, plan->json.length > 0 ? plan->json : str_of(usual), recipe, error));
+    recipe->profile = profile;
+    recipe->size = (double)plan->size;
     population->count = count;
+    population->seed = plan->seed;
     population->hours = arena_array(arena, count, sizeof *population->hours);
     population->bandwidth = arena_array(arena, count, sizeof *population->bandwidth);
     population->size = arena_array(arena, count, sizeof *population->size);
     population->number = arena_array(arena, count, sizeof *population->number);
-    for (size_t i = 0; i < count; i++) make_client(recipe, profile, (double)size, seed, population, i);
+    for (size_t i = 0; i < count; i++) make_client(recipe, population, i);
     return STATUS_OK;
 }

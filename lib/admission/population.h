@@ -14,14 +14,20 @@
 /* One array a property, so that a pass over a million clients reads what it needs. */
 struct population {
     size_t count;
+    uint64_t seed;    /* it was made with */
     uint32_t *hours;  /* bits; 0: never on */
     float *bandwidth; /* bytes a second */
     float *size;      /* bytes */
     double *number;   /* admission_hash of the client */
 };
 
-/* `json` empty: phones and consoles of which two fifths are on in the evening only. The same seed makes the same clients. */
-enum status population_make(struct arena *, struct str json, const struct admission_profile *, uint64_t size, size_t count, uint64_t seed,
-                            struct population *, struct error *);
+struct population_plan {
+    struct str json; /* empty: phones and consoles of which two fifths are on in the evening only */
+    uint64_t size;   /* bytes, of the resource */
+    size_t count;    /* clients */
+    uint64_t seed;   /* the same one makes the same clients */
+};
+enum status population_make(struct arena *, const struct admission_profile *, const struct population_plan *, struct population *,
+                            struct error *);
 
 #endif

@@ -10,7 +10,11 @@ static const char *const names[SIMULATED_COUNT] = {"at once", "fixed", "random",
 
 /* One mode's run over all clients. */
 struct run {
+    enum simulated mode;
     const struct admission_profile *profile;
+    const struct population *population;
+    const struct draws *draws; /* of modes in which clients draw or look every interval */
+    uint64_t seed;
     int64_t start, end, bin;              /* release and deadline */
     double *bytes;                        /* of each bin */
     int64_t border[ADMISSION_LEVELS + 1]; /* of the levels; border[ADMISSION_LEVELS] is the deadline */
@@ -173,7 +177,6 @@ static size_t first_above(const double *values, size_t low, size_t high, double 
 
 struct asking {
     const struct run *run;
-    const struct draws *draws;
     int64_t first; /* the client's first evaluation; the others follow every interval */
     int64_t interval, end;
 };
@@ -188,7 +191,7 @@ static size_t evaluation_at(const struct asking *asking, int64_t at)
  * one random number. */
 static bool draw_while_on(const struct asking *asking, struct device *device, int64_t on, int64_t off, uint64_t *random)
 {
-    const struct draws *draws = asking->draws;
+    const struct draws *draws = asking->run->draws;
     size_t next = evaluation_at(asking, on), last = evaluation_at(asking, off);
     if (last > draws->count) last = draws->count;
     while (next < last) {
@@ -215,7 +218,7 @@ static bool load_random(const struct asking *asking, struct device *device, uint
 /* Every client is admitted by the same evaluations; only when it asks is its own. */
 static bool load_fixed(const struct asking *asking, struct device *device)
 {
-    const struct draws *draws = asking->draws;
+    const struct draws *draws = asking->run->draws;
     for (size_t i = 0; i < draws->open_count; i++) {
         int64_t first = asking->first + (int64_t)draws->open[2 * i] * asking->interval;
         int64_t last = asking->first + (int64_t)draws->open[2 * i + 1] * asking->interval;
@@ -225,35 +228,33 @@ static bool load_fixed(const struct asking *asking, struct device *device)
 }
 
 /* What one client does in one mode; its asking begins at a random moment of the first interval. */
-static bool load_client(enum simulated mode, const struct run *run, const struct draws *draws, const struct population *population,
-                        size_t i, uint64_t *random, struct device *device)
+static bool load_client(const struct run *run, size_t i, uint64_t *random, struct device *device)
 {
     const struct admission_profile *profile = run->profile;
     struct admission_client client = {.last_login = ADMISSION_NEVER, .hours = device->hours, .bandwidth = (uint64_t)device->speed};
     int64_t first = run->start + (int64_t)(random_fraction(random) * (double)profile->interval);
     /* two fixed probabilities go on after D − lead; in the other modes all are admitted then */
-    const struct asking asking = {run, draws, first, profile->interval,
-                                  mode == SIMULATED_STEPS ? run->end : admission_profile_end(profile)};
-    switch (mode) {
+    const struct asking asking = {run, first, profile->interval, run->mode == SIMULATED_STEPS ? run->end : admission_profile_end(profile)};
+    switch (run->mode) {
     case SIMULATED_FIXED: return load_fixed(&asking, device);
     case SIMULATED_RANDOM: return load_random(&asking, device, random);
     case SIMULATED_STEPS: return profile->is_fresh ? load_random(&asking, device, random) : load_fixed(&asking, device);
     case SIMULATED_STICKY:
-    case SIMULATED_PACED: return load(run, device, admission_start(profile, &client, population->number[i], 0), run->end);
+    case SIMULATED_PACED: return load(run, device, admission_start(profile, &client, run->population->number[i], 0), run->end);
     default: return load(run, device, run->start, run->end);
     }
 }
 
 /* Returns how many are through; `through` (may be NULL) says which. */
-static size_t run_mode(enum simulated mode, const struct run *run, const struct draws *draws, const struct population *population,
-                       uint64_t seed, bool *through)
+static size_t run_mode(const struct run *run, bool *through)
 {
+    const struct population *population = run->population;
     size_t count = 0;
     for (size_t i = 0; i < population->count; i++) {
-        uint64_t random = seed ^ (uint64_t)i * UINT64_C(0xd1342543de82ef95);
+        uint64_t random = run->seed ^ (uint64_t)i * UINT64_C(0xd1342543de82ef95);
         struct device device = {population->hours[i], (double)population->bandwidth[i], (double)population->size[i], &run->profile->zone};
         if (device.hours == 0) continue;
-        bool done = !load_client(mode, run, draws, population, i, &random, &device);
+        bool done = !load_client(run, i, &random, &device);
         count += done;
         if (through) through[i] = done;
     }
@@ -294,40 +295,50 @@ static int64_t choose_bin(int64_t span)
     return (span + SIMULATED_BINS_MAXIMUM - 1) / SIMULATED_BINS_MAXIMUM;
 }
 
-static void simulate_mode(enum simulated mode, const struct admission_profile *profile, const struct draws *draws,
-                          const struct population *population, uint64_t seed, bool *through, struct simulation *simulation)
+/* Of `run`, all that depends on the mode alone is set here. `through` as above. */
+static void simulate_mode(enum simulated mode, struct run run, bool *through, struct simulation *simulation)
 {
+    const struct admission_profile *profile = run.profile;
     double bytes[SIMULATED_BINS_MAXIMUM] = {0};
     struct simulated_mode *out = &simulation->mode[mode];
-    struct run run = {.profile = profile, .start = profile->release, .end = profile->deadline, .bin = simulation->bin, .bytes = bytes};
+    run.mode = mode;
+    run.seed += mode;
+    run.start = profile->release;
+    run.end = profile->deadline;
+    run.bin = simulation->bin;
+    run.bytes = bytes;
     find_borders(&run);
-    size_t count = run_mode(mode, &run, draws, population, seed + mode, through);
+    size_t count = run_mode(&run, through);
     if (mode == SIMULATED_AT_ONCE) simulation->reachable = count;
     out->name = names[mode];
-    out->requests = requests_of(mode, profile, population->count);
+    out->requests = requests_of(mode, profile, run.population->count);
     out->complete = simulation->reachable > 0 ? (double)count / (double)simulation->reachable : 1;
     sum_up(simulation, bytes, profile->deadline - profile->release, out);
 }
 
 /* The modes in which clients draw or look every interval. */
-static void simulate_polling(struct arena *arena, const struct admission_profile *profile, const struct population *population,
-                             uint64_t seed, struct simulation *simulation)
+static void simulate_polling(struct arena *arena, struct run run, struct simulation *simulation)
 {
+    const struct admission_profile *profile = run.profile;
     struct admission_profile *variant = arena_new_of(arena, struct admission_profile);
     *variant = *profile;
     variant->mode = ADMISSION_FIXED;
     struct draws draws = make_draws(arena, variant, admission_profile_end(profile));
-    simulate_mode(SIMULATED_FIXED, variant, &draws, population, seed, NULL, simulation);
-    simulate_mode(SIMULATED_RANDOM, variant, &draws, population, seed, NULL, simulation);
+    run.draws = &draws;
+    run.profile = variant;
+    simulate_mode(SIMULATED_FIXED, run, NULL, simulation);
+    simulate_mode(SIMULATED_RANDOM, run, NULL, simulation);
     if (profile->mode != ADMISSION_STEPS) return;
     draws = make_draws(arena, profile, profile->deadline);
-    simulate_mode(SIMULATED_STEPS, profile, &draws, population, seed, NULL, simulation);
+    run.profile = profile;
+    simulate_mode(SIMULATED_STEPS, run, NULL, simulation);
     simulation->mode_count = SIMULATED_COUNT;
 }
 
 enum status admission_simulate(struct arena *arena, const struct admission_profile *profile, const struct population *population,
-                               uint64_t seed, struct simulation *simulation, struct error *error)
+                               struct simulation *simulation, struct error *error)
 {
+    struct run run = {.profile = profile, .population = population, .seed = population->seed};
     struct admission_profile *variant = arena_new_of(arena, struct admission_profile);
     bool *reachable = arena_array(arena, population->count, sizeof *reachable);
     int64_t span = profile->deadline - profile->release;
@@ -335,15 +346,16 @@ enum status admission_simulate(struct arena *arena, const struct admission_profi
            "there are more than four million intervals from release to deadline");
     *simulation = (struct simulation){.bin = choose_bin(span), .mode_count = SIMULATED_STEPS};
     simulation->bins = (size_t)((span + simulation->bin - 1) / simulation->bin);
-    simulate_mode(SIMULATED_AT_ONCE, profile, NULL, population, seed, reachable, simulation);
+    simulate_mode(SIMULATED_AT_ONCE, run, reachable, simulation);
     balance_measure(arena, profile, population, reachable, &simulation->balance);
-    simulate_polling(arena, profile, population, seed, simulation);
+    simulate_polling(arena, run, simulation);
     *variant = *profile;
     variant->mode = ADMISSION_STICKY;
-    simulate_mode(SIMULATED_STICKY, variant, NULL, population, seed, NULL, simulation);
+    run.profile = variant;
+    simulate_mode(SIMULATED_STICKY, run, NULL, simulation);
     balance_apply(&simulation->balance, profile, variant);
     variant->mode = ADMISSION_PACED;
-    simulate_mode(SIMULATED_PACED, variant, NULL, population, seed, NULL, simulation);
+    simulate_mode(SIMULATED_PACED, run, NULL, simulation);
     /* the highest of n numbers is about √(2 ln n) deviations above their mean, and a bin's deviation is 1/√(its clients) */
     double bins = (double)simulation->bins, clients = fmax((double)simulation->reachable, 1);
     simulation->noise = sqrt(2 * log(fmax(bins, 2))) * sqrt(bins / clients);

@@ -39,7 +39,7 @@ struct simulation {
 /* All modes are simulated with the profile's threshold and interval, whatever its own mode is; steps for a profile in steps mode only.
  * STATUS_INVALID where there are more than four million
  * intervals. */
-enum status admission_simulate(struct arena *, const struct admission_profile *, const struct population *, uint64_t seed,
-                               struct simulation *, struct error *);
+enum status admission_simulate(struct arena *, const struct admission_profile *, const struct population *, struct simulation *,
+                               struct error *);
 
 #endif

@@ -150,6 +150,14 @@ static int64_t view_page(const struct fleet *fleet, struct node *first, uint32_t
 
 /* --- resources */
 
+/* A client asks a first-level node. */
+struct request {
+    uint32_t node, resource;
+    uint32_t wanted; /* the version that the page's token or name says; 0: none */
+    bool outside;    /* without a page: an address that somebody kept */
+    int64_t now;
+};
+
 /* A node's copy, if it is what is wanted: `version` is what the page's token or name says. */
 static const struct lru_copy *good_copy(const struct fleet *fleet, struct node *node, uint32_t thing, uint32_t version, int64_t now)
 {
@@ -158,19 +166,19 @@ static const struct lru_copy *good_copy(const struct fleet *fleet, struct node *
 }
 
 /* What is not the version that the token means does not take the old copy's place. */
-static void keep(const struct fleet *fleet, struct node *node, uint32_t thing, uint32_t wanted, uint32_t got, int64_t now)
+static void keep(const struct fleet *fleet, struct node *node, const struct request *request, uint32_t thing, uint32_t got)
 {
-    bool other = fleet->way->tokens && wanted > 0 && got != wanted;
-    if (!other || !node->cache.copies[thing].held) lru_put(&node->cache, thing, got, now, INT64_MAX);
+    bool other = fleet->way->tokens && request->wanted > 0 && got != request->wanted;
+    if (!other || !node->cache.copies[thing].held) lru_put(&node->cache, thing, got, request->now, INT64_MAX);
 }
 
-static uint32_t ask_second(const struct fleet *fleet, struct node *second, uint32_t resource, uint32_t thing, uint32_t wanted, int64_t now)
+static uint32_t ask_second(const struct fleet *fleet, struct node *second, const struct request *request, uint32_t thing)
 {
-    const struct lru_copy *copy = good_copy(fleet, second, thing, wanted, now);
+    const struct lru_copy *copy = good_copy(fleet, second, thing, request->wanted, request->now);
     if (copy) return copy->version;
-    uint32_t version = fleet->way->names ? wanted : site_version(fleet->site, resource, now);
+    uint32_t version = fleet->way->names ? request->wanted : site_version(fleet->site, request->resource, request->now);
     load_from_origin(fleet, fleet->site->size[thing]);
-    keep(fleet, second, thing, wanted, version, now);
+    keep(fleet, second, request, thing, version);
     return version;
 }
 
@@ -181,28 +189,29 @@ static void remember_old(const struct fleet *fleet, uint32_t node, uint32_t reso
         if (site->changes[i].version > version) fleet->last_old[(size_t)i * fleet->plan->nodes + node] = now;
 }
 
-static void count_answer(const struct fleet *fleet, uint32_t node, uint32_t resource, uint32_t version, bool outside, int64_t now)
+static void count_answer(const struct fleet *fleet, const struct request *request, uint32_t version)
 {
-    bool old = version < site_version(fleet->site, resource, now);
+    bool old = version < site_version(fleet->site, request->resource, request->now), outside = request->outside;
     if (!fleet->counts) return;
     *(outside ? &fleet->run->outside : &fleet->run->answers) += 1;
     if (old) *(outside ? &fleet->run->outside_old : &fleet->run->old) += 1;
-    if (old && !outside) remember_old(fleet, node, resource, version, now);
+    if (old && !outside) remember_old(fleet, request->node, request->resource, version, request->now);
 }
 
-static void ask(const struct fleet *fleet, uint32_t number, uint32_t resource, uint32_t wanted, bool outside, int64_t now)
+static void ask(const struct fleet *fleet, const struct request *request)
 {
-    struct node *first = &fleet->firsts[number];
-    uint32_t thing = fleet->way->names ? site_name(fleet->site, resource, wanted) : resource, version;
-    const struct lru_copy *copy = good_copy(fleet, first, thing, wanted, now);
+    struct node *first = &fleet->firsts[request->node];
+    uint32_t resource = request->resource, version;
+    uint32_t thing = fleet->way->names ? site_name(fleet->site, resource, request->wanted) : resource;
+    const struct lru_copy *copy = good_copy(fleet, first, thing, request->wanted, request->now);
     if (copy) {
         version = copy->version;
     } else {
-        version = ask_second(fleet, first->above, resource, thing, wanted, now);
-        keep(fleet, first, thing, wanted, version, now);
+        version = ask_second(fleet, first->above, request, thing);
+        keep(fleet, first, request, thing, version);
     }
     if (fleet->counts && copy) fleet->run->hits += 1;
-    count_answer(fleet, number, resource, version, outside, now);
+    count_answer(fleet, request, version);
 }
 
 /* --- a day in the life */
@@ -216,11 +225,11 @@ static void view(struct fleet *fleet, int64_t now)
     int64_t made = view_page(fleet, &fleet->firsts[number], page, now);
     for (uint32_t i = 0; i < SITE_REFERENCES; i++) {
         uint32_t wanted = fleet->way->pages_change ? site_version(site, references[i], made) : 0;
-        ask(fleet, number, references[i], wanted, false, now);
+        ask(fleet, &(struct request){.node = number, .resource = references[i], .wanted = wanted, .now = now});
     }
     bool outside = random_fraction(&fleet->random) < fleet->plan->outside;
     uint64_t which = random_next(&fleet->random) % SITE_REFERENCES;
-    if (outside) ask(fleet, number, references[which], 0, true, now);
+    if (outside) ask(fleet, &(struct request){.node = number, .resource = references[which], .outside = true, .now = now});
 }
 
 static void make_changes(struct fleet *fleet, int64_t now)
@@ -305,8 +314,11 @@ void fleet_simulate(const struct fleet_plan *plan, struct fleet_result *result)
 {
     struct arena *arena = arena_new();
     int64_t slowest = plan->page_life > plan->purge ? plan->page_life : plan->purge;
-    struct site site = site_make(arena, plan->resources, plan->pages, plan->changes, WARM_UP, WARM_UP + plan->span * 3 / 4, plan->seed);
-    struct site still = site_make(arena, plan->resources, plan->pages, 0, WARM_UP, WARM_UP, plan->seed);
+    struct site_plan planned = {.resources = plan->resources, .pages = plan->pages, .seed = plan->seed, .from = WARM_UP, .to = WARM_UP};
+    struct site still = site_make(arena, &planned);
+    planned.changes = plan->changes;
+    planned.to = WARM_UP + plan->span * 3 / 4;
+    struct site site = site_make(arena, &planned);
     result->step = fmax(5.0 * (double)slowest / CLOCK_SECOND / FLEET_POINTS, 1e-3);
     for (int way = 0; way < FLEET_WAYS; way++)
         simulate_way(plan, &ways[way], way == FLEET_NOTHING ? &still : &site, result->step, &result->run[way]);

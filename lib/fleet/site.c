@@ -52,9 +52,10 @@ static void make_changes(struct site *site, int64_t from, int64_t to, uint64_t *
     }
 }
 
-struct site site_make(struct arena *arena, uint32_t resources, uint32_t pages, uint32_t changes, int64_t from, int64_t to, uint64_t seed)
+struct site site_make(struct arena *arena, const struct site_plan *plan)
 {
-    uint64_t random = seed;
+    uint32_t resources = plan->resources, pages = plan->pages, changes = plan->changes;
+    uint64_t random = plan->seed;
     struct site site = {.resources = resources, .pages = pages, .things = resources + pages + changes, .change_count = changes};
     double *weights = make_weights(arena, resources, RESOURCE_ZIPF);
     site.page_upto = make_weights(arena, pages, PAGE_ZIPF);
@@ -65,7 +66,7 @@ struct site site_make(struct arena *arena, uint32_t resources, uint32_t pages, u
     for (uint32_t i = 0; i < resources; i++) site.first_change[i] = SITE_NONE;
     for (uint32_t i = 0; i < pages * SITE_REFERENCES; i++) site.references[i] = random_pick(&random, weights, resources);
     make_sizes(&site, &random);
-    make_changes(&site, from, to, &random);
+    make_changes(&site, plan->from, plan->to, &random);
     return site;
 }
 

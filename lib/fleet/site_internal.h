@@ -26,8 +26,13 @@ struct site {
     uint32_t change_count;
 };
 
-/* Popularity after Zipf, sizes log-normal (median 30 kB); changes spread evenly over [from, to). */
-struct site site_make(struct arena *, uint32_t resources, uint32_t pages, uint32_t changes, int64_t from, int64_t to, uint64_t seed);
+struct site_plan {
+    uint32_t resources, pages, changes;
+    int64_t from, to; /* ms: changes are spread evenly over [from, to) */
+    uint64_t seed;
+};
+/* Popularity after Zipf, sizes log-normal (median 30 kB). */
+struct site site_make(struct arena *, const struct site_plan *);
 
 /* The version of a resource at a moment, and the thing that a version is under names of their own. */
 uint32_t site_version(const struct site *, uint32_t resource, int64_t at);

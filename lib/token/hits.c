@@ -321,18 +321,19 @@ uint64_t hits_version(const struct hits *hits)
 
 /* --- T8 */
 
-void hits_stale(struct hits *hits, const struct stale_rules *rules, int64_t now, bool mark, hits_resource_fn *each, void *context)
+void hits_stale(struct hits *hits, const struct hits_stale_question *question, hits_resource_fn *each, void *context)
 {
+    const struct stale_rules *rules = question->rules;
     for (uint32_t i = 0; i < hits->fresh; i++) {
         struct entry *entry = &hits->entries[i];
         if (entry->kind != RESOURCE || entry->assumed) continue;
         const struct stale_tags tags = tags_of(entry);
-        double least = stale_least_of(rules, &tags), frequency = stale_frequency(entry->updates, UPDATES, rules, least, now);
+        double least = stale_least_of(rules, &tags), frequency = stale_frequency(entry->updates, UPDATES, rules, least, question->now);
         if (frequency >= least) continue;
         struct hits_resource resource = {.updated = entry->updates[0], .modified = entry->modified, .frequency = frequency};
         memcpy(resource.key.bytes, entry->id, sizeof entry->id);
         each(context, &resource);
-        if (!mark) continue;
+        if (!question->mark) continue;
         entry->assumed = true;
         hits->version++;
     }

@@ -64,9 +64,13 @@ struct hits_resource {
     double frequency; /* updates in a period, see stale.h */
 };
 typedef void hits_resource_fn(void *context, const struct hits_resource *);
-/* Calls `each` for every resource that is updated more seldom than `rules` want. With `mark` that resource is passed over from then on,
- * until an update brings it anew; the table goes on knowing its newest version. */
-void hits_stale(struct hits *, const struct stale_rules *rules, int64_t now, bool mark, hits_resource_fn *each, void *context);
+struct hits_stale_question {
+    const struct stale_rules *rules;
+    int64_t now;
+    bool mark; /* what is found is passed over from then on, until an update brings it anew; the table goes on knowing its newest version */
+};
+/* Calls `each` for every resource that is updated more seldom than the rules want. */
+void hits_stale(struct hits *, const struct hits_stale_question *, hits_resource_fn *each, void *context);
 
 /* A table as bytes that outlive it: 8 bytes of head, then HITS_RECORD bytes an entry, used longest ago first (FORMAT.md). */
 enum { HITS_RECORD = 96, HITS_HEAD = 8 };

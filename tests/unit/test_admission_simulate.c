@@ -7,7 +7,8 @@ static struct population make(struct arena *arena, const struct admission_profil
 {
     struct population population;
     struct error error;
-    assert_ok(population_make(arena, str_of(recipe), profile, 1000000000, count, 7, &population, &error), &error);
+    assert_ok(population_make(arena, profile, &(struct population_plan){str_of(recipe), 1000000000, count, 7}, &population, &error),
+              &error);
     return population;
 }
 
@@ -83,7 +84,7 @@ static void all_modes_load_every_byte(void **state)
     struct simulation *simulation = arena_new_of(*state, struct simulation);
     struct error error;
     double whole = 0;
-    assert_ok(admission_simulate(*state, &profile, &population, 1, simulation, &error), &error);
+    assert_ok(admission_simulate(*state, &profile, &population, simulation, &error), &error);
     for (size_t i = 0; i < population.count; i++) whole += population.hours[i] ? (double)population.size[i] : 0;
     for (size_t mode = 0; mode < simulation->mode_count; mode++) {
         const struct simulated_mode *run = &simulation->mode[mode];
@@ -100,7 +101,7 @@ static void paced_stays_near_the_bound_and_random_does_not(void **state)
     struct population population = make(*state, &profile, "", 60000);
     struct simulation *simulation = arena_new_of(*state, struct simulation);
     struct error error;
-    assert_ok(admission_simulate(*state, &profile, &population, 1, simulation, &error), &error);
+    assert_ok(admission_simulate(*state, &profile, &population, simulation, &error), &error);
     double bound = simulation->balance.bound, paced = simulation->mode[SIMULATED_PACED].peak;
     assert_true(paced <= bound * (1.02 + simulation->noise) && paced >= bound * 0.97);
     assert_true(simulation->mode[SIMULATED_RANDOM].peak > 10 * paced);
@@ -112,7 +113,7 @@ static void the_same_seed_gives_the_same(void **state)
     struct admission_profile profile = sample_profile(*state, "\"mode\":\"paced\",\"size\":1000000");
     struct population one = make(*state, &profile, "", 500), same = make(*state, &profile, "", 500), other;
     struct error error;
-    assert_ok(population_make(*state, S(""), &profile, 1000000000, 500, 8, &other, &error), &error);
+    assert_ok(population_make(*state, &profile, &(struct population_plan){S(""), 1000000000, 500, 8}, &other, &error), &error);
     assert_memory_equal(one.hours, same.hours, 500 * sizeof *one.hours);
     assert_memory_equal(one.number, same.number, 500 * sizeof *one.number);
     assert_memory_not_equal(one.number, other.number, 500 * sizeof *one.number);
@@ -124,7 +125,7 @@ static const struct simulation *simulate(struct arena *arena, const char *fields
     struct population population = make(arena, &profile, "", 2000);
     struct simulation *simulation = arena_new_of(arena, struct simulation);
     struct error error;
-    assert_ok(admission_simulate(arena, &profile, &population, 1, simulation, &error), &error);
+    assert_ok(admission_simulate(arena, &profile, &population, simulation, &error), &error);
     return simulation;
 }
 
@@ -156,8 +157,8 @@ static void what_cannot_be_simulated_is_refused(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct population population;
         struct error error;
-        assert_error(population_make(*state, str_of(cases[i].recipe), &profile, 1, 10, 1, &population, &error), STATUS_INVALID, &error,
-                     cases[i].says);
+        assert_error(population_make(*state, &profile, &(struct population_plan){str_of(cases[i].recipe), 1, 10, 1}, &population, &error),
+                     STATUS_INVALID, &error, cases[i].says);
     }
 }
 

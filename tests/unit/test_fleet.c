@@ -33,7 +33,8 @@ static void the_longest_unused_goes_first(void **state)
 
 static void versions_and_names(void **state)
 {
-    struct site site = site_make(*state, 5, 3, 40, 1000, 2000, 7), same = site_make(*state, 5, 3, 40, 1000, 2000, 7);
+    struct site site = site_make(*state, &(struct site_plan){5, 3, 40, 1000, 2000, 7}),
+                same = site_make(*state, &(struct site_plan){5, 3, 40, 1000, 2000, 7});
     uint32_t sum = 0;
     assert_memory_equal(site.changes, same.changes, 40 * sizeof *site.changes);
     for (uint32_t resource = 0; resource < 5; resource++) {
@@ -101,7 +102,8 @@ static void the_origin_sends_what_changed(void **state)
 {
     struct fleet_plan plan = small();
     struct fleet_result *result = arena_new_of(*state, struct fleet_result);
-    struct site site = site_make(*state, plan.resources, plan.pages, plan.changes, CLOCK_HOUR, CLOCK_HOUR + plan.span * 3 / 4, plan.seed);
+    struct site site = site_make(
+        *state, &(struct site_plan){plan.resources, plan.pages, plan.changes, CLOCK_HOUR, CLOCK_HOUR + plan.span * 3 / 4, plan.seed});
     double least = 0;
     for (uint32_t i = 0; i < plan.changes; i++) least += site.size[site.changes[i].resource];
     fleet_simulate(&plan, result);

@@ -157,7 +157,7 @@ static const struct stale_rules ONCE_A_MONTH = {.least = 1, .period = STALE_PERI
 static double stale_at(struct hits *hits, const struct stale_rules *rules, int64_t now, bool mark)
 {
     struct hits_resource found = {0};
-    hits_stale(hits, rules, now, mark, count_stale, &found);
+    hits_stale(hits, &(struct hits_stale_question){rules, now, mark}, count_stale, &found);
     return found.frequency;
 }
 
@@ -196,7 +196,7 @@ static void stale_below_once_a_month(void **state)
     for (uint32_t i = 0; i < 4; i++) report(hits, token(2, i, 1), true, (1 + i) * 10 * DAY);
     struct hits_resource found = {0};
     assert_true(stale_at(hits, &ONCE_A_MONTH, 30 * DAY, false) == 0);
-    hits_stale(hits, &ONCE_A_MONTH, 32 * DAY, false, count_stale, &found);
+    hits_stale(hits, &(struct hits_stale_question){&ONCE_A_MONTH, 32 * DAY, false}, count_stale, &found);
     assert_true(found.frequency == 1 && found.key.bytes[0] == 1 && found.updated == DAY);
     assert_true(stale_at(hits, &ONCE_A_MONTH, 1000 * DAY, false) == 2);
 }
