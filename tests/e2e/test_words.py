@@ -23,3 +23,11 @@ def texts(path: Path) -> str:
 def test_plain_words(path: Path) -> None:
     for form in BANNED:
         assert not (found := re.search(f".*{form}.*", texts(path))), found[0]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_lines_fit_a_screen(path: Path) -> None:
+    """Apart from tables, code, and lines that a long piece of code makes longer."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", path.read_text(), flags=re.M | re.S)
+    wide = [line for line in prose.splitlines() if len(line) > 120 and not line.startswith("|") and len(re.sub(r"`[^`]{60,}`", "", line)) > 90]
+    assert wide == []
