@@ -5,7 +5,7 @@
 
 /* How long what is known is good before the store is asked whether it still is; on a directory, no time at all. Policies and edges change
  * by an operator's hand, held with every copy. */
-enum { REGISTRY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, NEARBY_LIFE = 30 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
+enum { REGISTRY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, NEARBY_LIFE = 25 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
 enum { REGISTRY_BYTES = 512 << 20, POLICY_BYTES = 1 << 20, STATE_BYTES = 128 << 20 };
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -152,6 +152,7 @@ enum status placement_app_wanted(struct placement_app *placement, struct io io, 
 void placement_app_filled(struct placement_app *placement, struct str edge)
 {
     cache_drop(placement->nearby, edge);
+    atomic_fetch_add(&placement->filled, 1);
     placement_app_changed(placement, edge);
 }
 

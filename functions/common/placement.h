@@ -2,6 +2,8 @@
 #ifndef FUNCTIONS_COMMON_PLACEMENT_H
 #define FUNCTIONS_COMMON_PLACEMENT_H
 
+#include <stdatomic.h>
+
 #include "functions/common/app.h"
 #include "lib/policy/evaluate.h"
 
@@ -11,6 +13,7 @@ struct placement_app {
     struct cache *policies;   /* one entry → struct policy */
     struct cache *held;       /* edge → struct held */
     struct cache *wanted;     /* edge → struct wanted */
+    _Atomic uint64_t filled;  /* how often we copied something to an edge */
     struct cache *nearby;     /* the same, older: many are looked at for one answer, and what is to go stays for minutes */
 };
 

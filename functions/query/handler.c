@@ -173,17 +173,34 @@ static enum status try_own_edge(struct task *task, bool *found, struct error *er
 }
 
 /* P6: the nearest other edge that holds it for sure, of so many that are nearest. */
-static enum status try_nearby(struct task *task, bool *found, struct error *error)
+static enum status look_nearby(struct task *task, const struct edge **edge, const struct held_package **held, struct error *error)
 {
     const struct edge *edges[NEAREST_MOST];
-    const struct held_package *held;
     size_t count = registry_nearest(task->registry, &task->place, edges, NEAREST_MOST);
-    *found = false;
-    for (size_t i = 0; i < count && !*found; i++) {
-        TRY(find_held(task, edges[i], false, &held, error));
-        *found = held != NULL;
-        if (*found) answer_edge(task, edges[i], S("nearby"), held);
+    *held = NULL;
+    for (size_t i = 0; i < count && !*held; i++) {
+        TRY(find_held(task, edges[i], false, held, error));
+        *edge = edges[i];
     }
+    return STATUS_OK;
+}
+
+/* One that was found a moment ago is asked whether it still holds it. */
+static enum status try_nearby(struct task *task, bool *found, struct error *error)
+{
+    const struct edge *edge = NULL;
+    const struct held_package *held = NULL;
+    struct str known;
+    uint64_t hash = query_nearby_hash(task->query, &task->place, package_name_format(task->io.arena, &task->chosen.name));
+    bool recalled = query_nearby_recall(task->query, task->io.arena, hash, &known);
+    if (recalled && known.length > 0) edge = registry_edge(task->registry, known);
+    if (edge) TRY(find_held(task, edge, false, &held, error));
+    if (!recalled || (known.length > 0 && !held)) {
+        TRY(look_nearby(task, &edge, &held, error));
+        query_nearby_note(task->query, hash, held ? edge->id : S(""));
+    }
+    *found = held != NULL;
+    if (held) answer_edge(task, edge, S("nearby"), held);
     return STATUS_OK;
 }
 
@@ -419,6 +436,7 @@ static enum status init(void **state, struct error *error)
     TRY(read_settings(query, error));
     query->apps = query_apps(placement->app);
     query_open_triggers(query);
+    query_open_nearby(query);
     TRY(query_open_counting(query, error));
     *state = query;
     return STATUS_OK;

@@ -1,5 +1,5 @@
-/* Between the parts of query: which package is meant (catalogue.c), what is counted (counting.c) and who asks (callers.c), what a miss sets
- * going (trigger.c), the answer (handler.c), and what became of it (result.c). */
+/* Between the parts of query: which package is meant (catalogue.c), what is counted (counting.c) and who asks (callers.c), who is near
+ * (nearby.c), what a miss sets going (trigger.c), the answer (handler.c), and what became of it (result.c). */
 #ifndef FUNCTIONS_QUERY_QUERY_H
 #define FUNCTIONS_QUERY_QUERY_H
 
@@ -21,6 +21,7 @@ struct query {
     struct samples *samples; /* for calibrate */
     struct flusher *flusher;
     struct callers_seen *callers;
+    struct query_nearby *nearby; /* NULL: each answer looks for itself */
     atomic_bool makes_patch;     /* one query is at it */
     _Atomic int64_t patch_pause; /* until when none makes one, of the monotonic clock */
     struct str public_url;       /* without a '/' at the end; empty: as the request has it */
@@ -69,6 +70,15 @@ void query_open_callers(struct query *);
 void query_note_caller(struct query *, const struct place *, const struct whereabouts *);
 /* Writes those that are not written, and warns of a second one. What can't be written stays for the next time. */
 enum status query_flush_callers(struct query *, struct io, struct error *);
+
+/* --- nearby.c */
+
+void query_open_nearby(struct query *);
+/* What is asked: by the place and the package. */
+uint64_t query_nearby_hash(const struct query *, const struct place *, struct str package);
+/* *id: the nearest edge that held it some seconds ago; empty: none did. False: that is not known. */
+bool query_nearby_recall(const struct query *, struct arena *, uint64_t hash, struct str *id);
+void query_nearby_note(const struct query *, uint64_t hash, struct str id);
 
 /* --- trigger.c */
 

@@ -9,7 +9,9 @@
 #include "lib/edges/registry_load_internal.h"
 #include "lib/store/many.h"
 
-enum { ENTRIES_MOST = 2000000, LISTED_PER_MS = 10, PAUSE_MOST = 10 * CLOCK_SECOND };
+enum { ENTRIES_MOST = 2000000 };
+/* Objects for which a listing is paid a millisecond: in a directory, and where each thousand is a request. */
+enum { LISTED_PER_MS = 10, LISTED_PER_MS_AFAR = 2, PAUSE_MOST = CLOCK_MINUTE };
 enum { SUMMARY_LEAST = 64, SUMMARY_SHARE = 100 };
 
 struct loading {
@@ -58,13 +60,13 @@ static const struct registry_source *find_known(const struct loading *loading, c
     return same && same->etag == listed->etag && !same->is_gone ? same : NULL;
 }
 
-static enum status load_summary(struct loading *loading, struct registry_sources *sources, struct error *error)
+static enum status load_summary(struct loading *loading, struct content *content, struct error *error)
 {
     struct store_object object;
     const struct store_get get = {.limit = SUMMARY_LIMIT};
     const struct io io = {.arena = arena_new(), .deadline = loading->io.deadline};
     enum status status = store_get(loading->store, io, loading->summary, &get, &object, error);
-    if (status == STATUS_OK) status = summary_parse(loading->kind, loading->scratch, &object, sources, &loading->known_items, error);
+    if (status == STATUS_OK) status = summary_parse(loading->kind, loading->scratch, &object, content, error);
     arena_free(io.arena);
     return status;
 }
@@ -73,12 +75,14 @@ static enum status load_summary(struct loading *loading, struct registry_sources
 static void read_summary(struct loading *loading)
 {
     struct error why;
-    struct registry_sources *sources = arena_new_of(loading->scratch, struct registry_sources);
+    struct content *content = arena_new_of(loading->scratch, struct content);
     if (loading->known || loading->summary.length == 0) return;
-    if (load_summary(loading, sources, &why) == STATUS_OK)
-        loading->known = sources;
-    else
+    if (load_summary(loading, content, &why) == STATUS_OK) {
+        loading->known = &content->sources;
+        loading->known_items = content->items;
+    } else {
         log_warn((struct log){0}, "all objects are read: %s", why.text);
+    }
 }
 
 static enum status list(struct loading *loading, bool *changed, struct error *error)
@@ -198,16 +202,19 @@ static uint64_t mark_of(struct store *store)
 }
 
 /* The larger the fleet, the longer until the next listing, which then takes a small share of the time. */
-static void set_age(const struct registry *registry, uint64_t mark)
+static void set_age(struct store *store, const struct registry *registry, uint64_t mark)
 {
-    int64_t pause = (int64_t)(registry->edge_sources.count + registry->lan_sources.count) / LISTED_PER_MS;
+    int64_t objects = (int64_t)(registry->edge_sources.count + registry->lan_sources.count);
+    int64_t pause = objects / (store_abilities(store)->cheap_metadata ? LISTED_PER_MS : LISTED_PER_MS_AFAR);
     atomic_store(&registry->age->mark, mark);
     atomic_store(&registry->age->look_again, clock_aging() + (pause < PAUSE_MOST ? pause : PAUSE_MOST));
 }
 
-static bool is_as_known(const struct registry *known, uint64_t mark)
+/* In a directory a change that was made by the store's own way of putting shows at once. */
+static bool is_as_known(struct store *store, const struct registry *known, uint64_t mark)
 {
-    return mark && mark == atomic_load(&known->age->mark) && clock_aging() < atomic_load(&known->age->look_again);
+    if (clock_aging() >= atomic_load(&known->age->look_again)) return false;
+    return !store_abilities(store)->cheap_metadata || (mark && mark == atomic_load(&known->age->mark));
 }
 
 static enum status not_modified(struct error *error)
@@ -231,7 +238,7 @@ static enum status refresh(struct loading *edges, struct loading *lans, uint64_t
     registry.lans = (struct lan_entry *)(void *)lans->items.at;
     registry.lan_count = lans->items.count;
     registry.age = arena_new_of(arena, struct registry_age);
-    set_age(&registry, mark);
+    set_age(edges->store, &registry, mark);
     registry_complete(arena, &registry);
     *out = registry;
     return STATUS_OK;
@@ -245,7 +252,7 @@ static struct loading loading_of(const struct kind *kind, struct store *store, s
 enum status registry_refresh(struct store *store, struct io io, const struct registry *known, struct registry *out, struct error *error)
 {
     uint64_t mark = mark_of(store);
-    if (known && is_as_known(known, mark)) return not_modified(error);
+    if (known && is_as_known(store, known, mark)) return not_modified(error);
     struct arena *scratch = arena_new();
     struct loading edges = loading_of(&registry_edge_kind, store, io, scratch), lans = loading_of(&registry_lan_kind, store, io, scratch);
     edges.is_first = !known;
@@ -256,7 +263,7 @@ enum status registry_refresh(struct store *store, struct io io, const struct reg
         lans.known_items = (struct items){(char *)known->lans, known->lan_count};
     }
     enum status status = refresh(&edges, &lans, mark, out, error);
-    if (status == STATUS_NOT_MODIFIED) set_age(known, mark);
+    if (status == STATUS_NOT_MODIFIED) set_age(store, known, mark);
     arena_free(scratch);
     return status;
 }
@@ -268,18 +275,19 @@ enum status registry_load(struct store *store, struct io io, struct registry *re
 
 /* --- the summary */
 
-static enum status keep(const struct kind *kind, struct store *store, struct io io, const struct registry_sources *sources,
-                        struct items items, struct error *error)
+static enum status keep(const struct kind *kind, struct store *store, struct io io, const struct content *content, struct error *error)
 {
+    const struct registry_sources *sources = &content->sources;
     bool is_worth_it = sources->read >= SUMMARY_LEAST && sources->read >= sources->count / SUMMARY_SHARE;
-    return is_worth_it ? summary_keep(kind, store, io, sources, &items, error) : STATUS_OK;
+    return is_worth_it ? summary_keep(kind, store, io, content, error) : STATUS_OK;
 }
 
 enum status registry_keep_summary(struct store *store, struct io io, const struct registry *registry, struct error *error)
 {
-    TRY(keep(&registry_edge_kind, store, io, &registry->edge_sources, (struct items){(char *)registry->edges, registry->edge_count},
-             error));
-    return keep(&registry_lan_kind, store, io, &registry->lan_sources, (struct items){(char *)registry->lans, registry->lan_count}, error);
+    const struct content edges = {registry->edge_sources, {(char *)registry->edges, registry->edge_count}};
+    const struct content lans = {registry->lan_sources, {(char *)registry->lans, registry->lan_count}};
+    TRY(keep(&registry_edge_kind, store, io, &edges, error));
+    return keep(&registry_lan_kind, store, io, &lans, error);
 }
 
 /* --- a page */

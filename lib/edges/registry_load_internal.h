@@ -32,17 +32,20 @@ struct items {
     size_t count;
 };
 uint64_t registry_hash_etag(struct str etag);
+/* Objects, and what was read from them. */
+struct content {
+    struct registry_sources sources;
+    struct items items;
+};
 /* For qsort and bsearch: sources as their keys are listed. */
 int registry_by_key(const void *, const void *);
 
 enum { SUMMARY_LIMIT = 64 << 20 }; /* bytes of a summary as it is stored */
 
 /* What a summary says of an object is right as long as the object's ETag is the one that it names. STATUS_CORRUPT. */
-enum status summary_parse(const struct kind *, struct arena *, const struct store_object *, struct registry_sources *, struct items *,
-                          struct error *);
+enum status summary_parse(const struct kind *, struct arena *, const struct store_object *, struct content *, struct error *);
 /* Keeps what is registered under its name. */
-enum status summary_keep(const struct kind *, struct store *, struct io, const struct registry_sources *, const struct items *,
-                         struct error *);
+enum status summary_keep(const struct kind *, struct store *, struct io, const struct content *, struct error *);
 /* By id; NULL: there is none, or there are two. */
 const void *items_find(const struct kind *, const struct items *, struct str id);
 

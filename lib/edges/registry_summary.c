@@ -35,8 +35,7 @@ const void *items_find(const struct kind *kind, const struct items *items, struc
 struct summary {
     const struct kind *kind;
     struct arena *arena, *scratch;
-    struct registry_sources sources;
-    struct items items;
+    struct content content;
 };
 
 static enum status unpack(struct arena *arena, struct str key, struct str frame, struct str *text, struct error *error)
@@ -56,28 +55,28 @@ static void take_line(struct summary *summary, struct str line)
     struct error ignored;
     const struct kind *kind = summary->kind;
     struct registry_source source = {.name = str_cut(&line, '\t')};
-    void *item = arena_alloc(summary->scratch, kind->size), *out = summary->items.at + summary->items.count * kind->size;
+    void *item = arena_alloc(summary->scratch, kind->size), *out = summary->content.items.at + summary->content.items.count * kind->size;
     if (!str_hex_to_u64(str_cut(&line, '\t'), &source.etag) || kind->parse(summary->scratch, line, item, &ignored) != STATUS_OK) return;
     if (!str_equal(kind->id(item), source.name)) return;
-    kind->copy(summary->arena, summary->items.count > 0 ? (const char *)out - kind->size : NULL, item, out);
+    kind->copy(summary->arena, summary->content.items.count > 0 ? (const char *)out - kind->size : NULL, item, out);
     source.name = kind->id(out);
-    summary->items.count++;
-    summary->sources.at[summary->sources.count++] = source;
+    summary->content.items.count++;
+    summary->content.sources.at[summary->content.sources.count++] = source;
 }
 
 static void take_lines(struct summary *summary, struct str text)
 {
     size_t most = 0;
     for (size_t i = 0; i < text.length; i++) most += text.data[i] == '\n';
-    summary->sources.at = arena_array(summary->arena, most, sizeof *summary->sources.at);
-    summary->items.at = arena_array(summary->arena, most, summary->kind->size);
+    summary->content.sources.at = arena_array(summary->arena, most, sizeof *summary->content.sources.at);
+    summary->content.items.at = arena_array(summary->arena, most, summary->kind->size);
     while (text.length > 0) {
         take_line(summary, str_cut(&text, '\n'));
         arena_reset(summary->scratch);
     }
-    if (summary->items.count == 0) return;
-    qsort(summary->items.at, summary->items.count, summary->kind->size, summary->kind->order);
-    qsort(summary->sources.at, summary->sources.count, sizeof *summary->sources.at, registry_by_key);
+    if (summary->content.items.count == 0) return;
+    qsort(summary->content.items.at, summary->content.items.count, summary->kind->size, summary->kind->order);
+    qsort(summary->content.sources.at, summary->content.sources.count, sizeof *summary->content.sources.at, registry_by_key);
 }
 
 static enum status parse(struct summary *summary, struct str key, struct str frame, struct error *error)
@@ -93,14 +92,13 @@ static enum status parse(struct summary *summary, struct str key, struct str fra
     return status;
 }
 
-enum status summary_parse(const struct kind *kind, struct arena *arena, const struct store_object *object, struct registry_sources *sources,
-                          struct items *items, struct error *error)
+enum status summary_parse(const struct kind *kind, struct arena *arena, const struct store_object *object, struct content *content,
+                          struct error *error)
 {
     struct summary summary = {.kind = kind, .arena = arena, .scratch = arena_new()};
     enum status status = parse(&summary, object->key, object->body, error);
     arena_free(summary.scratch);
-    *sources = summary.sources;
-    *items = summary.items;
+    *content = summary.content;
     return status;
 }
 
@@ -121,15 +119,14 @@ static enum status pack(struct arena *arena, struct str text, struct str *frame,
     return STATUS_OK;
 }
 
-static struct str write_lines(struct arena *arena, const struct kind *kind, const struct registry_sources *sources,
-                              const struct items *items)
+static struct str write_lines(struct arena *arena, const struct kind *kind, const struct content *content)
 {
     struct arena *scratch = arena_new();
     struct buf out = buf_in(arena, TEXT_LIMIT);
     buf_printf(&out, STR_FMT "\n", STR_ARG(HEAD));
-    for (size_t i = 0; i < sources->count; i++) {
-        const struct registry_source *source = &sources->at[i];
-        const void *item = source->text.data || source->is_gone ? NULL : items_find(kind, items, source->name);
+    for (size_t i = 0; i < content->sources.count; i++) {
+        const struct registry_source *source = &content->sources.at[i];
+        const void *item = source->text.data || source->is_gone ? NULL : items_find(kind, &content->items, source->name);
         if (item)
             buf_printf(&out, STR_FMT "\t%016llx\t" STR_FMT "\n", STR_ARG(source->name), (unsigned long long)source->etag,
                        STR_ARG(str_trim(kind->format(scratch, item))));
@@ -148,13 +145,12 @@ static enum status replace(void *context, struct arena *arena, const struct gene
     return STATUS_OK;
 }
 
-enum status summary_keep(const struct kind *kind, struct store *store, struct io io, const struct registry_sources *sources,
-                         const struct items *items, struct error *error)
+enum status summary_keep(const struct kind *kind, struct store *store, struct io io, const struct content *content, struct error *error)
 {
     struct generation row;
     struct str frame;
     io.arena = arena_new();
-    enum status status = pack(io.arena, write_lines(io.arena, kind, sources, items), &frame, error);
+    enum status status = pack(io.arena, write_lines(io.arena, kind, content), &frame, error);
     if (status == STATUS_OK)
         status = generation_update((struct generations){store, io, str_of(kind->summary)}, replace, &frame, &row, error);
     arena_free(io.arena);

@@ -7,10 +7,11 @@
 static void check(struct arena *arena, const struct kind *kind, struct str body)
 {
     const struct store_object object = {.key = S("summary"), .body = body};
-    struct registry_sources sources;
-    struct items items;
+    struct content content;
     struct error error;
-    if (summary_parse(kind, arena, &object, &sources, &items, &error) != STATUS_OK) return;
+    if (summary_parse(kind, arena, &object, &content, &error) != STATUS_OK) return;
+    const struct registry_sources sources = content.sources;
+    const struct items items = content.items;
     assert(sources.count == items.count);
     for (size_t i = 0; i < sources.count; i++) {
         struct str id = kind->id(items.at + i * kind->size);
