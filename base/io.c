@@ -77,33 +77,33 @@ static bool cannot_copy_by_itself(int number)
 }
 
 /* Between file systems that know no other way. */
-static enum status copy_through_memory(int from, uint64_t offset, int to, uint64_t at, size_t length, size_t *done, struct error *error)
+static enum status copy_through_memory(struct io_place from, struct io_place to, size_t length, size_t *done, struct error *error)
 {
     char buffer[COPY_BUFFER];
-    ssize_t count = pread(from, buffer, length < sizeof buffer ? length : sizeof buffer, (off_t)offset);
+    ssize_t count = pread(from.fd, buffer, length < sizeof buffer ? length : sizeof buffer, (off_t)from.at);
     if (count < 0) return error_errno(error, errno, "reading");
     *done = (size_t)count;
-    return io_write_at(to, at, str_make(buffer, *done), error);
+    return io_write_at(to.fd, to.at, str_make(buffer, *done), error);
 }
 
-static enum status copy_some(int from, uint64_t offset, int to, uint64_t at, size_t length, size_t *done, struct error *error)
+static enum status copy_some(struct io_place from, struct io_place to, size_t length, size_t *done, struct error *error)
 {
-    off_t in = (off_t)offset, out = (off_t)at;
-    ssize_t count = copy_file_range(from, &in, to, &out, length, 0);
-    if (count < 0 && cannot_copy_by_itself(errno)) return copy_through_memory(from, offset, to, at, length, done, error);
+    off_t in = (off_t)from.at, out = (off_t)to.at;
+    ssize_t count = copy_file_range(from.fd, &in, to.fd, &out, length, 0);
+    if (count < 0 && cannot_copy_by_itself(errno)) return copy_through_memory(from, to, length, done, error);
     if (count < 0) return error_errno(error, errno, "copying");
     *done = (size_t)count;
     return STATUS_OK;
 }
 
-enum status io_copy_range(int from, uint64_t offset, int to, uint64_t at, uint64_t length, struct error *error)
+enum status io_copy_range(struct io_place from, struct io_place to, uint64_t length, struct error *error)
 {
     while (length > 0) {
         size_t done = 0;
-        TRY(copy_some(from, offset, to, at, length < COPY_STEP ? (size_t)length : COPY_STEP, &done, error));
+        TRY(copy_some(from, to, length < COPY_STEP ? (size_t)length : COPY_STEP, &done, error));
         ENSURE(done > 0, error, STATUS_CORRUPT, "what is copied became shorter meanwhile");
-        offset += done;
-        at += done;
+        from.at += done;
+        to.at += done;
         length -= done;
     }
     return STATUS_OK;

@@ -42,8 +42,13 @@ struct stream stream_of(struct arena *, struct str);
 
 /* Open files. Writes all the bytes at `at`. */
 enum status io_write_at(int fd, uint64_t at, struct str bytes, struct error *);
-/* Copies `length` bytes from `offset` of one file to `at` of another: left to the file system where it can share blocks or copy by itself.
- * STATUS_CORRUPT where the first one ends before. */
-enum status io_copy_range(int from, uint64_t offset, int to, uint64_t at, uint64_t length, struct error *);
+/* A place in an open file. */
+struct io_place {
+    int fd;
+    uint64_t at;
+};
+/* Copies `length` bytes from one place to the other: left to the file system where it can share blocks or copy by itself. STATUS_CORRUPT
+ * where the first file ends before. */
+enum status io_copy_range(struct io_place from, struct io_place to, uint64_t length, struct error *);
 
 #endif

@@ -191,7 +191,8 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     struct progress progress = progress_start("fetch", 0);
     (void)words;
     (void)count;
-    TRY(asker_open(arena, web_new(arena), resource, admission_url, client_id, poll, &fetch.asker, error));
+    const struct asker_options asked = {.resource = resource, .url = admission_url, .client_id = client_id, .poll = poll};
+    TRY(asker_open(arena, web_new(arena), &asked, &fetch.asker, error));
     TRY(asker_ask_patiently(&fetch.asker, &told, error));
     struct download download = {.size = told.size, .sha256 = told.sha256, .progress = &progress, .gate = gate, .context = &fetch};
     if (download_is_done(arena, output.data, told.sha256)) return report(&download, NULL, "is there already"), STATUS_OK;

@@ -16,10 +16,14 @@ struct asker {
     int64_t asked_since; /* as the function's first answer of this session gave it; ADMISSION_NEVER: not */
 };
 
-/* Loads the profile, unless `poll` is set or the server has none to give: then the function is asked. `url` is that of GET /admission, or
- * of the server alone. The client describes itself by its options (client.h). */
-enum status asker_open(struct arena *, struct web *, struct str resource, struct str url, struct str client_id, bool poll, struct asker *,
-                       struct error *);
+struct asker_options {
+    struct str resource;
+    struct str url;       /* of GET /admission, or of the server alone */
+    struct str client_id; /* empty: the machine's */
+    bool poll;            /* the function is asked, and no profile is loaded */
+};
+/* Loads the profile; where the server has none to give the function is asked. The client describes itself by its options (client.h). */
+enum status asker_open(struct arena *, struct web *, const struct asker_options *, struct asker *, struct error *);
 /* Whether to download now. What is told lives in `arena`. */
 enum status asker_ask(struct asker *, struct arena *, struct admission_told *, struct error *);
 /* The same, with some tries where the function does not answer. */

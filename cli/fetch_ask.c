@@ -127,20 +127,21 @@ static enum status ask_function(struct asker *asker, struct arena *arena, struct
     return STATUS_OK;
 }
 
-enum status asker_open(struct arena *arena, struct web *web, struct str resource, struct str text, struct str client_id, bool poll,
-                       struct asker *asker, struct error *error)
+enum status asker_open(struct arena *arena, struct web *web, const struct asker_options *options, struct asker *asker, struct error *error)
 {
     struct url url;
-    *asker = (struct asker){.arena = arena, .web = web, .resource = resource, .client_id = client_id, .asked_since = ADMISSION_NEVER};
+    struct str resource = options->resource, text = options->url;
+    *asker =
+        (struct asker){.arena = arena, .web = web, .resource = resource, .client_id = options->client_id, .asked_since = ADMISSION_NEVER};
     ENSURE(str_is_id(resource), error, STATUS_INVALID, "--resource must be 1 to 128 letters, digits, '.', '_' or '-'");
     if (url_parse(text, &url, error) != STATUS_OK) return error_context(error, "--admission");
     ENSURE(url_is_web(&url), error, STATUS_INVALID, "--admission must be an http or https URL");
-    if (client_id.length == 0) TRY(machine_id(arena, &asker->client_id, error));
+    if (options->client_id.length == 0) TRY(machine_id(arena, &asker->client_id, error));
     TRY(client_read(arena, asker->client_id, &asker->client, error));
     struct str base = route_url(arena, text, &url, "/profile");
     enum status status =
-        poll ? STATUS_NOT_FOUND
-             : get_profile(asker, arena_printf(arena, STR_FMT "resource=" STR_FMT, STR_ARG(base), STR_ARG(resource)), error);
+        options->poll ? STATUS_NOT_FOUND
+                      : get_profile(asker, arena_printf(arena, STR_FMT "resource=" STR_FMT, STR_ARG(base), STR_ARG(resource)), error);
     if (!is_without_profile(status)) return status;
     set_timezone(arena, clock_now());
     make_question(asker, route_url(arena, text, &url, ""));

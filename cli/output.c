@@ -117,12 +117,12 @@ enum status output_write_at(struct output *output, uint64_t offset, const void *
     return written(output, io_write_at(output->fd, offset, str_make(bytes, length), error), error);
 }
 
-enum status output_copy(struct output *output, int from, uint64_t offset, uint64_t length, struct progress *progress, struct error *error)
+enum status output_copy(struct output *output, struct io_place from, uint64_t length, struct progress *progress, struct error *error)
 {
     while (length > 0) {
         uint64_t step = length < COPY_STEP ? length : COPY_STEP;
-        TRY(written(output, io_copy_range(from, offset, output->fd, output->length, step, error), error));
-        offset += step;
+        TRY(written(output, io_copy_range(from, (struct io_place){output->fd, output->length}, step, error), error));
+        from.at += step;
         length -= step;
         output->length += step;
         progress_add(progress, step);

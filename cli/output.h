@@ -13,7 +13,7 @@ struct output;
 enum status output_open(struct arena *, const char *path, struct output **, struct error *);
 /* Appends. A copy is left to the file system where it can share blocks or copy by itself. */
 enum status output_write(struct output *, const void *bytes, size_t length, struct error *);
-enum status output_copy(struct output *, int from, uint64_t offset, uint64_t length, struct progress *, struct error *);
+enum status output_copy(struct output *, struct io_place from, uint64_t length, struct progress *, struct error *);
 enum status output_stream(struct output *, struct stream, struct error *); /* to its end; does not close it */
 /* Writes over what is there. */
 enum status output_write_at(struct output *, uint64_t offset, const void *bytes, size_t length, struct error *);

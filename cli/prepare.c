@@ -26,7 +26,7 @@ static const struct command command = {
 static enum status write_piece(struct output *output, const struct apk_piece *piece, int source, struct progress *progress,
                                struct error *error)
 {
-    if (!piece->bytes) return output_copy(output, source, piece->offset, piece->length, progress, error);
+    if (!piece->bytes) return output_copy(output, (struct io_place){source, piece->offset}, piece->length, progress, error);
     progress_add(progress, piece->length);
     return output_write(output, piece->bytes, (size_t)piece->length, error);
 }

@@ -46,7 +46,7 @@ static enum status write_package(struct output *output, const struct apk_source 
                                  struct error *error)
 {
     struct progress progress = progress_start("splice", source->size);
-    enum status status = output_copy(output, file_descriptor(source), 0, source->size, &progress, error);
+    enum status status = output_copy(output, (struct io_place){.fd = file_descriptor(source)}, source->size, &progress, error);
     progress_end(&progress);
     TRY(status);
     TRY(output_write_at(output, apk->region.offset, filled.data, filled.length, error));

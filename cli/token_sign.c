@@ -247,18 +247,18 @@ static enum status refuse_attributes(struct error *error)
 
 static enum status sign_document(struct arena *arena, struct signer *signer, struct str file, struct error *error)
 {
-    struct str text, out;
-    size_t count;
+    struct str text;
+    struct rewritten out;
     struct rewrite rewrite = {.base = base, .parameter = signer->parameter, .token_of = sign_reference, .context = signer};
     ENSURE(base.data, error, STATUS_INVALID, "a document's references start from its own URL: say --base URL");
     ENSURE(!object_key.data, error, STATUS_INVALID, "--key goes with one URL, not with a document");
     TRY(refuse_attributes(error));
     TRY(choose_kind(file, &rewrite.kind, error));
     TRY(read_file(arena, file.data, &text, error));
-    if (rewrite_document(arena, &rewrite, text, &out, &count, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(file));
-    if (in_place && !str_equal(text, out)) TRY(replace_file(arena, file.data, out, error));
-    if (!in_place && out.length > 0) fwrite(out.data, 1, out.length, stdout);
-    fprintf(stderr, STR_FMT ": %zu %s a token\n", STR_ARG(file), count, count == 1 ? "reference has" : "references have");
+    if (rewrite_document(arena, &rewrite, text, &out, error) != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(file));
+    if (in_place && !str_equal(text, out.text)) TRY(replace_file(arena, file.data, out.text, error));
+    if (!in_place && out.text.length > 0) fwrite(out.text.data, 1, out.text.length, stdout);
+    fprintf(stderr, STR_FMT ": %zu %s a token\n", STR_ARG(file), out.count, out.count == 1 ? "reference has" : "references have");
     return STATUS_OK;
 }
 

@@ -53,7 +53,8 @@ enum status patch_serve(struct task *task, struct error *error)
     struct patch wanted;
     const struct patch *patch;
     TRY(parse_path(task->io.arena, task->request->path, &wanted, error));
-    TRY(app_patch(task->splice->app, task->io, wanted.app, wanted.from, wanted.to, &patch, error));
+    const struct package_name name = {.app = wanted.app, .version = wanted.to, .from = wanted.from};
+    TRY(app_patch(task->splice->app, task->io, &name, &patch, error));
     TRY(find_content(task, patch, error));
     enum status status = content_answer(task, error);
     if (task->outdated) app_doubt_patch(task->splice->app, task->io, patch);

@@ -127,11 +127,10 @@ void app_doubt_package(struct app *app, struct io io, const struct package *pack
     cache_expire(app->packages, package_key(io.arena, package->app, package->version));
 }
 
-enum status app_patch(struct app *app, struct io io, struct str id, struct str from, struct str to, const struct patch **patch,
-                      struct error *error)
+enum status app_patch(struct app *app, struct io io, const struct package_name *name, const struct patch **patch, struct error *error)
 {
     const void *value;
-    TRY(cache_get(app->patches, io, patch_key(io.arena, id, from, to), &value, error));
+    TRY(cache_get(app->patches, io, patch_key(io.arena, name->app, name->from, name->version), &value, error));
     *patch = value;
     return STATUS_OK;
 }

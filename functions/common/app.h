@@ -10,6 +10,7 @@
 #include "lib/catalog/channels.h"
 #include "lib/catalog/package.h"
 #include "lib/catalog/patch.h"
+#include "lib/edges/name.h"
 #include "lib/keyring/keyring.h"
 #include "lib/store/cache.h"
 #include "lib/store/store.h"
@@ -73,7 +74,8 @@ struct cache_options app_published_options(const struct app *);
 
 /* Facts, from memory where they are there. They live as long as the call. */
 enum status app_package(struct app *, struct io, struct str app, struct str version, const struct package **, struct error *);
-enum status app_patch(struct app *, struct io, struct str app, struct str from, struct str to, const struct patch **, struct error *);
+/* `name` is a patch's. */
+enum status app_patch(struct app *, struct io, const struct package_name *name, const struct patch **, struct error *);
 enum status app_channels(struct app *, struct io, struct str app, const struct channels **, struct error *);
 /* A channel; one that is not known is looked for again in the store, but not more often than the store likes. */
 struct app_channel {

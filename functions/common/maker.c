@@ -38,7 +38,7 @@ static enum status find_patch(struct app *app, struct io io, const struct packag
 {
     struct patch patch = {.from = name->from, .to = name->version};
     const struct patch *known;
-    enum status status = app_patch(app, io, name->app, name->from, name->version, &known, error); /* knows it in a copied store too */
+    enum status status = app_patch(app, io, name, &known, error); /* knows it in a copied store too */
     if (status == STATUS_OK) patch = *known;
     if (status == STATUS_NOT_FOUND) status = patch_produce((struct catalog){app->store, io, name->app}, &patch, NULL, error);
     TRY(status);

@@ -171,7 +171,7 @@ static enum status patch_facts(struct app *app, struct io io, const struct packa
 {
     const struct patch *patch;
     const struct package *package;
-    enum status status = app_patch(app, io, name->app, name->from, name->version, &patch, error);
+    enum status status = app_patch(app, io, name, &patch, error);
     if (status == STATUS_OK) {
         *facts = (struct package_facts){patch->size, patch->sha256};
         return STATUS_OK;

@@ -130,7 +130,7 @@ static enum status find_patch(struct query *query, struct io io, struct chosen *
     const struct patch *patch;
     const struct package *old;
     struct package_name name = {.app = chosen->name.app, .version = chosen->name.version, .from = from};
-    enum status status = app_patch(app, io, name.app, from, name.version, &patch, error);
+    enum status status = app_patch(app, io, &name, &patch, error);
     if (status == STATUS_OK) {
         *chosen = (struct chosen){.name = name, .wanted = name, .size = patch->size, .sha256 = patch->sha256, .region = chosen->region};
         return STATUS_OK;

@@ -163,7 +163,7 @@ static bool is_copied_now(const struct look *look, struct io io, const struct pa
     const struct patch *patch;
     struct error ignored;
     if (look->policy->trigger == TRIGGER_BACKGROUND || look->edge->store.length == 0 || !triggered->wanted) return false;
-    bool made = name->from.length == 0 || app_patch(app, io, name->app, name->from, name->version, &patch, &ignored) == STATUS_OK;
+    bool made = name->from.length == 0 || app_patch(app, io, name, &patch, &ignored) == STATUS_OK;
     return triggered->size <= (made ? IMMEDIATE_MOST : QUERY_PATCH_MAX);
 }
 

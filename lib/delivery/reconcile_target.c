@@ -191,7 +191,7 @@ static enum status put_into_directory(const struct target *target, const struct 
     struct str label = edge_key(arena, in->name), path = file_of(target, arena, in->name);
     struct progress progress = progress_start(label.data, in->source->size);
     struct progress *shown = target->how->visible ? &progress : NULL;
-    TRY(part_open(arena, path.data, in->source->size, in->source->sha256, shown, &part, error));
+    TRY(part_open(arena, path.data, &(struct part_options){in->source->size, in->source->sha256, shown}, &part, error));
     enum status status = load_part(target, in, part, error);
     if (shown) progress_end(shown);
     TRY(status);

@@ -256,14 +256,13 @@ int64_t crew_due(const struct crew *crew, int64_t now)
 
 /* --- the whole crew */
 
-enum status crew_open(struct crew *crew, size_t most, size_t ready, int epoll, int wake_fd, struct error *error)
+enum status crew_open(struct crew *crew, struct error *error)
 {
     pthread_attr_t attributes;
-    *crew = (struct crew){.most = most, .ready = ready, .epoll = epoll, .wake_fd = wake_fd};
     crew->ready_after = clock_monotonic() + READY_PAUSE;
     crew->lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     crew->more = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    crew->workers = calloc(most, sizeof *crew->workers);
+    crew->workers = calloc(crew->most, sizeof *crew->workers);
     if (!crew->workers) abort();
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK);

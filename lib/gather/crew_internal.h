@@ -47,7 +47,8 @@ struct crew {
     bool ending;                  /* the lock's */
 };
 
-enum status crew_open(struct crew *, size_t most, size_t ready, int epoll, int wake_fd, struct error *);
+/* `most`, `ready`, `epoll` and `wake_fd` are set, and all else is 0. */
+enum status crew_open(struct crew *, struct error *);
 void crew_close(struct crew *); /* waits for the processes, which are being killed */
 
 /* Has workers made until `wanted` are idle or coming, as far as there are slots, and `ready` in all. */

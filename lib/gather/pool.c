@@ -322,7 +322,8 @@ static enum status start(struct gather_pool *pool, const struct gather_pool_opti
     pthread_attr_t attributes;
     if (pool->epoll < 0 || pool->wake_fd < 0 || epoll_ctl(pool->epoll, EPOLL_CTL_ADD, pool->wake_fd, &wake) != 0)
         return error_errno(error, errno, "epoll");
-    TRY(crew_open(&pool->crew, options->workers, options->ready, pool->epoll, pool->wake_fd, error));
+    pool->crew = (struct crew){.most = options->workers, .ready = options->ready, .epoll = pool->epoll, .wake_fd = pool->wake_fd};
+    TRY(crew_open(&pool->crew, error));
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, STACK);
     int number = pthread_create(&pool->thread, &attributes, run, pool);

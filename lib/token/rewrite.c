@@ -381,7 +381,7 @@ static void scan_lines(struct page *page)
     }
 }
 
-enum status rewrite_document(struct arena *arena, const struct rewrite *rewrite, struct str text, struct str *out, size_t *count,
+enum status rewrite_document(struct arena *arena, const struct rewrite *rewrite, struct str text, struct rewritten *out,
                              struct error *error)
 {
     struct page page = {
@@ -397,7 +397,6 @@ enum status rewrite_document(struct arena *arena, const struct rewrite *rewrite,
     TRY(page.status);
     buf_add(&page.out, str_from(text, page.copied));
     ENSURE(!page.out.overflow, error, STATUS_TOO_LARGE, "the document becomes too large");
-    *out = buf_str(&page.out);
-    *count = page.count;
+    *out = (struct rewritten){buf_str(&page.out), page.count};
     return STATUS_OK;
 }

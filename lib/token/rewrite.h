@@ -23,7 +23,11 @@ struct rewrite {
     enum status (*token_of)(void *context, struct arena *, struct str url, struct str *token, struct error *);
     void *context;
 };
-/* *count: how many references got a token. Documents up to 64 MiB. */
-enum status rewrite_document(struct arena *, const struct rewrite *, struct str text, struct str *out, size_t *count, struct error *);
+struct rewritten {
+    struct str text;
+    size_t count; /* references that got a token */
+};
+/* Documents up to 64 MiB. */
+enum status rewrite_document(struct arena *, const struct rewrite *, struct str text, struct rewritten *, struct error *);
 
 #endif

@@ -252,7 +252,8 @@ enum status download_to_file(struct io io, struct web *web, const char *path, st
     struct job *job = arena_new_of(io.arena, struct job);
     *job = (struct job){.io = io, .web = web, .download = download, .path = path, .range = RANGE_FIRST};
     ENSURE(download->url_count > 0, error, STATUS_INVALID, "there is no URL to load it from");
-    TRY(part_open(io.arena, path, download->size, download->sha256, download->progress, &job->part, error));
+    const struct part_options options = {download->size, download->sha256, download->progress};
+    TRY(part_open(io.arena, path, &options, &job->part, error));
     if (download->progress) download->progress->total = job->part->resume.size;
     for (;;) {
         TRY(load_all(job, error));

@@ -114,17 +114,16 @@ static enum status take_up(struct part *part, uint64_t size, struct str sha256, 
     return STATUS_OK;
 }
 
-enum status part_open(struct arena *arena, const char *path, uint64_t size, struct str sha256, struct progress *progress, struct part **out,
-                      struct error *error)
+enum status part_open(struct arena *arena, const char *path, const struct part_options *options, struct part **out, struct error *error)
 {
     struct part *part = arena_new_of(arena, struct part);
-    *part = (struct part){.arena = arena, .path = path, .progress = progress};
+    *part = (struct part){.arena = arena, .path = path, .progress = options->progress};
     part->part = arena_printf(arena, "%s.part", path).data;
     part->state = arena_printf(arena, "%s.part.json", path).data;
     TRY(open_part(part, error));
     ENSURE(flock(part->fd, LOCK_EX | LOCK_NB) == 0, error, STATUS_PRECONDITION, "%s: another process is loading it", part->part);
     part->digest = new_digest(arena);
-    TRY(take_up(part, size, sha256, error));
+    TRY(take_up(part, options->size, options->sha256, error));
     TRY(check_room(part, error));
     *out = part;
     return STATUS_OK;

@@ -20,11 +20,14 @@ struct part {
     struct progress *progress; /* NULL: none */
 };
 
-/* What there is of an object of this size (0: not known) and digest (empty: not known) is taken up; of another one nothing is. Closed with
- * the arena. STATUS_PRECONDITION: another process is loading it. STATUS_INVALID: FILE.part is a link, or no regular file. STATUS_TOO_LARGE:
- * the disk has no room for the rest. */
-enum status part_open(struct arena *, const char *path, uint64_t size, struct str sha256, struct progress *, struct part **,
-                      struct error *);
+struct part_options {
+    uint64_t size;             /* of the object; 0: not known */
+    struct str sha256;         /* empty: not known */
+    struct progress *progress; /* NULL: none */
+};
+/* What there is of that object is taken up; of another one nothing is. Closed with the arena. STATUS_PRECONDITION: another process is
+ * loading it. STATUS_INVALID: FILE.part is a link, or no regular file. STATUS_TOO_LARGE: the disk has no room for the rest. */
+enum status part_open(struct arena *, const char *path, const struct part_options *, struct part **, struct error *);
 /* Nothing has come. */
 enum status part_begin_again(struct part *, uint64_t size, struct str sha256, struct error *);
 /* STATUS_TOO_LARGE: the disk is full. */

@@ -140,15 +140,15 @@ static void copies_ranges_of_files(void **state)
     close(mkstemp(path));
     int disk = file_with(path, S("0123456789")), memory = file_with(NULL, S("abcdefghij"));
     unlink(path);
-    assert_ok(io_copy_range(memory, 2, disk, 8, 4, &error), &error); /* across file systems */
-    assert_ok(io_copy_range(disk, 0, disk, 12, 2, &error), &error);  /* within one file */
-    assert_ok(io_copy_range(disk, 0, memory, 0, 0, &error), &error);
+    assert_ok(io_copy_range((struct io_place){memory, 2}, (struct io_place){disk, 8}, 4, &error), &error); /* across file systems */
+    assert_ok(io_copy_range((struct io_place){disk, 0}, (struct io_place){disk, 12}, 2, &error), &error);  /* within one file */
+    assert_ok(io_copy_range((struct io_place){disk, 0}, (struct io_place){memory, 0}, 0, &error), &error);
     assert_int_equal(pread(disk, buffer, sizeof buffer, 0), 14);
     assert_string_equal(buffer, "01234567cdef01");
-    assert_error(io_copy_range(memory, 8, disk, 0, 3, &error), STATUS_CORRUPT, &error, "shorter");
+    assert_error(io_copy_range((struct io_place){memory, 8}, (struct io_place){disk, 0}, 3, &error), STATUS_CORRUPT, &error, "shorter");
     close(disk);
     disk = open("/dev/full", O_WRONLY);
-    assert_int_not_equal(io_copy_range(memory, 0, disk, 0, 3, &error), STATUS_OK);
+    assert_int_not_equal(io_copy_range((struct io_place){memory, 0}, (struct io_place){disk, 0}, 3, &error), STATUS_OK);
     assert_int_not_equal(io_write_at(disk, 0, S("x"), &error), STATUS_OK);
     close(disk);
     close(memory);

@@ -179,7 +179,8 @@ static enum status copy_object(const struct store_call *call, struct draft *draf
     struct file_opened opened;
     struct store_object object;
     TRY(pieces_fault(file_open_object(&read, &get, &opened, &object, error), error));
-    enum status status = io_copy_range(opened.fd, piece->offset, draft->fd, draft->length, piece->length, error);
+    enum status status =
+        io_copy_range((struct io_place){opened.fd, piece->offset}, (struct io_place){draft->fd, draft->length}, piece->length, error);
     close(opened.fd);
     if (status != STATUS_OK) return error_context(error, STR_FMT "/" STR_FMT, STR_ARG(call->store->name), STR_ARG(piece->key));
     draft->length += piece->length;
