@@ -181,6 +181,22 @@ void json_put_null(struct json_writer *json, const char *name)
     json_put_raw(json, name, S("null"));
 }
 
+void json_put_number_or_null(struct json_writer *json, const char *name, bool has_value, uint64_t number)
+{
+    if (has_value)
+        json_put_number(json, name, number);
+    else
+        json_put_null(json, name);
+}
+
+void json_put_real_or_null(struct json_writer *json, const char *name, bool has_value, double number, int digits)
+{
+    if (has_value)
+        json_put_real(json, name, number, digits);
+    else
+        json_put_null(json, name);
+}
+
 void json_put_raw(struct json_writer *json, const char *name, struct str value)
 {
     begin_value(json, name);

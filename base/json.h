@@ -53,6 +53,9 @@ void json_put_real(struct json_writer *, const char *name, double, int digits); 
 void json_put_fixed(struct json_writer *, const char *name, double, int decimals); /* always so many */
 void json_put_bool(struct json_writer *, const char *name, bool);
 void json_put_null(struct json_writer *, const char *name);
+/* Without a value: null. */
+void json_put_number_or_null(struct json_writer *, const char *name, bool has_value, uint64_t);
+void json_put_real_or_null(struct json_writer *, const char *name, bool has_value, double, int digits);
 void json_put_raw(struct json_writer *, const char *name, struct str json); /* a value that is JSON already */
 
 /* One JSON string, with its quotes. `_lossy` is for logs and error texts, which must be readable, not exact: each byte that is not UTF-8

@@ -143,22 +143,6 @@ enum status calibrating_run(struct app *app, struct io io, const struct calibrat
 
 /* --- telling */
 
-static void put_count(struct json_writer *json, const char *name, bool follows, uint64_t value)
-{
-    if (follows)
-        json_put_number(json, name, value);
-    else
-        json_put_null(json, name);
-}
-
-static void put_share(struct json_writer *json, const char *name, bool follows, double value)
-{
-    if (follows)
-        json_put_real(json, name, value, 6);
-    else
-        json_put_null(json, name);
-}
-
 static void put_why(struct json_writer *json, const char *name, const struct error *why)
 {
     if (why->status != STATUS_OK) json_put_lossy(json, name, str_of(why->text));
@@ -208,11 +192,11 @@ struct str calibrating_json(struct arena *arena, const struct calibrating *calib
     json_put_number(&json, "fp", t->fp);
     json_put_number(&json, "tn", t->tn);
     json_put_number(&json, "fn", t->fn);
-    put_count(&json, "t1", follows, t->t1);
-    put_count(&json, "t2", follows, t->t2);
-    put_share(&json, "c1", follows, t->c1);
-    put_count(&json, "t3", retention, c->proposed.evict.t3);
-    put_share(&json, "c2", retention && c->proposed.evict.confidence > 0, c->proposed.evict.confidence);
+    json_put_number_or_null(&json, "t1", follows, t->t1);
+    json_put_number_or_null(&json, "t2", follows, t->t2);
+    json_put_real_or_null(&json, "c1", follows, t->c1, 6);
+    json_put_number_or_null(&json, "t3", retention, c->proposed.evict.t3);
+    json_put_real_or_null(&json, "c2", retention && c->proposed.evict.confidence > 0, c->proposed.evict.confidence, 6);
     put_why(&json, "refused", &c->refused);
     put_why(&json, "t3_refused", &c->retention_refused);
     put_replay(&json, c);

@@ -7,14 +7,6 @@
 enum { ANSWER_LIMIT = 512 << 10, ADDRESSES_MAX = 128, DIGITS = 9 };
 static const uint64_t RETRY_MOST = UINT64_C(1) << 40; /* seconds */
 
-static void put_number_or_null(struct json_writer *json, const char *name, uint64_t number)
-{
-    if (number == 0)
-        json_put_null(json, name);
-    else
-        json_put_number(json, name, number);
-}
-
 static void put_urls(struct json_writer *json, const struct admission_addresses *addresses)
 {
     json_open_array(json, "urls");
@@ -47,13 +39,13 @@ struct str admission_answer_json(struct arena *arena, const struct admission_pro
     json_put_real(&json, "threshold", answer->threshold, DIGITS);
     json_put_word(&json, "level", admission_level_name(answer->level));
     json_put_word(&json, "source", admission_source_name(answer->source));
-    put_number_or_null(&json, "speed_limit", answer->speed_limit);
+    json_put_number_or_null(&json, "speed_limit", answer->speed_limit > 0, answer->speed_limit);
     json_put_text_or_null(&json, "start_at", answer->start_at == ADMISSION_NEVER ? S("") : clock_format_time(arena, answer->start_at));
     json_put_signed(&json, "retry_after", answer->retry_after);
     if (answer->asked_since != ADMISSION_NEVER) json_put_text(&json, "asked_since", clock_format_time(arena, answer->asked_since));
     put_urls(&json, &addresses);
     if (profile->has_sources) put_addresses(&json, &addresses, profile->query);
-    put_number_or_null(&json, "size", profile->size);
+    json_put_number_or_null(&json, "size", profile->size > 0, profile->size);
     json_put_text_or_null(&json, "sha256", profile->sha256);
     if (profile->ask_count > 0) json_open_array(&json, "ask");
     for (size_t i = 0; i < profile->ask_count; i++) json_put_text(&json, NULL, profile->ask[i]);

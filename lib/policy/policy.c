@@ -172,10 +172,7 @@ enum status policy_parse(struct arena *arena, struct str json, struct policy *ou
 
 static void put_rest(struct json_writer *json, double confidence, bool include_current, const struct window *window)
 {
-    if (confidence > 0)
-        json_put_real(json, "confidence", confidence, 9);
-    else
-        json_put_null(json, "confidence");
+    json_put_real_or_null(json, "confidence", confidence > 0, confidence, 9);
     json_put_bool(json, "include_current", include_current);
     json_put_raw(json, "window", window_format(json->out->arena, window));
 }

@@ -33,6 +33,19 @@ static void commas_and_brackets_are_the_writers(void **state)
                  "\"ratio\":0.500,\"raw\":[1],\"word\":\"last\"}"));
 }
 
+static void what_is_missing_is_null(void **state)
+{
+    struct buf out = buf_in(*state, 1000);
+    struct json_writer json = json_writer(&out);
+    json_open_array(&json, NULL);
+    json_put_number_or_null(&json, NULL, true, 0);
+    json_put_number_or_null(&json, NULL, false, 7);
+    json_put_real_or_null(&json, NULL, true, 0.25, 9);
+    json_put_real_or_null(&json, NULL, false, 0.25, 9);
+    json_close(&json);
+    assert_str(buf_str(&out), S("[0,null,0.25,null]"));
+}
+
 static void values_may_begin_lines(void **state)
 {
     struct buf out = buf_in(*state, 1000);
@@ -133,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(commas_and_brackets_are_the_writers),
+        test_with_arena(what_is_missing_is_null),
         test_with_arena(values_may_begin_lines),
         test_with_arena(a_value_stands_alone),
         test_with_arena(data_is_never_changed),
