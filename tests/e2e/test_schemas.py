@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -42,12 +43,17 @@ FULL: dict[str, dict[str, Any]] = {
         "scene": "home", "resources": [{"id": "a", "address": "https://a.example/x", "length": 5, "sha256": "ab" * 32, "end": "}"}, {"id": "b", "address": "s3://texts/home.json"}],
         "deadline": "800ms", "hedge": True, "allow": ["10.0.0.0/8"], "prefixes": ["s3://texts/"], "resource_limit": 1000, "total_limit": 1000},
     "channels": {
-        "formats": ["walle", "vasdolly"], "validator": "package", "url_info": "signed", "filename": "{app}-{channel}.apk", "channels": {"huawei": {"channel": "huawei", "campaign": "x"}},
-        "removed": {"oppo": {"channel": "oppo"}}, "changed": {"2026-08-20T10:00:00Z": ["huawei"]}},
+        "formats": ["walle", "vasdolly"], "validator": "package", "url_info": "signed", "filename": "{app}-{channel}.apk", "shards": "shards-1", "depth": 0, "formats_serial": 1,
+        "formats_changed": "2026-08-20T10:00:00Z", "moved": 1, "moved_changed": "2026-08-20T10:00:00Z"},
     "release": {"app": "APP", "current": "2.0", "staged": [{"version": "2.1", "share": 0.1}]},
 }
+# Fields that do not go together with those.
+MORE_FULL: dict[str, list[dict[str, Any]]] = {
+    "policy": [{"auto": {"placed_byte": 0.2, "goal": "bytes", "link": 1000000, "since": "2026-08-20T10:00:00Z", "why": "x"}, "trigger": "pending"}],
+    "profile": [{"resource": "r", "release": "2026-08-20T10:00:00Z", "deadline": "2026-08-30T10:00:00Z", "lead": "1h", "mode": "steps", "before": 0.1, "after": 0.9, "threshold": 0.5}],
+}
 SMALLEST: dict[str, dict[str, Any]] = {
-    "policy": {}, "channels": {}, "release": {"app": "APP"}, "edge": {"edge": "e", "address": "a.example", "store": "pull"},
+    "policy": {}, "channels": {"shards": "s"}, "release": {"app": "APP"}, "edge": {"edge": "e", "address": "a.example", "store": "pull"},
     "profile": {"resource": "r", "release": "2026-08-20T10:00:00Z", "deadline": "2026-08-30T10:00:00Z", "lead": "0s", "mode": "paced"},
     "scene": {"scene": "s", "resources": [{"id": "a", "address": "https://a.example/"}, {"id": "b", "address": "https://b.example/"}]},
 }
@@ -62,13 +68,13 @@ MORE: list[tuple[str, str, list[Any]]] = [
     ("policy", "timezone", ["Z", "+24:00", "-05:30", "08:00"]),
     ("edge", "address", ["a.example", "[2001:db8::1]:80", "a b", "a/b", "a" * 256]), ("edge", "directory", ["/a/../b", "/a b", "a" * 513]), ("edge", "store", ["pull", "push", "file:///a", "https://a"]),
     ("edge", "location", [[90, 180], [90.1, 0], [0], [0, 0, 0], ["0", "0"]]), ("edge", "lans", [["10.0.0.0/8"], ["a b"], [1], ["2001:db8::/64"]]), ("edge", "site", ["a b", ".x", "a" * 129]),
+    ("profile", "timezone_offsets", [[{"from": "2026-08-20T10:00:00Z", "offset": "+08:00"}]]),
     ("profile", "release", ["2026-08-20", "2026-08-20T10:00:00", "2026-08-20 10:00:00+08:00", "1969-01-01T00:00:00Z"]), ("profile", "lead", ["24", "24H", "1.5h", "90s"]),
     ("profile", "mode", ["fixed", "random", "paced", "fast"]), ("profile", "slots/0/from", ["24:00", "23:59", "7:00"]), ("profile", "urls", ["edge", ["edge"], ["ftp://a/b"], ["https://a/b"] * 17]),
     ("profile", "sha256", ["AB" * 32, "ab" * 31]), ("profile", "ask", [["a b"], ["a"] * 17]), ("profile", "levels/lowest/source", ["peer", "any", "none"]),
     ("scene", "resources/0/address", ["http://a.example/", "ftp://a/", "https://a.example/#x", "//a"]), ("scene", "deadline", ["1ms", "15m", "1"]), ("scene", "prefixes", [["s3://texts"], ["s3://texts/"]]),
     ("scene", "allow", [["a.example"], ["a,b"], [""]]), ("scene", "total_limit", [256 << 20, (256 << 20) + 1]),
     ("channels", "formats", [["walle"], ["nonsense"], ["raw"], ["packer-ng"]]), ("channels", "filename", ["x.apk", "x.exe"]),
-    ("channels", "channels", [{"a": {"channel": ""}}, {"a": {"x": 1}}, {"a": 1}]),
     # rules that the schemas describe in words
     ("policy", "place/m", [6]), ("policy", "evict/window", [{"since": "2026-08-21"}]), ("policy", "place/window/last", ["1m", "32d"]), ("policy", "place/t2", [5000]),
     ("edge", "egress", [["300.0.0.0/8"], ["10.0.0.0/33"]]), ("profile", "deadline", ["2026-08-20T10:00:00Z"]), ("profile", "interval", ["1ms", "2d"]),
@@ -80,9 +86,9 @@ MORE: list[tuple[str, str, list[Any]]] = [
 BEYOND: dict[str, list[str]] = {
     "policy": ["place/t1", "place/t2", "place/m", "evict/window", "place/window/last"],
     "edge": ["egress"],
-    "profile": ["deadline", "interval", "slots", "levels/r1"],
+    "profile": ["deadline", "interval", "slots", "levels/r1", "after", "timezone_offsets"],
     "scene": ["prefixes", "prefixes/0", "deadline", "resources/1/id"],
-    "channels": ["formats", "filename"],
+    "channels": ["formats", "filename", "shards"],
 }
 
 
@@ -118,16 +124,21 @@ def remove(holder: Any, name: Any) -> None:
     del holder[name]
 
 
-def cases(name: str) -> Iterator[Case]:
-    full = FULL[name]
+def cases_of(full: Any) -> Iterator[Case]:
     yield Case("", full)
-    yield Case("", SMALLEST[name])
     for path in paths(full):
         where = "/".join(path)
         yield Case(where, changed(full, path, remove))
         yield from (Case(where, changed(full, path, put(value))) for value in VALUES)
         if path[-1].isalpha():
             yield Case(where, changed(full, (*path[:-1], "unknown"), put(None)))
+
+
+def cases(name: str) -> Iterator[Case]:
+    full = FULL[name]
+    yield Case("", SMALLEST[name])
+    for one in [full, *MORE_FULL.get(name, [])]:
+        yield from cases_of(one)
     for document, where, values in MORE:
         if document == name:
             yield from (Case(where, changed(full, tuple(where.split("/")), put(value))) for value in values)
@@ -163,7 +174,7 @@ TAKERS: dict[str, Callable[[Shop, str], bool]] = {
     "edge": edge,
     "profile": lambda shop, text: command(shop, "admission", "profile", "set", text=text),
     "scene": lambda shop, text: command(shop, "scene", "set", text=text.replace("s3://texts/", f"{shop.store}/texts/")),
-    "channels": lambda shop, text: stored(shop, "channels/APP", "channel", "list", "APP", text=text),
+    "channels": lambda shop, text: stored(shop, "channels/APP/settings", "channel", "config", "APP", "--json", text=text),
     "release": lambda shop, text: stored(shop, "releases/APP", "release", "APP", text=text),
 }
 
@@ -171,6 +182,40 @@ TAKERS: dict[str, Callable[[Shop, str], bool]] = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schema_is_one(name: str) -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+def properties(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema["properties"] if isinstance(schema.get("properties"), dict) else ()
+        for part in schema.values():
+            yield from properties(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from properties(part)
+
+
+# Where the code reads each document, and what else it reads there.
+READERS: dict[str, tuple[list[str], set[str]]] = {
+    "policy": (["lib/policy/policy.c", "lib/policy/window_text.c"], set()), "edge": (["lib/edges/edge.c"], {"code", "network"}),
+    "profile": (["lib/admission/profile.c", "lib/admission/profile_sources.c", "lib/admission/profile_zone.c"], set()), "scene": (["lib/gather/scene.c"], {"retry_of"}),
+    "channels": (["lib/catalog/channels_settings.c"], set()), "release": (["lib/catalog/release.c"], set()),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_that_the_code_reads_is_in_the_schema(name: str) -> None:
+    files, others = READERS[name]
+    source = "".join((ROOT / file).read_text() for file in files)
+    read = set(re.findall(r'\(&?\w+, "([a-z][a-z0-9_]*)",', source)) - others
+    known = set(properties(SCHEMAS[name]))
+    assert read - known == set() and len(read & known) > 2, read - known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_field_of_the_schema_is_tried(name: str) -> None:
+    tried = {part for document in [FULL[name], *MORE_FULL.get(name, [])] for path in paths(document) for part in path}
+    tried |= {part for document, path, values in MORE if document == name for value in values for found in paths(value) for part in [*path.split("/"), *found]}
+    assert set(properties(SCHEMAS[name])) - tried == set()
 
 
 @pytest.mark.parametrize("name", NAMES)
