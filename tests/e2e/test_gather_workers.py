@@ -20,6 +20,7 @@ from support.gathered import Gathered, descriptors, memory, resources, workers
 from support.ports import free_port
 from support.servers import Program, Servers, accepts, pakhus_binary
 from support.subsystem import Subsystem, body_of
+from support.wire_client import until
 
 READY = 8
 IN_FLIGHT = 100
@@ -111,7 +112,7 @@ def test_g2_what_a_crashed_worker_had_is_fetched_again(server: Program, run_pakh
     settled(server)
     with ThreadPoolExecutor(1) as one:
         asked = one.submit(gathered.ask, server.url, "home")
-        time.sleep(0.4)
+        until(lambda: len(subsystem.seen("/late/1000/")) == 2, server)
         signal_one(server.process.pid, signal.SIGSTOP)  # or it might give what one had to another that is killed next
         for victim in workers(server):
             signal_one(victim, signal.SIGKILL)
@@ -172,7 +173,7 @@ def test_a_service_that_is_told_to_stop_finishes_its_answers(server: Program, ru
     gathered.publish(run_pakhus, file_store, tmp_path, resources(subsystem.url, a="/late/800/a", b="/ok/b"), deadline="5s")
     with ThreadPoolExecutor(1) as one:
         asked = one.submit(gathered.ask, server.url, "home")
-        time.sleep(0.3)
+        until(lambda: bool(subsystem.seen("/late/800/a")), server)
         everyone = [server.process.pid, *workers(server)]
         for pid in everyone[1:]:  # a terminal's Ctrl-C, or a service manager, tells the workers too
             signal_one(pid, signal.SIGINT)

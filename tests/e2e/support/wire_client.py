@@ -1,8 +1,10 @@
 """The functions of tests/wire/functions as servers, and raw requests to them."""
 
 import http.client
+import re
 import socket
 import time
+from collections.abc import Callable
 
 from support.servers import Program, Servers, accepts, free_port
 from support.wire_functions import wire_function
@@ -36,15 +38,15 @@ def ask(program: Program, method: str, target: str, body: bytes | None = None, h
         connection.close()
 
 
-def send_raw(program: Program, data: bytes, seconds: float = 5) -> bytes:
-    """What comes back until the server closes, or is silent."""
+def send_raw(program: Program, data: bytes, seconds: float = 60) -> bytes:
+    """What comes back until the server closes, or, once it has begun to answer, is silent."""
     with socket.create_connection(("127.0.0.1", port_of(program)), seconds) as connection:
         connection.sendall(data)
         received = b""
-        connection.settimeout(0.5)
         try:
             while piece := connection.recv(65536):
                 received += piece
+                connection.settimeout(0.5)
         except TimeoutError:
             pass
         return received
@@ -54,19 +56,29 @@ def pattern(length: int) -> bytes:
     return bytes(i % 251 for i in range(length))
 
 
+def until(is_so: Callable[[], bool], program: Program, seconds: float = 60) -> None:
+    """Waits for it; `program` is what should bring it about."""
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, program.output()
+        time.sleep(0.02)
+
+
 def log_lines(program: Program, count: int) -> list[str]:
     """The access log, once it has so many lines: they are written when an answer is complete."""
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
-        lines = [line for line in program.output().splitlines() if " method=" in line]
-        if len(lines) >= count:
-            return lines
-        time.sleep(0.01)
-    raise AssertionError(program.output())
+    def lines() -> list[str]:
+        return [line for line in program.output().splitlines() if " method=" in line]
+
+    until(lambda: len(lines()) >= count, program)
+    return lines()
 
 
 def wait_for_output(program: Program, text: str, count: int) -> None:
-    end = time.monotonic() + 5
-    while program.output().count(text) < count and time.monotonic() < end:
-        time.sleep(0.02)
+    until(lambda: program.output().count(text) >= count, program)
     assert program.output().count(text) == count
+
+
+def calls(program: Program) -> int:
+    """That run now, by the metrics."""
+    text = admin(program, "GET", "/metrics")[2].decode()
+    return sum(int(count) for count in re.findall(r"^lc_in_flight\{.*\} (\d+)$", text, re.M))
