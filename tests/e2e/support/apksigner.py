@@ -5,21 +5,23 @@ import re
 import subprocess
 import threading
 import zipfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from support.cache import fetched, kept
 
-_TOOL = Path(__file__).parent / "java/ApkTool.java"
+_SOURCES = Path(__file__).parent / "java"
+_DEBIANS = Path("/usr/share/java/apksigner.jar")  # what the command apksigner runs
 
 
 def verify(apk: Path) -> dict[str, bool]:
     """{"verified", "v1", "v2", "v3", "v4", "stamp"} of `apksigner verify`, every scheme being looked at."""
-    done = _apksigner(apk, *_version(apk))
+    status, printed = _apksigner(apk, *_version(apk))
     schemes = {f"v{number}": value == "true" for number, value in
-               re.findall(r"^Verified using v(\d) scheme .*: (true|false)$", done.stdout, re.M)}
-    stamp = "Verified for SourceStamp: true" in done.stdout
-    return {"verified": done.returncode == 0, "stamp": stamp, **schemes}
+               re.findall(r"^Verified using v(\d) scheme .*: (true|false)$", printed, re.M)}
+    stamp = "Verified for SourceStamp: true" in printed
+    return {"verified": status == 0, "stamp": stamp, **schemes}
 
 
 def _version(apk: Path) -> tuple[int, int, int]:
@@ -29,10 +31,10 @@ def _version(apk: Path) -> tuple[int, int, int]:
 
 
 @cache
-def _apksigner(apk: Path, *_version: int) -> "subprocess.CompletedProcess[str]":
+def _apksigner(apk: Path, *_version: int) -> tuple[int, str]:
     # v1 is looked at for devices before 24 only, and required for them
     lowest = ["--min-sdk-version", "21"] if _has_manifest(apk) else []
-    return subprocess.run(["apksigner", "verify", "-v", *lowest, apk], capture_output=True, text=True)
+    return _run("com.android.apksigner.ApkSignerTool", str(_DEBIANS), ("verify", "-v", *lowest, apk))
 
 
 def _has_manifest(apk: Path) -> bool:
@@ -57,33 +59,41 @@ def _newest(apk: Path, *_version: int) -> str:
     return apk_tool("verify", apk)
 
 
-_one_at_a_time = threading.Lock()
-
-
 def apk_tool(*arguments: str | Path) -> str:
     """What the command of ApkTool.java prints. Raises what it throws."""
-    with _one_at_a_time:
-        java = _java()
-        assert java.stdin and java.stdout
-        java.stdin.write("\t".join(map(str, arguments)).encode() + b"\n")
-        java.stdin.flush()
-        done, length = java.stdout.readline().split()
-        printed = java.stdout.read(int(length)).decode()
-    if done != b"true":
+    status, printed = _run("ApkTool", f"{_compiled('ApkTool')}:{fetched('jars')}/*", arguments)
+    if status != 0:
         raise RuntimeError(f"ApkTool {arguments}: {printed}")
     return printed
 
 
+_one_at_a_time = threading.Lock()
+
+
+def _run(program: str, classes: str, arguments: Sequence[str | Path]) -> tuple[int, str]:
+    """The exit status of a Java class's main, and what it printed."""
+    with _one_at_a_time:
+        java = _java(program, classes)
+        assert java.stdin and java.stdout
+        java.stdin.write("\t".join(map(str, arguments)).encode() + b"\n")
+        java.stdin.flush()
+        status, length = java.stdout.readline().split()
+        return int(status), java.stdout.read(int(length)).decode()
+
+
 @cache
-def _java() -> "subprocess.Popen[bytes]":
-    """One for all that this worker asks: starting it takes longer than an answer. It ends when its input does, with the worker."""
-    command = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{_compiled()}:{fetched('jars')}/*", "ApkTool"]
+def _java(program: str, classes: str) -> "subprocess.Popen[bytes]":
+    """One for all that this worker asks. It ends when its input does, with the worker."""
+    command = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Djava.security.manager=allow", "-cp", f"{_compiled('Resident')}:{classes}",
+               "Resident", program]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-def _compiled() -> Path:
+def _compiled(name: str) -> Path:
     """Compiled once, since compiling takes longer than what is done with it."""
-    def make(target: Path) -> None:
-        subprocess.run(["javac", "-cp", f"{fetched('jars')}/*", "-d", target, _TOOL], check=True, capture_output=True)
+    source = _SOURCES / f"{name}.java"
 
-    return kept(f"apk-tool/{hashlib.sha256(_TOOL.read_bytes()).hexdigest()[:12]}", make)
+    def make(target: Path) -> None:
+        subprocess.run(["javac", "-cp", f"{fetched('jars')}/*", "-d", target, source], check=True, capture_output=True)
+
+    return kept(f"apk-tool/{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}", make)

@@ -2,13 +2,8 @@ import com.android.apksig.ApkSigner;
 import com.android.apksig.ApkVerifier;
 import com.android.apksig.SigningCertificateLineage;
 import com.mcxiaoke.packer.common.PackerCommon;
-import java.io.BufferedReader;
-import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.FileInputStream;
-import java.io.InputStreamReader;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
@@ -19,35 +14,7 @@ public class ApkTool {
     static KeyStore keys;
     static char[] password;
 
-    /**
-     * Each line of the input is a command and its arguments, separated by tabs. Each answer is a line with "true" or "false" and the
-     * number of bytes that follow: what the command printed, or what it threw.
-     */
-    public static void main(String[] none) throws Exception {
-        PrintStream answers = System.out;
-        BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
-        for (String line; (line = commands.readLine()) != null;) {
-            ByteArrayOutputStream printed = new ByteArrayOutputStream();
-            System.setOut(new PrintStream(printed, false, StandardCharsets.UTF_8));
-            boolean done = succeeds(line.split("\t", -1));
-            System.out.flush();
-            answers.println(done + " " + printed.size());
-            printed.writeTo(answers);
-            answers.flush();
-        }
-    }
-
-    static boolean succeeds(String[] arguments) {
-        try {
-            run(arguments);
-            return true;
-        } catch (Throwable thrown) {
-            thrown.printStackTrace(System.out);
-            return false;
-        }
-    }
-
-    static void run(String[] arguments) throws Exception {
+    public static void main(String[] arguments) throws Exception {
         switch (arguments[0]) {
             case "packer-ng" -> System.out.print(PackerCommon.readChannel(new File(arguments[1])));
             case "verify" -> verify(new File(arguments[1]));
