@@ -47,6 +47,11 @@ struct nearby {
     _Atomic uint64_t mark; /* of its row */
 };
 
+static uint64_t mark_of_held(const struct placement_app *placement, struct io io, struct str edge)
+{
+    return store_folder_mark(placement->app->store, arena_join(io.arena, S("held/"), edge, S("/")));
+}
+
 static enum status load_nearby(void *context, const struct cache_load *load, void **value, struct error *error)
 {
     struct placement_app *placement = context;
@@ -86,12 +91,17 @@ static enum status open_locked(struct placement_app **out, struct error *error)
     TRY(app_open(&app, error));
     if (!shared) {
         struct placement_app *placement = arena_new_of(app->arena, struct placement_app);
+        const bool is_cheap = store_abilities(app->store)->cheap_metadata;
         placement->app = app;
         placement->registries = cache_of(placement, REGISTRY_LIFE, REGISTRY_BYTES, load_registry);
         placement->policies = cache_of(placement, REGISTRY_LIFE, POLICY_BYTES, load_policy);
         placement->held = cache_of(placement, STATE_LIFE, STATE_BYTES, load_held);
         placement->wanted = cache_of(placement, STATE_LIFE, STATE_BYTES, load_wanted);
-        placement->nearby = cache_of(placement, NEARBY_LIFE, STATE_BYTES, load_nearby);
+        placement->nearby = cache_new(&(struct cache_options){.life = is_cheap ? INT64_MAX : NEARBY_LIFE,
+                                                              .stale = STALE_LIFE,
+                                                              .bytes = STATE_BYTES,
+                                                              .load = load_nearby,
+                                                              .context = placement});
         shared = placement;
     }
     *out = shared;
@@ -131,11 +141,23 @@ enum status placement_app_held(struct placement_app *placement, struct io io, st
     return STATUS_OK;
 }
 
+/* Where the store tells for next to nothing whether its row has changed, what is known is good until then. */
+static bool is_current(const struct placement_app *placement, struct io io, struct str edge, const struct nearby *nearby)
+{
+    if (!store_abilities(placement->app->store)->cheap_metadata) return true;
+    uint64_t mark = mark_of_held(placement, io, edge);
+    return mark && mark == atomic_load(&nearby->mark);
+}
+
 enum status placement_app_nearby(struct placement_app *placement, struct io io, struct str edge, const struct held **held,
                                  struct error *error)
 {
     const void *value;
     TRY(cache_get(placement->nearby, io, edge, &value, error));
+    if (!is_current(placement, io, edge, value)) {
+        cache_expire(placement->nearby, edge);
+        TRY(cache_get(placement->nearby, io, edge, &value, error));
+    }
     *held = &((const struct nearby *)value)->held;
     return STATUS_OK;
 }
