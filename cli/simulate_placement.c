@@ -7,9 +7,17 @@
 #include "lib/policy/auto.h"
 #include "lib/policy/calibrate.h"
 
-enum { BESIDE_LIMIT = 1 << 20, LANS_USUAL = 20, APPS_USUAL = 400, REQUESTS_USUAL = 400000, REQUESTS_MOST = 50000000 };
+enum {
+    BESIDE_LIMIT = 1 << 20,
+    LANS_USUAL = 20,
+    APPS_USUAL = 400,
+    REQUESTS_USUAL = 400000,
+    SAMPLE_USUAL = 500000,
+    REQUESTS_MOST = 50000000
+};
 
-static struct str policy_path, storage_text, svg_path, write_path, beside_path, chosen_path, lans_text, requests_text, seed_text;
+static struct str policy_path, storage_text, svg_path, write_path, beside_path, chosen_path, lans_text, requests_text, seed_text,
+    sample_text;
 static int64_t unit = CLOCK_SECOND, every = CLOCK_HOUR;
 static uint64_t link_rate;
 static bool json, sweep;
@@ -23,6 +31,8 @@ static const struct command_option options[] = {
     {"every", 0, OPTION_SPAN, &every, "SPAN", "time between evaluations (default 1h)", .positive = true},
     {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "bytes a second that an edge receives; without it copying takes no time",
      .positive = true},
+    {"sample", 0, OPTION_TEXT, &sample_text, "COUNT",
+     "keep at most this many requests of the trace, of packages chosen by a hash (default 500000); a larger sample is more exact"},
     {"unit", 0, OPTION_SPAN, &unit, "SPAN", "length of one step in the trace's time column (default 1s)", .positive = true},
     {"lans", 0, OPTION_TEXT, &lans_text, "COUNT", "LANs of the made-up week (default 20)"},
     {"requests", 'n', OPTION_TEXT, &requests_text, "COUNT", "requests of the made-up week (default 400000)"},
@@ -225,11 +235,19 @@ static enum status make_week(struct table *table, struct error *error)
 
 static enum status read_trace(struct table *table, struct str path, struct error *error)
 {
+    struct trace_sample sample;
+    uint64_t most;
+    TRY(whole(sample_text, "sample", SAMPLE_USUAL, REQUESTS_MOST, &most, error));
+    sample.most = (size_t)most;
     FILE *file = str_equal(path, S("-")) ? stdin : fopen(path.data, "re");
     if (!file) return error_errno(error, errno, STR_FMT, STR_ARG(path));
-    enum status status = trace_read(table->rows.arena, file, unit, &table->trace, error);
+    enum status status = trace_read_sample(table->rows.arena, file, unit, &sample, &table->trace, error);
     if (file != stdin) fclose(file);
-    return status == STATUS_OK ? status : error_context(error, STR_FMT, STR_ARG(path));
+    if (status != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(path));
+    if (sample.share < 1)
+        fprintf(stderr, "sampled: %.4g %% of the packages, with %.4g %% of the requests; --sample takes more\n", sample.share * 100,
+                sample.asked * 100);
+    return STATUS_OK;
 }
 
 static enum status read_storage(double *storage, struct error *error)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/random.h"
 #include "lib/demand/cells.h"
 #include "lib/demand/demand.h"
 #include "lib/edges/path.h"
@@ -125,7 +126,8 @@ static void sample_packages(struct reading *reading, uint64_t *sum)
     for (size_t i = 0; i < reading->pairs.count; i++) {
         const struct cells_pair *pair = &reading->pairs.pairs[i];
         if (pair->counts[OBJECT] == 0) continue;
-        if (hash64(HASH64, pair->package) >= limit)
+        uint64_t hash = hash64(HASH64, pair->package); /* short names leave its upper bits alike */
+        if (random_next(&hash) >= limit)
             pair->counts[OBJECT] = 0;
         else
             cells_add(&kept, pair->counts[TOTAL]);

@@ -161,6 +161,30 @@ enum status trace_finish(struct arena *arena, struct trace *trace, struct error 
     return sum_up(trace, error);
 }
 
+static uint32_t new_number(uint32_t *numbers, uint32_t old, uint32_t *count)
+{
+    if (numbers[old] == 0) numbers[old] = ++*count;
+    return numbers[old] - 1;
+}
+
+/* As reading numbers them: in the order in which they first come. What nobody asks for goes. */
+static void number_in_order(struct arena *arena, struct trace *trace)
+{
+    uint32_t *objects = arena_array(arena, trace->objects, sizeof *objects), *lans = arena_array(arena, trace->lans, sizeof *lans);
+    uint64_t *sizes = arena_array(arena, trace->objects, sizeof *sizes);
+    uint32_t object_count = 0, lan_count = 0;
+    for (size_t i = 0; i < trace->count; i++) {
+        struct trace_request *request = &trace->requests[i];
+        uint64_t size = trace->sizes[request->object];
+        request->lan = new_number(lans, request->lan, &lan_count);
+        request->object = new_number(objects, request->object, &object_count);
+        sizes[request->object] = size;
+    }
+    trace->sizes = sizes;
+    trace->objects = object_count;
+    trace->lans = lan_count;
+}
+
 /* --- reading */
 
 struct reader {
@@ -168,7 +192,10 @@ struct reader {
     struct names objects, lans;
     struct arena *scratch; /* until the next line */
     int64_t unit, last;
-    size_t line;
+    size_t line, requests, most; /* requests: kept or not */
+    uint64_t limit;              /* objects of hashes above are left out */
+    uint64_t *hashes;            /* by object */
+    size_t hash_capacity;
     bool headed; /* a heading, or what would have been one, has been */
 };
 
@@ -229,6 +256,31 @@ static bool parse_time(struct str text, int64_t unit, int64_t *time)
     return true;
 }
 
+/* Short names leave the upper bits of their hashes alike. */
+static uint64_t spread(uint64_t hash)
+{
+    return random_next(&hash);
+}
+
+static uint32_t number_object(struct reader *reader, uint64_t hash)
+{
+    uint32_t object = number_of(&reader->objects, hash);
+    reader->hashes = arena_grow(reader->objects.arena, reader->hashes, object, &reader->hash_capacity, sizeof *reader->hashes);
+    reader->hashes[object] = spread(hash);
+    return object;
+}
+
+/* Leaves out half of the objects. */
+static void halve(struct reader *reader)
+{
+    struct trace *trace = reader->builder.trace;
+    size_t kept = 0;
+    reader->limit /= 2;
+    for (size_t i = 0; i < trace->count; i++)
+        if (reader->hashes[trace->requests[i].object] <= reader->limit) trace->requests[kept++] = trace->requests[i];
+    trace->count = kept;
+}
+
 static enum status read_line(struct reader *reader, struct str line, struct error *error)
 {
     struct str fields[FIELDS];
@@ -242,10 +294,14 @@ static enum status read_line(struct reader *reader, struct str line, struct erro
            "line %zu: must be time, id, size and perhaps LAN, the first a number and the third a whole one", reader->line);
     ENSURE(request.time >= reader->last, error, STATUS_INVALID, "line %zu: its time is before that of the line above", reader->line);
     reader->last = request.time;
-    request.object = number_of(&reader->objects, hash_of(fields[1]));
+    uint64_t hash = hash_of(fields[1]);
+    reader->requests++;
+    if (spread(hash) > reader->limit) return STATUS_OK;
+    request.object = number_object(reader, hash);
     request.lan = number_of(&reader->lans, hash_of(fields[3]));
     ENSURE(reader->builder.trace->count < REQUESTS_MOST, error, STATUS_TOO_LARGE, "more than %zu requests", REQUESTS_MOST);
     add_request(&reader->builder, request, size);
+    while (reader->builder.trace->count > reader->most) halve(reader);
     return STATUS_OK;
 }
 
@@ -266,10 +322,12 @@ static enum status read_lines(struct reader *reader, FILE *file, struct error *e
     return ferror(file) ? error_errno(error, number, "reading the trace") : STATUS_OK;
 }
 
-enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
+enum status trace_read_sample(struct arena *arena, FILE *file, int64_t unit, struct trace_sample *sample, struct trace *trace,
+                              struct error *error)
 {
     struct arena *names = arena_new(), *scratch = arena_new();
-    struct reader reader = {.builder = {.arena = arena, .trace = trace}, .unit = unit, .line = 1};
+    struct reader reader = {
+        .builder = {.arena = arena, .trace = trace}, .unit = unit, .line = 1, .most = sample->most, .limit = UINT64_MAX};
     reader.objects.arena = reader.lans.arena = names;
     reader.scratch = scratch;
     *trace = (struct trace){0};
@@ -277,9 +335,19 @@ enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct tra
     arena_free(scratch);
     arena_free(names);
     TRY(status);
-    ENSURE(trace->count > 0, error, STATUS_INVALID, "the trace has no requests");
+    ENSURE(reader.requests > 0, error, STATUS_INVALID, "the trace has no requests");
+    ENSURE(trace->count > 0, error, STATUS_INVALID, "one object alone has more than %zu requests: take a larger sample", sample->most);
+    sample->share = ((double)reader.limit + 1) / 0x1p64;
+    sample->asked = (double)trace->count / (double)reader.requests;
+    if (sample->share < 1) number_in_order(arena, trace);
     number_pairs(arena, trace);
     return sum_up(trace, error);
+}
+
+enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
+{
+    struct trace_sample all = {.most = SIZE_MAX};
+    return trace_read_sample(arena, file, unit, &all, trace, error);
 }
 
 /* --- writing */
@@ -358,30 +426,6 @@ static uint64_t *make_sizes(struct arena *arena, struct week *week)
         sizes[2 * i + 1] = sizes[2 * i] / 10;
     }
     return sizes;
-}
-
-static uint32_t new_number(uint32_t *numbers, uint32_t old, uint32_t *count)
-{
-    if (numbers[old] == 0) numbers[old] = ++*count;
-    return numbers[old] - 1;
-}
-
-/* As reading numbers them: in the order in which they first come. What nobody asks for goes. */
-static void number_in_order(struct arena *arena, struct trace *trace)
-{
-    uint32_t *objects = arena_array(arena, trace->objects, sizeof *objects), *lans = arena_array(arena, trace->lans, sizeof *lans);
-    uint64_t *sizes = arena_array(arena, trace->objects, sizeof *sizes);
-    uint32_t object_count = 0, lan_count = 0;
-    for (size_t i = 0; i < trace->count; i++) {
-        struct trace_request *request = &trace->requests[i];
-        uint64_t size = trace->sizes[request->object];
-        request->lan = new_number(lans, request->lan, &lan_count);
-        request->object = new_number(objects, request->object, &object_count);
-        sizes[request->object] = size;
-    }
-    trace->sizes = sizes;
-    trace->objects = object_count;
-    trace->lans = lan_count;
 }
 
 enum status trace_make(struct arena *arena, const struct trace_recipe *recipe, struct trace *trace, struct error *error)

@@ -35,6 +35,15 @@ struct trace {
  * a letter, are passed over. An object is as large as it ever was. STATUS_INVALID names the line. */
 enum status trace_read(struct arena *, FILE *, int64_t unit, struct trace *, struct error *);
 
+/* The same of at most `most` requests: objects are chosen by a hash of their names, half of them again and again until their requests are
+ * so few (SHARDS with a fixed size: Waldspurger et al. 2015). Working sets, and quotas that are shares of them, are of these objects. */
+struct trace_sample {
+    size_t most;
+    double share; /* out: of all objects that were kept; 1: all */
+    double asked; /* out: of all requests; how far it is from `share` says how far the sample may be from the whole */
+};
+enum status trace_read_sample(struct arena *, FILE *, int64_t unit, struct trace_sample *, struct trace *, struct error *);
+
 /* The same as CSV, with a LAN for every request; objects and LANs are written as their numbers, so that what is read again is the very
  * trace. STATUS_INVALID where a time is no whole number of `unit`s (ms). */
 enum status trace_write(const struct trace *, FILE *, int64_t unit, struct error *);

@@ -190,6 +190,29 @@ static void more_bytes_than_can_be_counted_are_refused(void **state)
                  "ask for more than 9223372036854775807");
 }
 
+/* Packages are kept whole or not at all, and what is kept is numbered as if nothing else had been. */
+static void a_sample_keeps_whole_packages(void **state)
+{
+    enum { OBJECTS = 2000, EACH = 3 };
+    struct trace_sample sample = {.most = 1000}, one = {.most = 1};
+    struct trace trace;
+    struct error error;
+    FILE *file = tmpfile();
+    assert_non_null(file);
+    for (int i = 0; i < OBJECTS * EACH; i++) fprintf(file, "%d,o%d,%d,x\n", i, i % OBJECTS, 1 + i % OBJECTS);
+    rewind(file);
+    assert_ok(trace_read_sample(*state, file, CLOCK_SECOND, &sample, &trace, &error), &error);
+    assert_true(trace.count <= 1000 && trace.count > 500);
+    assert_int_equal(trace.count, EACH * trace.objects);
+    assert_true(sample.share == 0.125 && sample.asked == (double)trace.count / (OBJECTS * EACH));
+    assert_int_equal(trace.pairs, trace.objects);
+    for (uint32_t i = 0; i < trace.objects; i++) assert_int_equal(trace.requests[i].object, i);
+    rewind(file);
+    assert_int_equal(trace_read_sample(*state, file, CLOCK_SECOND, &one, &trace, &error), STATUS_INVALID);
+    assert_non_null(strstr(error.text, "take a larger sample"));
+    fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +225,7 @@ int main(void)
         test_with_arena(fractions_are_whole_ms_rounded_down),
         test_with_arena(more_bytes_than_can_be_counted_are_refused),
         test_with_arena(what_stands_before_the_first_request_is_passed_over),
+        test_with_arena(a_sample_keeps_whole_packages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
