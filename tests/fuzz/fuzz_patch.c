@@ -1,8 +1,8 @@
 /* Patches: whatever the bytes, reading them ends well, and nothing is made of them but what their header says. What is made of any two
  * packages leads from one to the other. What is carried from region to region is all of it or nothing.
  *
- * The first byte says what the others are: 0 a header; 1 what follows one, behind two bytes that say how much it makes; 2 two packages; 3 a
- * region. */
+ * The first byte says what the others are: 0 a header; 1 what follows one of format 1, behind two bytes that say how much it makes; 2 two
+ * packages; 3 a region; 4 as 1, of format 2; 5 as 2, in the smaller format. */
 #include <assert.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -56,7 +56,7 @@ static int old_package(char old[OLD_SIZE])
     return fd;
 }
 
-static void check_frames(struct arena *arena, struct str bytes)
+static void check_body(struct arena *arena, struct str bytes, enum patch_format format)
 {
     char old[OLD_SIZE];
     struct str made;
@@ -65,7 +65,7 @@ static void check_frames(struct arena *arena, struct str bytes)
     if (bytes.length < 2) return;
     int fd = old_package(old);
     size_t size = REGION + (size_t)bytes_get16(bytes.data);
-    struct patch_header header = {side_of(arena, str_make(old, OLD_SIZE)), side_of(arena, str_make(old, OLD_SIZE)), PATCH_FORMAT_1};
+    struct patch_header header = {side_of(arena, str_make(old, OLD_SIZE)), side_of(arena, str_make(old, OLD_SIZE)), format};
     header.to.size = size;
     arena_defer_close(arena, fd);
     assert(patch_apply(arena, &header, stream_of(arena, str_from(bytes, 2)), fd, (struct str){NULL, 0}, NULL, &package, &error) ==
@@ -73,6 +73,16 @@ static void check_frames(struct arena *arena, struct str bytes)
     enum status status = stream_read_all(package, arena, size, &made, &error);
     assert(status == STATUS_CORRUPT || (status == STATUS_OK && str_equal(made, str_make(old, OLD_SIZE))));
     stream_close(&package);
+}
+
+static void check_frames(struct arena *arena, struct str bytes)
+{
+    check_body(arena, bytes, PATCH_FORMAT_1);
+}
+
+static void check_streams(struct arena *arena, struct str bytes)
+{
+    check_body(arena, bytes, PATCH_FORMAT_2);
 }
 
 /* --- patches made */
@@ -99,6 +109,19 @@ static void check_packages(struct arena *arena, struct str bytes)
     assert(patch_check(arena, stream_of(arena, diff), &from, &to, NULL, &error) == STATUS_OK);
 }
 
+static void check_smallest(struct arena *arena, struct str bytes)
+{
+    struct error error;
+    struct patch_made made;
+    struct str half = str_first(bytes, bytes.length / 2), rest = str_from(bytes, bytes.length / 2);
+    if (half.length < REGION || bytes.length > PACKAGE_MOST) return;
+    half = blank(arena, half);
+    rest = blank(arena, rest);
+    struct patch_package from = {.base = half, .side = side_of(arena, half)}, to = {.base = rest, .side = side_of(arena, rest)};
+    assert(patch_make_smallest(arena, &from, &to, NULL, &made, &error) == STATUS_OK);
+    assert(patch_check(arena, stream_of(arena, made.bytes), &from, &to, NULL, &error) == STATUS_OK);
+}
+
 /* --- regions */
 
 static void check_region(struct arena *arena, struct str bytes)
@@ -118,7 +141,8 @@ static void check_region(struct arena *arena, struct str bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const checks[])(struct arena *, struct str) = {check_header, check_frames, check_packages, check_region};
+    static void (*const checks[])(struct arena *, struct str) = {check_header, check_frames,  check_packages,
+                                                                 check_region, check_streams, check_smallest};
     if (size == 0 || data[0] >= sizeof checks / sizeof *checks) return 0;
     struct arena *arena = arena_new();
     checks[data[0]](arena, str_make(data + 1, size - 1));
