@@ -49,13 +49,36 @@ static enum status parse_confidence(struct config *config, double *confidence, s
     return config_refuse(config, "confidence", error, "must be at least %g", least);
 }
 
+static bool is_given(const struct config *config, const char *name)
+{
+    const json_t *value = json_object_get(config->object, name);
+    return value && !json_is_null(value);
+}
+
+/* A threshold has a plain name, and the short one of the rules (docs/spec/placement.md). Left alone where neither is given. */
+static enum status parse_threshold(struct config *config, const char *name, const char *short_name, uint64_t *threshold,
+                                   struct error *error)
+{
+    if (is_given(config, name) && is_given(config, short_name))
+        return config_refuse(config, name, error, "is the same as %s: give one of the two", short_name);
+    TRY(config_whole(config, short_name, CONFIG_OPTIONAL, 0, COUNT_MOST, threshold, error));
+    return config_whole(config, name, CONFIG_OPTIONAL, 0, COUNT_MOST, threshold, error);
+}
+
+static enum status require_threshold(struct config *config, uint64_t *threshold, struct error *error)
+{
+    TRY(parse_threshold(config, "threshold", "t1", threshold, error));
+    if (is_given(config, "threshold") || is_given(config, "t1")) return STATUS_OK;
+    return config_refuse(config, "t1", error, "is missing");
+}
+
 static enum status parse_small(struct config *config, struct policy_place *place, struct error *error)
 {
     struct config child;
     TRY(config_object(config, "small", CONFIG_OPTIONAL, &child, error));
     if (!child.object) return STATUS_OK;
     TRY(config_whole(&child, "size", CONFIG_REQUIRED, 1, COUNT_MOST, &place->small_size, error));
-    TRY(config_whole(&child, "t1", CONFIG_REQUIRED, 0, COUNT_MOST, &place->small_t1, error));
+    TRY(require_threshold(&child, &place->small_t1, error));
     return config_end(&child, error);
 }
 
@@ -65,7 +88,7 @@ static enum status parse_room(struct config *config, struct policy_place *place,
     TRY(config_object(config, "room", CONFIG_OPTIONAL, &child, error));
     place->has_room_t1 = child.object != NULL;
     if (!child.object) return STATUS_OK;
-    TRY(config_whole(&child, "t1", CONFIG_REQUIRED, 0, COUNT_MOST, &place->room_t1, error));
+    TRY(require_threshold(&child, &place->room_t1, error));
     return config_end(&child, error);
 }
 
@@ -74,9 +97,9 @@ static enum status parse_place(struct config *config, struct policy_place *place
     struct config child;
     TRY(config_object(config, "place", CONFIG_OPTIONAL, &child, error));
     if (!child.object) return STATUS_OK;
-    TRY(config_whole(&child, "t1", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t1, error));
+    TRY(parse_threshold(&child, "threshold", "t1", &place->t1, error));
     if (place->t2 >= place->t1) place->t2 = place->t1 / 5;
-    TRY(config_whole(&child, "t2", CONFIG_OPTIONAL, 0, COUNT_MOST, &place->t2, error));
+    TRY(parse_threshold(&child, "repeat_threshold", "t2", &place->t2, error));
     if (place->t2 >= place->t1 && place->t2 > 0) return config_refuse(&child, "t2", error, "must be below t1");
     TRY(parse_small(&child, place, error));
     TRY(parse_room(&child, place, error));
@@ -134,7 +157,7 @@ static enum status parse_evict(struct config *config, struct policy_evict *evict
     struct config child;
     TRY(config_object(config, "evict", CONFIG_OPTIONAL, &child, error));
     if (!child.object) return STATUS_OK;
-    TRY(config_whole(&child, "t3", CONFIG_OPTIONAL, 0, COUNT_MOST, &evict->t3, error));
+    TRY(parse_threshold(&child, "threshold", "t3", &evict->t3, error));
     TRY(parse_share(&child, "n", &evict->n, &evict->of, error));
     TRY(parse_confidence(&child, &evict->confidence, error));
     TRY(config_flag(&child, "include_current", CONFIG_OPTIONAL, &evict->include_current, error));

@@ -49,7 +49,8 @@ FULL: dict[str, dict[str, Any]] = {
 }
 # Fields that do not go together with those.
 MORE_FULL: dict[str, list[dict[str, Any]]] = {
-    "policy": [{"auto": {"placed_byte": 0.2, "goal": "bytes", "link": 1000000, "since": "2026-08-20T10:00:00Z", "why": "x"}, "trigger": "pending"}],
+    "policy": [{"place": {"threshold": 5000, "repeat_threshold": 1000, "small": {"size": 65536, "threshold": 0}, "room": {"threshold": 0}}, "evict": {"threshold": 300}},
+               {"auto": {"placed_byte": 0.2, "goal": "bytes", "link": 1000000, "since": "2026-08-20T10:00:00Z", "why": "x"}, "trigger": "pending"}],
     "profile": [{"resource": "r", "release": "2026-08-20T10:00:00Z", "deadline": "2026-08-30T10:00:00Z", "lead": "1h", "mode": "steps", "before": 0.1, "after": 0.9, "threshold": 0.5}],
 }
 SMALLEST: dict[str, dict[str, Any]] = {
@@ -76,7 +77,7 @@ MORE: list[tuple[str, str, list[Any]]] = [
     ("scene", "allow", [["a.example"], ["a,b"], [""]]), ("scene", "total_limit", [256 << 20, (256 << 20) + 1]),
     ("channels", "formats", [["walle"], ["nonsense"], ["raw"], ["packer-ng"]]), ("channels", "filename", ["x.apk", "x.exe"]),
     # rules that the schemas describe in words
-    ("policy", "place/m", [6]), ("policy", "evict/window", [{"since": "2026-08-21"}]), ("policy", "place/window/last", ["1m", "32d"]), ("policy", "place/t2", [5000]),
+    ("policy", "place/m", [6]), ("policy", "evict/window", [{"since": "2026-08-21"}]), ("policy", "place/window/last", ["1m", "32d"]), ("policy", "place/t2", [5000]), ("policy", "place/threshold", [1]), ("policy", "evict/threshold", [1]), ("policy", "place/repeat_threshold", [1]),
     ("edge", "egress", [["300.0.0.0/8"], ["10.0.0.0/33"]]), ("profile", "deadline", ["2026-08-20T10:00:00Z"]), ("profile", "interval", ["1ms", "2d"]),
     ("profile", "slots", [[{"from": "18:00", "to": "24:00", "coefficient": 1}, {"from": "20:00", "to": "22:00", "coefficient": 1}]]), ("scene", "deadline", ["16m"]),
     ("scene", "resources/1/id", ["a"]), ("channels", "formats", [["packer-ng", "raw"]]), ("channels", "filename", ["{x}.apk"]),
@@ -84,7 +85,7 @@ MORE: list[tuple[str, str, list[Any]]] = [
 ]
 # What the schema takes and the code does not: by document, the paths where a value breaks a rule that the schema's description names.
 BEYOND: dict[str, list[str]] = {
-    "policy": ["place/t1", "place/t2", "place/m", "evict/window", "place/window/last"],
+    "policy": ["place/t1", "place/threshold", "place/t2", "place/m", "evict/window", "place/window/last"],
     "edge": ["egress"],
     "profile": ["deadline", "interval", "slots", "levels/r1", "after", "timezone_offsets"],
     "scene": ["prefixes", "prefixes/0", "deadline", "resources/1/id"],

@@ -270,6 +270,15 @@ static void everything_is_placed_where_both_thresholds_are_zero(void **state)
     assert_true(policy.place.t1 == 0 && policy.place.t2 == 0);
 }
 
+static void thresholds_have_plain_names(void **state)
+{
+    struct policy policy = policy_of(*state, "{\"place\":{\"threshold\":50,\"repeat_threshold\":7,\"small\":{\"size\":9,\"threshold\":3},"
+                                             "\"room\":{\"threshold\":2}},\"evict\":{\"threshold\":4}}");
+    assert_true(policy.place.t1 == 50 && policy.place.t2 == 7 && policy.place.small_t1 == 3 && policy.place.room_t1 == 2);
+    assert_int_equal(policy.evict.t3, 4);
+    assert_int_equal(policy_of(*state, "{\"place\":{\"threshold\":10}}").place.t2, 2);
+}
+
 static void the_wrong_field_is_named(void **state)
 {
     static const char *const wrong[][2] = {
@@ -286,6 +295,9 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"confidence\":1e-9}}", "policy.place.confidence"},
         {"{\"place\":{\"small\":{\"size\":0,\"t1\":1}}}", "policy.place.small.size"},
         {"{\"place\":{\"small\":{\"size\":9}}}", "policy.place.small.t1"},
+        {"{\"place\":{\"t1\":1,\"threshold\":1}}", "policy.place.threshold: is the same as t1"},
+        {"{\"evict\":{\"t3\":1,\"threshold\":1}}", "policy.evict.threshold: is the same as t3"},
+        {"{\"place\":{\"repeat_threshold\":-1}}", "policy.place.repeat_threshold"},
         {"{\"place\":{\"t9\":1}}", "policy.place.t9"},
         {"{\"place\":{\"window\":{}}}", "policy.place.window"},
         {"{\"place\":{\"window\":{\"lest\":\"1d\"}}}", "policy.place.window.lest: unknown field"},
@@ -342,6 +354,7 @@ int main(void)
         test_with_arena(a_policy_is_written_as_it_is_read),
         test_with_arena(what_is_not_said_is_as_in_the_sample),
         test_with_arena(everything_is_placed_where_both_thresholds_are_zero),
+        test_with_arena(thresholds_have_plain_names),
         test_with_arena(the_wrong_field_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
