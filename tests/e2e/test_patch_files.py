@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support import apks, apksigner, readers, shop
+from support import apks, apksigner, cache, readers, shop
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 INFO = {"channel": "huawei", "campaign": "été 2026"}
@@ -123,13 +123,36 @@ def test_the_new_version_may_take_the_old_ones_place(run_pakhus: Run, tmp_path: 
     assert (tmp_path / "game.apk").read_bytes() == shop.offline("v2", text(INFO)).read_bytes()
 
 
-def test_packages_of_gigabytes(tmp_path: Path) -> None:
-    """More than a part, more than what a part can refer to; in as much memory as the header of lib/patch says."""
-    installed, wanted = shop.offline("2-gib-v1", text(INFO)), shop.offline("2-gib", text(INFO))
-    assert peak("diff", shop.base("2-gib-v1"), shop.base("2-gib"), "-o", tmp_path / "x.diff") < 512
-    assert (tmp_path / "x.diff").stat().st_size < 2 << 20
-    assert peak("patch", installed, tmp_path / "x.diff", "-o", tmp_path / "new.apk") < 350
-    assert subprocess.run(["cmp", tmp_path / "new.apk", wanted]).returncode == 0
+def middling() -> Path:
+    """Two segments of a patch."""
+    def make(target: Path) -> None:
+        unsigned = target.with_suffix(".unsigned")
+        apks.stripped(apks.original(), unsigned, 300 * apks.MIB)
+        apks.sign(unsigned, target, "v2")
+        unsigned.unlink()
+
+    return cache.kept("apks-made/300-mib.apk", make)
+
+
+# Each segment of a patch indexes all of the old package that it can refer to, which takes seconds. So only one side at a time is large.
+
+
+def test_from_a_package_of_which_a_segment_refers_to_a_part(run_pakhus: Run, tmp_path: Path) -> None:
+    run_pakhus("prepare", middling(), "-o", "new-base.apk")
+    run_pakhus("splice", "new-base.apk", "--info", text(INFO), "-o", "wanted.apk")
+    check_giants(shop.base("2-gib-v1"), shop.offline("2-gib-v1", text(INFO)), tmp_path / "new-base.apk", tmp_path / "wanted.apk", tmp_path)
+
+
+def test_to_a_package_past_two_gib(tmp_path: Path) -> None:
+    check_giants(shop.base("v1"), shop.offline("v1", text(INFO)), shop.base("2-gib"), shop.offline("2-gib", text(INFO)), tmp_path)
+
+
+def check_giants(old: Path, installed: Path, new: Path, wanted: Path, folder: Path) -> None:
+    """In as much memory as the header of lib/patch says."""
+    assert peak("diff", old, new, "-o", folder / "x.diff") < 512
+    assert (folder / "x.diff").stat().st_size < 2 << 20
+    assert peak("patch", installed, folder / "x.diff", "-o", folder / "new.apk") < 350
+    assert subprocess.run(["cmp", folder / "new.apk", wanted]).returncode == 0
 
 
 def peak(*command: str | Path) -> int:
