@@ -241,7 +241,7 @@ static enum status read_trace(struct table *table, struct str path, struct error
     sample.most = (size_t)most;
     FILE *file = str_equal(path, S("-")) ? stdin : fopen(path.data, "re");
     if (!file) return error_errno(error, errno, STR_FMT, STR_ARG(path));
-    enum status status = trace_read_sample(table->rows.arena, file, unit, &sample, &table->trace, error);
+    enum status status = trace_read(table->rows.arena, file, unit, &sample, &table->trace, error);
     if (file != stdin) fclose(file);
     if (status != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(path));
     if (sample.share < 1)

@@ -322,8 +322,7 @@ static enum status read_lines(struct reader *reader, FILE *file, struct error *e
     return ferror(file) ? error_errno(error, number, "reading the trace") : STATUS_OK;
 }
 
-enum status trace_read_sample(struct arena *arena, FILE *file, int64_t unit, struct trace_sample *sample, struct trace *trace,
-                              struct error *error)
+enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace_sample *sample, struct trace *trace, struct error *error)
 {
     struct arena *names = arena_new(), *scratch = arena_new();
     struct reader reader = {
@@ -342,12 +341,6 @@ enum status trace_read_sample(struct arena *arena, FILE *file, int64_t unit, str
     if (sample->share < 1) number_in_order(arena, trace);
     number_pairs(arena, trace);
     return sum_up(trace, error);
-}
-
-enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct trace *trace, struct error *error)
-{
-    struct trace_sample all = {.most = SIZE_MAX};
-    return trace_read_sample(arena, file, unit, &all, trace, error);
 }
 
 /* --- writing */

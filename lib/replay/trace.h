@@ -32,17 +32,16 @@ struct trace {
  * of them, and a quoted one may have commas (RFC 4180, on one line); in a line without a comma they are parted by blanks. `unit`: ms, above
  * 0, that one step of the time column stands for; a time may have a fraction, which counts in whole ms, rounded down, and none is below 0.
  * A byte order mark, empty lines and, before the first request, lines that begin with '#' and one heading, quoted or not, which begins with
- * a letter, are passed over. An object is as large as it ever was. STATUS_INVALID names the line. */
-enum status trace_read(struct arena *, FILE *, int64_t unit, struct trace *, struct error *);
-
-/* The same of at most `most` requests: objects are chosen by a hash of their names, half of them again and again until their requests are
+ * a letter, are passed over. An object is as large as it ever was. STATUS_INVALID names the line.
+ *
+ * At most `most` requests are kept: objects are chosen by a hash of their names, half of them again and again until their requests are
  * so few (SHARDS with a fixed size: Waldspurger et al. 2015). Working sets, and quotas that are shares of them, are of these objects. */
 struct trace_sample {
-    size_t most;
+    size_t most;  /* SIZE_MAX: all */
     double share; /* out: of all objects that were kept; 1: all */
     double asked; /* out: of all requests; how far it is from `share` says how far the sample may be from the whole */
 };
-enum status trace_read_sample(struct arena *, FILE *, int64_t unit, struct trace_sample *, struct trace *, struct error *);
+enum status trace_read(struct arena *, FILE *, int64_t unit, struct trace_sample *, struct trace *, struct error *);
 
 /* The same as CSV, with a LAN for every request; objects and LANs are written as their numbers, so that what is read again is the very
  * trace. STATUS_INVALID where a time is no whole number of `unit`s (ms). */

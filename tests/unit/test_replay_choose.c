@@ -17,7 +17,7 @@ static void read_text(struct arena *arena, struct str text, struct trace *trace)
     struct error error;
     FILE *file = fmemopen(arena_cstr(arena, text), text.length, "r");
     assert_non_null(file);
-    assert_ok(trace_read(arena, file, CLOCK_SECOND, trace, &error), &error);
+    assert_ok(trace_read(arena, file, CLOCK_SECOND, &(struct trace_sample){.most = SIZE_MAX}, trace, &error), &error);
     fclose(file);
 }
 

@@ -9,7 +9,7 @@ static void read_text(struct arena *arena, const char *text, struct trace *trace
     struct error error;
     FILE *file = fmemopen(arena_cstr(arena, str_of(text)), strlen(text), "r");
     assert_non_null(file);
-    assert_ok(trace_read(arena, file, CLOCK_SECOND, trace, &error), &error);
+    assert_ok(trace_read(arena, file, CLOCK_SECOND, &(struct trace_sample){.most = SIZE_MAX}, trace, &error), &error);
     fclose(file);
 }
 
@@ -33,7 +33,7 @@ static void three_hundred_thousand_lans_take_little(void **state)
     assert_non_null(file);
     for (int i = 0; i < 2 * LANS; i++) fprintf(file, "%d,o%d,7,l%d\n", i / 100, i % LANS, i % LANS);
     rewind(file);
-    assert_ok(trace_read(*state, file, CLOCK_SECOND, &trace, &error), &error);
+    assert_ok(trace_read(*state, file, CLOCK_SECOND, &(struct trace_sample){.most = SIZE_MAX}, &trace, &error), &error);
     fclose(file);
     assert_int_equal(trace.pairs, LANS);
     struct simulated ours = simulated_by(*state, &trace, "{\"place\":{\"t1\":0,\"t2\":0}}", &USUAL), cache;

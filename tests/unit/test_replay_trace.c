@@ -8,7 +8,7 @@ static enum status read_text(struct arena *arena, const char *text, int64_t unit
 {
     FILE *file = fmemopen(arena_cstr(arena, str_of(text)), strlen(text), "r");
     assert_non_null(file);
-    enum status status = trace_read(arena, file, unit, trace, error);
+    enum status status = trace_read(arena, file, unit, &(struct trace_sample){.most = SIZE_MAX}, trace, error);
     fclose(file);
     return status;
 }
@@ -201,14 +201,14 @@ static void a_sample_keeps_whole_packages(void **state)
     assert_non_null(file);
     for (int i = 0; i < OBJECTS * EACH; i++) fprintf(file, "%d,o%d,%d,x\n", i, i % OBJECTS, 1 + i % OBJECTS);
     rewind(file);
-    assert_ok(trace_read_sample(*state, file, CLOCK_SECOND, &sample, &trace, &error), &error);
+    assert_ok(trace_read(*state, file, CLOCK_SECOND, &sample, &trace, &error), &error);
     assert_true(trace.count <= 1000 && trace.count > 500);
     assert_int_equal(trace.count, EACH * trace.objects);
     assert_true(sample.share == 0.125 && sample.asked == (double)trace.count / (OBJECTS * EACH));
     assert_int_equal(trace.pairs, trace.objects);
     for (uint32_t i = 0; i < trace.objects; i++) assert_int_equal(trace.requests[i].object, i);
     rewind(file);
-    assert_int_equal(trace_read_sample(*state, file, CLOCK_SECOND, &one, &trace, &error), STATUS_INVALID);
+    assert_int_equal(trace_read(*state, file, CLOCK_SECOND, &one, &trace, &error), STATUS_INVALID);
     assert_non_null(strstr(error.text, "take a larger sample"));
     fclose(file);
 }
