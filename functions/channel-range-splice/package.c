@@ -7,7 +7,7 @@
 
 /* Seconds that caches may keep what we say. A channel's info may change; URLs with info of their own are rarely asked twice (S12). */
 enum { CHANNEL_LIFE = 300, INFO_LIFE = 60 };
-enum { FILLED_BYTES = 64 << 20 };
+enum { FILLED_BYTES = 12 << 20 };
 
 /* A region as a channel has it, and what follows from it. `region.bytes` is empty for the base itself. */
 struct filled_variant {
@@ -30,21 +30,29 @@ static struct str disposition_of(struct arena *arena, const struct package *pack
     return http_disposition(arena, channels_filename(arena, channels, package->app, package->version, channel));
 }
 
-/* Runs once for a channel: its facts are in memory already, its region is made from them. */
+static enum status fill(struct app *app, const struct cache_load *load, struct io io, struct filled_variant *filled, struct error *error)
+{
+    const struct package *package;
+    struct arena *arena = load->io.arena;
+    struct str rest = arena_copy(io.arena, load->key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'), name = str_cut(&rest, '@');
+    struct app_channel channel = {.app = id, .id = name};
+    TRY(app_package(app, io, id, version, &package, error));
+    TRY(app_channel(app, io, &channel, error));
+    TRY(filled_make(arena, package, channel.channels, &channel.channel.info, &filled->region, error));
+    filled->disposition = disposition_of(arena, package, channel.channels, name);
+    return STATUS_OK;
+}
+
+/* Runs once for a channel: its facts are in memory already, its region is made from them. The facts are let go: a region that held on to
+ * the shard of its channel would keep it in memory past its time in the cache. */
 static enum status load_filled(void *context, const struct cache_load *load, void **value, struct error *error)
 {
-    struct app *app = context;
-    const struct package *package;
+    struct io io = {.arena = arena_new(), .deadline = load->io.deadline};
     struct filled_variant *filled = arena_new_of(load->io.arena, struct filled_variant);
-    struct str rest = arena_copy(load->io.arena, load->key), id = str_cut(&rest, '/'), version = str_cut(&rest, '/'),
-               name = str_cut(&rest, '@');
-    struct app_channel channel = {.app = id, .id = name};
-    TRY(app_package(app, load->io, id, version, &package, error));
-    TRY(app_channel(app, load->io, &channel, error));
-    TRY(filled_make(load->io.arena, package, channel.channels, &channel.channel.info, &filled->region, error));
-    filled->disposition = disposition_of(load->io.arena, package, channel.channels, name);
+    enum status status = fill(context, load, io, filled, error);
+    arena_free(io.arena);
     *value = filled;
-    return STATUS_OK;
+    return status;
 }
 
 /* Facts that change make another key: the old region is not asked for again, and leaves the cache in time. */

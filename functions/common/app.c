@@ -17,7 +17,7 @@ enum { STORE_TIME = 10 * CLOCK_SECOND };
 /* Readiness: how long the store may take to answer, and how long its answer counts. */
 enum { READY_TIME = 3 * CLOCK_SECOND, READY_LIFE = 5 * CLOCK_SECOND, NOT_READY_LIFE = CLOCK_SECOND };
 enum { PACKAGES_BYTES = 32 << 20, PATCHES_BYTES = 16 << 20, CHANNELS_BYTES = 32 << 20 };
-enum { SHARDS_BYTES = 12 << 20 }; /* some 500 shards of 20 KiB */
+enum { SHARDS_BYTES = 8 << 20 }; /* some 200 shards */
 
 /* Unknown channels may be new ones: so many looks into the store at once, and then one a second (a token bucket). */
 enum { REFRESH_BURST = 32 };
