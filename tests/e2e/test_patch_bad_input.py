@@ -125,9 +125,9 @@ def test_bombs(tmp_path: Path, patch: bytes) -> None:
 
 
 def test_versions_to_come(patch: bytes, refused: Callable[..., str], tmp_path: Path) -> None:
-    changed = patch[:8] + struct.pack("<II", 2, 0) + patch[16:]
+    changed = patch[:8] + struct.pack("<II", 3, 0) + patch[16:]
     (tmp_path / "x.diff").write_bytes(changed[:12] + struct.pack("<I", zlib.crc32(changed[:128])) + changed[16:])
-    assert refused("patch", shop.base("older-v2"), "x.diff") == "x.diff: unsupported patch format version 2"
+    assert refused("patch", shop.base("older-v2"), "x.diff") == "x.diff: unsupported patch format version 3"
 
 
 def test_packages_that_have_no_patch(refused: Callable[..., str], tmp_path: Path) -> None:
