@@ -77,7 +77,8 @@ MORE: list[tuple[str, str, list[Any]]] = [
     ("scene", "allow", [["a.example"], ["a,b"], [""]]), ("scene", "total_limit", [256 << 20, (256 << 20) + 1]),
     ("channels", "formats", [["walle"], ["nonsense"], ["raw"], ["packer-ng"]]), ("channels", "filename", ["x.apk", "x.exe"]),
     # rules that the schemas describe in words
-    ("policy", "place/m", [6]), ("policy", "evict/window", [{"since": "2026-08-21"}]), ("policy", "place/window/last", ["1m", "32d"]), ("policy", "place/t2", [5000]), ("policy", "place/threshold", [1]), ("policy", "evict/threshold", [1]), ("policy", "place/repeat_threshold", [1]),
+    ("policy", "place/m", [6]), ("policy", "evict/window", [{"since": "2026-08-21"}]), ("policy", "place/window/last", ["1m", "32d"]), ("policy", "place/t2", [5000]),
+    ("policy", "place/threshold", [1]), ("policy", "evict/threshold", [1]), ("policy", "place/repeat_threshold", [1]),
     ("edge", "egress", [["300.0.0.0/8"], ["10.0.0.0/33"]]), ("profile", "deadline", ["2026-08-20T10:00:00Z"]), ("profile", "interval", ["1ms", "2d"]),
     ("profile", "slots", [[{"from": "18:00", "to": "24:00", "coefficient": 1}, {"from": "20:00", "to": "22:00", "coefficient": 1}]]), ("scene", "deadline", ["16m"]),
     ("scene", "resources/1/id", ["a"]), ("channels", "formats", [["packer-ng", "raw"]]), ("channels", "filename", ["{x}.apk"]),
