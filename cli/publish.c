@@ -102,7 +102,7 @@ static enum status run_publish(struct arena *arena, const struct str *words, int
     for (size_t i = 0; i < plan.warning_count; i++) fprintf(stderr, "warning: " STR_FMT "\n", STR_ARG(plan.warnings[i]));
     TRY(send(arena, store, &source, &plan, error));
     print_package(arena, &plan.package);
-    return newest_refresh((struct catalog){store, command_io(arena), app}, error);
+    return newest_refresh((struct catalog){store, command_io(arena), app}, version, error);
 }
 
 int cmd_publish(int argc, char **argv)
@@ -134,7 +134,7 @@ static enum status run_unpublish(struct arena *arena, const struct str *words, i
     TRY(stored_open(arena, store_url, &store, error));
     TRY(patch_withdraw((struct catalog){store, command_io(arena), words[0]}, words[1], error));
     TRY(package_unpublish((struct catalog){store, command_io(arena), words[0]}, words[1], error));
-    return newest_refresh((struct catalog){store, command_io(arena), words[0]}, error);
+    return newest_refresh((struct catalog){store, command_io(arena), words[0]}, S(""), error);
 }
 
 int cmd_unpublish(int argc, char **argv)

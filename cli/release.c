@@ -63,7 +63,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
         TRY(stored_check_version(words[1], "VERSION", error));
         TRY(package_load((struct catalog){store, command_io(arena), words[0]}, words[1], &package, error));
         TRY(release_set((struct catalog){store, command_io(arena), words[0]}, words[1], part, &now, error));
-        TRY(newest_refresh((struct catalog){store, command_io(arena), words[0]}, error));
+        TRY(newest_refresh((struct catalog){store, command_io(arena), words[0]}, S(""), error));
     }
     print(arena, &now);
     return STATUS_OK;

@@ -98,7 +98,7 @@ static enum status upgrade_channels(struct store *store, struct str app, size_t 
 static enum status upgrade_newest(struct store *store, struct str app, size_t *count, struct error *error)
 {
     struct arena *arena = arena_new();
-    enum status status = newest_refresh((struct catalog){store, command_io(arena), app}, error);
+    enum status status = newest_refresh((struct catalog){store, command_io(arena), app}, S(""), error);
     arena_free(arena);
     *count += status == STATUS_OK;
     return status;

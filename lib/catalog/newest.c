@@ -17,21 +17,28 @@ static struct generations row_of(struct catalog catalog)
     return (struct generations){catalog.store, catalog.io, arena_join(catalog.io.arena, S("packages/"), catalog.app, S("/.newest/"))};
 }
 
-static enum status parse(struct arena *arena, const struct generation *row, struct str *version, struct error *error)
+/* {"version":"2.0","sha256":"…"}, of its package; neither where no version is published. */
+struct named {
+    struct str version, sha256;
+};
+
+static enum status parse(struct arena *arena, const struct generation *row, struct named *named, struct error *error)
 {
     struct config config;
     TRY(config_open(arena, row->body, "newest", &config, error));
-    TRY(config_version(&config, "version", CONFIG_OPTIONAL, version, error));
+    TRY(config_version(&config, "version", CONFIG_OPTIONAL, &named->version, error));
+    TRY(config_sha256(&config, "sha256", CONFIG_OPTIONAL, &named->sha256, error));
     return config_end(&config, error);
 }
 
 enum status newest_load(struct catalog catalog, struct str *version, struct error *error)
 {
     struct generation row;
+    struct named named = {0};
     struct error ignored;
-    *version = (struct str){NULL, 0};
     TRY(generation_newest(row_of(catalog), 0, &row, error));
-    bool known = row.number > 0 && parse(catalog.io.arena, &row, version, &ignored) == STATUS_OK && version->length > 0;
+    bool known = row.number > 0 && parse(catalog.io.arena, &row, &named, &ignored) == STATUS_OK && named.version.length > 0;
+    *version = named.version;
     ENSURE(known, error, STATUS_NOT_FOUND, "no document names the newest version of " STR_FMT, STR_ARG(catalog.app));
     return STATUS_OK;
 }
@@ -61,11 +68,10 @@ static bool note(void *context, const struct store_object *object)
 struct search {
     struct catalog catalog;
     struct generation known; /* the document */
-    struct str named;        /* by it; empty: none */
-    struct str best;
-    uint64_t code;
-    int64_t published;
-    size_t read; /* records */
+    struct named named;      /* by it */
+    bool named_is_there;     /* with that package */
+    struct package best;     /* its version is empty: none yet */
+    size_t read;             /* records */
     bool conflict;
 };
 
@@ -73,45 +79,45 @@ struct search {
 static enum status look_at(struct search *search, struct str version, struct error *error)
 {
     struct package package;
+    const struct package *best = &search->best;
+    if (version.length == 0) return STATUS_OK;
     enum status status = package_load(search->catalog, version, &package, error);
     if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT) return STATUS_OK;
     TRY(status);
     search->read++;
-    bool same_code = package.version_code == search->code;
-    bool newer = same_code ? package.published > search->published : package.version_code > search->code;
-    if (search->best.length > 0 && !newer) return STATUS_OK;
-    search->best = package.version;
-    search->code = package.version_code;
-    search->published = package.published;
+    if (str_equal(version, search->named.version) && str_equal(package.sha256, search->named.sha256)) search->named_is_there = true;
+    bool same_code = package.version_code == best->version_code;
+    bool newer = same_code ? package.published > best->published : package.version_code > best->version_code;
+    if (best->version.length == 0 || newer) search->best = package;
     return STATUS_OK;
 }
 
-static bool is_listed(const struct records *records, struct str version)
+static enum status look_at_all(struct search *search, const struct records *records, int64_t span, struct error *error)
 {
-    for (size_t i = 0; i < records->count; i++)
-        if (str_equal(records->at[i].version, version)) return true;
-    return false;
-}
-
-static enum status search_newest(struct search *search, struct error *error)
-{
-    struct catalog *catalog = &search->catalog;
-    const int64_t span = deadline_left(catalog->io.deadline);
-    struct str folder = arena_join(catalog->io.arena, S("packages/"), catalog->app, S("/"));
-    struct records records = {.arena = catalog->io.arena, .prefix_length = folder.length};
-    struct error ignored;
-    TRY(generation_newest(row_of(*catalog), 0, &search->known, error));
-    if (search->known.number > 0 && parse(catalog->io.arena, &search->known, &search->named, &ignored) != STATUS_OK)
-        search->named.length = 0;
-    TRY(store_list(catalog->store, catalog->io, folder, 0, note, &records, error));
-    bool counts = search->named.length > 0 && is_listed(&records, search->named);
-    for (size_t i = 0; i < records.count; i++) {
-        const struct record *record = &records.at[i];
-        bool is_old = counts && record->modified < search->known.modified - OVERLAP && !str_equal(record->version, search->named);
-        catalog->io = io_anew(catalog->io, span);
-        if (!is_old) TRY(look_at(search, record->version, error));
+    const int64_t since = search->named_is_there ? search->known.modified - OVERLAP : INT64_MIN;
+    for (size_t i = 0; i < records->count; i++) {
+        search->catalog.io = io_anew(search->catalog.io, span);
+        if (records->at[i].modified >= since) TRY(look_at(search, records->at[i].version, error));
     }
     return STATUS_OK;
+}
+
+/* What the document names is looked at first: where it is gone, was replaced or is damaged, another one may follow it that is as old. */
+static enum status search_newest(struct search *search, struct str published, struct error *error)
+{
+    const struct catalog catalog = search->catalog;
+    const int64_t span = deadline_left(catalog.io.deadline);
+    struct str folder = arena_join(catalog.io.arena, S("packages/"), catalog.app, S("/"));
+    struct records records = {.arena = catalog.io.arena, .prefix_length = folder.length};
+    struct error ignored;
+    TRY(generation_newest(row_of(catalog), 0, &search->known, error));
+    bool known = search->known.number > 0 && parse(catalog.io.arena, &search->known, &search->named, &ignored) == STATUS_OK;
+    if (!known) search->named = (struct named){0};
+    TRY(store_list(catalog.store, catalog.io, folder, 0, note, &records, error));
+    search->catalog.io = io_anew(catalog.io, span);
+    TRY(look_at(search, search->named.version, error));
+    TRY(look_at(search, published, error));
+    return look_at_all(search, &records, span, error);
 }
 
 static enum status write_found(void *context, struct arena *arena, const struct generation *newest, struct str *body, struct error *error)
@@ -119,18 +125,20 @@ static enum status write_found(void *context, struct arena *arena, const struct 
     struct search *search = context;
     struct buf out = buf_in(arena, 1024);
     struct json_writer json = json_writer(&out);
-    bool same = str_equal(search->best, search->named) && search->read <= READ_MOST;
+    bool is_named = str_equal(search->best.version, search->named.version) && str_equal(search->best.sha256, search->named.sha256);
+    bool same = is_named && search->read <= READ_MOST;
     search->conflict = newest->number != search->known.number;
     if (search->conflict || same) return error_set(error, STATUS_NOT_MODIFIED, "no change, or another writer was faster");
     json_open_object(&json, NULL);
-    json_put_text_if_any(&json, "version", search->best);
+    json_put_text_if_any(&json, "version", search->best.version);
+    json_put_text_if_any(&json, "sha256", search->best.sha256);
     json_close(&json);
     buf_add_byte(&out, '\n');
     *body = buf_str(&out);
     return STATUS_OK;
 }
 
-enum status newest_refresh(struct catalog catalog, struct error *error)
+enum status newest_refresh(struct catalog catalog, struct str published, struct error *error)
 {
     const int64_t span = deadline_left(catalog.io.deadline);
     struct search search;
@@ -138,7 +146,7 @@ enum status newest_refresh(struct catalog catalog, struct error *error)
     do {
         catalog.io = io_anew(catalog.io, span);
         search = (struct search){.catalog = catalog};
-        TRY(search_newest(&search, error));
+        TRY(search_newest(&search, published, error));
         catalog.io = io_anew(catalog.io, span);
         TRY(generation_update(row_of(catalog), write_found, &search, &row, error));
     } while (search.conflict);

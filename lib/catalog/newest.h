@@ -11,7 +11,8 @@
 enum status newest_load(struct catalog, struct str *version, struct error *);
 
 /* Makes the document name the version with the highest version code, of several the one that was published last. Reads the records of those
- * versions alone that were published since it was written. io.deadline bounds each step. */
-enum status newest_refresh(struct catalog, struct error *);
+ * versions alone that were published since it was written, by the store's clock, and of `published` (empty: none), which the caller has
+ * just published; of all versions where the one that it named is not there any more as it was. io.deadline bounds each step. */
+enum status newest_refresh(struct catalog, struct str published, struct error *);
 
 #endif

@@ -159,7 +159,7 @@ static enum status prepare(const struct upload *upload, struct publish_plan *pla
     }
     const struct package_pieces all = {.items = pieces, .count = (size_t)prepared->count};
     TRY(package_compose(upload->store, io_of_step(upload), &all, &plan->package, error));
-    return newest_refresh((struct catalog){upload->store, io_of_step(upload), upload->app}, error);
+    return newest_refresh((struct catalog){upload->store, io_of_step(upload), upload->app}, upload->version, error);
 }
 
 /* The upload that failed may be another one by now. */

@@ -1,4 +1,8 @@
 /* The document of an app's newest version: right after every writer, and after one that was killed. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+
 #include "lib/catalog/newest.h"
 #include "lib/catalog/package.h"
 #include "tests/unit/fault_store.h"
@@ -30,13 +34,13 @@ static struct catalog in(struct store *where)
     return (struct catalog){where, {.arena = arena, .deadline = deadline_in(TIMEOUT)}, S("APP")};
 }
 
-static void publish(const char *version, uint64_t code, int64_t published)
+static void put_record(const char *version, uint64_t code, int64_t published, const char *sha256)
 {
     const struct package package = {.app = S("APP"),
                                     .version = str_of(version),
                                     .base = S(PACKAGE_FIRST_BASE),
                                     .size = 1000,
-                                    .sha256 = S("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"),
+                                    .sha256 = str_of(sha256),
                                     .schemes = APK_V2,
                                     .region = {10, 100},
                                     .version_code = code,
@@ -46,6 +50,16 @@ static void publish(const char *version, uint64_t code, int64_t published)
     assert_ok(store_put(store, in(store).io, key, package_format(arena, &package), NULL, NULL, &failure), &failure);
 }
 
+static void publish(const char *version, uint64_t code, int64_t published)
+{
+    put_record(version, code, published, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+}
+
+static void publish_other(const char *version, uint64_t code)
+{
+    put_record(version, code, 1000, "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210");
+}
+
 static void unpublish(const char *version)
 {
     assert_ok(store_remove(store, in(store).io, package_json_key(arena, S("APP"), str_of(version)), &failure), &failure);
@@ -53,7 +67,7 @@ static void unpublish(const char *version)
 
 static void refresh(void)
 {
-    assert_ok(newest_refresh(in(store), &failure), &failure);
+    assert_ok(newest_refresh(in(store), S(""), &failure), &failure);
 }
 
 static void assert_newest(const char *wanted)
@@ -95,6 +109,51 @@ static void what_is_unpublished_is_not_the_newest(void **state)
     assert_error(newest_load(in(store), &version, &failure), STATUS_NOT_FOUND, &failure, "APP");
 }
 
+static void damage(const char *version)
+{
+    assert_ok(store_put(store, in(store).io, package_json_key(arena, S("APP"), str_of(version)), S("{"), NULL, NULL, &failure), &failure);
+}
+
+/* As if it had been published two hours ago. */
+static void age(const char *version)
+{
+    const struct timespec past = {.tv_sec = time(NULL) - 7200}, times[2] = {past, past};
+    struct str path = arena_join(arena, str_from(store->name, sizeof "file://" - 1), S("/"), package_json_key(arena, S("APP"), str_of(version)));
+    assert_int_equal(utimensat(AT_FDCWD, arena_cstr(arena, path), times, 0), 0);
+}
+
+/* Records that are older than the document are not read, unless what it names is not there as it was. */
+static void old_versions_count_once_the_newest_is_gone_or_another(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        publish("1.0", 51, 1000);
+        publish("8.0", 80, 1000);
+        publish("9.0", 90, 1000);
+        refresh();
+        assert_newest("9.0");
+        age("1.0"), age("8.0"), age("9.0");
+        if (i == 0) publish_other("9.0", 60);
+        if (i == 1) damage("9.0");
+        if (i == 2) unpublish("9.0"), publish("1.1", 52, 1000);
+        refresh();
+        assert_newest("8.0");
+        unpublish("1.1");
+    }
+}
+
+/* A clock that was ahead dated the document, and what is published once it is right looks old. */
+static void what_was_just_published_counts_whatever_the_clock_says(void **state)
+{
+    (void)state;
+    publish("1.0", 1, 1000);
+    refresh();
+    publish("2.0", 2, 1000);
+    age("2.0");
+    assert_ok(newest_refresh(in(store), S("2.0"), &failure), &failure);
+    assert_newest("2.0");
+}
+
 /* A writer that was killed behind the record, or an older one, left it as it was. */
 static void the_next_writer_repairs_it(void **state)
 {
@@ -130,7 +189,7 @@ static void a_refresh_can_be_killed_at_any_request(void **state)
         for (long requests = 0;; requests++) {
             struct fault_store *dying = fault_store(arena, store, requests);
             dying->carries_out = round % 2;
-            if (newest_refresh(in(&dying->store), &failure) == STATUS_OK) break;
+            if (newest_refresh(in(&dying->store), S(""), &failure) == STATUS_OK) break;
             assert_true(requests < 100);
         }
         assert_newest(name);
@@ -158,6 +217,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_version_code_counts_then_the_time),
         TEST(what_is_unpublished_is_not_the_newest),
+        TEST(old_versions_count_once_the_newest_is_gone_or_another),
+        TEST(what_was_just_published_counts_whatever_the_clock_says),
         TEST(the_next_writer_repairs_it),
         TEST(a_damaged_document_or_record_is_passed_over),
         TEST(a_refresh_can_be_killed_at_any_request),
