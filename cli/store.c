@@ -106,14 +106,20 @@ static enum status upgrade_newest(struct store *store, struct str app, size_t *c
 
 typedef enum status upgrade_fn(struct store *, struct str app, size_t *count, struct error *);
 
-/* Each app that has objects in the folder. */
+/* Each app that has objects in the folder; one that fails does not keep the others. */
 static enum status upgrade_each(struct arena *arena, struct store *store, const char *folder, upgrade_fn *one, struct error *error)
 {
     struct str *apps;
     size_t count, done = 0;
     TRY(document_list((struct documents){store, command_upload_io(arena), folder}, &apps, &count, error));
-    for (size_t i = 0; i < count; i++) TRY(one(store, apps[i], &done, error));
+    size_t failed = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (one(store, apps[i], &done, error) == STATUS_OK) continue;
+        fprintf(stderr, STR_FMT ": %s\n", STR_ARG(apps[i]), error->text);
+        failed++;
+    }
     fprintf(stderr, "%s: %zu of %zu apps\n", one == upgrade_channels ? "channels moved" : "newest version looked up", done, count);
+    ENSURE(failed == 0, error, STATUS_INVALID, "%zu of %zu apps failed: mend what is said of them above, and repeat this", failed, count);
     return STATUS_OK;
 }
 
@@ -122,8 +128,10 @@ static enum status run_upgrade(struct arena *arena, const struct str *words, int
     struct store *store;
     (void)words, (void)count;
     TRY(stored_open(arena, store_url, &store, error));
-    TRY(upgrade_each(arena, store, "channels", upgrade_channels, error));
-    return upgrade_each(arena, store, "packages", upgrade_newest, error);
+    struct error also;
+    enum status channels = upgrade_each(arena, store, "channels", upgrade_channels, error);
+    TRY(upgrade_each(arena, store, "packages", upgrade_newest, channels == STATUS_OK ? error : &also));
+    return channels;
 }
 
 static int cmd_check(int argc, char **argv)

@@ -5,7 +5,7 @@
  *     channels/<app>/<n>              version 0.1: all of it in one versioned document
  *
  * The document of version 0.1 is read until a writer has moved its channels into shards; then it is left as it is, so that older instances
- * go on answering. What older writers add to it, or change there, the next writer takes over; what they remove stays. */
+ * go on answering. What older writers change in it later is not read; writers of this version warn of it. */
 #ifndef CATALOG_CHANNELS_H
 #define CATALOG_CHANNELS_H
 
@@ -39,8 +39,7 @@ struct channels {
     unsigned depth;    /* of most shards */
     uint64_t serial;   /* counts the changes of the formats, the last of them at `formats_changed` */
     int64_t formats_changed;
-    uint64_t moved;        /* the generation of version 0.1's document that was moved; 0: none */
-    int64_t moved_changed; /* the latest `changed` in it */
+    uint64_t moved; /* the generation of version 0.1's document that was moved; 0: none */
     const struct channels_old *old;
 };
 
@@ -79,7 +78,7 @@ enum status channels_each(const struct channels_source *, struct str prefix, cha
 
 /* --- changes. They are safe with several writers, and can be repeated. io.deadline bounds each step. */
 
-/* Moves version 0.1's document, or what older writers have changed in it since. *moved: there was something to move. */
+/* Moves version 0.1's document. *moved: there was something to move. */
 enum status channels_upgrade(struct catalog, bool *moved, struct error *);
 
 /* Changes the settings. `change` edits *channels in the arena; it is called again where another writer was faster. Refused

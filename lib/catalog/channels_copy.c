@@ -25,13 +25,14 @@ static bool hash_key(void *context, const struct store_object *object)
     return true;
 }
 
-/* Generations are never changed: their names tell what there is. */
+/* Generations are never changed: their names tell what there is. A copy that was overtaken by another one and then killed may have left less
+ * than this says, so each day all is compared again. */
 static enum status state_of(struct catalog catalog, struct str *state, struct error *error)
 {
     uint64_t hash = HASH64;
     struct str prefix = arena_join(catalog.io.arena, S("channels/"), catalog.app, S("/"));
     TRY(store_list(catalog.store, catalog.io, prefix, 0, hash_key, &hash, error));
-    *state = arena_printf(catalog.io.arena, "%016llx\n", (unsigned long long)hash);
+    *state = arena_printf(catalog.io.arena, "%016llx %lld\n", (unsigned long long)hash, (long long)(clock_now() / CLOCK_DAY));
     return STATUS_OK;
 }
 

@@ -94,7 +94,6 @@ static enum status parse_layout(struct config *config, struct channels *channels
     TRY(config_whole(config, "formats_serial", CONFIG_OPTIONAL, 0, SERIAL_MAX, &channels->serial, error));
     TRY(config_time(config, "formats_changed", CONFIG_OPTIONAL, &channels->formats_changed, error));
     TRY(config_whole(config, "moved", CONFIG_OPTIONAL, 0, INT64_MAX, &channels->moved, error));
-    TRY(config_time(config, "moved_changed", CONFIG_OPTIONAL, &channels->moved_changed, error));
     channels->depth = (unsigned)depth;
     return STATUS_OK;
 }
@@ -140,10 +139,7 @@ struct str channels_format(struct arena *arena, const struct channels *channels)
         json_put_number(&json, "formats_serial", channels->serial);
         json_put_text(&json, "formats_changed", clock_format_time(arena, channels->formats_changed));
     }
-    if (channels->moved > 0) {
-        json_put_number(&json, "moved", channels->moved);
-        json_put_text(&json, "moved_changed", clock_format_time(arena, channels->moved_changed));
-    }
+    if (channels->moved > 0) json_put_number(&json, "moved", channels->moved);
     json_close(&json);
     buf_add_byte(&out, '\n');
     return buf_str(&out);

@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "lib/apk/prepare.h"
 #include "lib/catalog/channels_internal.h"
 #include "lib/catalog/package.h"
@@ -52,15 +53,12 @@ struct taken {
     struct arena *arena;
     struct channel *items;
     size_t count, capacity;
-    int64_t after, latest; /* those that changed later are taken; the latest of all */
 };
 
 static enum status take_channel(void *context, const struct channel *channel, struct error *error)
 {
     struct taken *taken = context;
     (void)error;
-    if (channel->changed > taken->latest) taken->latest = channel->changed;
-    if (channel->changed <= taken->after) return STATUS_OK;
     taken->items = arena_grow(taken->arena, taken->items, taken->count, &taken->capacity, sizeof *taken->items);
     taken->items[taken->count++] = *channel;
     return STATUS_OK;
@@ -69,13 +67,7 @@ static enum status take_channel(void *context, const struct channel *channel, st
 static enum status put_taken(void *context, struct arena *arena, const struct shard_entry *entry, struct str *value, struct error *error)
 {
     const struct taken *taken = context;
-    const struct channel *old = &taken->items[entry->tag];
-    struct channel before;
-    if (value->data) {
-        TRY(channels_parse_entry(arena, entry->key, *value, &before, error));
-        if (before.changed >= old->changed) return STATUS_OK;
-    }
-    *value = channels_format_entry(arena, old);
+    *value = channels_format_entry(arena, &taken->items[entry->tag]);
     ENSURE(value->data, error, STATUS_TOO_LARGE, "channel " STR_FMT ": its info is too large", STR_ARG(entry->key));
     return STATUS_OK;
 }
@@ -103,7 +95,7 @@ static enum status replace_settings(void *context, struct arena *arena, struct c
 static enum status begin_shards(struct catalog catalog, const struct channels *old, struct channels *out, struct error *error)
 {
     struct channels channels = *old, none = {0};
-    struct taken taken = {.arena = catalog.io.arena, .after = INT64_MIN, .latest = 0};
+    struct taken taken = {.arena = catalog.io.arena};
     struct shards_result result = {0};
     const struct channels_source target = {catalog, &channels, NULL};
     const int64_t span = deadline_left(catalog.io.deadline);
@@ -113,51 +105,40 @@ static enum status begin_shards(struct catalog catalog, const struct channels *o
     TRY(write_taken(&target, &taken, &result, error));
     channels.depth = result.depth;
     channels.moved = old->generation;
-    channels.moved_changed = taken.latest;
     catalog.io = io_anew(catalog.io, span);
     TRY(channels_edit_settings(catalog, &edit, out, error));
-    const struct shards shards = channels_shards(&target);
+    const struct channels_source fresh = {{catalog.store, io_anew(catalog.io, span), catalog.app}, &channels, NULL};
+    const struct shards shards = channels_shards(&fresh);
     return edit.conflict ? shards_remove(&shards, error) : STATUS_OK;
 }
 
-/* What older writers have put since, other than removals. */
-static enum status take_over(struct catalog catalog, struct channels *channels, const struct channels *old, struct error *error)
+/* Its changes cannot be told from what this version has changed since: they are not read, and whoever made them must hear of it. */
+static void warn_of_older_writers(struct catalog catalog, const struct channels *channels)
 {
-    struct taken taken = {.arena = catalog.io.arena, .after = channels->moved_changed, .latest = channels->moved_changed};
-    struct shards_result result;
-    const struct channels_source target = {catalog, channels, NULL};
-    const int64_t span = deadline_left(catalog.io.deadline);
-    struct channels next = *channels;
-    struct channels_edit edit = {.expected = channels, .change = replace_settings, .context = &next};
-    TRY(channels_each_old(old->old, S(""), take_channel, &taken, error));
-    for (size_t i = 0; i < taken.count; i++) taken.items[i].serial = channels->serial;
-    TRY(write_taken(&target, &taken, &result, error));
-    next.moved = old->generation;
-    next.moved_changed = taken.latest;
-    catalog.io = io_anew(catalog.io, span);
-    return channels_edit_settings(catalog, &edit, channels, error);
+    struct channels old;
+    struct error ignored;
+    enum status status = channels_load_old(catalog, channels->moved, &old, &ignored);
+    if (status == STATUS_OK && old.generation > channels->moved)
+        log_warn((struct log){0},
+                 "version 0.1 has changed the channels of " STR_FMT " after they were moved; that is not read: make these changes again with "
+                 "this version",
+                 STR_ARG(catalog.app));
 }
 
 enum status channels_open(struct catalog catalog, struct channels *channels, bool *moved, struct error *error)
 {
     struct channels old;
-    *moved = false;
-    for (;;) {
-        TRY(channels_load(catalog, NULL, channels, error));
-        bool is_old = channels->shards.length == 0;
-        if (is_old) {
-            old = *channels;
-            TRY(begin_shards(catalog, &old, channels, error));
-        }
-        enum status status = channels_load_old(catalog, channels->moved, &old, error);
-        if (status == STATUS_NOT_MODIFIED || (status == STATUS_OK && old.generation <= channels->moved)) {
-            *moved = *moved || (is_old && channels->moved > 0);
-            return STATUS_OK;
-        }
-        TRY(status);
-        TRY(take_over(catalog, channels, &old, error));
-        *moved = true;
+    const int64_t span = deadline_left(catalog.io.deadline);
+    TRY(channels_load(catalog, NULL, channels, error));
+    bool is_old = channels->shards.length == 0;
+    if (is_old) {
+        old = *channels;
+        TRY(begin_shards(catalog, &old, channels, error));
+        catalog.io = io_anew(catalog.io, span);
     }
+    *moved = is_old && channels->moved > 0;
+    warn_of_older_writers(catalog, channels);
+    return STATUS_OK;
 }
 
 enum status channels_upgrade(struct catalog catalog, bool *moved, struct error *error)

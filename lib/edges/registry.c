@@ -35,7 +35,7 @@ enum status registry_put_edge(struct store *store, struct io io, const struct ed
     struct registry registry;
     TRY(registry_check_store(io.arena, edge, error));
     TRY(registry_load(store, io, &registry, error));
-    TRY(registry_keep_summary(store, io, &registry, error));
+    registry_keep_summary(store, io, &registry);
     take_edge(io.arena, &registry, edge);
     TRY(registry_check_codes(&registry, edge, error));
     for (size_t i = 0; i < registry.area_count; i++)
@@ -140,7 +140,7 @@ static enum status put_number(void *context, struct io io, size_t number, struct
 }
 
 /* Of those that were there and are as they were, and those that were written. */
-static enum status keep_batch(struct arena *arena, const struct batch *batch, struct io io, struct error *error)
+static void keep_batch(struct arena *arena, const struct batch *batch, struct io io)
 {
     struct registry registry = batch->whole;
     const struct registry_sources *known = &batch->what->known->edge_sources;
@@ -150,7 +150,7 @@ static enum status keep_batch(struct arena *arena, const struct batch *batch, st
     for (size_t i = 0; i < batch->changed_count; i++) sources.at[sources.count++] = batch->written[i];
     sources.read = known->read + batch->changed_count;
     registry.edge_sources = sources;
-    return registry_keep_summary(batch->store, io, &registry, error);
+    registry_keep_summary(batch->store, io, &registry);
 }
 
 static enum status put_batch(struct arena *arena, struct batch *batch, struct io io, struct error *error)
@@ -165,7 +165,8 @@ static enum status put_batch(struct arena *arena, struct batch *batch, struct io
                                     .progress = batch->what->progress,
                                     .progress_context = batch->what->context};
     TRY(store_many(&many, io, error));
-    return keep_batch(arena, batch, io, error);
+    keep_batch(arena, batch, io);
+    return STATUS_OK;
 }
 
 enum status registry_put_edges(struct store *store, struct io io, const struct registry_batch *what, size_t *written, struct error *error)

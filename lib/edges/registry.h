@@ -94,8 +94,8 @@ struct str edge_identity(struct arena *, const struct edge *);
 /* Both wholes, some hundred thousand entries at most. What can't be read is logged and passed over: one bad entry stops nobody. */
 enum status registry_load(struct store *, struct io, struct registry *, struct error *);
 /* Where it took many requests to load, or many objects were written since, what is known of all is kept in one object for those who start
- * from now on: they read that, and what has changed since. Called by who may write. */
-enum status registry_keep_summary(struct store *, struct io, const struct registry *, struct error *);
+ * from now on: they read that, and what has changed since. Called by who may write. Where it can't be written, the log says so. */
+void registry_keep_summary(struct store *, struct io, const struct registry *);
 /* Some edges without any LAN: by id, those that begin with `prefix` (empty: all) and come behind `after` (empty: from the first), at most
  * `limit` (0: all). No other is read. */
 struct registry_page {

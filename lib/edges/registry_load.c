@@ -275,19 +275,22 @@ enum status registry_load(struct store *store, struct io io, struct registry *re
 
 /* --- the summary */
 
-static enum status keep(const struct kind *kind, struct store *store, struct io io, const struct content *content, struct error *error)
+/* A summary that is missing costs time only. */
+static void keep(const struct kind *kind, struct store *store, struct io io, const struct content *content)
 {
+    struct error why;
     const struct registry_sources *sources = &content->sources;
     bool is_worth_it = sources->read >= SUMMARY_LEAST && sources->read >= sources->count / SUMMARY_SHARE;
-    return is_worth_it ? summary_keep(kind, store, io, content, error) : STATUS_OK;
+    if (is_worth_it && summary_keep(kind, store, io, content, &why) != STATUS_OK)
+        log_warn((struct log){0}, "the summary of %s was not written, so that instances start more slowly: %s", kind->prefix, why.text);
 }
 
-enum status registry_keep_summary(struct store *store, struct io io, const struct registry *registry, struct error *error)
+void registry_keep_summary(struct store *store, struct io io, const struct registry *registry)
 {
     const struct content edges = {registry->edge_sources, {(char *)registry->edges, registry->edge_count}};
     const struct content lans = {registry->lan_sources, {(char *)registry->lans, registry->lan_count}};
-    TRY(keep(&registry_edge_kind, store, io, &edges, error));
-    return keep(&registry_lan_kind, store, io, &lans, error);
+    keep(&registry_edge_kind, store, io, &edges);
+    keep(&registry_lan_kind, store, io, &lans);
 }
 
 /* --- a page */

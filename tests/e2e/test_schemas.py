@@ -44,7 +44,7 @@ FULL: dict[str, dict[str, Any]] = {
         "deadline": "800ms", "hedge": True, "allow": ["10.0.0.0/8"], "prefixes": ["s3://texts/"], "resource_limit": 1000, "total_limit": 1000},
     "channels": {
         "formats": ["walle", "vasdolly"], "validator": "package", "url_info": "signed", "filename": "{app}-{channel}.apk", "shards": "shards-1", "depth": 0, "formats_serial": 1,
-        "formats_changed": "2026-08-20T10:00:00Z", "moved": 1, "moved_changed": "2026-08-20T10:00:00Z"},
+        "formats_changed": "2026-08-20T10:00:00Z", "moved": 1},
     "release": {"app": "APP", "current": "2.0", "staged": [{"version": "2.1", "share": 0.1}]},
 }
 # Fields that do not go together with those.
