@@ -25,8 +25,8 @@ static bool hash_key(void *context, const struct store_object *object)
     return true;
 }
 
-/* Generations are never changed: their names tell what there is. A copy that was overtaken by another one and then killed may have left less
- * than this says, so each day all is compared again. */
+/* Generations are never changed: their names tell what there is. A copy that was overtaken by another one and then killed may have left
+ * less than this says, so each day all is compared again. */
 static enum status state_of(struct catalog catalog, struct str *state, struct error *error)
 {
     uint64_t hash = HASH64;

@@ -120,7 +120,8 @@ static void warn_of_older_writers(struct catalog catalog, const struct channels 
     enum status status = channels_load_old(catalog, channels->moved, &old, &ignored);
     if (status == STATUS_OK && old.generation > channels->moved)
         log_warn((struct log){0},
-                 "version 0.1 has changed the channels of " STR_FMT " after they were moved; that is not read: make these changes again with "
+                 "version 0.1 has changed the channels of " STR_FMT
+                 " after they were moved; that is not read: make these changes again with "
                  "this version",
                  STR_ARG(catalog.app));
 }

@@ -118,7 +118,8 @@ static void damage(const char *version)
 static void age(const char *version)
 {
     const struct timespec past = {.tv_sec = time(NULL) - 7200}, times[2] = {past, past};
-    struct str path = arena_join(arena, str_from(store->name, sizeof "file://" - 1), S("/"), package_json_key(arena, S("APP"), str_of(version)));
+    struct str path =
+        arena_join(arena, str_from(store->name, sizeof "file://" - 1), S("/"), package_json_key(arena, S("APP"), str_of(version)));
     assert_int_equal(utimensat(AT_FDCWD, arena_cstr(arena, path), times, 0), 0);
 }
 
