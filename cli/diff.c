@@ -17,7 +17,7 @@ static const struct command_option options[] = {
     {"app", 'a', OPTION_TEXT, &app, "APP", "instead of files: an app, whose published versions the patch is for"},
     {"from", 0, OPTION_TEXT, &from_version, "VERSION", "with --app: what is installed"},
     {"to", 0, OPTION_TEXT, &to_version, "VERSION", "with --app: what it becomes"},
-    {"patch", 0, OPTION_TEXT, &formats, "FORMATS", "what the devices can apply: 1 or 1,2 (default 1); with 1,2 the smaller patch is made"},
+    {"patch", 0, OPTION_TEXT, &formats, "FORMATS", "what the devices can apply: 1 or 1,2 (default 1); with 1,2 the format that is likely to be smaller is made"},
     {"explain", 0, OPTION_FLAG, &explain, NULL, "with --patch 1,2: list what became of each entry"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print what was made as JSON"},
 };
@@ -178,6 +178,7 @@ static enum status run_diff(struct arena *arena, const struct str *words, int co
     ENSURE(!formats.data || small() || str_equal(formats, S("1")), error, STATUS_INVALID, "--patch takes 1 or 1,2, not '" STR_FMT "'",
            STR_ARG(formats));
     ENSURE(!explain || small(), error, STATUS_INVALID, "--explain needs --patch 1,2");
+    ENSURE(!app.data || !formats.data, error, STATUS_INVALID, "--patch goes with files: with --app a patch has format 1");
     return app.data ? diff_published(arena, count, error) : diff_files(arena, words, count, error);
 }
 

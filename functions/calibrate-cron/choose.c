@@ -35,9 +35,11 @@ static enum status replay(const struct choosing *choosing, struct arena *arena, 
     return STATUS_OK;
 }
 
+/* A clock that was ahead once must not stop it until then. */
 static bool moved_today(const struct policy *policy, int64_t now)
 {
-    return policy->automatic.since > 0 && now - policy->automatic.since < BETWEEN_MOVES;
+    int64_t ago = now - policy->automatic.since;
+    return policy->automatic.since > 0 && ago > -BETWEEN_MOVES && ago < BETWEEN_MOVES;
 }
 
 static enum status move(const struct choosing *choosing, struct io io, struct error *error)

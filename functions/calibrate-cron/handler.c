@@ -132,7 +132,11 @@ enum status calibrating_run(struct app *app, struct io io, const struct calibrat
     TRY(policy_load(app->store, io, 0, &out->present, error));
     TRY(registry_load(app->store, io, &registry, error));
     const struct choosing choosing = {.app = app, .calibrating = calibrating, .registry = &registry, .out = out};
-    if (out->present.automatic.on && !calibrating->formulas) return choosing_run(&choosing, io, error);
+    bool automatic = out->present.automatic.on;
+    if (automatic && !calibrating->formulas) return choosing_run(&choosing, io, error);
+    ENSURE(!automatic || !calibrating->apply, error, STATUS_INVALID,
+           "the policy chooses its thresholds by itself (auto), so what the formulas give is not applied: publish a policy without auto "
+           "first");
     TRY(read_samples(&run, out, error));
     out->proposed = out->present;
     if (calibrate(&out->thresholds, &out->refused) == STATUS_OK) set_thresholds(&out->proposed, &out->thresholds);

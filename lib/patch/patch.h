@@ -69,8 +69,8 @@ struct patch_made {
     size_t entry_count;
 };
 /* The smaller of the patches of both formats. Format 1 is made too unless format 2 is a small part of the package. Takes up to 450 MiB of
- * memory, and files in $TMPDIR as large as both packages with their changed entries inflated. `progress` (may be NULL) counts as
- * patch_make. */
+ * memory, and files in $TMPDIR up to three times as large as both packages with their changed entries inflated. `progress` (may be NULL)
+ * counts as patch_make. */
 enum status patch_make_smallest(struct arena *, const struct patch_package *from, const struct patch_package *to, struct progress *,
                                 struct patch_made *, struct error *);
 

@@ -70,10 +70,11 @@ static enum status read_deflater(struct packed *stream, struct deflater *deflate
     uint64_t value;
     TRY(packed_number(stream, &value, error));
     uint64_t memory = ((value >> MEMORY_SHIFT & MEMORY_MASK) + MEMORY_USUAL) & MEMORY_MASK;
+    uint64_t level = value & LEVEL_MASK; /* level 0 makes what the room for its output happens to be */
     bool known =
-        (value & LEVEL_MASK) <= LEVEL_MAX && memory >= MEMORY_MIN && memory <= MEMORY_MAX && value >> STRATEGY_SHIFT <= STRATEGY_MAX;
+        level >= 1 && level <= LEVEL_MAX && memory >= MEMORY_MIN && memory <= MEMORY_MAX && value >> STRATEGY_SHIFT <= STRATEGY_MAX;
     ENSURE(known, error, STATUS_CORRUPT, "the patch is damaged: an entry has the deflate parameters %llu", (unsigned long long)value);
-    *deflater = (struct deflater){(int)(value & LEVEL_MASK), (int)memory, (int)(value >> STRATEGY_SHIFT)};
+    *deflater = (struct deflater){(int)level, (int)memory, (int)(value >> STRATEGY_SHIFT)};
     return STATUS_OK;
 }
 

@@ -186,7 +186,7 @@ static ssize_t rebuild_read(void *context, void *buffer, size_t capacity, struct
     struct rebuild *rebuild = context;
     size_t took = 0, most = (size_t)least(capacity, 1 << 20);
     if (!rebuild->old && begin(rebuild, error) != STATUS_OK) return -1;
-    while (took == 0 && rebuild->made < rebuild->size) {
+    while (took == 0 && (rebuild->made < rebuild->size || rebuild->in_entry)) {
         if (step(rebuild, buffer, most, &took, error) != STATUS_OK) return -1;
         rebuild->made += took;
     }

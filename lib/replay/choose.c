@@ -37,6 +37,9 @@ enum status tallies_make(struct tallies *tallies, struct arena *arena, struct er
 {
     const struct trace *trace = tallies->trace;
     int64_t from = trace->requests[0].time, span = trace->requests[trace->count - 1].time - from + 1;
+    ENSURE(span <= STRETCHES_MAX * (int64_t)CLOCK_DAY, error, STATUS_INVALID,
+           "the requests span %lld days, and at most %d can be replayed by auto: is the unit of their times right?",
+           (long long)(span / CLOCK_DAY), STRETCHES_MAX);
     int64_t length = span >= FEW_DAYS * (int64_t)CLOCK_DAY ? CLOCK_DAY : CLOCK_HOUR;
     tallies->from = from;
     tallies->length = length;

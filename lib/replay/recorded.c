@@ -116,13 +116,10 @@ static enum status number_pairs(struct reading *reading, uint64_t *sum, struct e
     return STATUS_OK;
 }
 
-/* Leaves packages out until about `most` requests are left; a quota is shared by as many packages fewer. */
-static void sample_packages(struct reading *reading, uint64_t *sum)
+/* Leaves packages out whose hash is not below the limit. Returns the requests of those that are left. */
+static uint64_t keep_below(struct reading *reading, uint64_t limit)
 {
-    struct recorded *out = reading->out;
     uint64_t kept = 0;
-    out->share = (double)reading->how->most / (double)*sum;
-    uint64_t limit = (uint64_t)(out->share * 0x1p63) << 1;
     for (size_t i = 0; i < reading->pairs.count; i++) {
         const struct cells_pair *pair = &reading->pairs.pairs[i];
         if (pair->counts[OBJECT] == 0) continue;
@@ -132,10 +129,25 @@ static void sample_packages(struct reading *reading, uint64_t *sum)
         else
             cells_add(&kept, pair->counts[TOTAL]);
     }
+    return kept;
+}
+
+/* Leaves packages out until about `most` requests are left, twice as many at most: one package may have most of all requests. A quota is
+ * shared by as many packages fewer. */
+static enum status sample_packages(struct reading *reading, uint64_t *sum, struct error *error)
+{
+    struct recorded *out = reading->out;
+    const uint64_t most = reading->how->most;
+    uint64_t limit = (uint64_t)((double)most / (double)*sum * 0x1p63) << 1, kept = keep_below(reading, limit);
+    while (kept > 2 * most) kept = keep_below(reading, limit /= 2);
+    ENSURE(kept > 0, error, STATUS_TOO_LARGE, "a few packages have nearly all of the %llu requests, and no sample of %llu can be taken",
+           (unsigned long long)*sum, (unsigned long long)most);
+    out->share = (double)limit * 0x1p-64;
     for (uint32_t lan = 0; lan < out->trace.lans; lan++)
         if (out->quotas[lan] != UINT64_MAX) out->quotas[lan] = (uint64_t)((double)out->quotas[lan] * out->share);
     out->asked = (double)kept / (double)*sum;
     *sum = kept;
+    return STATUS_OK;
 }
 
 static void set_sizes(struct reading *reading)
@@ -222,7 +234,7 @@ static enum status read_all(struct reading *reading, struct error *error)
     TRY(number_pairs(reading, &sum, error));
     ENSURE(sum > 0, error, STATUS_NOT_FOUND, "no edge's LAN asked for anything, as far as the policy looks back");
     reading->out->share = reading->out->asked = 1;
-    if (reading->how->packages && sum > reading->how->most) sample_packages(reading, &sum);
+    if (reading->how->packages && sum > reading->how->most) TRY(sample_packages(reading, &sum, error));
     set_sizes(reading);
     make_room(reading, sum);
     collect_counts(reading);

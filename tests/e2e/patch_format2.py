@@ -121,7 +121,7 @@ def inflated_form(base: bytes, entries: list[Entry]) -> bytes:
 
 def deflate(content: bytes, parameters: int) -> bytes:
     level, memory, strategy = parameters & 15, ((parameters >> 4 & 15) + 8) % 16, parameters >> 8
-    if level > 9 or not 1 <= memory <= 9 or strategy > 4:
+    if not 1 <= level <= 9 or not 1 <= memory <= 9 or strategy > 4:
         raise Damaged("parameters")
     encoder = zlib.compressobj(level, zlib.DEFLATED, -15, memory, strategy)
     out = [encoder.compress(content[at : at + PIECE]) for at in range(0, len(content), PIECE)]

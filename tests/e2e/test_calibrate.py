@@ -259,7 +259,7 @@ def test_a_schedule_is_told_what_follows(folder: Path, shop: Shop, servers: Serv
 
 # --- policies that set themselves
 
-AUTO = {"auto": {}}
+AUTO: dict[str, Any] = {"auto": {}}
 
 
 def each_second_day_anew(shop: Shop, folder: Path, auto: dict[str, Any]) -> None:

@@ -106,6 +106,11 @@ def test_workers_that_are_killed(number: signal.Signals, server: Program, scenes
     assert not ask_crowd(server, scenes, lambda: None)
 
 
+def has_ended(pid: int) -> bool:
+    """It is a zombie, whose descriptors are closed."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+
+
 def test_g2_what_a_crashed_worker_had_is_fetched_again(server: Program, run_pakhus: RunPakhus, file_store: str, tmp_path: Path,
                                                        subsystem: Subsystem) -> None:
     gathered.publish(run_pakhus, file_store, tmp_path, resources(subsystem.url, a="/late/1000/a", b="/late/1000/b"), deadline="20s")
@@ -113,9 +118,11 @@ def test_g2_what_a_crashed_worker_had_is_fetched_again(server: Program, run_pakh
     with ThreadPoolExecutor(1) as one:
         asked = one.submit(gathered.ask, server.url, "home")
         until(lambda: len(subsystem.seen("/late/1000/")) == 2, server)
-        signal_one(server.process.pid, signal.SIGSTOP)  # or it might give what one had to another that is killed next
-        for victim in workers(server):
+        signal_one(server.process.pid, signal.SIGSTOP)  # or it might give what one had to another that is not quite dead
+        victims = workers(server)
+        for victim in victims:
             signal_one(victim, signal.SIGKILL)
+        until(lambda: all(has_ended(victim) for victim in victims), server)
         signal_one(server.process.pid, signal.SIGCONT)
         assert asked.result().bodies() == {"a": b"a", "b": b"b"}
 

@@ -60,8 +60,8 @@ def test_the_same_sources_make_the_same_bytes(tmp_path: Path) -> None:
         assert (made / f"{function}.zip").read_bytes() == (packages("x86_64") / f"{function}.zip").read_bytes(), function
 
 
-@pytest.mark.parametrize("openssl, size, made", [("3.0.22", 2_900_000, True), ("3.0.22", 3_100_000, False), ("3.4.9", 3_100_000, False),
-                                                 ("3.5.9", 3_900_000, True), ("3.5.9", 4_100_000, False)])
+@pytest.mark.parametrize("openssl, size, made", [("3.0.22", 3_100_000, True), ("3.0.22", 3_300_000, False), ("3.4.9", 3_300_000, False),
+                                                 ("3.5.9", 4_100_000, True), ("3.5.9", 4_300_000, False)])
 def test_none_is_larger_than_it_may(openssl: str, size: int, made: bool, tmp_path: Path) -> None:
     for name in ("copyright", "licences"):
         (tmp_path / name).touch()
@@ -70,4 +70,4 @@ def test_none_is_larger_than_it_may(openssl: str, size: int, made: bool, tmp_pat
     (tmp_path / "bootstrap").write_bytes(random.Random(1).randbytes(size))
     done = subprocess.run([ROOT / "scripts/package", tmp_path / "bootstrap", tmp_path, tmp_path / "a.zip"], capture_output=True, text=True)
     assert ((done.returncode == 0), (tmp_path / "a.zip").exists()) == (made, made)
-    assert made or re.search(r"a\.zip would have \d+ bytes, more than [34]000000$", done.stderr.strip())
+    assert made or re.search(r"a\.zip would have \d+ bytes, more than [34]200000$", done.stderr.strip())

@@ -1,6 +1,8 @@
 /* T3 and C2 by replaying recorded demand: the trace that is made of it, and the choice. */
 #include "lib/replay/retention.h"
 
+#include "base/hash.h"
+#include "base/random.h"
 #include "lib/demand/demand.h"
 #include "tests/unit/package_facts.h"
 #include "tests/unit/scratch_store.h"
@@ -134,6 +136,33 @@ static void what_is_too_much_is_divided_and_sums_stay(void **state)
     assert_int_equal(recorded.counts[recorded.count_count - 1], 240); /* not divided: a window of a whole day */
 }
 
+/* A name whose hash is that low, or not. */
+static const char *name_whose_hash_is(struct fixture *f, bool low)
+{
+    for (int i = 0;; i++) {
+        struct str name = arena_printf(f->arena, "N%d/100", i);
+        uint64_t hash = hash64(HASH64, name);
+        if ((random_next(&hash) < UINT64_MAX / 20) == low) return name.data;
+    }
+}
+
+/* A release that nearly all ask for: without it the sample is empty, and with it would be as large as the whole. */
+static void a_sample_is_no_larger_than_it_may_be(void **state)
+{
+    struct fixture *f = *state;
+    struct recorded recorded;
+    for (int low = 0; low < 2; low++) {
+        ask(f, "10.0.0.0/8", name_whose_hash_is(f, low), 30 - low, 300);
+        struct recording how = recording_of(f, 30);
+        how.packages = true;
+        enum status status = recorded_read(&how, io_of(f), &recorded, &f->error);
+        if (status == STATUS_OK)
+            assert_in_range(recorded.trace.count, 1, 60);
+        else
+            assert_error(status, STATUS_TOO_LARGE, &f->error, "a few packages have nearly all of the");
+    }
+}
+
 static void an_edge_of_several_lans_is_one(void **state)
 {
     struct fixture *f = *state;
@@ -248,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_counted_is_a_trace_again),
         TEST(what_is_too_much_is_divided_and_sums_stay),
+        TEST(a_sample_is_no_larger_than_it_may_be),
         TEST(an_edge_of_several_lans_is_one),
         TEST(nothing_asked_for_is_told),
         cmocka_unit_test(the_rule_takes_the_leanest_of_what_is_as_good),
