@@ -81,7 +81,7 @@ def test_a_full_bucket_takes_what_fits(code: str, service: Service, servers: Ser
 
 
 def test_a_push_that_was_cut_off_in_mid_part_goes_on(service: Service, servers: Servers) -> None:
-    with Stall(service.minio.url, 14 << 20) as stall:  # two parts are on their way at a time, and one comes whole
+    with Stall(service.minio.url, 17_000_000) as stall:  # of 17.4 MB: two parts of 8 MiB come whole, however they take turns
         service.register(stall.url)
         service.want("APP/1.0")
         store = service.store(service.minio.url)

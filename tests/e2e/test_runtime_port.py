@@ -130,7 +130,7 @@ def test_quick_functions_answer_on_the_loop_or_on_a_worker(servers: Servers) -> 
     wire = start(servers, WIRE_QUICK="1", WIRE_THREADS="1")
     with ThreadPoolExecutor(8) as pool:
         slow = pool.submit(ask, wire, "GET", "/sleep/3000")
-        until(lambda: calls(wire) == 1, wire)
+        time.sleep(0.2)  # the metrics would have to wait for that worker too
         assert ask(wire, "GET", "/echo")[0] == 200
         assert ask(wire, "GET", "/healthz")[2] == b"ok\n"
         assert not slow.done()  # the one worker still sleeps

@@ -152,7 +152,7 @@ def test_what_an_earlier_run_left_is_removed(left: str, place: Place, listener: 
         place.put(shop.base(left), f"packages/GAME/2.0/{name}")
     assert listener.tell(uploads.s3())["prepared"]
     assert place.base() == shop.base("v2").read_bytes()
-    assert place.keys("packages/") == [f"packages/GAME/2.0/{place.package()['base']}", "packages/GAME/2.0/package.json"]
+    assert place.keys("packages/GAME/2.0/") == [f"packages/GAME/2.0/{place.package()['base']}", "packages/GAME/2.0/package.json"]
 
 
 def test_formats_that_do_not_suit_it_are_told(place: Place, listener: Listener) -> None:
