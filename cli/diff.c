@@ -17,7 +17,8 @@ static const struct command_option options[] = {
     {"app", 'a', OPTION_TEXT, &app, "APP", "instead of files: an app, whose published versions the patch is for"},
     {"from", 0, OPTION_TEXT, &from_version, "VERSION", "with --app: what is installed"},
     {"to", 0, OPTION_TEXT, &to_version, "VERSION", "with --app: what it becomes"},
-    {"patch", 0, OPTION_TEXT, &formats, "FORMATS", "what the devices can apply: 1 or 1,2 (default 1); with 1,2 the format that is likely to be smaller is made"},
+    {"patch", 0, OPTION_TEXT, &formats, "FORMATS",
+     "what the devices can apply: 1 or 1,2 (default 1); with 1,2 the format that is likely to be smaller is made"},
     {"explain", 0, OPTION_FLAG, &explain, NULL, "with --patch 1,2: list what became of each entry"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print what was made as JSON"},
 };
