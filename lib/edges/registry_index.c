@@ -39,8 +39,8 @@ static void note_prefix(struct prefixes *prefixes, const struct network *network
 static void list_prefixes(struct prefixes *prefixes)
 {
     for (int v6 = 0; v6 < 2; v6++)
-        for (unsigned char length = 0; length < PREFIXES; length++)
-            if (prefixes->known[v6][length]) prefixes->lengths[v6][prefixes->count[v6]++] = length;
+        for (unsigned length = 0; length < PREFIXES; length++)
+            if (prefixes->known[v6][length]) prefixes->lengths[v6][prefixes->count[v6]++] = (unsigned char)length;
 }
 
 static uint64_t hash_network(uint64_t hash, const struct network *network)
