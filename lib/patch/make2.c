@@ -148,17 +148,17 @@ static enum status compare(struct arena *arena, struct scan *scan, struct candid
 static enum status make_format2(struct arena *arena, const struct patch_header *header, struct scan *scan, struct patch_made *made,
                                 struct error *error)
 {
-    struct pairing pairing;
+    struct pairing *pairing = arena_new_of(arena, struct pairing);
     struct candidate candidate;
-    scan->pairing = &pairing;
-    TRY(pair_entries(arena, scan->old, scan->target, &pairing, error));
-    TRY(inflate_base(arena, scan->old, &pairing.from, &scan->old, error));
-    TRY(inflate_base(arena, scan->target, &pairing.to, &scan->target, error));
+    scan->pairing = pairing;
+    TRY(pair_entries(arena, scan->old, scan->target, pairing, error));
+    TRY(inflate_base(arena, scan->old, &pairing->from, &scan->old, error));
+    TRY(inflate_base(arena, scan->target, &pairing->to, &scan->target, error));
     TRY(compare(arena, scan, &candidate, error));
     TRY(assemble(arena, header, &candidate, &made->bytes, error));
-    for (size_t i = 0; i < pairing.report_count; i++) pairing.report[i].written = candidate.written[i];
-    made->entries = pairing.report;
-    made->entry_count = pairing.report_count;
+    for (size_t i = 0; i < pairing->report_count; i++) pairing->report[i].written = candidate.written[i];
+    made->entries = pairing->report;
+    made->entry_count = pairing->report_count;
     return STATUS_OK;
 }
 

@@ -19,16 +19,20 @@ struct view {
 double decide_window_requests(const uint64_t *counts, unsigned count)
 {
     double requests = 0, weight = 1;
-    for (unsigned i = 0; i < count; i++, weight /= 2) requests += weight * (double)counts[i];
+    for (unsigned i = 0; i < count; i++) {
+        requests += weight * (double)counts[i];
+        weight /= 2;
+    }
     return requests;
 }
 
 double decide_window_time(const struct span *spans, unsigned count, int64_t now)
 {
     double time = 0, weight = 1;
-    for (unsigned i = 0; i < count; i++, weight /= 2) {
+    for (unsigned i = 0; i < count; i++) {
         int64_t end = spans[i].to < now + BUCKET ? spans[i].to : now + BUCKET;
         time += weight * (double)(end - spans[i].from);
+        weight /= 2;
     }
     return time;
 }

@@ -140,7 +140,7 @@ static struct auto_setting start_of(const struct tallies *tallies)
         uint64_t own = how->quotas ? how->quotas[lan] : simulated_quota(trace, lan, how->storage);
         if (own < quota) quota = own;
     }
-    return auto_start(all / trace->objects, quota, how->link);
+    return auto_start(trace->objects > 0 ? all / trace->objects : 0, quota, how->link);
 }
 
 void choice_explain(const struct choice *choice, int64_t now, struct policy *policy)

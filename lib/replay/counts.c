@@ -64,7 +64,7 @@ static bool begin_alike(const struct span *one, const struct span *other, unsign
 /* Sums of the last so many hours change cell by cell, which `until` tells; those of other windows only when these begin anew. */
 static void move_windows(struct counts *counts, struct counts_windows *windows, const struct span *spans)
 {
-    if (windows->window->kind != WINDOW_LAST && !begin_alike(windows->spans, spans, windows->count)) counts->version++;
+    if (windows->window.kind != WINDOW_LAST && !begin_alike(windows->spans, spans, windows->count)) counts->version++;
     memcpy(windows->spans, spans, windows->count * sizeof *spans);
 }
 
@@ -82,9 +82,13 @@ void counts_move(struct counts *counts, const struct policy *policy, int64_t now
     weigh(&counts->evict, now);
 }
 
-static bool looks_alike(const struct counts_windows *windows, const struct window *window, unsigned count)
+static bool looks_alike(const struct counts_windows *windows, const struct window *other, unsigned count)
 {
-    return windows->window && windows->count == count && memcmp(windows->window, window, sizeof *window) == 0;
+    const struct window *window = &windows->window;
+    bool same = windows->count == count && window->kind == other->kind && window->last == other->last && window->from == other->from &&
+                window->slots == other->slots && window->length == other->length;
+    for (unsigned i = 0; same && i < window->slots; i++) same = window->begins[i] == other->begins[i];
+    return same;
 }
 
 void counts_policy(struct counts *counts, const struct policy *policy, int64_t now)
@@ -92,8 +96,8 @@ void counts_policy(struct counts *counts, const struct policy *policy, int64_t n
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
     bool alike = looks_alike(&counts->place, &policy->place.window, policy_place_spans(policy, now, spans)) &&
                  looks_alike(&counts->evict, &policy->evict.window, policy_evict_spans(policy, now, spans));
-    counts->place.window = &policy->place.window;
-    counts->evict.window = &policy->evict.window;
+    counts->place.window = policy->place.window;
+    counts->evict.window = policy->evict.window;
     counts->place.count = policy_place_spans(policy, now, counts->place.spans);
     counts->evict.count = policy_evict_spans(policy, now, counts->evict.spans);
     counts->bucket = bucket_of(now);
@@ -147,7 +151,7 @@ static int64_t track_until(const struct counts *counts, uint32_t end, const stru
                            const struct counts_track *tracks)
 {
     int64_t until = INT64_MAX;
-    if (windows->window->kind != WINDOW_LAST) return until;
+    if (windows->window.kind != WINDOW_LAST) return until;
     for (unsigned i = 0; i < windows->count; i++) {
         const struct counts_track *track = &tracks[i];
         if (track->from < end) until = earlier(until, changes_at(counts, counts->buckets[track->from], windows->spans[i].from));
@@ -160,7 +164,7 @@ static int64_t cells_until(const struct counts *counts, uint32_t pair, const str
 {
     int64_t until = INT64_MAX;
     unsigned window = 0;
-    if (windows->window->kind != WINDOW_LAST) return until;
+    if (windows->window.kind != WINDOW_LAST) return until;
     for (uint32_t cell = counts->pairs[pair].end; cell-- > counts->first_cells[pair];) {
         int64_t bucket = counts->buckets[cell];
         while (window < windows->count && bucket < windows->spans[window].from) window++;

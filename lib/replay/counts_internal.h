@@ -14,7 +14,7 @@ struct counts_cell {
 };
 /* One rule's windows at the present moment. */
 struct counts_windows {
-    const struct window *window;
+    struct window window;
     struct span spans[POLICY_WINDOWS_MAXIMUM + 1];
     unsigned count;
     double time; /* decide_window_time */
