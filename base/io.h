@@ -12,6 +12,7 @@ struct io {
     struct arena *arena;      /* results live here */
     struct deadline deadline; /* give up at this moment */
     bool no_wait;             /* on an event loop: answer from memory, or return STATUS_WOULD_BLOCK */
+    int64_t asked;            /* when the request came, by clock_monotonic: what was read later is new enough for it. 0: not said */
 };
 
 /* What follows a step that takes as long as it takes, such as an upload, has as much time as was given at first. */

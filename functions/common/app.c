@@ -374,7 +374,8 @@ struct io app_io(struct app *app, const struct lc_call *call)
     const struct lc_credentials *lent = &call->credentials;
     if (lent->access_key_id.length > 0)
         store_offer_credentials(app->store, lent->access_key_id, lent->secret_access_key, lent->session_token);
-    return (struct io){.arena = call->arena, .deadline = deadline_within(call->deadline, STORE_TIME), .no_wait = call->no_wait};
+    return (struct io){
+        .arena = call->arena, .deadline = deadline_within(call->deadline, STORE_TIME), .no_wait = call->no_wait, .asked = call->arrived};
 }
 
 enum status app_store_fault(enum status status, struct error *error)

@@ -32,6 +32,7 @@ struct entry {
     bool missing;               /* not found, when it was loaded last */
     int64_t loaded, rest_until; /* by clock_aging */
     int64_t began;              /* the load that is under way, by clock_monotonic */
+    int64_t as_of;              /* when the load of what is known now began, by the same clock */
     bool loading, linked;
     bool expired;        /* before its time, by cache_expire */
     enum status outcome; /* of the last load, for those who waited, and for whom it is still missing */
@@ -209,9 +210,10 @@ void cache_expire(struct cache *cache, struct str key)
 
 /* --- loading */
 
-static bool is_fresh(const struct cache *cache, const struct entry *entry)
+static bool is_fresh(const struct cache *cache, const struct entry *entry, struct io io)
 {
     if (entry->expired || (!entry->cell && !entry->missing)) return false;
+    if (io.asked > 0 && entry->as_of > io.asked) return true;
     int64_t life = entry->cell ? cache->options.life : cache->options.missing;
     return life == INT64_MAX || clock_aging() - entry->loaded < life;
 }
@@ -262,7 +264,10 @@ static void settle(struct cache *cache, struct entry *entry, struct arena *arena
         entry->missing = status == STATUS_NOT_FOUND;
         if (old) cell_release(old);
     }
-    if (is_known || status == STATUS_NOT_MODIFIED) entry->loaded = now;
+    if (is_known || status == STATUS_NOT_MODIFIED) {
+        entry->loaded = now;
+        entry->as_of = entry->began;
+    }
     if (is_out_of_reach(status)) entry->rest_until = now + REST;
     if (status != STATUS_OK) arena_free(arena);
     recharge(cache, entry);
@@ -348,7 +353,7 @@ static enum status get_loaded(struct cache *cache, struct entry *entry, struct i
 static enum status get(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
 {
     touch(cache, entry);
-    if (is_fresh(cache, entry)) {
+    if (is_fresh(cache, entry, io)) {
         cache->counts.hits++;
         return hand_out(entry, io, value, error);
     }

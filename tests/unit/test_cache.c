@@ -161,6 +161,46 @@ static void what_has_not_changed_lives_on(void **state)
     assert_int_equal(f->source.loads, 2);
 }
 
+/* As `get`, for a request that came at a moment of clock_monotonic. */
+static void assert_value_asked(struct fixture *f, int64_t asked, const char *expected)
+{
+    const void *value = NULL;
+    struct io io = {.arena = f->arena, .deadline = deadline_in(PATIENCE), .asked = asked};
+    assert_ok(cache_get(f->cache, io, S("a"), &value, &f->error), &f->error);
+    assert_string_equal(value, expected);
+}
+
+static void what_was_read_since_a_request_came_is_new_enough_for_it(void **state)
+{
+    struct fixture *f = *state;
+    remake(f, (struct cache_options){.life = 0, .bytes = 1 << 20});
+    int64_t first = clock_monotonic();
+    sleep_for(2);
+    assert_value_asked(f, first, "a 1");
+    assert_value_asked(f, first, "a 1");
+    assert_value_asked(f, clock_monotonic(), "a 2"); /* the same millisecond, or a later one */
+    assert_value_asked(f, first, "a 2");
+    assert_value_asked(f, 0, "a 3");
+    cache_expire(f->cache, S("a"));
+    assert_value_asked(f, first, "a 4");
+}
+
+static void what_was_read_in_vain_is_not_new(void **state)
+{
+    struct fixture *f = *state;
+    const void *value;
+    int64_t first = clock_monotonic();
+    remake(f, (struct cache_options){.life = 0, .bytes = 1 << 20});
+    assert_value_asked(f, first, "a 1");
+    sleep_for(2);
+    int64_t second = clock_monotonic();
+    sleep_for(2);
+    f->source.status = STATUS_CORRUPT;
+    struct io io = {.arena = f->arena, .deadline = deadline_in(PATIENCE), .asked = second};
+    for (int i = 0; i < 2; i++) assert_error(cache_get(f->cache, io, S("a"), &value, &f->error), STATUS_CORRUPT, &f->error, "said so");
+    assert_int_equal(f->source.loads, 3);
+}
+
 static void not_modified_needs_a_value(void **state)
 {
     struct fixture *f = *state;
@@ -581,6 +621,8 @@ int main(void)
         TEST(thousands_of_keys_are_told_apart),
         TEST(a_value_is_asked_for_again_after_its_life),
         TEST(what_has_not_changed_lives_on),
+        TEST(what_was_read_since_a_request_came_is_new_enough_for_it),
+        TEST(what_was_read_in_vain_is_not_new),
         TEST(not_modified_needs_a_value),
         TEST(immutable_values_are_never_asked_for_again),
         TEST(what_is_missing_is_remembered_for_a_while),
