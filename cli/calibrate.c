@@ -31,8 +31,8 @@ static const struct command command = {
     .name = "calibrate",
     .arguments = "",
     .summary =
-        "Proposes thresholds: T1, T2 and C1 by comparing what was placed with what was downloaded, T3 and C2 by replaying what was asked\n"
-        "for.\n\n"
+        "Proposes thresholds: those for placing (T1, T2, C1) by comparing placements with downloads, those for evicting (T3, C2) by\n"
+        "replaying recorded demand.\n\n"
         "Downloads are what devices told of (POST /query/result), and what access logs have: a GET of a package's path that was answered\n"
         "200 or 206. A log knows no queries: a download belongs to the latest query for that package before it that has none yet, of the\n"
         "same LAN where EDGE= (or the directory, or the shop's public address) tells the LAN, else of any. Slices that one client takes\n"
@@ -101,7 +101,7 @@ static void print_count(const char *name, uint64_t present, bool follows, uint64
 {
     char text[U64_DIGITS + 1];
     snprintf(text, sizeof text, "%llu", (unsigned long long)proposed);
-    printf("%-4s %12llu %12s\n", name, (unsigned long long)present, follows ? text : "-");
+    printf("%-28s %12llu %12s\n", name, (unsigned long long)present, follows ? text : "-");
 }
 
 /* Of a rule that the policy does not go by there is no present value. */
@@ -110,7 +110,7 @@ static void print_share(const char *name, double present, bool follows, double p
     char before[16] = "-", after[16] = "-";
     if (present > 0) snprintf(before, sizeof before, "%.3f", present);
     if (follows) snprintf(after, sizeof after, "%.3f", proposed);
-    printf("%-4s %12s %12s%s\n", name, before, after,
+    printf("%-28s %12s %12s%s\n", name, before, after,
            follows && present <= 0 ? "   (the policy goes by counts of windows: never written)" : "");
 }
 
@@ -118,12 +118,12 @@ static void print_values(const struct calibrated *c)
 {
     const struct policy *present = &c->present, *proposed = &c->proposed;
     bool follows = c->refused.status == STATUS_OK, retention = c->retention_refused.status == STATUS_OK;
-    printf("          present     proposed\n");
-    print_count("T1", present->place.t1, follows, c->thresholds.t1);
-    print_count("T2", present->place.t2, follows, c->thresholds.t2);
-    print_share("C1", present->place.confidence, follows, c->thresholds.c1);
-    print_count("T3", present->evict.t3, retention, proposed->evict.t3);
-    print_share("C2", present->evict.confidence, retention && present->evict.confidence > 0, proposed->evict.confidence);
+    printf("%-28s %12s %12s\n", "", "present", "proposed");
+    print_count("place.threshold (T1)", present->place.t1, follows, c->thresholds.t1);
+    print_count("place.repeat_threshold (T2)", present->place.t2, follows, c->thresholds.t2);
+    print_share("place.confidence (C1)", present->place.confidence, follows, c->thresholds.c1);
+    print_count("evict.threshold (T3)", present->evict.t3, retention, proposed->evict.t3);
+    print_share("evict.confidence (C2)", present->evict.confidence, retention && present->evict.confidence > 0, proposed->evict.confidence);
 }
 
 static void print_replay(const struct calibrated *c)
@@ -145,9 +145,9 @@ static void print(const struct calibrated *c)
         (unsigned long long)t->fn, (unsigned long long)t->tn);
     print_values(c);
     if (c->replayed) print_replay(c);
-    if (c->refused.status != STATUS_OK) printf("no T1, T2 and C1: %s\n", c->refused.text);
+    if (c->refused.status != STATUS_OK) printf("no place thresholds (T1, T2, C1): %s\n", c->refused.text);
     if (c->retention_refused.status != STATUS_OK)
-        printf("no T3%s: %s\n", c->present.evict.confidence > 0 ? " and C2" : "", c->retention_refused.text);
+        printf("no evict threshold (T3%s): %s\n", c->present.evict.confidence > 0 ? ", C2" : "", c->retention_refused.text);
     if (c->applied) printf("the policy is written\n");
 }
 
@@ -194,8 +194,8 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     TRY(calibrating_run(app, io, &calibrating, &calibrated, error));
     if (calibrated.automatic && !json) return print_choice(arena, &calibrated), STATUS_OK;
     if (logs.count > 0 && !json) print_log(&calibrated.log);
-    ENSURE(calibrated.automatic || calibrated_follows(&calibrated), error, STATUS_INVALID, "%s; no T3: %s", calibrated.refused.text,
-           calibrated.retention_refused.text);
+    ENSURE(calibrated.automatic || calibrated_follows(&calibrated), error, STATUS_INVALID, "%s; no evict threshold (T3): %s",
+           calibrated.refused.text, calibrated.retention_refused.text);
     if (json)
         printf(STR_FMT "\n", STR_ARG(calibrating_json(arena, &calibrating, &calibrated)));
     else

@@ -99,7 +99,8 @@ static void tell(void *context, struct str line)
         return;
     }
     json_t *decision = json_loadb(line.data, line.length, JSON_DECODE_INT_AS_REAL, NULL);
-    printf("%-8s %-12s %-28s %-10s", text(decision, "decision"), text(decision, "edge"), text(decision, "package"), text(decision, "rule"));
+    printf("%-8s %-12s %-28s %-16s", text(decision, "decision"), text(decision, "edge"), text(decision, "package"),
+           text(decision, "rule_name"));
     print_counts(line, S("\"misses\":["), " misses ");
     print_counts(line, S("\"hits\":["), "  hits ");
     print_counts(line, S("\"awaited\":["), "  awaited ");

@@ -1,9 +1,9 @@
-#include "lib/policy/auto.h"
-#include "lib/policy/window_text.h"
-
 #include <stdio.h>
 
 #include "cli/stored.h"
+#include "lib/policy/auto.h"
+#include "lib/policy/meaning.h"
+#include "lib/policy/window_text.h"
 
 enum { POLICY_LIMIT = 1 << 20 };
 
@@ -37,7 +37,8 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
     const struct policy_place *place = &policy.place;
     bool is_moot = place->m == 1 && place->of == 1 && place->include_current && place->confidence == 0 && place->window.kind != WINDOW_DATE;
     if (is_moot)
-        fprintf(stderr, "warning: with m 1 of 1, t2 (%llu) alone decides and t1 (%llu) has no effect; set 'of' to 2 or more\n",
+        fprintf(stderr,
+                "warning: with m 1 of 1, repeat_threshold (%llu) alone decides and threshold (%llu) has no effect; set 'of' to 2 or more\n",
                 (unsigned long long)place->t2, (unsigned long long)place->t1);
     return STATUS_OK;
 }
@@ -46,21 +47,15 @@ static enum status run_set(struct arena *arena, const struct str *words, int cou
 
 static const struct command_option show_options[] = {
     STORED_OPTION(&store_url),
-    {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON, as 'policy set' takes it"},
+    {"json", 0, OPTION_FLAG, &json, NULL, "print it as JSON, as 'policy set' takes it, with the meaning of each field"},
 };
 static const struct command show = {
     .name = "policy show",
     .arguments = "",
-    .summary = "Tells when packages are placed on edges and when they go; defaults are marked.",
+    .summary = "Shows when packages are placed on edges and when they are evicted, what each field means, and which have their defaults.",
     .example = "pakhus policy show --store s3://packages",
     COMMAND_OPTIONS(show_options),
 };
-
-struct line {
-    const char *label;
-    struct str text;
-};
-enum { LINES = 13 };
 
 static struct str window_text(struct arena *arena, const struct window *window)
 {
@@ -72,11 +67,19 @@ static struct str window_text(struct arena *arena, const struct window *window)
     return arena_join(arena, text, S(" each day"));
 }
 
-static struct str rule_text(struct arena *arena, unsigned least, unsigned of, double confidence, bool include_current)
+/* One of the two is in force. */
+static struct str windows_text(struct arena *arena, unsigned least, unsigned of, double confidence, bool include_current)
 {
     struct str with = include_current ? S("with the current one") : S("without the current one");
-    if (confidence > 0) return arena_printf(arena, "%.4g of %u, " STR_FMT, confidence, of, STR_ARG(with));
+    if (confidence > 0) return S("-");
     return arena_printf(arena, "%u of %u, " STR_FMT, least, of, STR_ARG(with));
+}
+
+static struct str share_text(struct arena *arena, unsigned of, double confidence, bool include_current)
+{
+    struct str with = include_current ? S("with the current one") : S("without the current one");
+    if (confidence <= 0) return S("-");
+    return arena_printf(arena, "%.4g of %u, " STR_FMT, confidence, of, STR_ARG(with));
 }
 
 static struct str number_text(struct arena *arena, uint64_t number)
@@ -87,32 +90,39 @@ static struct str number_text(struct arena *arena, uint64_t number)
 static struct str small_text(struct arena *arena, const struct policy_place *place)
 {
     if (place->small_size == 0) return S("-");
-    return arena_printf(arena, "more than %llu up to %llu bytes", (unsigned long long)place->small_t1,
-                        (unsigned long long)place->small_size);
+    return arena_printf(arena, "%llu, up to %llu bytes", (unsigned long long)place->small_t1, (unsigned long long)place->small_size);
 }
 
-static void describe(struct arena *arena, const struct policy *policy, struct line lines[LINES])
+static void describe_place(struct arena *arena, const struct policy_place *place, struct str values[POLICY_FIELDS])
 {
-    static const char *const triggers[] = {
-        [TRIGGER_IMMEDIATE] = "at once", [TRIGGER_BACKGROUND] = "in the background", [TRIGGER_PENDING] = "at the next query"};
-    const struct policy_place *place = &policy->place;
-    const struct policy_evict *evict = &policy->evict;
-    const struct line all[LINES] = {
-        {"place  T1, misses in the current window", number_text(arena, place->t1)},
-        {"       T1 for small packages", small_text(arena, place)},
-        {"       T1 where an edge has room", place->has_room_t1 ? number_text(arena, place->room_t1) : S("-")},
-        {"       T2, misses in several windows", number_text(arena, place->t2)},
-        {"       windows over T2", rule_text(arena, place->m, place->of, place->confidence, place->include_current)},
-        {"       window", window_text(arena, &place->window)},
-        {"       displace factor", arena_printf(arena, "× %.9g", place->displace)},
-        {"evict  T3, hits in several windows", number_text(arena, evict->t3)},
-        {"       windows under T3", rule_text(arena, evict->n, evict->of, evict->confidence, evict->include_current)},
-        {"       window", window_text(arena, &evict->window)},
-        {"       minimum stay", clock_format_span(arena, evict->grace)},
-        {"a query that triggers, places", str_of(triggers[policy->trigger])},
-        {"a missing patch", policy->generate_patches ? S("is made") : S("is answered with the full package")},
-    };
-    memcpy(lines, all, sizeof all);
+    values[FIELD_THRESHOLD] = number_text(arena, place->t1);
+    values[FIELD_SMALL] = small_text(arena, place);
+    values[FIELD_ROOM] = place->has_room_t1 ? number_text(arena, place->room_t1) : S("-");
+    values[FIELD_REPEAT_THRESHOLD] = number_text(arena, place->t2);
+    values[FIELD_M] = windows_text(arena, place->m, place->of, place->confidence, place->include_current);
+    values[FIELD_CONFIDENCE] = share_text(arena, place->of, place->confidence, place->include_current);
+    values[FIELD_WINDOW] = window_text(arena, &place->window);
+    values[FIELD_DISPLACE] = arena_printf(arena, "%.9g", place->displace);
+}
+
+static void describe_evict(struct arena *arena, const struct policy_evict *evict, struct str values[POLICY_FIELDS])
+{
+    values[FIELD_EVICT_THRESHOLD] = number_text(arena, evict->t3);
+    values[FIELD_N] = windows_text(arena, evict->n, evict->of, evict->confidence, evict->include_current);
+    values[FIELD_EVICT_CONFIDENCE] = share_text(arena, evict->of, evict->confidence, evict->include_current);
+    values[FIELD_EVICT_WINDOW] = window_text(arena, &evict->window);
+    values[FIELD_GRACE] = clock_format_span(arena, evict->grace);
+}
+
+static void describe(struct arena *arena, const struct policy *policy, struct str values[POLICY_FIELDS])
+{
+    static const char *const triggers[] = {[TRIGGER_IMMEDIATE] = "immediate: at once",
+                                           [TRIGGER_BACKGROUND] = "background: when evaluate runs",
+                                           [TRIGGER_PENDING] = "pending: at the next query"};
+    describe_place(arena, &policy->place, values);
+    describe_evict(arena, &policy->evict, values);
+    values[FIELD_TRIGGER] = str_of(triggers[policy->trigger]);
+    values[FIELD_MISSING_PATCH] = policy->generate_patches ? S("generate: it is made") : S("full: the full package");
 }
 
 static void print_auto(struct arena *arena, const struct policy *policy)
@@ -142,11 +152,18 @@ static struct policy defaults_of(const struct policy *policy)
     return usual;
 }
 
+static void print_field(const struct policy_meaning *meaning, struct str value, bool is_default)
+{
+    char name[64];
+    snprintf(name, sizeof name, *meaning->rule ? "%s (%s)" : "%s", meaning->field, meaning->rule);
+    printf("%-28s " STR_FMT "%s\n    %s\n", name, STR_ARG(value), is_default ? "  (default)" : "", meaning->text);
+}
+
 static void print_policy(struct arena *arena, const struct policy *policy)
 {
     const struct policy usual = defaults_of(policy);
-    struct line lines[LINES], defaults[LINES];
-    describe(arena, policy, lines);
+    struct str values[POLICY_FIELDS], defaults[POLICY_FIELDS];
+    describe(arena, policy, values);
     describe(arena, &usual, defaults);
     struct str zone = policy->zone == 0 ? S("UTC") : clock_format_zone(arena, policy->zone);
     if (policy->generation > 0)
@@ -154,9 +171,7 @@ static void print_policy(struct arena *arena, const struct policy *policy)
     else
         puts("no policy published; showing defaults, times in UTC");
     print_auto(arena, policy);
-    for (size_t i = 0; i < LINES; i++)
-        printf("%-36s " STR_FMT "%s\n", lines[i].label, STR_ARG(lines[i].text),
-               str_equal(lines[i].text, defaults[i].text) ? "  (default)" : "");
+    for (unsigned i = 0; i < POLICY_FIELDS; i++) print_field(&policy_meanings[i], values[i], str_equal(values[i], defaults[i]));
 }
 
 static enum status run_show(struct arena *arena, const struct str *words, int count, struct error *error)
@@ -168,7 +183,7 @@ static enum status run_show(struct arena *arena, const struct str *words, int co
     TRY(stored_open(arena, store_url, &store, error));
     TRY(policy_load(store, command_io(arena), 0, &policy, error));
     if (!json) return print_policy(arena, &policy), STATUS_OK;
-    struct str text = policy_format(arena, &policy);
+    struct str text = policy_show(arena, &policy);
     fwrite(text.data, 1, text.length, stdout);
     return STATUS_OK;
 }
@@ -186,8 +201,8 @@ static int cmd_show(int argc, char **argv)
 int cmd_policy(int argc, char **argv)
 {
     static const struct command_entry entries[] = {
-        {"show", cmd_show, "tell what holds"},
-        {"set", cmd_set, "check one and publish it"},
+        {"show", cmd_show, "show the policy in force and what its fields mean"},
+        {"set", cmd_set, "check a policy and publish it"},
     };
     return command_choose("policy", entries, sizeof entries / sizeof *entries, argc, argv);
 }

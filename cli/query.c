@@ -28,7 +28,8 @@ static const struct command_option options[] = {
     {"caller", 0, OPTION_TEXT, &caller, "ADDRESS", "the public address that the query comes from (default none)"},
     {"device", 0, OPTION_TEXT, &device, "ID", "id of the device; decides whether it gets a staged version"},
     {"public-url", 0, OPTION_TEXT, &public_url, "URL", "where devices reach the server; or PAKHUS_PUBLIC_URL (default PAKHUS_LISTEN)"},
-    {"alert", 0, OPTION_FLAG, &alert, NULL, "say whether an edge is missing: the LAN has none, and asks more than the policy's t1"},
+    {"alert", 0, OPTION_FLAG, &alert, NULL,
+     "report whether an edge is missing: the LAN has none, and its misses pass the policy's place threshold"},
     {"now", 0, OPTION_TIME, &now, "TIME", "ask as if it were then"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print the answer as the function gives it"},
 };
@@ -95,8 +96,8 @@ static void print_alert(const json_t *answer)
 {
     const json_t *found = json_object_get(answer, "alert");
     if (json_is_object(found))
-        fprintf(stderr, "an edge is missing: the LAN %s has none, and missed this package %lld times; t1 is %lld\n", text(found, "lan"),
-                (long long)json_integer_value(json_object_get(found, "misses")),
+        fprintf(stderr, "an edge is missing: the LAN %s has none, and missed this package %lld times; the place threshold is %lld\n",
+                text(found, "lan"), (long long)json_integer_value(json_object_get(found, "misses")),
                 (long long)json_integer_value(json_object_get(found, "threshold")));
 }
 

@@ -27,7 +27,7 @@ static const struct command_option options[] = {
     {"storage", 0, OPTION_TEXT, &storage_text, "SHARE",
      "how much an edge may hold, as a share of all bytes its LAN asks for (default 10%)"},
     {"sweep", 0, OPTION_FLAG, &sweep, NULL,
-     "the policy with T1 from 0 up, \"small\", \"room\" and \"displace\": what more bytes placed would bring"},
+     "try place thresholds from 0 up, with \"small\", \"room\" and \"displace\": what more bytes placed would bring"},
     {"every", 0, OPTION_SPAN, &every, "SPAN", "time between evaluations (default 1h)", .positive = true},
     {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "bytes a second that an edge receives; without it copying takes no time",
      .positive = true},
@@ -96,7 +96,7 @@ static enum status add_formulas(struct table *table, const struct simulated *of,
     if (calibrate(&counts, &refused) != STATUS_OK) return fprintf(stderr, "no formulas: %s\n", refused.text), STATUS_OK;
     policy.place.t1 = counts.t1;
     policy.place.t2 = counts.t2;
-    struct str name = arena_printf(table->rows.arena, "pakhus, formulas (T1 %llu, T2 %llu)", (unsigned long long)counts.t1,
+    struct str name = arena_printf(table->rows.arena, "pakhus, formulas (threshold %llu, repeat %llu)", (unsigned long long)counts.t1,
                                    (unsigned long long)counts.t2);
     return simulate_policy(&table->trace, &policy, &table->how, &rows_add(&table->rows, name, ROWS_CHOSEN)->result, error);
 }
@@ -179,7 +179,7 @@ static enum status add_variant(struct table *table, const struct variant *varian
 {
     struct arena *arena = table->rows.arena;
     struct policy_place *place = &policy.place;
-    struct str name = arena_printf(arena, "pakhus T1=%llu", (unsigned long long)place->t1);
+    struct str name = arena_printf(arena, "pakhus, threshold %llu", (unsigned long long)place->t1);
     if (variant->displace >= 0) {
         place->displace = variant->displace;
         name = arena_printf(arena, STR_FMT ", displace %g", STR_ARG(name), place->displace);

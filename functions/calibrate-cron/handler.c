@@ -182,12 +182,34 @@ static void put_log(struct json_writer *json, const struct download_counts *log)
     json_close(json);
 }
 
+/* By the names of the rules, and in the shape of a policy. */
+static void put_proposed(struct json_writer *json, const struct calibrated *c)
+{
+    const struct calibration *t = &c->thresholds;
+    const struct policy_evict *evict = &c->proposed.evict;
+    bool follows = c->refused.status == STATUS_OK, retention = c->retention_refused.status == STATUS_OK;
+    bool has_c2 = retention && evict->confidence > 0;
+    json_put_number_or_null(json, "t1", follows, t->t1);
+    json_put_number_or_null(json, "t2", follows, t->t2);
+    json_put_real_or_null(json, "c1", follows, t->c1, 6);
+    json_put_number_or_null(json, "t3", retention, evict->t3);
+    json_put_real_or_null(json, "c2", has_c2, evict->confidence, 6);
+    json_open_object(json, "place");
+    json_put_number_or_null(json, "threshold", follows, t->t1);
+    json_put_number_or_null(json, "repeat_threshold", follows, t->t2);
+    json_put_real_or_null(json, "confidence", follows, t->c1, 6);
+    json_close(json);
+    json_open_object(json, "evict");
+    json_put_number_or_null(json, "threshold", retention, evict->t3);
+    json_put_real_or_null(json, "confidence", has_c2, evict->confidence, 6);
+    json_close(json);
+}
+
 struct str calibrating_json(struct arena *arena, const struct calibrating *calibrating, const struct calibrated *c)
 {
     const struct calibration *t = &c->thresholds;
     struct buf out = buf_in(arena, RESULT_LIMIT);
     struct json_writer json = json_writer(&out);
-    bool follows = c->refused.status == STATUS_OK, retention = c->retention_refused.status == STATUS_OK;
     if (c->automatic) return choosing_json(arena, c);
     json_open_object(&json, NULL);
     json_put_number(&json, "queries", t->queries);
@@ -196,11 +218,7 @@ struct str calibrating_json(struct arena *arena, const struct calibrating *calib
     json_put_number(&json, "fp", t->fp);
     json_put_number(&json, "tn", t->tn);
     json_put_number(&json, "fn", t->fn);
-    json_put_number_or_null(&json, "t1", follows, t->t1);
-    json_put_number_or_null(&json, "t2", follows, t->t2);
-    json_put_real_or_null(&json, "c1", follows, t->c1, 6);
-    json_put_number_or_null(&json, "t3", retention, c->proposed.evict.t3);
-    json_put_real_or_null(&json, "c2", retention && c->proposed.evict.confidence > 0, c->proposed.evict.confidence, 6);
+    put_proposed(&json, c);
     put_why(&json, "refused", &c->refused);
     put_why(&json, "t3_refused", &c->retention_refused);
     put_replay(&json, c);

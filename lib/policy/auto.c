@@ -75,8 +75,8 @@ unsigned auto_steps(struct auto_setting one, struct auto_setting other)
 
 struct str auto_text(struct arena *arena, struct auto_setting setting)
 {
-    return arena_printf(arena, "T1 %llu, displace × %g%s", (unsigned long long)thresholds[setting.t1], displaces[setting.displace],
-                        setting.room ? ", T1 0 where an edge has room" : "");
+    return arena_printf(arena, "threshold %llu, displace %g%s", (unsigned long long)thresholds[setting.t1], displaces[setting.displace],
+                        setting.room ? ", room 0" : "");
 }
 
 struct auto_setting auto_start(uint64_t package, uint64_t quota, uint64_t link)

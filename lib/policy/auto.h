@@ -24,7 +24,7 @@ void auto_apply(struct auto_setting, struct policy *);
 bool auto_find(const struct policy *, struct auto_setting *);
 /* How many positions they are apart on the axis where they are most so: a day changes one. Room has no steps. */
 unsigned auto_steps(struct auto_setting, struct auto_setting);
-/* "T1 1, displace × 0.25, room T1 0" */
+/* "threshold 1, displace 0.25, room 0", by the names of the fields */
 struct str auto_text(struct arena *, struct auto_setting);
 
 /* Where to begin with nothing recorded: a package comes at the second request; at a later one where an edge holds few packages, or where

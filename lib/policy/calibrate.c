@@ -25,7 +25,8 @@ enum status calibrate(struct calibration *c, struct error *error)
     c->t2 = (uint64_t)llround(queries * (double)c->fp / placed);
     c->c1 = c->tp > 0 ? (double)c->tp / ((double)c->tp + (double)c->fn) : 0;
     ENSURE(c->t2 < c->t1, error, STATUS_INVALID,
-           "T2 would be %llu and T1 %llu: more of what was placed was not downloaded than was, and no thresholds follow from that",
+           "the repeat threshold (T2) would be %llu and the place threshold (T1) %llu, but T2 must be below T1: too few of the sampled "
+           "placements were followed by a download",
            (unsigned long long)c->t2, (unsigned long long)c->t1);
     return STATUS_OK;
 }

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "lib/edges/lan.h"
 #include "lib/policy/evaluate_internal.h"
+#include "lib/policy/meaning.h"
 #include "lib/store/common.h"
 
 enum { TRIES = 3 };
@@ -23,8 +24,9 @@ static void put_egress(struct json_writer *json, struct arena *arena, struct str
     if (lan_parse_caller(lan, &caller, &network, &has_network)) json_put_text(json, "egress", network_format(arena, &caller));
 }
 
-/* {"time":"…","edge":"shop-1","lan":"192.168.0.0/24","package":"APP1/2.0","decision":"place","rule":"t1","size":…,"misses":[…],"hits":[…]}:
- * the current window first; "awaited" are misses over the evicting rule's windows of what is wanted and has not come. */
+/* {"time":"…","edge":"shop-1","lan":"192.168.0.0/24","package":"APP1/2.0","decision":"place","rule":"t1",
+ * "rule_name":"place threshold","size":…,"misses":[…],"hits":[…]}: the current window first; "awaited" are misses over the evicting rule's
+ * windows of what is wanted and has not come. */
 static void write_line(struct buf *out, const struct job *job, struct str edge, const struct candidate *candidate)
 {
     struct json_writer json = json_writer(out);
@@ -36,6 +38,7 @@ static void write_line(struct buf *out, const struct job *job, struct str edge, 
     json_put_text(&json, "package", candidate->package);
     json_put_word(&json, "decision", decision_name(candidate->decision));
     json_put_word(&json, "rule", policy_rule_name(candidate->rule));
+    json_put_word(&json, "rule_name", policy_rule_text(candidate->decision, candidate->rule));
     json_put_number(&json, "size", candidate->size);
     put_counts(&json, "misses", candidate->misses, job->places);
     put_counts(&json, "hits", candidate->hits, job->evicts);

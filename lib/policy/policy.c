@@ -3,9 +3,10 @@
 #include "base/json.h"
 #include "lib/config/config.h"
 #include "lib/policy/auto.h"
+#include "lib/policy/meaning.h"
 #include "lib/policy/window_text.h"
 
-enum { POLICY_TEXT_LIMIT = 4096 };
+enum { POLICY_TEXT_LIMIT = 8192 };
 static const uint64_t COUNT_MOST = UINT64_C(1) << 53; /* what JSON readers agree on */
 
 static const char *const trigger_names[] = {"immediate", "background", "pending", NULL};
@@ -55,21 +56,25 @@ static bool is_given(const struct config *config, const char *name)
     return value && !json_is_null(value);
 }
 
-/* A threshold has a plain name, and the short one of the rules (docs/spec/placement.md). Left alone where neither is given. */
+/* A threshold has a plain name, and the short one of the rules (docs/spec/placement.md). Left alone where neither is given. Both may be
+ * given, as `policy show --json` prints them. */
 static enum status parse_threshold(struct config *config, const char *name, const char *short_name, uint64_t *threshold,
                                    struct error *error)
 {
-    if (is_given(config, name) && is_given(config, short_name))
-        return config_refuse(config, name, error, "is the same as %s: give one of the two", short_name);
-    TRY(config_whole(config, short_name, CONFIG_OPTIONAL, 0, COUNT_MOST, threshold, error));
-    return config_whole(config, name, CONFIG_OPTIONAL, 0, COUNT_MOST, threshold, error);
+    uint64_t plain = *threshold, brief = *threshold;
+    TRY(config_whole(config, short_name, CONFIG_OPTIONAL, 0, COUNT_MOST, &brief, error));
+    TRY(config_whole(config, name, CONFIG_OPTIONAL, 0, COUNT_MOST, &plain, error));
+    *threshold = is_given(config, name) ? plain : brief;
+    if (!is_given(config, name) || !is_given(config, short_name) || plain == brief) return STATUS_OK;
+    return config_refuse(config, name, error, "is %llu, but %s, another name for it, is %llu: leave one of them out",
+                         (unsigned long long)plain, short_name, (unsigned long long)brief);
 }
 
 static enum status require_threshold(struct config *config, uint64_t *threshold, struct error *error)
 {
     TRY(parse_threshold(config, "threshold", "t1", threshold, error));
     if (is_given(config, "threshold") || is_given(config, "t1")) return STATUS_OK;
-    return config_refuse(config, "t1", error, "is missing");
+    return config_refuse(config, "threshold", error, "is missing");
 }
 
 static enum status parse_small(struct config *config, struct policy_place *place, struct error *error)
@@ -100,7 +105,9 @@ static enum status parse_place(struct config *config, struct policy_place *place
     TRY(parse_threshold(&child, "threshold", "t1", &place->t1, error));
     if (place->t2 >= place->t1) place->t2 = place->t1 / 5;
     TRY(parse_threshold(&child, "repeat_threshold", "t2", &place->t2, error));
-    if (place->t2 >= place->t1 && place->t2 > 0) return config_refuse(&child, "t2", error, "must be below t1");
+    if (place->t2 >= place->t1 && place->t2 > 0)
+        return config_refuse(&child, is_given(&child, "t2") ? "t2" : "repeat_threshold", error, "must be below the place threshold, %llu",
+                             (unsigned long long)place->t1);
     TRY(parse_small(&child, place, error));
     TRY(parse_room(&child, place, error));
     TRY(config_number(&child, "displace", CONFIG_OPTIONAL, 0, 100, &place->displace, error));
@@ -171,7 +178,7 @@ static enum status parse_evict(struct config *config, struct policy_evict *evict
 enum status policy_parse(struct arena *arena, struct str json, struct policy *out, struct error *error)
 {
     struct policy policy;
-    struct config config;
+    struct config config, meaning;
     policy_default(&policy);
     int trigger = (int)policy.trigger, missing = policy.generate_patches ? 0 : 1;
     TRY(config_open(arena, json, "policy", &config, error));
@@ -184,6 +191,7 @@ enum status policy_parse(struct arena *arena, struct str json, struct policy *ou
     TRY(config_choice(&config, "trigger", CONFIG_OPTIONAL, trigger_names, &trigger, error));
     TRY(config_choice(&config, "missing_patch", CONFIG_OPTIONAL, patch_names, &missing, error));
     TRY(config_zone(&config, "timezone", CONFIG_OPTIONAL, &policy.zone, error));
+    TRY(config_object(&config, "meaning", CONFIG_OPTIONAL, &meaning, error)); /* as policy_show prints it */
     TRY(config_end(&config, error));
     policy.trigger = (enum policy_trigger)trigger;
     policy.generate_patches = missing == 0;
@@ -214,22 +222,29 @@ static void put_auto(struct json_writer *json, const struct policy_auto *automat
     json_close(json);
 }
 
-static void put_place(struct json_writer *json, const struct policy_place *place)
+/* `shown`: for people, with its plain name. In the store it has the short one alone: older instances read no other. */
+static void put_threshold(struct json_writer *json, bool shown, const char *name, const char *short_name, uint64_t threshold)
+{
+    if (shown) json_put_number(json, name, threshold);
+    json_put_number(json, short_name, threshold);
+}
+
+static void put_place(struct json_writer *json, bool shown, const struct policy_place *place)
 {
     json_open_object(json, "place");
-    json_put_number(json, "t1", place->t1);
-    json_put_number(json, "t2", place->t2);
+    put_threshold(json, shown, "threshold", "t1", place->t1);
+    put_threshold(json, shown, "repeat_threshold", "t2", place->t2);
     json_put_number(json, "m", place->m);
     json_put_number(json, "of", place->of);
     if (place->small_size > 0) {
         json_open_object(json, "small");
         json_put_number(json, "size", place->small_size);
-        json_put_number(json, "t1", place->small_t1);
+        put_threshold(json, shown, "threshold", "t1", place->small_t1);
         json_close(json);
     }
     if (place->has_room_t1) {
         json_open_object(json, "room");
-        json_put_number(json, "t1", place->room_t1);
+        put_threshold(json, shown, "threshold", "t1", place->room_t1);
         json_close(json);
     }
     json_put_real(json, "displace", place->displace, 9);
@@ -237,10 +252,10 @@ static void put_place(struct json_writer *json, const struct policy_place *place
     json_close(json);
 }
 
-static void put_evict(struct json_writer *json, const struct policy_evict *evict)
+static void put_evict(struct json_writer *json, bool shown, const struct policy_evict *evict)
 {
     json_open_object(json, "evict");
-    json_put_number(json, "t3", evict->t3);
+    put_threshold(json, shown, "threshold", "t3", evict->t3);
     json_put_number(json, "n", evict->n);
     json_put_number(json, "of", evict->of);
     json_put_text(json, "grace", clock_format_span(json->out->arena, evict->grace));
@@ -248,20 +263,31 @@ static void put_evict(struct json_writer *json, const struct policy_evict *evict
     json_close(json);
 }
 
-struct str policy_format(struct arena *arena, const struct policy *policy)
+static struct str format(struct arena *arena, const struct policy *policy, bool shown)
 {
     struct buf out = buf_in(arena, POLICY_TEXT_LIMIT);
     struct json_writer json = json_writer(&out);
     json_open_object(&json, NULL);
     put_auto(&json, &policy->automatic);
-    put_place(&json, &policy->place);
-    put_evict(&json, &policy->evict);
+    put_place(&json, shown, &policy->place);
+    put_evict(&json, shown, &policy->evict);
     json_put_word(&json, "trigger", trigger_names[policy->trigger]);
     json_put_word(&json, "missing_patch", patch_names[policy->generate_patches ? 0 : 1]);
     json_put_text(&json, "timezone", clock_format_zone(arena, policy->zone));
+    if (shown) policy_put_meanings(&json);
     json_close(&json);
     buf_add_byte(&out, '\n');
     return buf_str(&out);
+}
+
+struct str policy_format(struct arena *arena, const struct policy *policy)
+{
+    return format(arena, policy, false);
+}
+
+struct str policy_show(struct arena *arena, const struct policy *policy)
+{
+    return format(arena, policy, true);
 }
 
 /* --- the row in the store */

@@ -4,6 +4,7 @@
  *     decide.h       what follows from demand for one edge
  *     evaluate.h     decisions for all edges, or for one package after a miss
  *     calibrate.h    thresholds from what decisions came to
+ *     meaning.h      what each field means, in words
  *     auto.h         settings among which a policy chooses by itself
  *
  * It reads demand (lib/demand) and writes what is wanted (lib/edges); lib/delivery makes it so, lib/replay tries policies on traces.
@@ -19,6 +20,8 @@
  *     "room":{"t1":0}                 T1 while the edge has room for the package, so that none has to go
  *     "displace":1                    for whose sake others have to go must serve more than so many times the bytes that they do
  * and "evict" "grace":"1h", how long what was just placed stays whatever asks for its room.
+ * Thresholds have plain names as well, which are read in place of the short ones: place.threshold (t1), place.repeat_threshold (t2),
+ * evict.threshold (t3); in "small" and "room" threshold.
  *
  * Pure but for policy_load and policy_publish. */
 #ifndef POLICY_POLICY_H
@@ -87,7 +90,9 @@ struct policy {
 void policy_default(struct policy *);
 /* STATUS_INVALID names the field: t2 ≥ t1, m > of, of > 64, a window of no length or over 31 days, … */
 enum status policy_parse(struct arena *, struct str json, struct policy *, struct error *);
-struct str policy_format(struct arena *, const struct policy *);
+struct str policy_format(struct arena *, const struct policy *); /* as the store has it */
+/* For people, and policy_parse reads it too: thresholds by their plain names as well, and with the meaning of each field. */
+struct str policy_show(struct arena *, const struct policy *);
 enum status policy_load(struct store *, struct io, uint64_t known, struct policy *, struct error *);
 /* STATUS_INVALID also for an eviction rule that can never be reached, since the current window is never over. */
 enum status policy_publish(struct store *, struct io, struct str json, struct policy *, struct error *);

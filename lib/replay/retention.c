@@ -143,7 +143,7 @@ enum status retention_choose(const struct recorded *recorded, const struct polic
     if (policy->evict.confidence > 0) add_shares(&shares);
     TRY(choose(&shares, recorded, &differs, &picked, error));
     ENSURE(differs, error, STATUS_INVALID,
-           "cannot recommend T3: every candidate gives the same result (nothing placed, or nothing evicted)");
+           "cannot recommend an evict threshold (T3): every candidate gives the same result (nothing placed, or nothing evicted)");
     const struct policy *chosen = &shares.tried[picked];
     *retention = (struct retention){.t3 = chosen->evict.t3, .c2 = chosen->evict.confidence, .replayed = shares.results[picked]};
     return STATUS_OK;

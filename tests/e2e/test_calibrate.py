@@ -86,6 +86,7 @@ def test_thresholds_come_from_what_was_downloaded(folder: Path, shop: Shop, serv
     assert "every candidate gives the same result" in told.pop("t3_refused")
     assert told.pop("replay")["requests"] == 10
     assert told == {"queries": 12, "samples": 12, "tp": 8, "fp": 2, "tn": 1, "fn": 1, "t1": 10, "t2": 2, "c1": 0.888889, "t3": None, "c2": None,
+                    "place": {"threshold": 10, "repeat_threshold": 2, "confidence": 0.888889}, "evict": {"threshold": None, "confidence": None},
                     "applied": False}
     assert not (folder / "policy").exists()
     shop.run("calibrate", "--now", LATER, "--horizon", "1h", "--apply")
@@ -193,7 +194,7 @@ def test_downloads_come_from_the_log_of_a_real_nginx(folder: Path, shop: Shop, s
     assert len(log.read_text().splitlines()) == 11
 
     without = shop.run("calibrate", "--now", LATER, "--horizon", "1h", check=False)
-    assert without.returncode == 1 and "T2 would be 9 and T1 1" in without.stderr  # all that is known is what one device told
+    assert without.returncode == 1 and "(T2) would be 9 and the place threshold (T1) 1" in without.stderr  # all that is known is what one device told
     told = proposed(shop, "--log", f"shop-1={log}")
     assert told["log"] == {"lines": 11, "nonsense": 0, "downloads": 5, "matched": 5}
     assert (told["tp"], told["fp"], told["tn"], told["fn"], told["t1"], told["t2"]) == (5, 4, 1, 0, 6, 4)
@@ -239,7 +240,7 @@ def test_t3_comes_from_replaying_what_was_asked_for(folder: Path, shop: Shop) ->
     assert told["t3"] < 400 and 0 < told["c2"] <= 1
 
     said = shop.run("calibrate", "--now", now, "--apply").stdout
-    assert f"{'T3':4} {400:12} {told['t3']:12}" in said and "no T1, T2 and C1: none of the 0 samples" in said
+    assert f"{'evict.threshold (T3)':28} {400:12} {told['t3']:12}" in said and "no place thresholds (T1, T2, C1): none of the 0 samples" in said
     assert f"byte hits {before['byte_hit_ratio'] * 100:.1f} %, as proposed {after['byte_hit_ratio'] * 100:.1f} %" in said
     written = policy(folder)
     assert (written["evict"]["t3"], written["place"]["t1"]) == (told["t3"], 3)
@@ -274,7 +275,7 @@ def test_auto_moves_when_it_is_sure_and_once_a_day(folder: Path, shop: Shop) -> 
     put(folder, {"policy/9999999999999999": AUTO})
     now = f"{DAYS[-1]}T23:30:00Z"
     nothing = shop.run("calibrate", "--now", now)
-    assert "in force: T1 1, displace × 1" in nothing.stdout and "nothing moves: no edge's LAN asked for anything" in nothing.stdout
+    assert "in force: threshold 1, displace 1" in nothing.stdout and "nothing moves: no edge's LAN asked for anything" in nothing.stdout
     start = json.loads(shop.run("policy", "show", "--json").stdout)
     each_second_day_anew(shop, folder, start)
     told = json.loads(shop.run("calibrate", "--now", now, "--json").stdout)
@@ -282,7 +283,7 @@ def test_auto_moves_when_it_is_sure_and_once_a_day(folder: Path, shop: Shop) -> 
     assert told["moves"] and not told["applied"] and told["sure"] >= 0.9 and told["value"] > told["present_value"] > 0
     assert "auto" in shop.run("policy", "show").stdout and "from the start" in shop.run("policy", "show").stdout
     said = shop.run("calibrate", "--now", now, "--apply").stdout
-    assert "better: T1 0, " in said and "the policy is written" in said
+    assert "better: threshold 0, " in said and "the policy is written" in said
     written = policy(folder)
     assert written["place"]["t1"] == 0 and written["auto"]["since"] == now and "better in" in written["auto"]["why"]
     again = json.loads(shop.run("calibrate", "--now", now, "--apply", "--json").stdout)

@@ -130,9 +130,9 @@ def test_a_package_comes_to_an_edge_and_leaves_it(store: Store, edge: tuple[str,
     assert list(store.newest("held/shop-1")["packages"]) == ["APP1/2.0"]
     lines = [json.loads(line) for key in store.keys("decisions/") for line in store.get(key).splitlines()]
     placed = next(line for line in lines if line["decision"] == "place" and line["package"] == "APP1/2.0")
-    assert (placed["rule"], placed["misses"][0], placed["lan"]) == ("t1", 11, "192.168.0.0/24")
+    assert (placed["rule"], placed["rule_name"], placed["misses"][0], placed["lan"]) == ("t1", "place threshold", 11, "192.168.0.0/24")
     evicted = next(line for line in lines if line["decision"] == "evict")
-    assert (evicted["package"], evicted["rule"], evicted["hits"]) == ("APP1/2.0/huawei", "m-of-M", [0, 0, 0, 0, 0])
+    assert (evicted["package"], evicted["rule"], evicted["rule_name"], evicted["hits"]) == ("APP1/2.0/huawei", "m-of-M", "evict threshold", [0, 0, 0, 0, 0])
 
 
 def test_an_edge_that_splices_serves_every_channel_of_one_copy(store: Store, edge: tuple[str, Store], servers: Servers) -> None:
@@ -189,7 +189,7 @@ def test_counts_beyond_what_json_readers_take_are_told(store: Store) -> None:
     store.demand("10.0.0.0/8", "APP1/2.0", 7, 2**63 + 5)
     told = store.shop.run("evaluate", "--now", NOON, "--dry-run").stdout
     [words] = [line.split() for line in told.splitlines()]
-    assert words[:5] == ["alert", "APP1/2.0", "t1", "misses", str(2**63 + 5)] and words[words.index("hits") + 1] == "7"
+    assert words[:6] == ["alert", "APP1/2.0", "place", "threshold", "misses", str(2**63 + 5)] and words[words.index("hits") + 1] == "7"
     assert words[-1] == "10.0.0.0/8"
 
 

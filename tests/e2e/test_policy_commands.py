@@ -22,11 +22,24 @@ def shown(store: Shop) -> dict[str, Any]:
     return found
 
 
+def without_plain_names(policy: dict[str, Any]) -> dict[str, Any]:
+    """As the store has it; each plain name has the value of the short one, and each field of the text its meaning."""
+    meaning = policy.pop("meaning")
+    assert meaning["place.repeat_threshold"].startswith("T2: A package missed more often")
+    for part, short, plain in (policy["place"], "t1", "threshold"), (policy["place"], "t2", "repeat_threshold"), (policy["evict"], "t3", "threshold"):
+        assert part[short] == part.pop(plain)
+    for part in (policy["place"].get(name) for name in ("small", "room")):
+        assert not part or part["t1"] == part.pop("threshold")
+    return policy
+
+
 def test_without_one_all_is_as_usual(directory: Shop) -> None:
     head, *lines = directory.run("policy", "show").stdout.splitlines()
     assert "no policy published" in head
-    assert len(lines) > 10 and all(line.endswith("  (default)") for line in lines)
+    fields = [line for line in lines if not line.startswith(" ")]
+    assert len(fields) > 10 and all(line.endswith("  (default)") for line in fields)
     policy = shown(directory)
+    assert (policy["place"]["threshold"], policy["place"]["repeat_threshold"], policy["evict"]["threshold"]) == (5000, 1000, 300)
     assert (policy["place"]["t1"], policy["place"]["t2"], policy["evict"]["t3"], policy["trigger"]) == (5000, 1000, 300, "background")
 
 
@@ -37,7 +50,7 @@ def test_auto_is_shown_with_its_reason(store: Shop, tmp_path: Path) -> None:
     assert policy["auto"] == auto and policy["place"]["t1"] == 1
     text = store.run("policy", "show").stdout
     assert "costs 0.5 of a byte served; goal: requests; link: 1250000 bytes a second" in text
-    assert "in force: T1 1, displace × 1; since 2026-11-29T20:30:00Z: value 0.3 in the replay" in text
+    assert "in force: threshold 1, displace 1; since 2026-11-29T20:30:00Z: value 0.3 in the replay" in text
     assert publish(store, tmp_path, policy).stderr == "generation 1\n"  # what is shown can be set
 
 
@@ -48,10 +61,10 @@ def test_what_was_set_is_shown(store: Shop, tmp_path: Path) -> None:
               "trigger": "pending", "missing_patch": "full", "timezone": "+08:00"}
     done = publish(store, tmp_path, policy)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "generation 1\n")
-    assert shown(store) == policy
+    assert without_plain_names(shown(store)) == policy
     head, *lines = store.run("policy", "show").stdout.splitlines()
     assert head == "generation 1; times are in +08:00"
-    assert not [line for line in lines if line.endswith("(default)")]
+    assert [line.split()[0] for line in lines if line.endswith("(default)")] == ["evict.confidence"]
     text = "\n".join(lines)
     for word in "50", "0.8 of 7", "4 of 6", "since 00:00", "22:00-02:00 each day", "up to 65536 bytes", "2h", "at the next query":
         assert word in text
@@ -68,7 +81,7 @@ def test_a_date_and_several_slots_a_day(window: dict[str, Any], words: str, dire
 
 def test_a_rule_that_makes_t1_moot_is_warned_about(directory: Shop, tmp_path: Path) -> None:
     done = publish(directory, tmp_path, {"place": {"t1": 50, "t2": 10, "m": 1, "of": 1}})
-    assert done.returncode == 0 and "warning: with m 1 of 1, t2 (10) alone decides" in done.stderr
+    assert done.returncode == 0 and "warning: with m 1 of 1, repeat_threshold (10) alone decides" in done.stderr
 
 
 def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
@@ -77,7 +90,9 @@ def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
     same = publish(directory, tmp_path, printed)
     assert (same.returncode, same.stderr) == (0, "generation 1\n")
     assert publish(directory, tmp_path, {"place": {"t1": 8}}).stderr == "generation 2\n"
-    [marked] = [line for line in directory.run("policy", "show").stdout.splitlines() if "place  T1" in line]
+    stored = (Path(directory.store.removeprefix("file://")) / "policy").iterdir()
+    assert all("threshold" not in row.read_text() for row in stored)  # older instances read the short names alone
+    [marked] = [line for line in directory.run("policy", "show").stdout.splitlines() if line.startswith("place.threshold (T1)")]
     assert " 8" in marked and "default" not in marked
 
 
@@ -85,7 +100,7 @@ def test_what_is_shown_can_be_set(directory: Shop, tmp_path: Path) -> None:
     ({"place": {"t1": 10, "t2": 10}}, "place.t2"), ({"place": {"m": 6}}, "place.m"), ({"place": {"of": 65}}, "place.of"),
     ({"place": {"t1": -1}}, "place.t1"), ({"place": {"confidence": 1.1}}, "place.confidence"), ({"place": {"window": {}}}, "place.window"),
     ({"place": {"window": {"last": "7m"}}}, "place.window.last"), ({"place": {"window": {"last": "32d"}}}, "place.window.last"),
-    ({"place": {"window": {"last": "24h", "since": "00:00"}}}, "place.window"), ({"place": {"small": {"size": 1}}}, "place.small.t1"),
+    ({"place": {"window": {"last": "24h", "since": "00:00"}}}, "place.window"), ({"place": {"small": {"size": 1}}}, "place.small.threshold"),
     ({"evict": {"window": {"slot": "06:00-06:00"}}}, "evict.window.slot"), ({"evict": {"t3": 1.5}}, "evict.t3"), ({"evict": {"n": 0}}, "evict.n"),
     ({"evict": {"window": {"since": "2026-08-21"}}}, "evict.window"), ({"evict": {"n": 5, "window": {"since": "00:00"}}}, "evict.n"),
     ({"evict": {"n": 5, "window": {"slot": "00:00-24:00"}}}, "evict.n"), ({"evict": {"confidence": 0.9, "window": {"since": "00:00"}}}, "evict.confidence"),

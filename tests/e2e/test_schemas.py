@@ -26,7 +26,7 @@ FULL: dict[str, dict[str, Any]] = {
     "policy": {
         "place": {"t1": 5000, "t2": 1000, "small": {"size": 65536, "t1": 0}, "room": {"t1": 0}, "displace": 1, "m": 3, "of": 5, "confidence": 0.5, "include_current": True, "window": {"last": "24h"}},
         "evict": {"t3": 300, "n": 3, "of": 5, "confidence": 0.5, "include_current": True, "grace": SPAN, "window": {"slot": "06:00-24:00"}},
-        "trigger": "background", "missing_patch": "generate", "timezone": "+08:00"},
+        "trigger": "background", "missing_patch": "generate", "timezone": "+08:00", "meaning": {"place.threshold": "T1: …"}},
     "edge": {
         "edge": "shop-1", "address": "192.168.0.5:8080", "directory": "/data/share", "lans": ["192.168.0.0/24", "mall"], "site": "s", "region": "r", "location": [31.2, 121.5],
         "egress": ["203.0.113.0/24"], "quota": 64000000000, "store": "s3://edge", "credentials": "SHOP1", "splices": False},
@@ -86,7 +86,7 @@ MORE: list[tuple[str, str, list[Any]]] = [
 ]
 # What the schema takes and the code does not: by document, the paths where a value breaks a rule that the schema's description names.
 BEYOND: dict[str, list[str]] = {
-    "policy": ["place/t1", "place/threshold", "place/t2", "place/m", "evict/window", "place/window/last"],
+    "policy": ["place/t1", "place/threshold", "place/repeat_threshold", "evict/threshold", "place/t2", "place/m", "evict/window", "place/window/last"],
     "edge": ["egress"],
     "profile": ["deadline", "interval", "slots", "levels/r1", "after", "timezone_offsets"],
     "scene": ["prefixes", "prefixes/0", "deadline", "resources/1/id"],

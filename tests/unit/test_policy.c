@@ -1,4 +1,5 @@
 /* Windows and rules: P8 to P11, P14, P15 with the specification's vectors; policies that are refused. */
+#include "lib/policy/meaning.h"
 #include "lib/policy/policy.h"
 #include "tests/unit/unit.h"
 
@@ -277,6 +278,36 @@ static void thresholds_have_plain_names(void **state)
     assert_true(policy.place.t1 == 50 && policy.place.t2 == 7 && policy.place.small_t1 == 3 && policy.place.room_t1 == 2);
     assert_int_equal(policy.evict.t3, 4);
     assert_int_equal(policy_of(*state, "{\"place\":{\"threshold\":10}}").place.t2, 2);
+    assert_int_equal(policy_of(*state, "{\"place\":{\"threshold\":10,\"t1\":10}}").place.t1, 10); /* both, as policy_show prints them */
+}
+
+static void what_is_shown_has_both_names_and_can_be_read(void **state)
+{
+    struct policy policy = policy_of(*state, "{\"place\":{\"t1\":50,\"t2\":7,\"small\":{\"size\":9,\"t1\":3},\"room\":{\"t1\":2}},"
+                                             "\"evict\":{\"t3\":4}}");
+    const char *shown = arena_cstr(*state, policy_show(*state, &policy));
+    static const char *const parts[] = {"\"place\":{\"threshold\":50,\"t1\":50,\"repeat_threshold\":7,\"t2\":7,",
+                                        "\"small\":{\"size\":9,\"threshold\":3,\"t1\":3}",
+                                        "\"room\":{\"threshold\":2,\"t1\":2}",
+                                        "\"evict\":{\"threshold\":4,\"t3\":4,",
+                                        "\"meaning\":{\"place.threshold\":\"T1: A package missed more often than this",
+                                        "\"evict.confidence\":\"C2: "};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) assert_non_null(strstr(shown, parts[i]));
+    struct policy again = policy_of(*state, shown);
+    assert_str(policy_format(*state, &again), policy_format(*state, &policy));
+    assert_null(strstr(arena_cstr(*state, policy_format(*state, &policy)), "threshold")); /* older instances read the short names alone */
+}
+
+static void a_rule_has_a_name_in_words(void **state)
+{
+    (void)state;
+    assert_string_equal(policy_rule_text(DECISION_PLACE, RULE_T1), "place threshold");
+    assert_string_equal(policy_rule_text(DECISION_ALERT, RULE_T1), "place threshold");
+    assert_string_equal(policy_rule_text(DECISION_PLACE, RULE_M_OF_M), "repeat threshold");
+    assert_string_equal(policy_rule_text(DECISION_EVICT, RULE_M_OF_M), "evict threshold");
+    assert_string_equal(policy_rule_text(DECISION_MARK, RULE_CONFIDENCE), "place confidence");
+    assert_string_equal(policy_rule_text(DECISION_EVICT, RULE_CONFIDENCE), "evict confidence");
+    assert_string_equal(policy_rule_text(DECISION_EVICT, RULE_HAND), "by hand");
 }
 
 static void the_wrong_field_is_named(void **state)
@@ -285,7 +316,7 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"t1\":-1}}", "policy.place.t1"},
         {"{\"place\":{\"t1\":1.5}}", "policy.place.t1"},
         {"{\"place\":{\"t1\":10,\"t2\":10}}", "policy.place.t2"},
-        {"{\"place\":{\"t1\":0,\"t2\":5}}", "policy.place.t2: must be below t1"},
+        {"{\"place\":{\"t1\":0,\"t2\":5}}", "policy.place.t2: must be below the place threshold, 0"},
         {"{\"place\":{\"t1\":18446744073709551615}}", "policy.place.t1: is too large a number: 9223372036854775807 is the most"},
         {"{\"place\":{\"m\":6,\"of\":5}}", "policy.place.m"},
         {"{\"place\":{\"of\":65}}", "policy.place.of"},
@@ -294,9 +325,12 @@ static void the_wrong_field_is_named(void **state)
         {"{\"place\":{\"confidence\":0}}", "policy.place.confidence"},
         {"{\"place\":{\"confidence\":1e-9}}", "policy.place.confidence"},
         {"{\"place\":{\"small\":{\"size\":0,\"t1\":1}}}", "policy.place.small.size"},
-        {"{\"place\":{\"small\":{\"size\":9}}}", "policy.place.small.t1"},
-        {"{\"place\":{\"t1\":1,\"threshold\":1}}", "policy.place.threshold: is the same as t1"},
-        {"{\"evict\":{\"t3\":1,\"threshold\":1}}", "policy.evict.threshold: is the same as t3"},
+        {"{\"place\":{\"small\":{\"size\":9}}}", "policy.place.small.threshold: is missing"},
+        {"{\"place\":{\"t1\":1,\"threshold\":2}}",
+         "policy.place.threshold: is 2, but t1, another name for it, is 1: leave one of them out"},
+        {"{\"evict\":{\"t3\":1,\"threshold\":2}}", "policy.evict.threshold: is 2, but t3"},
+        {"{\"place\":{\"threshold\":5,\"repeat_threshold\":5}}", "policy.place.repeat_threshold: must be below the place threshold, 5"},
+        {"{\"meaning\":7}", "policy.meaning"},
         {"{\"place\":{\"repeat_threshold\":-1}}", "policy.place.repeat_threshold"},
         {"{\"place\":{\"t9\":1}}", "policy.place.t9"},
         {"{\"place\":{\"window\":{}}}", "policy.place.window"},
@@ -355,6 +389,8 @@ int main(void)
         test_with_arena(what_is_not_said_is_as_in_the_sample),
         test_with_arena(everything_is_placed_where_both_thresholds_are_zero),
         test_with_arena(thresholds_have_plain_names),
+        test_with_arena(what_is_shown_has_both_names_and_can_be_read),
+        test_with_arena(a_rule_has_a_name_in_words),
         test_with_arena(the_wrong_field_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

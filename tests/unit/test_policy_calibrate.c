@@ -32,8 +32,8 @@ static void what_nothing_follows_from_is_refused(void **state)
     struct error error;
     (void)state;
     assert_error(calibrate(&nothing, &error), STATUS_INVALID, &error, "none of the 10 samples was placed");
-    assert_error(calibrate(&worse, &error), STATUS_INVALID, &error, "T2 would be 8 and T1 2");
-    assert_error(calibrate(&even, &error), STATUS_INVALID, &error, "T2 would be 2 and T1 2");
+    assert_error(calibrate(&worse, &error), STATUS_INVALID, &error, "the repeat threshold (T2) would be 8 and the place threshold (T1) 2");
+    assert_error(calibrate(&even, &error), STATUS_INVALID, &error, "the repeat threshold (T2) would be 2 and the place threshold (T1) 2");
 }
 
 static void samples_are_counted(void **state)
