@@ -92,6 +92,9 @@ $(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c lib/*/*/*.c $(HANDLERS))
 	$(call say,ar $@)
 	$(Q)$(AR) rcs $@ $^
 
+# It has the demo's package in it (.incbin), which no compiler lists as something it depends on.
+$(BUILD)/o/cli/demo_apk.o: demo/demo.apk
+
 # The commands apart, so that the bootstraps and lambda-c never see them.
 $(COMMANDS): $(filter-out %/main.o,$(call rooms,cli/*.c))
 	@rm -f $@

@@ -98,6 +98,7 @@ struct io command_upload_io(struct arena *);
 enum status command_read(struct arena *, const char *path, size_t limit, struct str *text, struct error *);
 
 int cmd_serve(int argc, char **argv);
+int cmd_demo(int argc, char **argv);
 int cmd_store(int argc, char **argv);
 int cmd_prepare(int argc, char **argv);
 int cmd_splice(int argc, char **argv);

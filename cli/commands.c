@@ -3,6 +3,7 @@
 
 static const struct command_entry commands[] = {
     {"serve", cmd_serve, "all functions on one port"},
+    {"demo", cmd_demo, "fill a folder with a small demo, and serve it"},
     {"store", cmd_store, "whether a store does what Pakhus relies on"},
     {"prepare", cmd_prepare, "reserve a region for channel info in an APK"},
     {"publish", cmd_publish, "put a base package into the store"},
