@@ -42,6 +42,8 @@ copy_apt() {
     cp -n /usr/share/keyrings/debian-archive-* "$root/usr/share/keyrings/"
     cp /etc/resolv.conf "$root/etc/"
     cp "${SSL_CERT_FILE:-/dev/null}" "$root$CERTIFICATES"
+    mkdir -p "$root/usr/local/share/ca-certificates" # from here Debian's packages take them, those of Java's too
+    cp /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
     for file in "${CLIENT_FILES[@]}"; do
         [ -f "$file" ] || continue
         mkdir -p "$root${file%/*}"
