@@ -11,6 +11,8 @@ UNIT=(libcmocka-dev)
 NGINX=(nginx-dev)
 TEST=(aria2 nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd
     npm:npm mvn:maven javac:default-jdk-headless)
+# Where nothing tells the address of "localhost": a root that debootstrap made has no /etc/hosts.
+TEST_NAMES=(libnss-myhostname)
 # For make clients; a client that is not there is left out of the table.
 CLIENTS=(axel wget wget2 lftp rclone httpie golang-go)
 # For make stores: Ceph's S3 server and what it keeps its objects in. Not in `test`: 55 packages.

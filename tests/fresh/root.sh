@@ -61,8 +61,11 @@ in_root() {
     unshare --mount --pid --fork --kill-child ${OFFLINE:+--net} bash -c '
         root=$1 person=$2 folder=$3
         shift 3
-        mount --make-rprivate / && mount -t proc proc "$root/proc" && mount --bind /sys "$root/sys" && mount --rbind /dev "$root/dev" || exit
-        exec chroot "$root" /usr/sbin/runuser -u "$person" -- env -C "$folder" "$@"' in_root \
+        # "/" is to be a mount there, as on a machine, and the shell stays, to be the init that reaps orphans
+        mount --make-rprivate / && mount --bind "$root" "$root" && cd "$root" &&
+            mount -t proc proc "$root/proc" && mount --bind /sys "$root/sys" && mount --rbind /dev "$root/dev" || exit
+        chroot "$root" /usr/sbin/runuser -u "$person" -- env -C "$folder" "$@"
+        exit $?' in_root \
         "$root" "$person" "$folder" env -i HOME="$home" USER="$person" TERM=dumb LANG=C.UTF-8 \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "${variables[@]}" "$@"
 }

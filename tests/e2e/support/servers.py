@@ -302,7 +302,7 @@ class Servers:
         jail: Command = ["-j", "none"] if os.geteuid() == 0 else []
         quick = "cc_command=exec cc -O0 -fPIC %w -shared -o %o %s"  # to optimise what a few requests run takes longer than they do
         command: Command = ["varnishd", "-F", *jail, "-n", prefix / "work", "-f", prefix / "node.vcl", "-s", "malloc,64m", "-p", "max_restarts=10", "-p", quick,
-                            "-a", f"127.0.0.1:{port}", "-a", f"pakhus_inner={prefix}/token-inner.sock"]
+                            "-T", "127.0.0.1:0", "-a", f"127.0.0.1:{port}", "-a", f"pakhus_inner={prefix}/token-inner.sock"]
         program = self.start("varnish", command, lambda: accepts(port), f"http://127.0.0.1:{port}", seconds=60)
         return self.replace(program, Varnish(**vars(program), prefix=prefix))
 
