@@ -155,7 +155,7 @@ static int run_words(const struct demo *demo, void *context)
                                                  {"policy", cmd_policy, ""},   {"edge", cmd_edge, ""},       {"evaluate", cmd_evaluate, ""},
                                                  {"evict", cmd_evict, ""}};
     char **words = context; /* after "pakhus" */
-    int count = 0;
+    int count = 1;
     (void)demo;
     while (words[count]) count++;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
