@@ -87,6 +87,9 @@ $(BUILD)/o/%.o: %.c | deps $(if $(FOREIGN),static-libs)
 	$(call say,cc $<)
 	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+# The page stands in it, byte for byte.
+$(BUILD)/o/lib/report/write.o: $(addprefix lib/report/page.,css html js)
+
 $(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c lib/*/*/*.c $(HANDLERS))
 	@rm -f $@
 	$(call say,ar $@)

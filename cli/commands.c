@@ -21,6 +21,7 @@ static const struct command_entry commands[] = {
     {"reconcile", cmd_reconcile, "copy to edges what is wanted there, and delete the rest"},
     {"policy", cmd_policy, "thresholds for placing and evicting packages"},
     {"edge", cmd_edge, "register, show and fill storage inside LANs"},
+    {"report", cmd_report, "a page of what is in a store: releases, edges, demand, decisions"},
     {"simulate", cmd_simulate, "simulate placement, admission and cache tokens"},
     {"token", cmd_token, "cache tokens: updates that travel with the URL"},
     {"splice", cmd_splice, "make a channel package offline"},

@@ -1,0 +1,78 @@
+#include <jansson.h>
+
+#include "lib/demand/text.h"
+#include "lib/report/report_internal.h"
+
+/* The newest, and the newest that say that an edge is missing: two lists, since decisions by the thousand would hide these. */
+enum { DECISIONS_MOST = 500, OBJECTS_MOST = 200, OBJECT_LIMIT = 4 << 20, LINE_LIMIT = 2048 };
+
+struct newest { /* a ring of the last keys of a day */
+    struct arena *arena;
+    struct str keys[OBJECTS_MOST];
+    size_t count;
+};
+
+static bool note_key(void *context, const struct store_object *object)
+{
+    struct newest *newest = context;
+    newest->keys[newest->count++ % OBJECTS_MOST] = arena_copy(newest->arena, object->key);
+    return true;
+}
+
+/* What stands in the store is put as it is only where it is one JSON object. */
+static bool put_line(struct json_writer *json, struct str line)
+{
+    json_t *object = line.length <= LINE_LIMIT ? json_loadb(line.data, line.length, JSON_DECODE_INT_AS_REAL, NULL) : NULL;
+    bool good = json_is_object(object);
+    json_decref(object);
+    if (good) json_put_raw(json, NULL, line);
+    return good;
+}
+
+/* The last line first. */
+static size_t put_lines(struct json_writer *json, struct str text, size_t most)
+{
+    size_t shown = 0;
+    text = str_trim(text);
+    while (text.length > 0 && shown < most) {
+        size_t before = str_find_last(text, '\n');
+        bool only = before == text.length;
+        shown += put_line(json, only ? text : str_from(text, before + 1));
+        text = str_first(text, only ? 0 : before);
+    }
+    return shown;
+}
+
+static enum status put_day(struct collecting *at, struct str prefix, size_t *left, struct error *error)
+{
+    struct newest newest = {.arena = at->io.arena};
+    TRY(store_list(at->question->store, at->io, prefix, 0, note_key, &newest, error));
+    size_t objects = newest.count < OBJECTS_MOST ? newest.count : OBJECTS_MOST;
+    for (size_t i = 1; i <= objects && *left > 0; i++) {
+        const struct store_get get = {.limit = OBJECT_LIMIT};
+        struct store_object object;
+        enum status status = store_get(at->question->store, at->io, newest.keys[(newest.count - i) % OBJECTS_MOST], &get, &object, error);
+        if (status == STATUS_NOT_FOUND || status == STATUS_TOO_LARGE) continue;
+        TRY(status);
+        *left -= put_lines(&at->json, object.body, *left);
+    }
+    return STATUS_OK;
+}
+
+static enum status put_list(struct collecting *at, const char *name, size_t most, struct error *error)
+{
+    size_t left = most;
+    json_open_array(&at->json, name);
+    for (int i = 0; i < REPORT_DAYS && left > 0; i++) {
+        struct str day = demand_day(at->io.arena, at->question->now - i * (int64_t)CLOCK_DAY);
+        TRY(put_day(at, arena_join(at->io.arena, str_of(name), S("/"), day, S("/")), &left, error));
+    }
+    json_close(&at->json);
+    return STATUS_OK;
+}
+
+enum status report_put_decisions(struct collecting *at, struct error *error)
+{
+    TRY(put_list(at, "alerts", OBJECTS_MOST, error));
+    return put_list(at, "decisions", DECISIONS_MOST, error);
+}

@@ -1,0 +1,65 @@
+#include <openssl/sha.h>
+
+#include "base/encode.h"
+#include "lib/report/report.h"
+
+/* The files beside this one, as they are. */
+#define EMBED(name, file)                                                                                                                  \
+    __asm__(".pushsection .rodata\n" #name ":\n.incbin \"lib/report/" file "\"\n" #name "_end:\n.byte 0\n.popsection\n");                  \
+    extern const char name[] __attribute__((visibility("hidden"))), name##_end[] __attribute__((visibility("hidden")))
+EMBED(report_style, "page.css");
+EMBED(report_script, "page.js");
+EMBED(report_body, "page.html");
+
+static struct str embedded(const char *begin, const char *end)
+{
+    return (struct str){begin, (size_t)(end - begin)};
+}
+
+/* What a policy allows by its bytes, whatever else comes into the page. */
+static void add_hash(struct buf *page, struct str text)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256((const unsigned char *)text.data, text.length, digest);
+    buf_add(page, S("'sha256-"));
+    buf_add(page, base64_encode(page->arena, str_make(digest, sizeof digest)));
+    buf_add(page, S("'"));
+}
+
+/* JSON has these characters in strings alone, where an escape means the same. U+2028 and U+2029 end lines in scripts of old browsers. */
+static void add_island(struct buf *page, struct str json)
+{
+    for (size_t i = 0; i < json.length; i++) {
+        struct str rest = str_from(json, i);
+        bool separator = str_starts(rest, S("\xe2\x80\xa8")) || str_starts(rest, S("\xe2\x80\xa9"));
+        char byte = json.data[i];
+        if (separator) {
+            buf_printf(page, "\\u20%02x", (unsigned char)rest.data[2] - 0x80);
+            i += 2;
+        } else if (byte == '<' || byte == '>' || byte == '&') {
+            buf_printf(page, "\\u%04x", byte);
+        } else {
+            buf_add_byte(page, byte);
+        }
+    }
+}
+
+void report_write(struct buf *page, struct str json)
+{
+    struct str style = embedded(report_style, report_style_end), script = embedded(report_script, report_script_end);
+    buf_add(page, S("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" "
+                    "content=\"default-src 'none'; base-uri 'none'; form-action 'none'; style-src "));
+    add_hash(page, style);
+    buf_add(page, S("; script-src "));
+    add_hash(page, script);
+    buf_add(page,
+            S("\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Pakhus report</title>\n<style>"));
+    buf_add(page, style);
+    buf_add(page, S("</style>\n"));
+    buf_add(page, embedded(report_body, report_body_end));
+    buf_add(page, S("<script type=\"application/json\" id=\"data\">"));
+    add_island(page, json);
+    buf_add(page, S("</script>\n<script>"));
+    buf_add(page, script);
+    buf_add(page, S("</script>\n</html>\n"));
+}
