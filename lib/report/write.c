@@ -4,12 +4,14 @@
 #include "lib/report/report.h"
 
 /* The files beside this one, as they are. */
-#define EMBED(name, file)                                                                                                                  \
-    __asm__(".pushsection .rodata\n" #name ":\n.incbin \"lib/report/" file "\"\n" #name "_end:\n.byte 0\n.popsection\n");                  \
-    extern const char name[] __attribute__((visibility("hidden"))), name##_end[] __attribute__((visibility("hidden")))
-EMBED(report_style, "page.css");
-EMBED(report_script, "page.js");
-EMBED(report_body, "page.html");
+#define EMBED(name, file) __asm__(".pushsection .rodata\n" name ":\n.incbin \"lib/report/" file "\"\n" name "_end:\n.byte 0\n.popsection\n")
+EMBED("report_style", "page.css");
+EMBED("report_script", "page.js");
+EMBED("report_body", "page.html");
+#define HIDDEN __attribute__((visibility("hidden")))
+extern const char report_style[] HIDDEN, report_style_end[] HIDDEN;
+extern const char report_script[] HIDDEN, report_script_end[] HIDDEN;
+extern const char report_body[] HIDDEN, report_body_end[] HIDDEN;
 
 static struct str embedded(const char *begin, const char *end)
 {
