@@ -90,7 +90,8 @@ $(BUILD)/o/%.o: %.c | deps $(if $(FOREIGN),static-libs)
 # The page stands in it, byte for byte.
 $(BUILD)/o/lib/report/write.o: $(addprefix lib/report/page.,css html js)
 
-$(ARCHIVE): $(call rooms,base/*.c runtime/*.c lib/*/*.c lib/*/*/*.c $(HANDLERS))
+# lib/patch/alone is the applier for devices: `make -C lib/patch`.
+$(ARCHIVE): $(filter-out $(BUILD)/o/lib/patch/alone/%,$(call rooms,base/*.c runtime/*.c lib/*/*.c lib/*/*/*.c $(HANDLERS)))
 	@rm -f $@
 	$(call say,ar $@)
 	$(Q)$(AR) rcs $@ $^

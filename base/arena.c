@@ -43,12 +43,15 @@ struct arena {
     struct block *large;  /* one piece each, so that what is left in the current block stays usable */
     struct deferred *deferred;
     size_t size;
+    void (*no_memory)(void *); /* NULL: end the process */
+    void *no_memory_context;
 };
 
-static void *must_malloc(size_t size)
+static void *must_malloc(const struct arena *arena, size_t size)
 {
     void *memory = malloc(size);
     if (memory) return memory;
+    if (arena->no_memory) arena->no_memory(arena->no_memory_context);
     fputs("pakhus: out of memory\n", stderr);
     abort();
 }
@@ -59,15 +62,19 @@ static _Noreturn void too_large(void)
     abort();
 }
 
+static void add_block(struct arena *arena, struct block **list, struct block *block, size_t capacity)
+{
+    *block = (struct block){.next = *list, .capacity = capacity};
+    ASAN_POISON_MEMORY_REGION(block->data, capacity);
+    *list = block;
+    arena->size += sizeof(struct block) + capacity;
+}
+
 static void push_block(struct arena *arena, struct block **list, size_t capacity)
 {
     size_t size;
     if (__builtin_add_overflow(capacity, sizeof(struct block), &size)) too_large();
-    struct block *block = must_malloc(size);
-    *block = (struct block){.next = *list, .capacity = capacity};
-    ASAN_POISON_MEMORY_REGION(block->data, capacity);
-    *list = block;
-    arena->size += size;
+    add_block(arena, list, must_malloc(arena, size), capacity);
 }
 
 static void pop_block(struct arena *arena, struct block **list)
@@ -80,9 +87,19 @@ static void pop_block(struct arena *arena, struct block **list)
 
 struct arena *arena_new(void)
 {
-    struct arena *arena = must_malloc(sizeof *arena);
+    struct arena none = {0}, *arena = must_malloc(&none, sizeof *arena);
     *arena = (struct arena){.size = sizeof *arena};
     push_block(arena, &arena->blocks, BLOCK_SIZE - sizeof(struct block));
+    return arena;
+}
+
+struct arena *arena_new_with_exit(void (*no_memory)(void *), void *context)
+{
+    struct arena *arena = malloc(sizeof *arena);
+    struct block *block = malloc(BLOCK_SIZE);
+    if (!arena || !block) return free(arena), free(block), NULL;
+    *arena = (struct arena){.size = sizeof *arena, .no_memory = no_memory, .no_memory_context = context};
+    add_block(arena, &arena->blocks, block, BLOCK_SIZE - sizeof(struct block));
     return arena;
 }
 

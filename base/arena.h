@@ -2,8 +2,8 @@
  *
  * Clean-up idiom of the whole project: whatever is acquired is registered with an arena at once
  * (arena_defer for what is not memory), so that every step may return early.
- * Memory never runs out inside the program: a failed malloc ends the process with one line on stderr. What comes
- * from outside is bounded where it is read, never by letting an allocation fail.
+ * Memory never runs out inside the program: a failed malloc ends the process with one line on stderr, except in an arena that has another
+ * way out (arena_new_with_exit). What comes from outside is bounded where it is read, never by letting an allocation fail.
  * An arena is used by one thread at a time. */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -14,6 +14,9 @@
 #include "base/str.h"
 
 struct arena *arena_new(void);
+/* For a library in another's process. When malloc fails, `no_memory(context)` is called instead of ending the process; it must not return
+ * (longjmp). The arena may be freed then. NULL where not even the arena fits. */
+struct arena *arena_new_with_exit(void (*no_memory)(void *context), void *context);
 /* Runs the deferred functions, last first, and frees all. NULL is allowed. */
 void arena_free(struct arena *);
 /* As arena_free, but keeps the first block for the next call. */

@@ -94,7 +94,8 @@ static enum status apply(struct arena *arena, const char *path, const struct pat
     struct stream package;
     struct progress progress = progress_start("patch", 0);
     TRY(file_source(arena, path, &old, error));
-    if (patch_apply(arena, header, diff, file_descriptor(&old), region, &progress, &package, error) != STATUS_OK)
+    const struct patch_target target = {.installed = file_descriptor(&old), .region = region, .progress = &progress};
+    if (patch_apply(arena, header, diff, &target, &package, error) != STATUS_OK)
         return progress_end(&progress), error_context(error, "%s", path);
     enum status status = write_package(arena, package, error);
     stream_close(&package);

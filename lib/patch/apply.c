@@ -39,28 +39,28 @@ static enum status check_region(struct arena *arena, const struct patch_side *to
 
 /* The new base. `diff` stands behind its header. */
 static struct stream new_base(struct arena *arena, const struct patch_header *header, struct stream diff, struct str from,
-                              struct progress *progress)
+                              const struct patch_target *target)
 {
-    struct stream base =
-        header->format == PATCH_FORMAT_2 ? rebuild_stream(arena, diff, from, header) : restore_stream(arena, diff, from, header->to.size);
-    return checked_stream(arena, base, &header->to, progress);
+    struct stream base = header->format == PATCH_FORMAT_2 ? rebuild_stream(arena, diff, from, header, target->folder)
+                                                          : restore_stream(arena, diff, from, header->to.size);
+    return checked_stream(arena, base, &header->to, target->progress);
 }
 
-enum status patch_apply(struct arena *arena, const struct patch_header *header, struct stream diff, int installed, struct str region,
-                        struct progress *progress, struct stream *result, struct error *error)
+enum status patch_apply(struct arena *arena, const struct patch_header *header, struct stream diff, const struct patch_target *target,
+                        struct stream *result, struct error *error)
 {
     struct map map;
-    struct str filled;
-    TRY(map_file(arena, installed, &map, error));
+    struct str filled, region = target->region;
+    TRY(map_file(arena, target->installed, &map, error));
     const struct patch_side *from = &header->from, *to = &header->to;
-    if (progress) progress->total = from->size + to->size;
-    TRY(blank_installed(arena, &map, from, progress, &filled, error));
+    if (target->progress) target->progress->total = from->size + to->size;
+    TRY(blank_installed(arena, &map, from, target->progress, &filled, error));
     char *carried = arena_buffer(arena, (size_t)to->region.length);
     if (region.length > 0)
         TRY(check_region(arena, to, region, error));
     else
         TRY(apk_carry(arena, from->schemes, filled, (struct apk_filling){to->schemes, carried, (size_t)to->region.length}, error));
-    struct stream base = new_base(arena, header, diff, str_make(map.bytes, map.length), progress);
+    struct stream base = new_base(arena, header, diff, str_make(map.bytes, map.length), target);
     *result = apk_overlay_stream(arena, base, 0, to->region, region.length > 0 ? region.data : carried);
     return STATUS_OK;
 }
@@ -78,7 +78,7 @@ enum status patch_check(struct arena *arena, struct stream diff, const struct pa
     TRY(patch_read(arena, diff, &header, error));
     ENSURE(is_side(&header.from, &from->side) && is_side(&header.to, &to->side), error, STATUS_CORRUPT,
            "the patch is one between other packages");
-    struct stream restored = new_base(arena, &header, diff, from->base, progress);
+    struct stream restored = new_base(arena, &header, diff, from->base, &(struct patch_target){.progress = progress});
     enum status status = stream_drain(restored, error);
     stream_close(&restored);
     return status;

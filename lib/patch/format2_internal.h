@@ -79,15 +79,16 @@ struct plan {
 };
 enum status plan_read(struct arena *, struct str bytes, const struct patch_header *, struct plan *, struct error *);
 
-/* A base in its inflated form, piece by piece. The inflated entries are in a file of $TMPDIR. */
+/* A base in its inflated form, piece by piece. The inflated entries are in a file in `folder` (spool_stream_in). */
 struct view;
-enum status view_open(struct arena *, struct str base, const struct entries *, struct view **, struct error *);
+enum status view_open(struct arena *, struct str base, const struct entries *, const char *folder, struct view **, struct error *);
 uint64_t view_size(const struct view *);
 /* The bytes at `offset`, which lies within the size: up to `length` of them, at least one. */
 struct str view_at(struct view *, uint64_t offset, uint64_t length);
 
 /* The new base out of the old one and what follows the header of a patch of format 2. It is read in several places at once, so it goes into
- * a file of $TMPDIR at the first read. Memory does not depend on the size of the packages. Must be closed; does not close `diff`. */
-struct stream rebuild_stream(struct arena *, struct stream diff, struct str from, const struct patch_header *);
+ * a file in `folder` (spool_stream_in) at the first read. Memory does not depend on the size of the packages. Must be closed; does not
+ * close `diff`. */
+struct stream rebuild_stream(struct arena *, struct stream diff, struct str from, const struct patch_header *, const char *folder);
 
 #endif

@@ -34,7 +34,7 @@ static enum status inflate_base(struct arena *arena, struct str base, const stru
     int fd;
     *form = base;
     if (entries->count == 0) return STATUS_OK;
-    TRY(view_open(arena, base, entries, &flattening.view, error));
+    TRY(view_open(arena, base, entries, NULL, &flattening.view, error));
     TRY(spool_stream(arena, (struct stream){.read = flatten_read, .context = &flattening}, &fd, error));
     TRY(map_file(arena, fd, &map, error));
     *form = str_make(map.bytes, map.length);

@@ -35,9 +35,9 @@ static enum status start(struct arena *arena, const struct packing *packing, str
 {
     lzma_options_lzma options = {.dict_size = UINT32_C(1) << packing->dictionary, .lc = packing->lc, .lp = packing->lp, .pb = packing->pb};
     const lzma_filter filters[] = {{LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
+    arena_defer(arena, end, &packed->lzma);
     lzma_ret ret = lzma_raw_decoder(&packed->lzma, filters);
     ENSURE(ret == LZMA_OK, error, STATUS_INTERNAL, "liblzma could not start (%d)", (int)ret);
-    arena_defer(arena, end, &packed->lzma);
     return STATUS_OK;
 }
 

@@ -80,13 +80,19 @@ enum status patch_check(struct arena *, struct stream diff, const struct patch_p
 
 /* Reads the header from the beginning of a patch; errors as patch_header_parse. */
 enum status patch_read(struct arena *, struct stream diff, struct patch_header *, struct error *);
+/* What a patch is applied to, and how. */
+struct patch_target {
+    int installed;      /* open for reading */
+    struct str region;  /* of another channel's package of the new version, for a device that changes its channel; empty: the installed
+                           file's channel info moves along (apk_carry) */
+    const char *folder; /* for files of format 2, as spool_stream_in; NULL: $TMPDIR */
+    struct progress *progress; /* may be NULL; its total is set */
+};
 /* The new package as a stream: its base, checked at the end (STATUS_CORRUPT: nothing of it may be used), with its region filled. `diff`
- * stands behind its header, and is not closed; `installed` is open for reading. `region` is the region of another channel's package of the
- * new version, for a device that changes its channel; if it is empty, the installed file's channel info moves along (apk_carry).
- * STATUS_INVALID: the installed file's base is not the one the patch leads from, `region` is not a region of the new version, or the
- * installed file's info does not fit. Takes up to 300 MiB of memory. `progress` may be NULL; its total is set. The header outlives the
- * stream, which must be closed. */
-enum status patch_apply(struct arena *, const struct patch_header *, struct stream diff, int installed, struct str region,
-                        struct progress *, struct stream *, struct error *);
+ * stands behind its header, and is not closed. STATUS_INVALID: the installed file's base is not the one the patch leads from, `region` is
+ * not a region of the new version, or the installed file's info does not fit. Takes up to 300 MiB of memory for format 1, 20 MiB for format
+ * 2. The header outlives the stream, which must be closed. */
+enum status patch_apply(struct arena *, const struct patch_header *, struct stream diff, const struct patch_target *, struct stream *,
+                        struct error *);
 
 #endif

@@ -11,6 +11,7 @@ struct rebuild {
     struct stream diff;
     struct str from; /* the old base */
     const struct patch_header *header;
+    const char *folder;
     struct plan plan;
     struct view *old;
     uint64_t old_at;                 /* in the old base's inflated form */
@@ -173,10 +174,10 @@ static enum status begin(struct rebuild *rebuild, struct error *error)
 {
     struct map map;
     int fd;
-    TRY(spool_stream(rebuild->arena, rebuild->diff, &fd, error));
+    TRY(spool_stream_in(rebuild->arena, rebuild->folder, rebuild->diff, &fd, error));
     TRY(map_file(rebuild->arena, fd, &map, error));
     TRY(plan_read(rebuild->arena, str_make(map.bytes, map.length), rebuild->header, &rebuild->plan, error));
-    TRY(view_open(rebuild->arena, rebuild->from, &rebuild->plan.from, &rebuild->old, error));
+    TRY(view_open(rebuild->arena, rebuild->from, &rebuild->plan.from, rebuild->folder, &rebuild->old, error));
     rebuild->size = rebuild->header->to.size;
     return STATUS_OK;
 }
@@ -201,12 +202,14 @@ static void rebuild_close(void *context)
     rebuild->in_entry = false;
 }
 
-struct stream rebuild_stream(struct arena *arena, struct stream diff, struct str from, const struct patch_header *header)
+struct stream rebuild_stream(struct arena *arena, struct stream diff, struct str from, const struct patch_header *header,
+                             const char *folder)
 {
     struct rebuild *rebuild = arena_new_of(arena, struct rebuild);
     rebuild->arena = arena;
     rebuild->diff = diff;
     rebuild->from = from;
     rebuild->header = header;
+    rebuild->folder = folder;
     return (struct stream){.read = rebuild_read, .close = rebuild_close, .context = rebuild};
 }

@@ -5,7 +5,7 @@
 #include "lib/patch/side_internal.h"
 
 /* zstd's own frame header (RFC 8878, 3.1.1.1) takes so many bytes at most. */
-enum { INPUT_SIZE = 128 << 10, ZSTD_HEAD_MOST = 18, WINDOW_LOG_MOST = 31 };
+enum { INPUT_SIZE = 128 << 10, ZSTD_HEAD_MOST = 18 };
 
 struct restoring {
     struct stream diff;
@@ -63,24 +63,33 @@ static enum status read_frame_head(struct restoring *restoring, struct frame *fr
     return STATUS_OK;
 }
 
-/* zstd takes as much memory as its frame's header says: it must say what ours does. */
+/* zstd takes as much memory as its frame's header says: it must say what ours does. zstd would also read frames from before RFC 8878. */
 static enum status check_zstd_head(struct restoring *restoring, const struct frame *frame, struct error *error)
 {
     TRY(fill_input(restoring, ZSTD_HEAD_MOST, error));
-    unsigned long long size = ZSTD_getFrameContentSize(restoring->buffer, waiting(restoring));
+    bool is_frame = waiting(restoring) >= sizeof(uint32_t) && bytes_get32(restoring->buffer) == ZSTD_MAGICNUMBER;
+    unsigned long long size = is_frame ? ZSTD_getFrameContentSize(restoring->buffer, waiting(restoring)) : ZSTD_CONTENTSIZE_ERROR;
     ENSURE(size == frame->restored, error, STATUS_CORRUPT,
            "the patch is damaged: a part of it does not restore the %u bytes that it should", frame->restored);
     return STATUS_OK;
+}
+
+/* 2^31 bytes; 2^30 on a machine of 32 bits. */
+static int window_log_max(void)
+{
+    return ZSTD_dParam_getBounds(ZSTD_d_windowLogMax).upperBound;
 }
 
 static enum status begin_frame(struct restoring *restoring, struct error *error)
 {
     struct frame frame;
     ZSTD_DCtx *zstd = restoring->zstd;
+    if (!zstd) zstd = restoring->zstd = ZSTD_createDCtx();
+    ENSURE(zstd, error, STATUS_INTERNAL, "zstd could not start: there is not enough memory");
     TRY(read_frame_head(restoring, &frame, error));
     TRY(check_zstd_head(restoring, &frame, error));
     bool ready = !ZSTD_isError(ZSTD_DCtx_reset(zstd, ZSTD_reset_session_and_parameters)) &&
-                 !ZSTD_isError(ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MOST)) &&
+                 !ZSTD_isError(ZSTD_DCtx_setParameter(zstd, ZSTD_d_windowLogMax, window_log_max())) &&
                  !ZSTD_isError(ZSTD_DCtx_refPrefix(zstd, restoring->from.data + frame.offset, (size_t)frame.length));
     ENSURE(ready, error, STATUS_INTERNAL, "zstd could not start");
     restoring->frame_left = frame.restored;
@@ -140,6 +149,6 @@ static void restore_close(void *context)
 struct stream restore_stream(struct arena *arena, struct stream diff, struct str from, uint64_t size)
 {
     struct restoring *restoring = arena_new_of(arena, struct restoring);
-    *restoring = (struct restoring){.diff = diff, .from = from, .left = size, .zstd = ZSTD_createDCtx()};
+    *restoring = (struct restoring){.diff = diff, .from = from, .left = size};
     return (struct stream){.read = restore_read, .close = restore_close, .context = restoring};
 }

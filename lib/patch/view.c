@@ -65,15 +65,20 @@ static ssize_t inflate_read(void *context, void *buffer, size_t capacity, struct
     return (ssize_t)made;
 }
 
-static enum status spool_entries(struct arena *arena, struct str base, const struct entries *entries, struct map *map, struct error *error)
+static void end_inflater(void *zlib)
 {
-    struct inflating inflating = {.base = base, .entries = entries};
+    inflateEnd(zlib);
+}
+
+static enum status spool_entries(struct arena *arena, struct inflating *inflating, const char *folder, struct map *map, struct error *error)
+{
     int fd;
     *map = (struct map){NULL, 0};
-    if (entries->count == 0) return STATUS_OK;
-    ENSURE(inflateInit2(&inflating.zlib, -MAX_WBITS) == Z_OK, error, STATUS_INTERNAL, "zlib could not start");
-    enum status status = spool_stream(arena, (struct stream){.read = inflate_read, .context = &inflating}, &fd, error);
-    inflateEnd(&inflating.zlib);
+    if (inflating->entries->count == 0) return STATUS_OK;
+    arena_defer(arena, end_inflater, &inflating->zlib); /* ending it twice does no harm */
+    ENSURE(inflateInit2(&inflating->zlib, -MAX_WBITS) == Z_OK, error, STATUS_INTERNAL, "zlib could not start");
+    enum status status = spool_stream_in(arena, folder, (struct stream){.read = inflate_read, .context = inflating}, &fd, error);
+    inflateEnd(&inflating->zlib);
     TRY(status);
     return map_file(arena, fd, map, error);
 }
@@ -87,12 +92,15 @@ static void add_piece(struct view *view, uint64_t *at, const char *bytes, uint64
     *at += length;
 }
 
-enum status view_open(struct arena *arena, struct str base, const struct entries *entries, struct view **out, struct error *error)
+enum status view_open(struct arena *arena, struct str base, const struct entries *entries, const char *folder, struct view **out,
+                      struct error *error)
 {
+    struct inflating *inflating = arena_new_of(arena, struct inflating);
     struct map map;
     struct view *view = arena_new_of(arena, struct view);
     uint64_t at = 0, copied = 0, spooled = 0;
-    TRY(spool_entries(arena, base, entries, &map, error));
+    *inflating = (struct inflating){.base = base, .entries = entries};
+    TRY(spool_entries(arena, inflating, folder, &map, error));
     view->pieces = arena_array(arena, 2 * entries->count + 2, sizeof *view->pieces);
     for (size_t i = 0; i < entries->count; i++) {
         const struct entry *entry = &entries->of[i];

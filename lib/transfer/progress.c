@@ -48,6 +48,10 @@ void progress_add(struct progress *progress, uint64_t bytes)
 {
     progress->done += bytes;
     if (progress->total > 0 && progress->done > progress->total) progress->done = progress->total;
+    if (progress->report) {
+        progress->report(progress);
+        return;
+    }
     int64_t now = clock_monotonic();
     if (!progress->visible || now - progress->started < SILENT_MS || now - progress->drawn < REDRAW_MS) return;
     progress->drawn = now;

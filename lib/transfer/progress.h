@@ -12,6 +12,7 @@ struct progress {
     uint64_t before;      /* of those done, what was there at the start: it says nothing of the speed */
     int64_t started, drawn;
     bool visible;
+    void (*report)(struct progress *); /* instead of the bar; may be NULL */
 };
 
 struct progress progress_start(const char *label, uint64_t total);

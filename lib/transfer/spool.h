@@ -8,5 +8,7 @@
 enum status spool_open(struct arena *, int *fd, struct error *);
 /* In $TMPDIR, or /tmp. The file goes when the arena does. Does not close the stream. */
 enum status spool_stream(struct arena *, struct stream, int *fd, struct error *);
+/* The same in `folder`; NULL: as spool_stream. */
+enum status spool_stream_in(struct arena *, const char *folder, struct stream, int *fd, struct error *);
 
 #endif

@@ -1,26 +1,17 @@
 #include "lib/transfer/watch.h"
 
-#include <openssl/evp.h>
-
-#include "base/encode.h"
+#include "lib/transfer/sha256.h"
 
 struct watch {
     struct stream inner;
     struct progress *progress;
-    EVP_MD_CTX *digest;
+    struct sha256 *digest;
 };
-
-static void free_digest(void *context)
-{
-    EVP_MD_CTX_free(context);
-}
 
 struct watch *watch_new(struct arena *arena, struct stream inner, struct progress *progress)
 {
     struct watch *watch = arena_new_of(arena, struct watch);
-    *watch = (struct watch){.inner = inner, .progress = progress, .digest = EVP_MD_CTX_new()};
-    arena_defer(arena, free_digest, watch->digest);
-    EVP_DigestInit_ex(watch->digest, EVP_sha256(), NULL);
+    *watch = (struct watch){.inner = inner, .progress = progress, .digest = sha256_new(arena)};
     return watch;
 }
 
@@ -29,7 +20,7 @@ static ssize_t watched_read(void *context, void *buffer, size_t capacity, struct
     struct watch *watch = context;
     ssize_t count = stream_read(watch->inner, buffer, capacity, error);
     if (count <= 0) return count;
-    EVP_DigestUpdate(watch->digest, buffer, (size_t)count);
+    sha256_add(watch->digest, buffer, (size_t)count);
     if (watch->progress) progress_add(watch->progress, (uint64_t)count);
     return count;
 }
@@ -47,8 +38,5 @@ struct stream watch_stream(struct watch *watch)
 
 struct str watch_sha256(struct watch *watch, struct arena *arena)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
-    EVP_DigestFinal_ex(watch->digest, digest, &length);
-    return hex_encode(arena, str_make(digest, length));
+    return sha256_end(watch->digest, arena);
 }

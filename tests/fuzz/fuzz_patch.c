@@ -68,7 +68,7 @@ static void check_body(struct arena *arena, struct str bytes, enum patch_format 
     struct patch_header header = {side_of(arena, str_make(old, OLD_SIZE)), side_of(arena, str_make(old, OLD_SIZE)), format};
     header.to.size = size;
     arena_defer_close(arena, fd);
-    assert(patch_apply(arena, &header, stream_of(arena, str_from(bytes, 2)), fd, (struct str){NULL, 0}, NULL, &package, &error) ==
+    assert(patch_apply(arena, &header, stream_of(arena, str_from(bytes, 2)), &(struct patch_target){.installed = fd}, &package, &error) ==
            STATUS_OK);
     enum status status = stream_read_all(package, arena, size, &made, &error);
     assert(status == STATUS_CORRUPT || (status == STATUS_OK && str_equal(made, str_make(old, OLD_SIZE))));

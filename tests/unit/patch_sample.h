@@ -77,7 +77,7 @@ static inline enum status patch_applied_with(struct arena *arena, struct str old
     struct patch_header *header = arena_new_of(arena, struct patch_header);
     struct stream stream = stream_of(arena, diff), package;
     TRY(patch_read(arena, stream, header, error));
-    TRY(patch_apply(arena, header, stream, patch_file(arena, old), region, NULL, &package, error));
+    TRY(patch_apply(arena, header, stream, &(struct patch_target){.installed = patch_file(arena, old), .region = region}, &package, error));
     enum status status = stream_read_all(package, arena, 64 << 20, new, error);
     stream_close(&package);
     return status;

@@ -97,7 +97,8 @@ static void a_byte_at_a_time_is_the_same(void **state)
     struct stream in = stream_of(*state, diff), slow_in = {.read = read_one, .context = &in}, out;
     struct patch_header header;
     assert_int_equal(patch_read(*state, slow_in, &header, &error), STATUS_OK);
-    assert_int_equal(patch_apply(*state, &header, slow_in, patch_file(*state, old), (struct str){NULL, 0}, NULL, &out, &error), STATUS_OK);
+    assert_int_equal(patch_apply(*state, &header, slow_in, &(struct patch_target){.installed = patch_file(*state, old)}, &out, &error),
+                     STATUS_OK);
     struct stream slow_out = {.read = read_one, .context = &out};
     assert_int_equal(stream_read_all(slow_out, *state, 1 << 20, &result, &error), STATUS_OK);
     stream_close(&out);
@@ -112,7 +113,9 @@ static void progress_reaches_its_end(void **state)
     struct stream in = stream_of(*state, diff), out;
     struct patch_header header;
     assert_int_equal(patch_read(*state, in, &header, &error), STATUS_OK);
-    assert_int_equal(patch_apply(*state, &header, in, patch_file(*state, old), (struct str){NULL, 0}, &progress, &out, &error), STATUS_OK);
+    assert_int_equal(
+        patch_apply(*state, &header, in, &(struct patch_target){.installed = patch_file(*state, old), .progress = &progress}, &out, &error),
+        STATUS_OK);
     assert_int_equal(stream_read_all(out, *state, 1 << 20, &result, &error), STATUS_OK);
     stream_close(&out);
     assert_int_equal(progress.total, old.length + new.length);

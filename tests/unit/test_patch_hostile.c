@@ -144,9 +144,10 @@ static void frames_that_lie_are_noticed(void **state)
 /* Its window would be 2 GiB or more, its content of any length. */
 static void windows_without_an_end_are_not_opened(void **state)
 {
-    static const unsigned char heads[][18] = {{0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8},          /* 2 GiB */
-                                              {0x28, 0xb5, 0x2f, 0xfd, 0, 0xff},          /* 3.75 TiB */
-                                              {0x50, 0x2a, 0x4d, 0x18, 0xff, 0xff, 0xff}, /* a frame to be skipped */
+    static const unsigned char heads[][18] = {{0x28, 0xb5, 0x2f, 0xfd, 0, 0xa8},              /* 2 GiB */
+                                              {0x28, 0xb5, 0x2f, 0xfd, 0, 0xff},              /* 3.75 TiB */
+                                              {0x50, 0x2a, 0x4d, 0x18, 0xff, 0xff, 0xff},     /* a frame to be skipped */
+                                              {0x27, 0xb5, 0x2f, 0xfd, 0xa0, sizeof NEW - 1}, /* of zstd 0.7 */
                                               {'n', 'o', ' ', 'z', 's', 't', 'd'}};
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         struct crafted *crafted = craft(*state, S(NEW));
