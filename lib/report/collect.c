@@ -24,6 +24,20 @@ static bool note_app(void *context, const struct store_object *object)
     return true;
 }
 
+/* One that is damaged says so, and hides no other. */
+static enum status put_release(struct collecting *at, struct str app, struct error *error)
+{
+    struct release release;
+    enum status status = release_load((struct catalog){at->question->store, at->io, app}, 0, &release, error);
+    if (status != STATUS_OK && status != STATUS_CORRUPT) return status;
+    if (status == STATUS_OK) return json_put_raw(&at->json, NULL, str_trim(release_format(at->io.arena, &release))), STATUS_OK;
+    json_open_object(&at->json, NULL);
+    json_put_text(&at->json, "app", app);
+    json_put_lossy(&at->json, "damaged", str_of(error->text));
+    json_close(&at->json);
+    return STATUS_OK;
+}
+
 static enum status put_releases(struct collecting *at, struct error *error)
 {
     struct apps apps = {.arena = at->io.arena};
@@ -31,11 +45,7 @@ static enum status put_releases(struct collecting *at, struct error *error)
     json_open_object(&at->json, "releases");
     json_put_number(&at->json, "count", apps.count);
     json_open_array(&at->json, "shown");
-    for (size_t i = 0; i < apps.kept; i++) {
-        struct release release;
-        TRY(release_load((struct catalog){at->question->store, at->io, apps.names[i]}, 0, &release, error));
-        json_put_raw(&at->json, NULL, str_trim(release_format(at->io.arena, &release)));
-    }
+    for (size_t i = 0; i < apps.kept; i++) TRY(put_release(at, apps.names[i], error));
     json_close(&at->json);
     json_close(&at->json);
     return STATUS_OK;

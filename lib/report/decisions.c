@@ -4,7 +4,19 @@
 #include "lib/report/report_internal.h"
 
 /* The newest, and the newest that say that an edge is missing: two lists, since decisions by the thousand would hide these. */
-enum { DECISIONS_MOST = 500, OBJECTS_MOST = 200, OBJECT_LIMIT = 4 << 20, LINE_LIMIT = 2048 };
+enum { DECISIONS_MOST = 500, OBJECTS_MOST = 200, OBJECT_LIMIT = 4 << 20, LINE_LIMIT = 2048, LIST_BYTES = 500 << 10 };
+
+/* A list that is written. */
+struct list {
+    struct collecting *at;
+    size_t left; /* lines that it may still have */
+    size_t end;  /* of the document, where the list is long enough */
+};
+
+static bool has_room(const struct list *list)
+{
+    return list->left > 0 && list->at->json.out->length < list->end;
+}
 
 struct newest { /* a ring of the last keys of a day */
     struct arena *arena;
@@ -30,42 +42,41 @@ static bool put_line(struct json_writer *json, struct str line)
 }
 
 /* The last line first. */
-static size_t put_lines(struct json_writer *json, struct str text, size_t most)
+static void put_lines(struct list *list, struct str text)
 {
-    size_t shown = 0;
     text = str_trim(text);
-    while (text.length > 0 && shown < most) {
+    while (text.length > 0 && has_room(list)) {
         size_t before = str_find_last(text, '\n');
         bool only = before == text.length;
-        shown += put_line(json, only ? text : str_from(text, before + 1));
+        list->left -= put_line(&list->at->json, only ? text : str_from(text, before + 1));
         text = str_first(text, only ? 0 : before);
     }
-    return shown;
 }
 
-static enum status put_day(struct collecting *at, struct str prefix, size_t *left, struct error *error)
+static enum status put_day(struct list *list, struct str prefix, struct error *error)
 {
+    struct collecting *at = list->at;
     struct newest newest = {.arena = at->io.arena};
     TRY(store_list(at->question->store, at->io, prefix, 0, note_key, &newest, error));
     size_t objects = newest.count < OBJECTS_MOST ? newest.count : OBJECTS_MOST;
-    for (size_t i = 1; i <= objects && *left > 0; i++) {
+    for (size_t i = 1; i <= objects && has_room(list); i++) {
         const struct store_get get = {.limit = OBJECT_LIMIT};
         struct store_object object;
         enum status status = store_get(at->question->store, at->io, newest.keys[(newest.count - i) % OBJECTS_MOST], &get, &object, error);
         if (status == STATUS_NOT_FOUND || status == STATUS_TOO_LARGE) continue;
         TRY(status);
-        *left -= put_lines(&at->json, object.body, *left);
+        put_lines(list, object.body);
     }
     return STATUS_OK;
 }
 
 static enum status put_list(struct collecting *at, const char *name, size_t most, struct error *error)
 {
-    size_t left = most;
+    struct list list = {at, most, at->json.out->length + LIST_BYTES};
     json_open_array(&at->json, name);
-    for (int i = 0; i < REPORT_DAYS && left > 0; i++) {
+    for (int i = 0; i < REPORT_DAYS && has_room(&list); i++) {
         struct str day = demand_day(at->io.arena, at->question->now - i * (int64_t)CLOCK_DAY);
-        TRY(put_day(at, arena_join(at->io.arena, str_of(name), S("/"), day, S("/")), &left, error));
+        TRY(put_day(&list, arena_join(at->io.arena, str_of(name), S("/"), day, S("/")), error));
     }
     json_close(&at->json);
     return STATUS_OK;

@@ -54,8 +54,8 @@
   const releases = data.releases;
   if (releases.shown.length < releases.count) note(at("releases"), `The first ${releases.shown.length} of ${releases.count} apps.`);
   table(at("releases"), "Releases", ["App", "Current", "Rolled out to a share"], releases.shown.map((release) => [
-    release.app, release.current || "–",
-    release.staged.map((stage) => `${stage.version}: ${+(100 * stage.share).toFixed(2)} %`).join(", ") || "–"]));
+    release.app, release.damaged || release.current || "–",
+    (release.staged || []).map((stage) => `${stage.version}: ${+(100 * stage.share).toFixed(2)} %`).join(", ") || "–"]));
 
   const edges = data.edges;
   note(at("edges"), `${number(edges.count)} edges, ${number(edges.without_lans)} of them without LANs; ${number(edges.lans)} registered LANs. ` +

@@ -65,8 +65,55 @@ static void test_collects(void **state)
     arena_free(arena);
 }
 
+static json_t *collected(struct arena *arena, struct store *store)
+{
+    struct error error;
+    struct str text;
+    struct report_question question = {store, {.arena = arena, .deadline = deadline_in(10000)}, INT64_C(1796040000000)};
+    assert_ok(report_collect(&question, &text, &error), &error);
+    assert_in_range(text.length, 1, REPORT_JSON_LIMIT - 1);
+    return json_loadb(text.data, text.length, 0, NULL);
+}
+
+static void test_a_damaged_release_hides_no_other(void **state)
+{
+    struct arena *arena = arena_new();
+    struct store *store = scratch_store(arena);
+    (void)state;
+    put(store, arena, "releases/BAD/9999999999999999", S("{"));
+    put(store, arena, "releases/GOOD/9999999999999999", S("{\"app\":\"GOOD\",\"current\":\"1.0\",\"staged\":[]}\n"));
+    json_t *all = collected(arena, store), *shown = json_object_get(json_object_get(all, "releases"), "shown");
+    assert_int_equal(json_array_size(shown), 2);
+    assert_non_null(json_object_get(json_array_get(shown, 0), "damaged"));
+    assert_string_equal(json_string_value(json_object_get(json_array_get(shown, 1), "current")), "1.0");
+    json_decref(all);
+    arena_free(arena);
+}
+
+/* A line may have 2,048 bytes; so many of them would not fit. */
+static void test_a_list_ends_where_the_page_would_be_too_large(void **state)
+{
+    struct arena *arena = arena_new();
+    struct store *store = scratch_store(arena);
+    struct buf lines = buf_in(arena, 2 << 20);
+    (void)state;
+    for (int i = 0; i < 600; i++) buf_printf(&lines, "{\"edge\":\"%01900d\",\"n\":%d}\n", 0, i);
+    put(store, arena, "decisions/2026-11-30/100000-1.jsonl", buf_str(&lines));
+    put(store, arena, "alerts/2026-11-30/100000-1.jsonl", buf_str(&lines));
+    json_t *all = collected(arena, store), *decisions = json_object_get(all, "decisions");
+    assert_in_range(json_array_size(decisions), 250, 280);
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(decisions, 0), "n")), 599);
+    json_decref(all);
+    arena_free(arena);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names_end_no_script), cmocka_unit_test(test_collects)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_end_no_script),
+        cmocka_unit_test(test_collects),
+        cmocka_unit_test(test_a_damaged_release_hides_no_other),
+        cmocka_unit_test(test_a_list_ends_where_the_page_would_be_too_large),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
