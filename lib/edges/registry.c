@@ -232,6 +232,7 @@ enum status registry_put_lan(struct store *store, struct io io, struct str json,
     struct registry registry;
     TRY(lan_entry_parse(io.arena, json, entry, error));
     TRY(registry_load(store, io, &registry, error));
+    registry_keep_summary(store, io, &registry);
     take_lan(io.arena, &registry, entry);
     for (size_t i = 0; i < registry.area_count; i++)
         if (str_equal(registry.areas[i].code, entry->code)) TRY(registry_check_area(io.arena, &registry, &registry.areas[i], error));

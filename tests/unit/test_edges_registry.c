@@ -616,6 +616,22 @@ static void lans_have_a_summary_too(void **state)
     assert_str(registry_edge_of(&f->registry, entry->lan)->id, S("one"));
 }
 
+/* Where LANs are registered one by one, by nobody who adds edges. */
+static void who_registers_a_lan_keeps_the_summary(void **state)
+{
+    struct fixture *f = *state;
+    struct lan_entry entry;
+    for (int i = 0; i < MANY; i++)
+        put_object(f, arena_printf(f->arena, "lans/L%d.json", i).data,
+                   arena_printf(f->arena, "{\"code\":\"L%d\",\"network\":\"10.%d.0.0/16\"}", i, i).data);
+    assert_int_equal(load(f), MANY);
+    assert_ok(registry_put_lan(f->store, io_of(f), S("{\"code\":\"next\",\"network\":\"10.200.0.0/16\"}"), &entry, &f->error), &f->error);
+    assert_int_equal(load(f), 1);
+    assert_int_equal(f->registry.lan_count, MANY + 1);
+    assert_str(registry_lan(&f->registry, S("L7"))->lan, S("10.7.0.0/16"));
+    assert_str(registry_lan(&f->registry, S("next"))->lan, S("10.200.0.0/16"));
+}
+
 /* --- nearness */
 
 static void p6_the_nearest_edges_come_first(void **state)
@@ -669,6 +685,7 @@ int main(void)
         TEST(what_the_summary_does_not_know_is_read),
         TEST(a_damaged_summary_costs_time_only),
         TEST(lans_have_a_summary_too),
+        TEST(who_registers_a_lan_keeps_the_summary),
         TEST(p6_the_nearest_edges_come_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
