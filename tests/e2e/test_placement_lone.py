@@ -175,7 +175,7 @@ def test_p12_an_operator_who_asks_is_told_that_an_edge_is_missing(store: Shop, s
     assert ask(server, ONE, alert="1", **HOME)["alert"] == {"lan": lan, "misses": 5001, "threshold": 5000}
     assert ask(server, OTHER, alert="1", **HOME)["alert"] is None
     done = store.run("query", "--app", "APP", "--caller", ONE, "--ip", "192.168.0.9", "--mask", "24", "--alert")
-    assert done.stderr == f"an edge is missing: the LAN {lan} has none, and missed this package 5002 times; t1 is 5000\n"
+    assert done.stderr == f"an edge is missing: the LAN {lan} has none, and missed this package 5002 times; the place threshold is 5000\n"
     placed.register(store, tmp_path, egress=[f"{ONE}/32"])
     assert ask(server, ONE, alert="1", **HOME)["alert"] is None
 
