@@ -9,7 +9,7 @@ PACKAGE=(zip)
 IMAGE=(ca-certificates)
 UNIT=(libcmocka-dev)
 NGINX=(nginx-dev)
-TEST=(aria2 nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd
+TEST=(aria2 g++ nginx-extras varnish apksigner aapt zipalign wrk python3-venv ca-certificates curl xz-utils unzip openssl qemu-user-static bsdiff xdelta3 zstd
     npm:npm mvn:maven javac:default-jdk-headless)
 # Where nothing tells the address of "localhost": a root that debootstrap made has no /etc/hosts.
 TEST_NAMES=(libnss-myhostname)
