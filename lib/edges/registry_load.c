@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "lib/edges/registry_load_internal.h"
 #include "lib/store/many.h"
@@ -197,7 +198,7 @@ static uint64_t mark_of(struct store *store)
 {
     uint64_t edges = store_folder_mark(store, str_of(registry_edge_kind.prefix));
     uint64_t lans = store_folder_mark(store, str_of(registry_lan_kind.prefix));
-    return edges && lans ? edges * UINT64_C(0x9e3779b97f4a7c15) ^ lans : 0; /* an odd factor loses nothing; 0: it is not known */
+    return edges && lans ? hash64_number(hash64_number(HASH64, edges), lans) : 0;
 }
 
 /* The larger the fleet, the longer until the next listing, which then takes a small share of the time. */

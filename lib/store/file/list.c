@@ -126,7 +126,7 @@ uint64_t file_folder_mark(struct store *store, struct str folder)
     if (length < 0 || (size_t)length >= sizeof path) return 0;
     if (stat(path, &st) != 0) return errno == ENOENT ? 1 : 0;
     int64_t changed = (int64_t)st.st_mtim.tv_sec * CLOCK_SECOND + st.st_mtim.tv_nsec / 1000000, age = clock_real() - changed;
-    length = snprintf(path, sizeof path, "%ju %ju %jd %ld", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino, (intmax_t)st.st_mtim.tv_sec,
-                      st.st_mtim.tv_nsec);
-    return age >= MARK_SETTLES && length > 0 ? hash64(HASH64, str_make(path, (size_t)length)) | 2 : 0;
+    if (age < MARK_SETTLES) return 0;
+    uint64_t file = hash64_number(hash64_number(HASH64, st.st_dev), st.st_ino);
+    return hash64_number(hash64_number(file, (uint64_t)st.st_mtim.tv_sec), (uint64_t)st.st_mtim.tv_nsec) | 2;
 }
