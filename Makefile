@@ -87,17 +87,15 @@ $(BUILD)/o/%.o: %.c | deps $(if $(FOREIGN),static-libs)
 	$(call say,cc $<)
 	$(Q)$(CC) $(PROJECT_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
-# The page stands in it, byte for byte.
-$(BUILD)/o/lib/report/write.o: $(addprefix lib/report/page.,css html js)
-
 # lib/patch/alone is the applier for devices: `make -C lib/patch`.
 $(ARCHIVE): $(filter-out $(BUILD)/o/lib/patch/alone/%,$(call rooms,base/*.c runtime/*.c lib/*/*.c lib/*/*/*.c $(HANDLERS)))
 	@rm -f $@
 	$(call say,ar $@)
 	$(Q)$(AR) rcs $@ $^
 
-# It has the demo's package in it (.incbin), which no compiler lists as something it depends on.
-$(BUILD)/o/cli/demo_apk.o: demo/demo.apk
+# What base/embed.h puts into them.
+$(BUILD)/o/lib/report/write.o: $(addprefix lib/report/page.,css html js)
+$(BUILD)/o/cli/demo.o: demo/demo.apk
 
 # The commands apart, so that the bootstraps and lambda-c never see them.
 $(COMMANDS): $(filter-out %/main.o,$(call rooms,cli/*.c))

@@ -10,8 +10,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/embed.h"
 #include "cli/output.h"
+#include "cli/served.h"
 #include "cli/stored.h"
+
+EMBED(demo_apk, "demo/demo.apk");
 
 #define MARK    "demo/state" /* the folder is a demo: "filling 2026-11-24T10:00:00Z" or "ready …", when its week began */
 #define FILLING "filling "
@@ -218,7 +222,7 @@ static enum status publish(const struct demo *demo, struct error *error)
         {"channel", "set", "DEMO", "oppo"},
         {"policy", "set", "policy.json"},
     };
-    TRY(write_file(demo, "demo/demo.apk", str_make((const char *)demo_apk, (size_t)(demo_apk_end - demo_apk)), error));
+    TRY(write_file(demo, "demo/demo.apk", EMBEDDED(demo_apk), error));
     TRY(write_file(demo, "demo/policy.json", S(POLICY), error));
     for (size_t i = 0; i < DEMO_APPS; i++)
         TRY(run_command(demo, (const char *[WORDS]){"publish", "demo.apk", "--app", demo_apps[i], "--version", DEMO_VERSION}, error));
@@ -303,22 +307,13 @@ static void print_lines(const struct demo *demo)
 
 /* --- the command */
 
-/* A server that listens on all addresses is reached on this machine's own. */
-static const char *reached_at(struct arena *arena, struct str address)
-{
-    static const char *const all[] = {"0.0.0.0:", "[::]:", "*:"};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (str_starts(address, str_of(all[i]))) return arena_printf(arena, "127.0.0.1:%s", address.data + strlen(all[i])).data;
-    return address.data;
-}
-
 static enum status run(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     if (!listen_at.data) listen_at = S(LC_LISTEN_DEFAULT);
-    struct demo demo = {.arena = arena, .address = reached_at(arena, listen_at)};
+    setting_give(SETTING_LISTEN, listen_at);
+    struct demo demo = {.arena = arena, .address = arena_cstr(arena, served_at(arena))};
     TRY(open_folder(&demo, count > 0 ? words[0] : S("pakhus-demo"), error));
     setting_give(SETTING_STORE, demo.store);
-    setting_give(SETTING_LISTEN, listen_at);
     TRY(go_there(&demo, error));
     TRY(demo.is_ready ? register_edges(&demo, error) : fill(&demo, error)); /* the server may have another address than before */
     print_lines(&demo);

@@ -6,9 +6,6 @@
 #include "base/error.h"
 #include "lib/store/store.h"
 
-/* demo/demo.apk, in this program. */
-extern const unsigned char demo_apk[], demo_apk_end[];
-
 /* All have one version. The last one is asked for in the first days only, so that it is evicted. */
 enum { DEMO_APPS = 6, DEMO_DAYS = 7 };
 extern const char *const demo_apps[DEMO_APPS];

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/encode.h"
+#include "cli/served.h"
 #include "cli/stored.h"
 #include "functions/query/handler.h"
 
@@ -63,17 +64,6 @@ static struct str make_query(struct arena *arena)
         if (arguments[i].value.data)
             buf_printf(&out, "%s%s=" STR_FMT, i ? "&" : "", arguments[i].name, STR_ARG(percent_encode(arena, arguments[i].value, false)));
     return buf_str(&out);
-}
-
-/* Where `pakhus serve` is reached from this machine: a listener on all addresses is also on the loopback one. */
-static struct str served_at(struct arena *arena)
-{
-    struct str listen = setting(SETTING_LISTEN);
-    if (listen.length == 0) return S(LC_LISTEN_DEFAULT);
-    static const struct str all[] = {{":", 1}, {"0.0.0.0:", 8}, {"[::]:", 5}};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (str_starts(listen, all[i])) return arena_join(arena, S("127.0.0.1:"), str_from(listen, all[i].length));
-    return listen;
 }
 
 static enum status ask(struct arena *arena, void *state, struct lc_response *response, struct error *error)

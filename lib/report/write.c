@@ -1,22 +1,12 @@
 #include <openssl/sha.h>
 
+#include "base/embed.h"
 #include "base/encode.h"
 #include "lib/report/report.h"
 
-/* The files beside this one, as they are. */
-#define EMBED(name, file) __asm__(".pushsection .rodata\n" name ":\n.incbin \"lib/report/" file "\"\n" name "_end:\n.byte 0\n.popsection\n")
-EMBED("report_style", "page.css");
-EMBED("report_script", "page.js");
-EMBED("report_body", "page.html");
-#define HIDDEN __attribute__((visibility("hidden")))
-extern const char report_style[] HIDDEN, report_style_end[] HIDDEN;
-extern const char report_script[] HIDDEN, report_script_end[] HIDDEN;
-extern const char report_body[] HIDDEN, report_body_end[] HIDDEN;
-
-static struct str embedded(const char *begin, const char *end)
-{
-    return (struct str){begin, (size_t)(end - begin)};
-}
+EMBED(page_style, "lib/report/page.css");
+EMBED(page_script, "lib/report/page.js");
+EMBED(page_body, "lib/report/page.html");
 
 /* What a policy allows by its bytes, whatever else comes into the page. */
 static void add_hash(struct buf *page, struct str text)
@@ -48,7 +38,7 @@ static void add_island(struct buf *page, struct str json)
 
 void report_write(struct buf *page, struct str json)
 {
-    struct str style = embedded(report_style, report_style_end), script = embedded(report_script, report_script_end);
+    struct str style = EMBEDDED(page_style), script = EMBEDDED(page_script);
     buf_add(page, S("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" "
                     "content=\"default-src 'none'; base-uri 'none'; form-action 'none'; style-src "));
     add_hash(page, style);
@@ -58,7 +48,7 @@ void report_write(struct buf *page, struct str json)
             S("\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Pakhus report</title>\n<style>"));
     buf_add(page, style);
     buf_add(page, S("</style>\n"));
-    buf_add(page, embedded(report_body, report_body_end));
+    buf_add(page, EMBEDDED(page_body));
     buf_add(page, S("<script type=\"application/json\" id=\"data\">"));
     add_island(page, json);
     buf_add(page, S("</script>\n<script>"));
