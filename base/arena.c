@@ -47,13 +47,18 @@ struct arena {
     void *no_memory_context;
 };
 
+static _Noreturn void out_of_memory(void)
+{
+    fputs("pakhus: out of memory\n", stderr);
+    abort();
+}
+
 static void *must_malloc(const struct arena *arena, size_t size)
 {
     void *memory = malloc(size);
     if (memory) return memory;
     if (arena->no_memory) arena->no_memory(arena->no_memory_context);
-    fputs("pakhus: out of memory\n", stderr);
-    abort();
+    out_of_memory();
 }
 
 static _Noreturn void too_large(void)
@@ -87,9 +92,8 @@ static void pop_block(struct arena *arena, struct block **list)
 
 struct arena *arena_new(void)
 {
-    struct arena none = {0}, *arena = must_malloc(&none, sizeof *arena);
-    *arena = (struct arena){.size = sizeof *arena};
-    push_block(arena, &arena->blocks, BLOCK_SIZE - sizeof(struct block));
+    struct arena *arena = arena_new_with_exit(NULL, NULL);
+    if (!arena) out_of_memory();
     return arena;
 }
 

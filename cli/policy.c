@@ -67,19 +67,11 @@ static struct str window_text(struct arena *arena, const struct window *window)
     return arena_join(arena, text, S(" each day"));
 }
 
-/* One of the two is in force. */
-static struct str windows_text(struct arena *arena, unsigned least, unsigned of, double confidence, bool include_current)
+/* How many windows, or which share of them. One of the two is in force. */
+static struct str windows_text(struct arena *arena, bool in_force, double least, unsigned of, bool include_current)
 {
-    struct str with = include_current ? S("with the current one") : S("without the current one");
-    if (confidence > 0) return S("-");
-    return arena_printf(arena, "%u of %u, " STR_FMT, least, of, STR_ARG(with));
-}
-
-static struct str share_text(struct arena *arena, unsigned of, double confidence, bool include_current)
-{
-    struct str with = include_current ? S("with the current one") : S("without the current one");
-    if (confidence <= 0) return S("-");
-    return arena_printf(arena, "%.4g of %u, " STR_FMT, confidence, of, STR_ARG(with));
+    if (!in_force) return S("-");
+    return arena_printf(arena, "%.4g of %u, %s the current one", least, of, include_current ? "with" : "without");
 }
 
 static struct str number_text(struct arena *arena, uint64_t number)
@@ -99,8 +91,8 @@ static void describe_place(struct arena *arena, const struct policy_place *place
     values[FIELD_SMALL] = small_text(arena, place);
     values[FIELD_ROOM] = place->has_room_t1 ? number_text(arena, place->room_t1) : S("-");
     values[FIELD_REPEAT_THRESHOLD] = number_text(arena, place->t2);
-    values[FIELD_M] = windows_text(arena, place->m, place->of, place->confidence, place->include_current);
-    values[FIELD_CONFIDENCE] = share_text(arena, place->of, place->confidence, place->include_current);
+    values[FIELD_M] = windows_text(arena, place->confidence <= 0, place->m, place->of, place->include_current);
+    values[FIELD_CONFIDENCE] = windows_text(arena, place->confidence > 0, place->confidence, place->of, place->include_current);
     values[FIELD_WINDOW] = window_text(arena, &place->window);
     values[FIELD_DISPLACE] = arena_printf(arena, "%.9g", place->displace);
 }
@@ -108,8 +100,8 @@ static void describe_place(struct arena *arena, const struct policy_place *place
 static void describe_evict(struct arena *arena, const struct policy_evict *evict, struct str values[POLICY_FIELDS])
 {
     values[FIELD_EVICT_THRESHOLD] = number_text(arena, evict->t3);
-    values[FIELD_N] = windows_text(arena, evict->n, evict->of, evict->confidence, evict->include_current);
-    values[FIELD_EVICT_CONFIDENCE] = share_text(arena, evict->of, evict->confidence, evict->include_current);
+    values[FIELD_N] = windows_text(arena, evict->confidence <= 0, evict->n, evict->of, evict->include_current);
+    values[FIELD_EVICT_CONFIDENCE] = windows_text(arena, evict->confidence > 0, evict->confidence, evict->of, evict->include_current);
     values[FIELD_EVICT_WINDOW] = window_text(arena, &evict->window);
     values[FIELD_GRACE] = clock_format_span(arena, evict->grace);
 }

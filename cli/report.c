@@ -5,19 +5,21 @@
 #include "cli/output.h"
 #include "cli/stored.h"
 
+#define PAGE "report.html"
+
 static struct str store_url, path;
 static bool json;
 
 static const struct command_option options[] = {
     STORED_OPTION(&store_url),
-    {"output", 'o', OPTION_TEXT, &path, "FILE", "where the page goes", .otherwise = "report.html"},
+    {"output", 'o', OPTION_TEXT, &path, "FILE", "where the page goes", .otherwise = PAGE},
     {"json", 0, OPTION_FLAG, &json, NULL, "print what the page shows as JSON, and write no page"},
 };
 static const struct command report = {
     .name = "report",
     .arguments = "",
     .summary = "Makes one HTML page of what is in a store: releases, edges, the demand of seven days, alerts and decisions.",
-    .example = "pakhus report --store s3://packages -o report.html",
+    .example = "pakhus report --store s3://packages -o " PAGE,
     COMMAND_OPTIONS(options),
 };
 
@@ -27,7 +29,7 @@ static enum status write_page(struct arena *arena, struct str document, struct e
     struct output *output;
     report_write(&page, document);
     ENSURE(!page.overflow, error, STATUS_TOO_LARGE, "the page has more than %d bytes", REPORT_PAGE_LIMIT);
-    TRY(output_open(arena, path.data ? arena_cstr(arena, path) : "report.html", &output, error));
+    TRY(output_open(arena, path.data ? arena_cstr(arena, path) : PAGE, &output, error));
     TRY(output_write(output, page.data, page.length, error));
     return output_commit(output, error);
 }

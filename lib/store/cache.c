@@ -210,10 +210,10 @@ void cache_expire(struct cache *cache, struct str key)
 
 /* --- loading */
 
-static bool is_fresh(const struct cache *cache, const struct entry *entry, struct io io)
+static bool is_fresh(const struct cache *cache, const struct entry *entry, int64_t asked)
 {
     if (entry->expired || (!entry->cell && !entry->missing)) return false;
-    if (io.asked > 0 && entry->as_of > io.asked) return true;
+    if (asked > 0 && entry->as_of > asked) return true;
     int64_t life = entry->cell ? cache->options.life : cache->options.missing;
     return life == INT64_MAX || clock_aging() - entry->loaded < life;
 }
@@ -353,7 +353,7 @@ static enum status get_loaded(struct cache *cache, struct entry *entry, struct i
 static enum status get(struct cache *cache, struct entry *entry, struct io io, const void **value, struct error *error)
 {
     touch(cache, entry);
-    if (is_fresh(cache, entry, io)) {
+    if (is_fresh(cache, entry, io.asked)) {
         cache->counts.hits++;
         return hand_out(entry, io, value, error);
     }

@@ -3,8 +3,8 @@
  *
  * One load at a time per key: others wait, or get the old value while it is being refreshed. Four wait as long as they may; of a load that
  * takes over two seconds the rest get STATUS_THROTTLED, so that a crowd that asks for one slow thing leaves threads for others. A value
- * that is past its life is asked for again, but for a request that came before it was read (io.asked): so a crowd that asks for what has no
- * life shares one read, and each sees what was stored before it asked. If the store cannot be reached the old value serves on (logged), for
+ * that is past its life is asked for again, unless the request came before the value was read (io.asked): so a crowd shares one read of
+ * what has no life, and each sees what was stored before it asked. If the store cannot be reached the old value serves on (logged), for
  * at most `stale` ms. "Not found" is remembered too, for `missing` ms. */
 #ifndef STORE_CACHE_H
 #define STORE_CACHE_H
