@@ -135,11 +135,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """For the sum of `make test`."""
-    file = os.environ.get("PAKHUS_TEST_RESULTS")
-    if file:
-        passed, failed, errors, skipped = (len(terminalreporter.stats.get(kind, [])) for kind in ("passed", "failed", "error", "skipped"))
-        Path(file).write_text(f"{passed} {failed + errors} {skipped}\n")
+    """For the sum of `make test`, and for scripts/run-e2e-tests, which runs a few that failed once more."""
+    passed, failed, errors, skipped = (terminalreporter.stats.get(kind, []) for kind in ("passed", "failed", "error", "skipped"))
+    if file := os.environ.get("PAKHUS_TEST_RESULTS"):
+        Path(file).write_text(f"{len(passed)} {len(failed) + len(errors)} {len(skipped)}\n")
+    if file := os.environ.get("PAKHUS_TEST_FAILED"):
+        names = dict.fromkeys(schedule.without_group(report.nodeid) for report in [*failed, *errors])
+        Path(file).write_text("".join(f"{name}\n" for name in names))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -153,9 +153,9 @@ def test_the_speed_limit_holds(origin: Origin, fetching: Fetching) -> None:
 
 @pytest.mark.parametrize("how", [[], ["--poll"]])
 def test_waits_for_its_moment(how: list[str], origin: Origin, fetching: Fetching) -> None:
-    fetching.publish(origin, mode="paced", release=moment(2), deadline=moment(4), lead="1s")
+    fetching.publish(origin, mode="paced", release=moment(6), deadline=moment(8), lead="1s")
     process = fetching.start(*how)
-    time.sleep(1)
+    time.sleep(3)
     assert origin.sent() == 0
     _, words = process.communicate(timeout=20)
     assert process.returncode == 0

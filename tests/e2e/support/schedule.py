@@ -1,5 +1,7 @@
 """How the tests are shared out among workers (pytest-xdist, --dist loadgroup)."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +24,12 @@ def apply(items: list[pytest.Item]) -> None:
         if name:
             item.add_marker(pytest.mark.xdist_group(name))
     items.sort(key=_rank)
+
+
+def without_group(name: str) -> str:
+    """The name of a test as pytest takes it: xdist adds "@" and the group."""
+    stem = Path(name.partition("::")[0]).stem
+    return re.sub(rf"@(localstack|{stem}(-.*)?)$", "", name)
 
 
 def _group(item: pytest.Item) -> str:
