@@ -1,6 +1,7 @@
 """Two S3 servers beside MinIO that start quickly: one that Pakhus works with, and one that it must refuse. `make stores` runs more of them."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 from support import apks, client, shop, stores
 from support.servers import Minio, Servers
+from support.slow import Slow
 from test_store_conformance import SUITES, run_suite
 
 INFO = '{"channel":"huawei"}'
@@ -85,6 +87,17 @@ def test_a_store_that_lets_several_writers_win_is_refused(servers: Servers, tmp_
     again = shop.minio_shop(proxy, proxy.bucket("other"))
     done = again.run("publish", apks.made("v2"), "--app", "APP", "--version", "1.0", check=False)
     assert done.returncode == 1 and "of 8 writers win that put one key if absent at the same time" in done.stderr
+
+
+def test_a_server_that_is_slow_is_raced_less_often(minio: Minio) -> None:
+    """SeaweedFS's writers of one key wait for each other by the second: ten races took half a minute, and `publish` gave up."""
+    with Slow(minio.url, 1300) as slow:
+        slow.on = True
+        store = shop.Shop(minio.store(minio.bucket("slow"), endpoint=slow.url), minio.credentials())
+        trials = json.loads(store.run("store", "check", "--json").stdout)["trials"]
+    race = next(trial for trial in trials if trial["name"] == "put if absent, at once")
+    found = re.fullmatch("([0-9]+) races of 8 writers: one won each", race["seen"])
+    assert found is not None and 4 <= int(found[1]) < 10
 
 
 def test_a_directory_is_checked_and_nothing_is_kept_but_the_record(tmp_path: Path) -> None:
