@@ -270,7 +270,6 @@ struct str clock_format_time(struct arena *arena, int64_t moment)
 {
     struct calendar c = clock_calendar(moment);
     int milliseconds = (int)floor_remainder(moment, CLOCK_SECOND);
-    struct str whole = arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute, c.second);
-    if (milliseconds == 0) return arena_printf(arena, STR_FMT "Z", STR_ARG(whole));
-    return arena_printf(arena, STR_FMT ".%03dZ", STR_ARG(whole), milliseconds);
+    if (milliseconds == 0) return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02dZ", c.year, c.month, c.day, c.hour, c.minute, c.second);
+    return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", c.year, c.month, c.day, c.hour, c.minute, c.second, milliseconds);
 }

@@ -58,7 +58,11 @@ static void begin_value(struct json_writer *json, const char *name)
 {
     if (!json->named && (json->filled & 1)) buf_add_byte(json->out, ',');
     if (json->new_line) buf_add_byte(json->out, '\n');
-    if (name) buf_printf(json->out, "\"%s\":", name);
+    if (name) {
+        buf_add_byte(json->out, '"');
+        buf_add(json->out, str_of(name));
+        buf_add(json->out, S("\":"));
+    }
     json->filled |= 1;
     json->new_line = json->named = false;
 }

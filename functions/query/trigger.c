@@ -107,7 +107,8 @@ static enum status load_sums(void *context, const struct cache_load *load, void 
 /* `kind`: empty, or LONE. */
 static struct str sums_key(struct arena *arena, const struct policy *policy, unsigned part, struct str kind)
 {
-    return arena_printf(arena, "%u %llu" STR_FMT, part, (unsigned long long)policy->generation, STR_ARG(kind));
+    char of_part[U64_DIGITS], of_policy[U64_DIGITS];
+    return arena_join(arena, str_of_u64(of_part, part), S(" "), str_of_u64(of_policy, policy->generation), kind);
 }
 
 static enum status get_sums(struct query *query, struct io io, struct str key, const struct demand_sums **sums, struct error *error)

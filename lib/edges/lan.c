@@ -145,9 +145,9 @@ bool address_is_public(const struct address *address)
 
 struct str network_format(struct arena *arena, const struct network *network)
 {
-    char z[INET6_ADDRSTRLEN];
+    char z[INET6_ADDRSTRLEN], digits[U64_DIGITS];
     inet_ntop(network->address.v6 ? AF_INET6 : AF_INET, network->address.bytes, z, sizeof z);
-    return arena_printf(arena, "%s/%u", z, network->prefix);
+    return arena_join(arena, str_of(z), S("/"), str_of_u64(digits, network->prefix));
 }
 
 struct str lan_format(struct arena *arena, struct str site, const struct network *network)
