@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import resource
 import signal
 import socket
 import time
@@ -229,6 +230,16 @@ def test_header_bombs_are_refused(bomb: bytes, wire: Program) -> None:
     assert ask(wire, "GET", "/healthz")[0] == 200
 
 
+@pytest.fixture
+def descriptors() -> Iterator[None]:
+    """As many as this process may have: a fresh machine begins with 1,024."""
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (usual[1], usual[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+
+
+@pytest.mark.usefixtures("descriptors")
 def test_a_crowd_is_told_to_come_back(servers: Servers) -> None:
     wire = start(servers, WIRE_THREADS="1")
     clients = [socket.create_connection(("127.0.0.1", port_of(wire))) for _ in range(1100)]
