@@ -334,7 +334,7 @@ static void put_region(const struct task *task, struct json_writer *json)
 /* P12: an edge is missing here, or not. */
 static void put_alert(const struct task *task, struct json_writer *json)
 {
-    uint64_t threshold = task->policy->place.t1;
+    uint64_t threshold = policy_alert_threshold(task->policy);
     if (!task->wants_alert) return;
     if (task->lone_misses <= threshold) return json_put_null(json, "alert");
     json_open_object(json, "alert");

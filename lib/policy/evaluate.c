@@ -98,7 +98,7 @@ static enum status look_at_lone(struct reading *reading, const struct demand_row
     if (str_starts(row->lan, S("~")))
         return STATUS_OK; /* of an edge that is gone or has LANs now: its callers' LANs have rows of their own */
     if (job->how->missed && row->misses[0] > 0) job->how->missed(job->how->missed_context, row);
-    if (row->misses[0] <= job->how->policy->place.t1) return STATUS_OK;
+    if (row->misses[0] <= policy_alert_threshold(job->how->policy)) return STATUS_OK;
     struct candidate candidate = {.package = row->package,
                                   .lan = row->lan,
                                   .misses = row->misses,

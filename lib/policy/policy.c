@@ -25,6 +25,13 @@ void policy_default(struct policy *policy)
     };
 }
 
+uint64_t policy_alert_threshold(const struct policy *policy)
+{
+    struct policy sample;
+    policy_default(&sample);
+    return policy->automatic.on ? sample.place.t1 : policy->place.t1;
+}
+
 /* --- reading */
 
 /* `least` of `of` windows. */
@@ -118,6 +125,13 @@ static enum status parse_place(struct config *config, struct policy_place *place
     return config_end(&child, error);
 }
 
+static void start_auto(struct policy *policy)
+{
+    policy->automatic.on = true;
+    policy->automatic.placed_byte = 0.2;
+    auto_apply(auto_start(0, UINT64_MAX, 0), policy);
+}
+
 /* Numbers that nobody gives are those of the setting to begin with. */
 static enum status parse_auto(struct config *config, struct policy *policy, struct error *error)
 {
@@ -128,9 +142,7 @@ static enum status parse_auto(struct config *config, struct policy *policy, stru
     int goal = (int)automatic->goal;
     TRY(config_object(config, "auto", CONFIG_OPTIONAL, &child, error));
     if (!child.object) return STATUS_OK;
-    automatic->on = true;
-    automatic->placed_byte = 0.2;
-    auto_apply(auto_start(0, UINT64_MAX, 0), policy);
+    start_auto(policy);
     TRY(config_number(&child, "placed_byte", CONFIG_OPTIONAL, 0, dearest, &automatic->placed_byte, error));
     TRY(config_choice(&child, "goal", CONFIG_OPTIONAL, goal_names, &goal, error));
     TRY(config_whole(&child, "link", CONFIG_OPTIONAL, 0, COUNT_MOST, &automatic->link, error));
@@ -297,6 +309,7 @@ enum status policy_load(struct store *store, struct io io, uint64_t known, struc
     struct generation row;
     TRY(generation_newest((struct generations){store, io, S("policy/")}, known, &row, error));
     policy_default(policy);
+    if (row.number == 0) start_auto(policy);
     if (row.number > 0 && policy_parse(io.arena, row.body, policy, error) != STATUS_OK) {
         error_context(error, STR_FMT, STR_ARG(row.key));
         return error->status = STATUS_CORRUPT; /* it was taken when it was set: somebody wrote past us */

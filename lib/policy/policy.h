@@ -84,15 +84,17 @@ struct policy {
     enum policy_trigger trigger;
     bool generate_patches; /* "missing_patch" */
     int64_t zone;          /* ms to add to UTC */
-    uint64_t generation;   /* 0: none was set; the defaults, which are the sample's with "background" and UTC */
+    uint64_t generation;   /* 0: none was set, and the policy is {"auto":{}} */
 };
 
+/* Fixed numbers: what a document that has no "auto" leaves out. The numbers are the sample's, with "background" and UTC. */
 void policy_default(struct policy *);
 /* STATUS_INVALID names the field: t2 ≥ t1, m > of, of > 64, a window of no length or over 31 days, … */
 enum status policy_parse(struct arena *, struct str json, struct policy *, struct error *);
 struct str policy_format(struct arena *, const struct policy *); /* as the store has it */
 /* For people, and policy_parse reads it too: thresholds by their plain names as well, and with the meaning of each field. */
 struct str policy_show(struct arena *, const struct policy *);
+/* A store without a policy has {"auto":{}}: nobody who has set no numbers knows which of them suit the demand. */
 enum status policy_load(struct store *, struct io, uint64_t known, struct policy *, struct error *);
 /* STATUS_INVALID also for an eviction rule that can never be reached, since the current window is never over. */
 enum status policy_publish(struct store *, struct io, struct str json, struct policy *, struct error *);
@@ -122,6 +124,9 @@ enum policy_rule policy_places(const struct policy_place *, uint64_t size, bool 
 /* P14, P15. Windows that began before the package was there (`since`, ms), and those that are not over, say nothing about it. Spans as
  * policy_evict_spans gave them. */
 enum policy_rule policy_evicts(const struct policy_evict *, const uint64_t *counts, const struct span *spans, int64_t since, int64_t now);
+/* P12: a LAN without an edge that misses a package more often than this in the current window lacks an edge. Under "auto" it is the
+ * sample's place threshold: "auto" chooses by what a copy to an edge that is there costs, and a second request is no reason to buy one. */
+uint64_t policy_alert_threshold(const struct policy *);
 /* (windows) / (of) ≥ confidence. */
 bool policy_is_confident(unsigned windows, unsigned of, double confidence);
 

@@ -60,7 +60,8 @@ def stop(server: Program) -> None:
 
 
 def proposed(shop: Shop, *options: str | Path) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(shop.run("calibrate", "--now", LATER, "--horizon", "1h", "--json", *options).stdout)
+    """By the formulas: a store without a policy has one that sets itself."""
+    answer: dict[str, Any] = json.loads(shop.run("calibrate", "--method", "formulas", "--now", LATER, "--horizon", "1h", "--json", *options).stdout)
     return answer
 
 
@@ -70,7 +71,7 @@ def policy(folder: Path) -> dict[str, Any]:
 
 
 def test_thresholds_come_from_what_was_downloaded(folder: Path, shop: Shop, servers: Servers) -> None:
-    put(folder, {"edges/shop-1.json": EDGE, "held/shop-1/9999999999999999": HELD})
+    put(folder, {"edges/shop-1.json": EDGE, "held/shop-1/9999999999999999": HELD, "policy/9999999999999999": {}})
     nothing = shop.run("calibrate", "--now", LATER, check=False)
     assert nothing.returncode == 1 and "none of the 0 samples was placed" in nothing.stderr and "no edge's LAN asked" in nothing.stderr
 
@@ -88,7 +89,7 @@ def test_thresholds_come_from_what_was_downloaded(folder: Path, shop: Shop, serv
     assert told == {"queries": 12, "samples": 12, "tp": 8, "fp": 2, "tn": 1, "fn": 1, "t1": 10, "t2": 2, "c1": 0.888889, "t3": None, "c2": None,
                     "place": {"threshold": 10, "repeat_threshold": 2, "confidence": 0.888889}, "evict": {"threshold": None, "confidence": None},
                     "applied": False}
-    assert not (folder / "policy").exists()
+    assert policy(folder) == {}
     shop.run("calibrate", "--now", LATER, "--horizon", "1h", "--apply")
     place = policy(folder)["place"]
     assert (place["t1"], place["t2"], place["confidence"], policy(folder)["evict"]["t3"]) == (10, 2, None, 300)
@@ -141,12 +142,12 @@ def test_p16_a_sample_of_half_of_the_published_queries(folder: Path, shop: Shop,
         lines += [f"r one-{number} 2026-08-25T12:11:00Z edge"] if downloaded else []
     put(folder, {"samples/2026-08-25/12/one": "\n".join(lines) + "\n"})
     now = "2026-08-26T18:00:00Z"
-    told = json.loads(shop.run("calibrate", "--now", now, "--json").stdout)
+    told = json.loads(shop.run("calibrate", "--method", "formulas", "--now", now, "--json").stdout)
     assert (told["queries"], told["samples"], told["t1"], told["t2"], told["c1"]) == (1000, 500, 857, 143, 0.8)
-    said = shop.run("calibrate", "--now", now).stdout
+    said = shop.run("calibrate", "--method", "formulas", "--now", now).stdout
     assert "1000 queries, of which 500 were sampled: 300 placed and downloaded, 50 placed only, 75 downloaded elsewhere, 75 neither" in said
     with FunctionUrl(servers.emulator(bootstrap("calibrate-cron"), {"PAKHUS_STORE": shop.store}).url) as front:
-        answer = front.invoke({"pakhus": "calibrate", "now": now})
+        answer = front.invoke({"pakhus": "calibrate", "method": "formulas", "now": now})
     assert (answer["queries"], answer["samples"], answer["t1"], answer["t2"]) == (1000, 500, 857, 143)
 
 
@@ -193,7 +194,7 @@ def test_downloads_come_from_the_log_of_a_real_nginx(folder: Path, shop: Shop, s
     log = edge.prefix / "usual.log"
     assert len(log.read_text().splitlines()) == 11
 
-    without = shop.run("calibrate", "--now", LATER, "--horizon", "1h", check=False)
+    without = shop.run("calibrate", "--method", "formulas", "--now", LATER, "--horizon", "1h", check=False)
     assert without.returncode == 1 and "(T2) would be 9 and the place threshold (T1) 1" in without.stderr  # all that is known is what one device told
     told = proposed(shop, "--log", f"shop-1={log}")
     assert told["log"] == {"lines": 11, "nonsense": 0, "downloads": 5, "matched": 5}
@@ -263,9 +264,9 @@ def test_a_schedule_is_told_what_follows(folder: Path, shop: Shop, servers: Serv
 AUTO: dict[str, Any] = {"auto": {}}
 
 
-def each_second_day_anew(shop: Shop, folder: Path, auto: dict[str, Any]) -> None:
-    """Each day another version is asked for, three times: the present setting, T1 9, places none of them."""
-    put(folder, {"edges/shop-1.json": EDGE | {"quota": 1 << 40}, "policy/9999999999999999": auto})
+def each_second_day_anew(shop: Shop, folder: Path, auto: dict[str, Any] | None) -> None:
+    """Each day another version is asked for, three times: the present setting comes a request too late."""
+    put(folder, {"edges/shop-1.json": EDGE | {"quota": 1 << 40}} | ({"policy/9999999999999999": auto} if auto else {}))
     for number, day in enumerate(DAYS):
         shop.publish(apks.made("v2"), "APP1", f"3.{number}")
         put(folder, dict([counted("192.168.0.0/24", f"APP1/3.{number}", 0, 1, day, hour) for hour in (9, 15, 20)]))
@@ -289,6 +290,17 @@ def test_auto_moves_when_it_is_sure_and_once_a_day(folder: Path, shop: Shop) -> 
     again = json.loads(shop.run("calibrate", "--now", now, "--apply", "--json").stdout)
     assert not again["applied"]
     assert policy(folder) == written
+
+
+def test_a_store_without_a_policy_gets_one_that_calibrate_moves(folder: Path, shop: Shop) -> None:
+    each_second_day_anew(shop, folder, None)
+    now = f"{DAYS[-1]}T23:30:00Z"
+    assert "better: threshold 0, " in shop.run("calibrate", "--now", now, "--apply").stdout
+    written = policy(folder)
+    assert written["place"]["t1"] == 0 and written["auto"]["since"] == now and written["auto"]["placed_byte"] == 0.2
+    assert [path.name for path in (folder / "policy").iterdir()] == ["9999999999999999"]
+    refused = shop.run("calibrate", "--method", "formulas", "--apply", check=False)
+    assert refused.returncode == 1 and "publish a policy without auto first" in refused.stderr
 
 
 def test_two_calibrations_at_once_move_it_once(folder: Path, shop: Shop) -> None:

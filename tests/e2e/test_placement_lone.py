@@ -89,6 +89,21 @@ def test_p1_two_shops_without_an_edge_are_two_lans(over_http: bool, store: Shop,
     assert [json.loads(path.read_text())["egress"] for path in files] == [f"{ONE}/32"]
 
 
+def test_p12_without_a_policy_a_second_request_is_no_reason_for_an_edge(tmp_path: Path) -> None:
+    """A store without a policy places at the second request ("auto"), and alerts at the published 5,001st."""
+    (tmp_path / "bare").mkdir()
+    bare = Shop(f"file://{tmp_path / 'bare'}")
+    bare.publish(apks.made("v2"), "APP", "1.0")
+    placed.register(bare, tmp_path)
+    for lan, count in (("192.168.0.0/24", 2), ("10.0.1.0/24", 5000), ("10.0.2.0/24", 5001)):
+        misses(bare, lan, count)
+    lines = sorted((line["decision"], line["lan"], line["rule"]) for line in evaluate(bare))
+    assert lines == [("alert", "10.0.2.0/24", "t1"), ("place", "192.168.0.0/24", "t1")]
+    alerts = [json.loads(bare.run("query", "--app", "APP", "--ip", f"10.0.{lan}.9", "--mask", "24", "--alert", "--json").stdout)["alert"]
+              for lan in (3, 2)]
+    assert alerts == [None, {"lan": "10.0.2.0/24", "misses": 5002, "threshold": 5000}]
+
+
 @pytest.mark.parametrize("over_http", [False, True])
 def test_p1_an_edge_registered_later_gets_what_was_counted_there(over_http: bool, store: Shop, server: Program, tmp_path: Path) -> None:
     """P12: what is wanted is placed on it. Both shops asked equally often; one gets an edge."""

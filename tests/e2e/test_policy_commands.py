@@ -36,10 +36,20 @@ def without_plain_names(policy: dict[str, Any]) -> dict[str, Any]:
 def test_without_one_all_is_as_usual(directory: Shop) -> None:
     head, *lines = directory.run("policy", "show").stdout.splitlines()
     assert "no policy published" in head
-    fields = [line for line in lines if not line.startswith(" ")]
+    assert lines[0] == "auto: a byte placed costs 0.2 of a byte served; goal: bytes; link: copying takes no time"
+    assert lines[1] == "in force: threshold 1, displace 1; from the start: calibrate has not moved it yet"
+    fields = [line for line in lines[2:] if not line.startswith(" ")]
     assert len(fields) > 10 and all(line.endswith("  (default)") for line in fields)
     policy = shown(directory)
-    assert (policy["place"]["threshold"], policy["place"]["repeat_threshold"], policy["evict"]["threshold"]) == (5000, 1000, 300)
+    assert policy["auto"] == {"placed_byte": 0.2, "goal": "bytes", "link": 0} and policy["trigger"] == "background"
+    assert (policy["place"]["threshold"], policy["place"]["repeat_threshold"], policy["evict"]["threshold"]) == (1, 0, 1)
+
+
+def test_a_policy_without_auto_has_fixed_numbers(directory: Shop, tmp_path: Path) -> None:
+    """Also one that says nothing: documents keep their meaning, whatever a store without one does."""
+    assert publish(directory, tmp_path, {}).returncode == 0
+    policy = shown(directory)
+    assert "auto" not in policy
     assert (policy["place"]["t1"], policy["place"]["t2"], policy["evict"]["t3"], policy["trigger"]) == (5000, 1000, 300, "background")
 
 
