@@ -18,15 +18,15 @@ static const struct command_option options[] = {
     {"from", 0, OPTION_TEXT, &from_version, "VERSION", "with --app: what is installed"},
     {"to", 0, OPTION_TEXT, &to_version, "VERSION", "with --app: what it becomes"},
     {"patch", 0, OPTION_TEXT, &formats, "FORMATS",
-     "what the devices can apply: 1 or 1,2 (default 1); with 1,2 the format that is likely to be smaller is made"},
+     "what the devices can apply: 1 or 1,2 (default 1); with 1,2 the format that is likely to be smaller is made, with --app both"},
     {"explain", 0, OPTION_FLAG, &explain, NULL, "with --patch 1,2: list what became of each entry"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print what was made as JSON"},
 };
 static const struct command command = {
     .name = "diff",
-    .arguments = "[FROM.apk TO.apk]",
+    .arguments = "[FROM.apk TO.apk | MADE.diff]",
     .summary = "Makes a patch between two base packages, good for every channel, and checks it by applying it. With --app it is made in\n"
-               "the store and published there.",
+               "the store and published there, or MADE.diff is, once it has been checked.",
     .example = "pakhus diff game-1.0-base.apk game-2.0-base.apk -o game-1.0..2.0.diff",
     COMMAND_OPTIONS(options),
     .most = 2,
@@ -155,23 +155,57 @@ static enum status diff_files(struct arena *arena, const struct str *paths, int 
 
 /* --- in the store */
 
-static enum status diff_published(struct arena *arena, int count, struct error *error)
+static void report_published(struct arena *arena, const struct patch *patch)
+{
+    if (json)
+        printf(STR_FMT, STR_ARG(patch_format(arena, patch)));
+    else
+        printf(STR_FMT "/" STR_FMT ": %llu bytes, sha256 " STR_FMT "\n", STR_ARG(app), STR_ARG(patch_name(arena, patch)),
+               (unsigned long long)patch->size, STR_ARG(patch->sha256));
+}
+
+static enum status publish_file(struct arena *arena, struct store *store, const char *path, struct progress *progress, struct error *error)
+{
+    struct apk_source file;
+    struct map map;
+    struct patch patch = {.from = from_version, .to = to_version, .format = str_equal(formats, S("1")) ? PATCH_FORMAT_1 : 0};
+    TRY(file_source(arena, path, &file, error));
+    TRY(map_file(arena, file_descriptor(&file), &map, error));
+    const struct catalog catalog = {store, command_upload_io(arena), app};
+    if (patch_publish(catalog, &patch, str_make(map.bytes, map.length), progress, error) != STATUS_OK)
+        return error_context(error, "%s", path);
+    report_published(arena, &patch);
+    return STATUS_OK;
+}
+
+/* One of each format that devices shall have. */
+static enum status publish_made(struct arena *arena, struct store *store, struct progress *progress, struct error *error)
+{
+    unsigned last = small() ? PATCH_FORMAT_2 : PATCH_FORMAT_1;
+    for (unsigned format = PATCH_FORMAT_1; format <= last; format++) {
+        struct patch patch = {.from = from_version, .to = to_version, .format = format};
+        progress->done = 0;
+        TRY(patch_produce((struct catalog){store, command_upload_io(arena), app}, &patch, progress, error));
+        report_published(arena, &patch);
+    }
+    return STATUS_OK;
+}
+
+static enum status diff_published(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
-    struct patch patch = {.from = from_version, .to = to_version};
+    const struct patch patch = {.app = app, .from = from_version, .to = to_version};
     ENSURE(from_version.data && to_version.data, error, STATUS_INVALID, "--app needs --from VERSION and --to VERSION");
-    ENSURE(count == 0 && !output_path.data, error, STATUS_INVALID, "with --app the patch goes into the store: name neither files nor -o");
-    TRY(patch_check_names(app, from_version, to_version, error));
+    ENSURE(count < 2 && !output_path.data && !explain, error, STATUS_INVALID,
+           "with --app the patch goes into the store: name no packages, no -o and no --explain");
+    TRY(patch_check_names(&patch, error));
     TRY(stored_open(arena, store_url, &store, error));
     TRY(store_probe(store, command_io(arena), error));
     struct progress progress = progress_start("diff", 0);
-    enum status status = patch_produce((struct catalog){store, command_upload_io(arena), app}, &patch, &progress, error);
+    enum status status =
+        count == 1 ? publish_file(arena, store, words[0].data, &progress, error) : publish_made(arena, store, &progress, error);
     progress_end(&progress);
-    TRY(status);
-    if (json) return printf(STR_FMT, STR_ARG(patch_format(arena, &patch))), STATUS_OK;
-    printf(STR_FMT "/" STR_FMT ".." STR_FMT ": %llu bytes, sha256 " STR_FMT "\n", STR_ARG(app), STR_ARG(from_version), STR_ARG(to_version),
-           (unsigned long long)patch.size, STR_ARG(patch.sha256));
-    return STATUS_OK;
+    return status;
 }
 
 static enum status run_diff(struct arena *arena, const struct str *words, int count, struct error *error)
@@ -179,8 +213,7 @@ static enum status run_diff(struct arena *arena, const struct str *words, int co
     ENSURE(!formats.data || small() || str_equal(formats, S("1")), error, STATUS_INVALID, "--patch takes 1 or 1,2, not '" STR_FMT "'",
            STR_ARG(formats));
     ENSURE(!explain || small(), error, STATUS_INVALID, "--explain needs --patch 1,2");
-    ENSURE(!app.data || !formats.data, error, STATUS_INVALID, "--patch goes with files: with --app a patch has format 1");
-    return app.data ? diff_published(arena, count, error) : diff_files(arena, words, count, error);
+    return app.data ? diff_published(arena, words, count, error) : diff_files(arena, words, count, error);
 }
 
 int cmd_diff(int argc, char **argv)

@@ -11,7 +11,7 @@
 
 enum { TARGET_LIMIT = 65536 };
 
-static struct str store_url, app, version, from, channel, from_channel, ip, mask, site, lan, region, device, caller, public_url;
+static struct str store_url, app, version, from, formats, channel, from_channel, ip, mask, site, lan, region, device, caller, public_url;
 static int64_t now = INT64_MIN;
 static bool json, alert;
 static const struct command_option options[] = {
@@ -19,6 +19,7 @@ static const struct command_option options[] = {
     {"app", 'a', OPTION_TEXT, &app, "APP", "which app", .required = true},
     {"version", 0, OPTION_TEXT, &version, "VERSION", "which version (default the current one)"},
     {"from", 0, OPTION_TEXT, &from, "VERSION", "the version that the device has; the answer may then be a patch"},
+    {"patch", 0, OPTION_TEXT, &formats, "FORMATS", "the formats of patches that the device applies: 1 or 1,2 (default 1)"},
     {"channel", 0, OPTION_TEXT, &channel, "CHANNEL", "the channel that the device shall have"},
     {"from-channel", 0, OPTION_TEXT, &from_channel, "CHANNEL", "the channel of the installed package"},
     {"ip", 0, OPTION_TEXT, &ip, "ADDRESS", "of the device in its LAN"},
@@ -50,6 +51,7 @@ static struct str make_query(struct arena *arena)
     } arguments[] = {{"app", app},
                      {"version", version},
                      {"from", from},
+                     {"patch", formats},
                      {"channel", channel},
                      {"ip", ip},
                      {"mask", mask},

@@ -2,7 +2,8 @@
 #include "functions/channel-range-splice/splice.h"
 #include "lib/http/disposition.h"
 
-/* /patches/{app}/{from}..{to}.diff: which patch it is. */
+/* /patches/{app}/{from}..{to}.diff, or {from}..{to}@2.diff: which patch it is. The path alone says the format, so that no cache on the way
+ * has one for the other. */
 static enum status parse_path(struct arena *arena, struct str path, struct patch *patch, struct error *error)
 {
     static const struct str before = {"/patches/", 9}, behind = {".diff", 5};
@@ -13,9 +14,11 @@ static enum status parse_path(struct arena *arena, struct str path, struct patch
     ENSURE(rest.data && str_find(rest, '/') == rest.length, error, STATUS_NOT_FOUND, "expected /patches/{app}/{from}..{to}.diff");
     ENSURE(percent_decode(arena, patch->app, &patch->app) && percent_decode(arena, rest, &name), error, STATUS_INVALID,
            "the path has a '%%' without two hexadecimal digits");
-    ENSURE(patch_versions(name, &patch->from, &patch->to), error, STATUS_INVALID,
-           "a patch is {from}..{to}: two versions' ids without '..' in them, each 1 to 128 letters, digits, '.', '_', '-' or '+'");
-    return patch_check_names(patch->app, patch->from, patch->to, error);
+    ENSURE(patch_parse_name(name, patch), error, STATUS_INVALID,
+           "a patch is {from}..{to} or {from}..{to}@2: two versions' ids without '..' in them, each 1 to 128 letters, digits, '.', '_', "
+           "'-' or "
+           "'+'");
+    return patch_check_names(patch, error);
 }
 
 static struct http_validators validators_of(struct arena *arena, const struct patch *patch, const struct channels *channels)
@@ -26,7 +29,7 @@ static struct http_validators validators_of(struct arena *arena, const struct pa
 
 static struct str filename_of(struct arena *arena, const struct patch *patch)
 {
-    struct str name = arena_join(arena, patch->app, S("-"), patch->from, S(".."), patch->to, S(".diff"));
+    struct str name = arena_join(arena, patch->app, S("-"), patch_name(arena, patch), S(".diff"));
     if (http_is_filename(name, S(".diff"))) return name;
     return arena_join(arena, patch->to, S(".diff")); /* three ids of 128 bytes make it too long */
 }
@@ -53,7 +56,7 @@ enum status patch_serve(struct task *task, struct error *error)
     struct patch wanted;
     const struct patch *patch;
     TRY(parse_path(task->io.arena, task->request->path, &wanted, error));
-    const struct package_name name = {.app = wanted.app, .version = wanted.to, .from = wanted.from};
+    const struct package_name name = {.app = wanted.app, .version = wanted.to, .from = wanted.from, .format = wanted.format};
     TRY(app_patch(task->splice->app, task->io, &name, &patch, error));
     TRY(find_content(task, patch, error));
     enum status status = content_answer(task, error);

@@ -75,9 +75,9 @@ static enum status load_package(void *context, const struct cache_load *load, vo
     return STATUS_OK;
 }
 
-static struct str patch_key(struct arena *arena, struct str id, struct str from, struct str to)
+static struct str patch_key(struct arena *arena, const struct patch *patch)
 {
-    return arena_join(arena, id, S("/"), from, S(".."), to);
+    return arena_join(arena, patch->app, S("/"), patch_name(arena, patch));
 }
 
 static struct record_object diff_of(const struct patch *patch)
@@ -89,9 +89,9 @@ static enum status load_patch(void *context, const struct cache_load *load, void
 {
     struct app *app = context;
     struct patch *patch = arena_new_of(load->io.arena, struct patch);
-    struct str name = arena_copy(load->io.arena, load->key), id = str_cut(&name, '/'), from, to;
-    ENSURE(patch_versions(name, &from, &to), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
-    TRY(app_store_fault(patch_load((struct catalog){app->store, load->io, id}, from, to, patch, error), error));
+    struct str name = arena_copy(load->io.arena, load->key), id = str_cut(&name, '/');
+    ENSURE(patch_parse_name(name, patch), error, STATUS_NOT_FOUND, "'" STR_FMT "' is no patch: {from}..{to}", STR_ARG(name));
+    TRY(app_store_fault(patch_load((struct catalog){app->store, load->io, id}, patch, error), error));
     struct record_object known = load->previous ? diff_of(load->previous) : (struct record_object){0}, diff = diff_of(patch);
     diff.known = &known;
     if (is_doubtful(app, load->previous, patch->recorded, patch->modified))
@@ -130,19 +130,19 @@ void app_doubt_package(struct app *app, struct io io, const struct package *pack
 enum status app_patch(struct app *app, struct io io, const struct package_name *name, const struct patch **patch, struct error *error)
 {
     const void *value;
-    TRY(cache_get(app->patches, io, patch_key(io.arena, name->app, name->from, name->version), &value, error));
+    TRY(cache_get(app->patches, io, package_name_format(io.arena, name), &value, error));
     *patch = value;
     return STATUS_OK;
 }
 
 void app_doubt_patch(struct app *app, struct io io, const struct patch *patch)
 {
-    cache_expire(app->patches, patch_key(io.arena, patch->app, patch->from, patch->to));
+    cache_expire(app->patches, patch_key(io.arena, patch));
 }
 
-void app_made_patch(struct app *app, struct io io, struct str id, struct str from, struct str to)
+void app_made_patch(struct app *app, struct io io, const struct package_name *name)
 {
-    cache_drop(app->patches, patch_key(io.arena, id, from, to));
+    cache_drop(app->patches, package_name_format(io.arena, name));
 }
 
 enum status app_channels(struct app *app, struct io io, struct str id, const struct channels **channels, struct error *error)

@@ -40,7 +40,7 @@ struct app {
     struct cache *packages;          /* "app/version" → struct package */
     struct cache *channels;          /* "app" → struct channels */
     struct cache *shards;            /* of channels: lib/store/shard.h */
-    struct cache *patches;           /* "app/from..to" → struct patch */
+    struct cache *patches;           /* "app/from..to" or "app/from..to@2" → struct patch */
     struct app_refresh *refresh;
     _Atomic(const void *) reporter; /* of what all share, in /metrics: the first function that was asked */
 };
@@ -88,7 +88,7 @@ enum status app_channel(struct app *, struct io, struct app_channel *, struct er
 void app_doubt_package(struct app *, struct io, const struct package *);
 void app_doubt_patch(struct app *, struct io, const struct patch *);
 /* A patch has been made: that there was none is forgotten. */
-void app_made_patch(struct app *, struct io, struct str app, struct str from, struct str to);
+void app_made_patch(struct app *, struct io, const struct package_name *name);
 
 /* Prometheus lines of the store and the caches, once however many functions share them: `reporter` is the state of the one that is asked.
  */

@@ -36,7 +36,7 @@ static void source_of(struct arena *arena, const struct made *made, uint64_t siz
 static enum status find_patch(struct app *app, struct io io, const struct package_name *name, struct package_source *source,
                               struct error *error)
 {
-    struct patch patch = {.from = name->from, .to = name->version};
+    struct patch patch = {.from = name->from, .to = name->version, .format = name->format};
     const struct patch *known;
     enum status status = app_patch(app, io, name, &known, error); /* knows it in a copied store too */
     if (status == STATUS_OK) patch = *known;
@@ -76,10 +76,9 @@ static enum status find(void *context, struct io io, const struct package_name *
 /* --- edges that splice: their store is one of ours, with the packages that are wanted there */
 
 /* One writer fills an edge: there a patch needs no name of its own. */
-static struct str diff_on_edge(struct arena *arena, const struct package_name *name)
+static struct patch patch_on_edge(const struct package_name *name)
 {
-    const struct patch plain = {.app = name->app, .from = name->from, .to = name->version};
-    return patch_diff_key(arena, &plain);
+    return (struct patch){.app = name->app, .from = name->from, .to = name->version, .format = name->format};
 }
 
 static enum status install_patch(struct app *app, const struct installation *how, struct error *error)
@@ -88,10 +87,10 @@ static enum status install_patch(struct app *app, const struct installation *how
     struct store *edge = how->edge;
     struct io io = how->io;
     const struct store_put put = {.end = how->end};
-    struct patch patch = {0};
+    struct patch patch = patch_on_edge(name);
     struct store_object object;
-    struct str key = diff_on_edge(io.arena, name);
-    TRY(patch_load((struct catalog){app->store, io, name->app}, name->from, name->version, &patch, error));
+    struct str key = patch_diff_key(io.arena, &patch);
+    TRY(patch_load((struct catalog){app->store, io, name->app}, &patch, error));
     patch.diff = (struct str){NULL, 0};
     const int64_t span = deadline_left(io.deadline);
     TRY(how->stream ? store_upload(edge, io, key, *how->stream, patch.size, NULL, NULL, error)
@@ -102,18 +101,18 @@ static enum status install_patch(struct app *app, const struct installation *how
            (unsigned long long)object.size, (unsigned long long)patch.size);
     patch.etag = object.etag;
     patch.modified = object.modified;
-    return store_put(edge, io, patch_json_key(io.arena, name->app, name->from, name->version), patch_format(io.arena, &patch), NULL, NULL,
-                     error);
+    return store_put(edge, io, patch_json_key(io.arena, &patch), patch_format(io.arena, &patch), NULL, NULL, error);
 }
 
 static enum status uninstall(void *context, const struct installation *what, struct error *error)
 {
     const struct package_name *name = what->name;
     struct arena *arena = what->io.arena;
+    const struct patch patch = patch_on_edge(name);
     (void)context;
     if (name->from.length > 0) {
-        TRY(store_remove(what->edge, what->io, patch_json_key(arena, name->app, name->from, name->version), error));
-        return store_remove(what->edge, what->io, diff_on_edge(arena, name), error);
+        TRY(store_remove(what->edge, what->io, patch_json_key(arena, &patch), error));
+        return store_remove(what->edge, what->io, patch_diff_key(arena, &patch), error);
     }
     enum status status = package_unpublish((struct catalog){what->edge, what->io, name->app}, name->version, error);
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -135,8 +134,9 @@ static enum status locate(void *context, const struct installation *what, struct
 {
     const struct package_name *name = what->name;
     struct package package;
+    const struct patch patch = patch_on_edge(name);
     (void)context;
-    if (name->from.length > 0) return *key = diff_on_edge(what->io.arena, name), STATUS_OK;
+    if (name->from.length > 0) return *key = patch_diff_key(what->io.arena, &patch), STATUS_OK;
     TRY(package_load((struct catalog){what->edge, what->io, name->app}, name->version, &package, error));
     *key = package_base_key(what->io.arena, &package);
     return STATUS_OK;

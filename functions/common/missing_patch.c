@@ -57,7 +57,7 @@ enum status missing_patch_make(const struct missing_patch *patch, struct io io, 
     bool placed = false;
     *edge = NULL;
     TRY(maker.find(maker.context, io, name, source, error));
-    app_made_patch(app, io, name->app, name->from, name->version);
+    app_made_patch(app, io, name);
     log_info((struct log){0}, "patch=" STR_FMT " made, %llu bytes%s" STR_FMT, STR_ARG(package_name_format(io.arena, name)),
              (unsigned long long)source->size, near ? ", edge=" : "", STR_ARG(near ? near->id : S("")));
     if (near) TRY(place_patch(patch, io, near, &placed, error));

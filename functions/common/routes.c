@@ -11,7 +11,7 @@ const struct route routes[] = {
     {"/packages/", "GET, HEAD", "channel-range-splice", ROUTE_ORIGIN, 0, NULL},
     {"/patches/", "GET, HEAD", "channel-range-splice", ROUTE_ORIGIN, 0, NULL},
     {"/query", "GET, HEAD", "query", ROUTE_ORIGIN, 0,
-     "app, version, from, channel, from_channel, device, ip, mask, lan, site, region, alert"},
+     "app, version, from, patch, channel, from_channel, device, ip, mask, lan, site, region, alert"},
     {"/query/result", "POST", "query", ROUTE_ORIGIN, RESULT_BODY_MAX, ""},
     {"/admission", "GET, HEAD", "admission", ROUTE_ORIGIN, 0, ADMISSION_PARAMETERS},
     {"/admission/profile", "GET, HEAD", "admission", ROUTE_ORIGIN, 0, "resource"},

@@ -123,21 +123,39 @@ static enum status find_version(struct query *query, struct io io, const struct 
 
 /* --- which package */
 
-/* A patch from a version that nobody knows can't be; one that does not exist may be wanted all the same. */
-static enum status find_patch(struct query *query, struct io io, struct chosen *chosen, struct str from, struct error *error)
+/* The smaller one is answered. */
+static void offer_patch(struct chosen *chosen, const struct offer *offer)
 {
-    struct app *app = query->placement->app;
+    bool is_first = chosen->offer.name.from.length == 0, is_best = is_first || offer->size <= chosen->offer.size;
+    chosen->other = is_first ? chosen->other : is_best ? chosen->offer : *offer;
+    if (is_best) chosen->offer = *offer;
+}
+
+/* STATUS_NOT_FOUND: nobody made it. */
+static enum status find_patch(struct query *query, struct io io, struct chosen *chosen, const struct package_name *name,
+                              struct error *error)
+{
     const struct patch *patch;
+    TRY(app_patch(query->placement->app, io, name, &patch, error));
+    offer_patch(chosen, &(struct offer){*name, patch->size, patch->sha256});
+    return STATUS_OK;
+}
+
+/* In the formats that the device takes. A patch from a version that nobody knows can't be; one that does not exist may be wanted all the
+ * same, in the newest of the formats. */
+static enum status find_patches(struct query *query, struct io io, struct chosen *chosen, const struct wish *wish, struct error *error)
+{
     const struct package *old;
-    struct package_name name = {.app = chosen->name.app, .version = chosen->name.version, .from = from};
-    enum status status = app_patch(app, io, &name, &patch, error);
-    if (status == STATUS_OK) {
-        *chosen = (struct chosen){.name = name, .wanted = name, .size = patch->size, .sha256 = patch->sha256, .region = chosen->region};
-        return STATUS_OK;
+    struct package_name name = {.app = wish->app, .version = chosen->offer.name.version, .from = wish->from};
+    enum status status = STATUS_NOT_FOUND;
+    for (name.format = PATCH_FORMAT_1; name.format <= (wish->takes_format2 ? PATCH_FORMAT_2 : PATCH_FORMAT_1); name.format++) {
+        chosen->wanted = name;
+        status = find_patch(query, io, chosen, &name, error);
+        if (status != STATUS_OK && status != STATUS_NOT_FOUND) return status;
     }
-    if (status != STATUS_NOT_FOUND) return status;
-    status = app_package(app, io, name.app, from, &old, error);
-    if (status == STATUS_OK) chosen->wanted = name;
+    bool made = status == STATUS_OK;
+    if (!made) status = app_package(query->placement->app, io, wish->app, wish->from, &old, error);
+    if (made || status == STATUS_NOT_FOUND) chosen->wanted = chosen->offer.name;
     return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -146,14 +164,14 @@ static enum status choose_full(struct query *query, struct io io, const struct w
     struct app *app = query->placement->app;
     const struct package *package;
     struct app_channel wanted = {.app = wish->app, .id = wish->channel};
-    TRY(app_package(app, io, wish->app, chosen->name.version, &package, error));
+    TRY(app_package(app, io, wish->app, chosen->offer.name.version, &package, error));
     if (wish->channel.length > 0) TRY(app_channel(app, io, &wanted, error));
-    chosen->name.channel = wish->channel;
-    chosen->size = package->size;
+    chosen->offer.name.channel = wish->channel;
+    chosen->offer.size = package->size;
     chosen->base = package_base_key(io.arena, package);
     chosen->region = package->region;
-    chosen->sha256 = wish->channel.length > 0 ? (struct str){NULL, 0} : package->sha256;
-    chosen->wanted = chosen->name;
+    chosen->offer.sha256 = wish->channel.length > 0 ? (struct str){NULL, 0} : package->sha256;
+    chosen->wanted = chosen->offer.name;
     return STATUS_OK;
 }
 
@@ -169,23 +187,23 @@ static enum status note_current(struct query *query, struct io io, const struct 
     struct app *app = query->placement->app;
     const struct package *has, *offered;
     if (wish->from.length == 0) return STATUS_OK;
-    bool same = str_equal(wish->from, chosen->name.version);
+    bool same = str_equal(wish->from, chosen->offer.name.version);
     chosen->is_current = same && !changes_channel(wish);
     if (same || wish->version.length > 0) return STATUS_OK;
     enum status status = app_package(app, io, wish->app, wish->from, &has, error);
     if (status == STATUS_NOT_FOUND) return STATUS_OK;
     TRY(status);
-    TRY(app_package(app, io, wish->app, chosen->name.version, &offered, error));
+    TRY(app_package(app, io, wish->app, chosen->offer.name.version, &offered, error));
     chosen->is_current = has->version_code > offered->version_code;
     return STATUS_OK;
 }
 
 enum status query_choose(struct query *query, struct io io, const struct wish *wish, struct chosen *chosen, struct error *error)
 {
-    *chosen = (struct chosen){.name = {.app = wish->app}};
-    TRY(find_version(query, io, wish, &chosen->name.version, error));
+    *chosen = (struct chosen){.offer.name = {.app = wish->app}};
+    TRY(find_version(query, io, wish, &chosen->offer.name.version, error));
     TRY(choose_full(query, io, wish, chosen, error));
     TRY(note_current(query, io, wish, chosen, error));
-    if (wish->from.length == 0 || chosen->is_current || str_equal(wish->from, chosen->name.version)) return STATUS_OK;
-    return find_patch(query, io, chosen, wish->from, error);
+    if (wish->from.length == 0 || chosen->is_current || str_equal(wish->from, chosen->offer.name.version)) return STATUS_OK;
+    return find_patches(query, io, chosen, wish, error);
 }

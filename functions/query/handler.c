@@ -12,7 +12,7 @@
 #include "functions/common/settings.h"
 #include "functions/query/query.h"
 
-enum { ARGUMENT_LONGEST = 256, ANSWER_LIMIT = 16384 };
+enum { ARGUMENT_LONGEST = 256, FORMAT_MOST = 255, ANSWER_LIMIT = 16384 };
 /* Kept for the answer, and for counting, whatever a miss sets going. */
 enum { ANSWER_TIME = 3 * CLOCK_SECOND };
 /* What is answered stays where it is for longer than that: an edge keeps what is to go for a while (delivery.h, grace). */
@@ -74,6 +74,29 @@ static enum status flag_argument(const struct task *task, const char *name, bool
     return STATUS_OK;
 }
 
+/* Which formats of patches the device applies: a list, of which those count that are known here. Whoever applies format 2 applies format 1
+ * too, and so did every device before there was another one. */
+static enum status refuse_formats(struct error *error)
+{
+    return error_set(error, STATUS_INVALID, "'patch' must list the formats of patches that the device applies, 1 among them, such as 1,2");
+}
+
+static enum status formats_argument(const struct task *task, bool *takes_format2, struct error *error)
+{
+    struct str rest;
+    bool has_first = false;
+    *takes_format2 = false;
+    TRY(argument(task, "patch", &rest, error));
+    if (rest.length == 0) return STATUS_OK;
+    while (rest.data) {
+        uint64_t format;
+        if (!str_to_u64(str_cut(&rest, ','), &format) || format < PATCH_FORMAT_1 || format > FORMAT_MOST) return refuse_formats(error);
+        has_first = has_first || format == PATCH_FORMAT_1;
+        *takes_format2 = *takes_format2 || format == PATCH_FORMAT_2;
+    }
+    return has_first ? STATUS_OK : refuse_formats(error);
+}
+
 static enum status read_question(struct task *task, struct error *error)
 {
     struct wish *wish = &task->wish;
@@ -83,6 +106,7 @@ static enum status read_question(struct task *task, struct error *error)
     TRY(version_argument(task, "from", &wish->from, error));
     TRY(id_argument(task, "channel", &wish->channel, error));
     TRY(id_argument(task, "from_channel", &wish->from_channel, error));
+    TRY(formats_argument(task, &wish->takes_format2, error));
     TRY(argument(task, "device", &wish->device, error));
     TRY(id_argument(task, "lan", &where->code, error));
     TRY(id_argument(task, "site", &where->site, error));
@@ -112,10 +136,10 @@ static void answer_edge(struct task *task, const struct edge *edge, struct str s
 {
     struct arena *arena = task->io.arena;
     task->source = source;
-    task->address = arena_join(arena, edge->address, edge_path(arena, edge, &task->chosen.name));
+    task->address = arena_join(arena, edge->address, edge_path(arena, edge, &task->chosen.offer.name));
     task->url = arena_join(arena, S("http://"), task->address);
     /* On an edge that splices a channel package is made as it is served. */
-    bool is_whole = !(edge->splices && task->chosen.name.channel.length > 0);
+    bool is_whole = !(edge->splices && task->chosen.offer.name.channel.length > 0);
     task->sha256 = is_whole ? held->sha256 : (struct str){NULL, 0};
 }
 
@@ -123,12 +147,12 @@ static void answer_edge(struct task *task, const struct edge *edge, struct str s
 static enum status answer_origin(struct task *task, struct error *error)
 {
     struct arena *arena = task->io.arena;
-    const struct package_name *name = &task->chosen.name;
+    const struct package_name *name = &task->chosen.offer.name;
     struct app *app = task->query->placement->app;
     bool is_patch = name->from.length > 0;
     struct str base = public_url(task);
     task->source = S("origin");
-    task->sha256 = task->chosen.sha256;
+    task->sha256 = task->chosen.offer.sha256;
     if (task->query->public_url.length == 0 && name->channel.length == 0 && !is_patch && app->redirect == APP_REDIRECT_PRESIGNED) {
         TRY(store_presign(app->store, task->io, task->chosen.base, PRESIGN_LIFE, &task->url, &task->expires, error));
     } else {
@@ -142,13 +166,26 @@ static enum status answer_origin(struct task *task, struct error *error)
 
 /* --- who holds it */
 
+/* Of a patch, in either of the formats that the device takes: what is found becomes the answer. */
+static const struct held_package *find_offered(const struct held *held, struct arena *arena, const struct edge *edge, struct chosen *chosen)
+{
+    struct package_name name = chosen->offer.name;
+    edge_package(edge, &name);
+    const struct held_package *found = held_find(held, package_name_format(arena, &name));
+    if (found || chosen->other.name.version.length == 0) return found;
+    found = held_find(held, package_name_format(arena, &chosen->other.name));
+    if (!found) return NULL;
+    const struct offer other = chosen->other;
+    chosen->other = chosen->offer;
+    chosen->offer = other;
+    return found;
+}
+
 /* What can't be read of an edge is no reason to answer nothing: it is told of, and the edge passed by. */
-static enum status find_held(const struct task *task, const struct edge *edge, bool own, const struct held_package **found,
-                             struct error *error)
+static enum status find_held(struct task *task, const struct edge *edge, bool own, const struct held_package **found, struct error *error)
 {
     const struct held *held;
     struct placement_app *placement = task->query->placement;
-    struct package_name name = task->chosen.name;
     *found = NULL;
     enum status status = own ? placement_app_held(placement, task->io, edge->id, &held, error)
                              : placement_app_nearby(placement, task->io, edge->id, &held, error);
@@ -157,8 +194,7 @@ static enum status find_held(const struct task *task, const struct edge *edge, b
         log_warn((struct log){0}, "edge=" STR_FMT " what it holds is not known: %s", STR_ARG(edge->id), error->text);
         return STATUS_OK;
     }
-    edge_package(edge, &name);
-    *found = held_find(held, package_name_format(task->io.arena, &name));
+    *found = find_offered(held, task->io.arena, edge, &task->chosen);
     return STATUS_OK;
 }
 
@@ -185,13 +221,23 @@ static enum status look_nearby(struct task *task, const struct edge **edge, cons
     return STATUS_OK;
 }
 
+/* What an edge may hold. */
+static struct str candidates(const struct task *task)
+{
+    struct arena *arena = task->io.arena;
+    const struct chosen *chosen = &task->chosen;
+    struct str first = package_name_format(arena, &chosen->offer.name);
+    if (chosen->other.name.version.length == 0) return first;
+    return arena_join(arena, first, S(" "), package_name_format(arena, &chosen->other.name));
+}
+
 /* One that was found a moment ago is asked whether it still holds it. */
 static enum status try_nearby(struct task *task, bool *found, struct error *error)
 {
     const struct edge *edge = NULL;
     const struct held_package *held = NULL;
     struct str known;
-    uint64_t hash = query_nearby_hash(task->query, &task->place, package_name_format(task->io.arena, &task->chosen.name));
+    uint64_t hash = query_nearby_hash(task->query, &task->place, candidates(task));
     bool recalled = query_nearby_recall(task->query, task->io.arena, hash, &known);
     if (recalled && known.length > 0) edge = registry_edge(task->registry, known);
     if (edge) TRY(find_held(task, edge, false, &held, error));
@@ -245,12 +291,12 @@ static enum status trigger(struct task *task, bool *placed, struct error *error)
     struct chosen *chosen = &task->chosen;
     if (!is_counted(task) || !edge || task->is_at_node) return STATUS_OK;
     struct query_miss miss = miss_of(task, patient_io(task), &place);
-    if (chosen->wanted.from.length == chosen->name.from.length) miss.size = chosen->size;
+    if (chosen->wanted.from.length == chosen->offer.name.from.length) miss.size = chosen->offer.size;
     TRY(query_trigger(&miss, placed, error));
     if (!*placed) return STATUS_OK;
-    chosen->name = chosen->wanted;
+    chosen->offer.name = chosen->wanted;
     TRY(find_held(task, edge, true, &held, error));
-    if (held && chosen->name.from.length > 0) chosen->size = held->size, chosen->sha256 = held->sha256;
+    if (held && chosen->offer.name.from.length > 0) chosen->offer.size = held->size, chosen->offer.sha256 = held->sha256;
     return STATUS_OK;
 }
 
@@ -274,9 +320,7 @@ static enum status make_patch(struct task *task, struct error *error)
     const struct query_miss miss = miss_of(task, patient_io(task), &task->place);
     TRY(query_make_patch(&miss, &source, &made, error));
     if (!made) return STATUS_OK;
-    chosen->name = chosen->wanted;
-    chosen->size = source.size;
-    chosen->sha256 = source.sha256;
+    chosen->offer = (struct offer){chosen->wanted, source.size, source.sha256};
     return STATUS_OK;
 }
 
@@ -293,16 +337,19 @@ static enum status count(struct task *task, struct error *error)
 }
 
 /* All that may have to wait comes before the count, since a question that would is asked again. A patch that nobody made yet is what was
- * asked for, and missed, whoever holds the full package (P5, P6). */
+ * asked for, and missed, whoever holds the full package (P5, P6). One that the device can apply is a hit, whatever its format. */
 static enum status find_source(struct task *task, struct error *error)
 {
-    bool stands_in = task->chosen.wanted.from.length > task->chosen.name.from.length, found, at_node, placed = false;
+    struct chosen *chosen = &task->chosen;
+    bool stands_in = chosen->wanted.from.length > chosen->offer.name.from.length, found, at_node, placed = false;
     if (is_counted(task)) TRY(query_may_count(task->query, task->io, error));
     TRY(try_own_edge(task, &found, error));
     task->is_hit = found && !stands_in;
+    if (task->is_hit) chosen->wanted = chosen->offer.name;
     if (!task->is_hit) {
         TRY(try_node(task, &at_node, error));
         task->is_at_node = at_node && !stands_in;
+        if (task->is_at_node) chosen->wanted = chosen->offer.name;
         TRY(trigger(task, &placed, error));
         if (placed) TRY(try_own_edge(task, &found, error));
         if (!found && placed) TRY(try_node(task, &found, error));
@@ -321,8 +368,8 @@ static enum status find_source(struct task *task, struct error *error)
 static void put_region(const struct task *task, struct json_writer *json)
 {
     const struct chosen *chosen = &task->chosen;
-    const struct package_name full = {.app = chosen->name.app, .version = chosen->name.version, .channel = task->wish.channel};
-    if (chosen->name.from.length == 0 || str_equal(task->wish.channel, task->wish.from_channel)) return;
+    const struct package_name full = {.app = chosen->offer.name.app, .version = chosen->offer.name.version, .channel = task->wish.channel};
+    if (chosen->offer.name.from.length == 0 || str_equal(task->wish.channel, task->wish.from_channel)) return;
     json_open_object(json, "region");
     json_put_text(json, "url",
                   arena_join(task->io.arena, public_url(task), S("/packages/"), package_name_format(task->io.arena, &full), S(".apk")));
@@ -353,9 +400,10 @@ static struct str answer_json(const struct task *task)
     json_put_text_or_null(&json, "address", task->address);
     json_put_text_or_null(&json, "url", task->url);
     json_put_text_or_null(&json, "source", task->source);
-    json_put_text(&json, "package", package_name_format(arena, &task->chosen.name));
-    json_put_word(&json, "kind", task->chosen.name.from.length > 0 ? "patch" : "full");
-    json_put_number(&json, "size", task->chosen.size);
+    json_put_text(&json, "package", package_name_format(arena, &task->chosen.offer.name));
+    json_put_word(&json, "kind", task->chosen.offer.name.from.length > 0 ? "patch" : "full");
+    if (task->chosen.offer.name.from.length > 0) json_put_number(&json, "format", task->chosen.offer.name.format);
+    json_put_number(&json, "size", task->chosen.offer.size);
     json_put_text_or_null(&json, "sha256", task->sha256);
     json_put_text(&json, "expires", clock_format_time(arena, task->expires / CLOCK_SECOND * CLOCK_SECOND));
     put_region(task, &json);
@@ -388,7 +436,7 @@ static enum status answer(struct task *task, struct lc_call *call, struct lc_res
     TRY(placement_app_policy(placement, task->io, &task->policy, error));
     TRY(registry_find(task->registry, task->io.arena, &task->where, &task->place, error));
     TRY(query_choose(task->query, task->io, &task->wish, &task->chosen, error));
-    if (!task->policy->generate_patches) task->chosen.wanted = task->chosen.name;
+    if (!task->policy->generate_patches) task->chosen.wanted = task->chosen.offer.name;
     lc_header_add(call->arena, &response->headers, S("Cache-Control"), S("no-store"));
     if (task->chosen.is_current) {
         response->status = 204; /* there is nothing newer */

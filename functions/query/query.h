@@ -32,15 +32,21 @@ struct query {
 struct wish {
     struct str app, version, from, channel, device; /* as asked; each but app may be empty */
     struct str from_channel;                        /* of the installed package */
+    bool takes_format2;                             /* patches of format 2 too; every device takes those of format 1 */
+};
+struct offer {
+    struct package_name name;
+    uint64_t size;
+    struct str sha256; /* empty: not known */
 };
 struct chosen {
-    struct package_name name;   /* what is answered */
-    struct package_name wanted; /* what is counted: a patch that does not exist may be wanted, while the full package is answered */
-    uint64_t size;
-    struct str sha256;        /* empty: not known */
-    struct str base;          /* key of the base of a full package */
-    struct apk_region region; /* of the version's base */
-    bool is_current;          /* the device has it already, or a newer one */
+    struct offer offer;         /* what is answered */
+    struct offer other;         /* a patch in another format that the device takes, where an edge holds only that one; no version: none */
+    struct package_name wanted; /* what is counted: a patch that does not exist may be wanted, while the full package, or the patch of
+                                   format 1, is answered */
+    struct str base;            /* key of the base of a full package */
+    struct apk_region region;   /* of the version's base */
+    bool is_current;            /* the device has it already, or a newer one */
 };
 struct cache *query_apps(struct app *);
 /* P3, P6. STATUS_NOT_FOUND says what there is none of. */

@@ -7,9 +7,15 @@
 
 /* --- names */
 
-static struct str key_of(struct arena *arena, struct str app, struct str from, struct str to, struct str ending)
+/* What stands behind the versions in the names of a format. */
+static struct str mark_of(unsigned format)
 {
-    return arena_join(arena, S("patches/"), app, S("/"), from, S(".."), to, ending);
+    return format == PATCH_FORMAT_2 ? S("@2") : S("");
+}
+
+struct str patch_name(struct arena *arena, const struct patch *patch)
+{
+    return arena_join(arena, patch->from, S(".."), patch->to, mark_of(patch->format));
 }
 
 static bool are_digits(struct str text)
@@ -21,40 +27,56 @@ static bool are_digits(struct str text)
     return text.length == PATCH_DIFF_DIGITS;
 }
 
-bool patch_is_diff(struct str name, struct str from, struct str to)
+static bool take(struct str *rest, struct str text)
 {
-    if (!str_ends(name, S(".diff"))) return false;
-    struct str digits = str_first(name, name.length - 5), versions = str_cut(&digits, '@');
-    bool are_these = versions.length == from.length + 2 + to.length && str_starts(versions, from) && str_ends(versions, to) &&
-                     str_starts(str_from(versions, from.length), S(".."));
-    return are_these && (!digits.data || are_digits(digits));
+    if (!str_starts(*rest, text)) return false;
+    *rest = str_from(*rest, text.length);
+    return true;
+}
+
+bool patch_is_diff(struct str name, const struct patch *patch)
+{
+    struct str rest = name;
+    if (!take(&rest, patch->from) || !take(&rest, S("..")) || !take(&rest, patch->to) || !take(&rest, mark_of(patch->format))) return false;
+    if (str_equal(rest, S(".diff"))) return true;
+    return take(&rest, S("@")) && str_ends(rest, S(".diff")) && are_digits(str_first(rest, rest.length - 5));
 }
 
 struct str patch_diff_key(struct arena *arena, const struct patch *patch)
 {
-    if (!str_empty(patch->diff)) return arena_join(arena, S("patches/"), patch->app, S("/"), patch->diff);
-    return key_of(arena, patch->app, patch->from, patch->to, S(".diff"));
+    struct str folder = arena_join(arena, S("patches/"), patch->app, S("/"));
+    if (!str_empty(patch->diff)) return arena_join(arena, folder, patch->diff);
+    return arena_join(arena, folder, patch_name(arena, patch), S(".diff"));
 }
 
-struct str patch_json_key(struct arena *arena, struct str app, struct str from, struct str to)
+struct str patch_json_key(struct arena *arena, const struct patch *patch)
 {
-    return key_of(arena, app, from, to, S(".json"));
+    return arena_join(arena, S("patches/"), patch->app, S("/"), patch_name(arena, patch), S(".json"));
 }
 
 /* At the last "..", since a version may end in a dot but not begin with one: "1...2" leads from "1." to "2". */
-bool patch_versions(struct str name, struct str *from, struct str *to)
+static bool cut_versions(struct str name, struct patch *patch)
 {
     for (size_t i = name.length; i-- > 1;) {
         if (name.data[i - 1] != '.' || name.data[i] != '.') continue;
-        *from = str_first(name, i - 1);
-        *to = str_from(name, i + 1);
-        return package_is_version(*from) && package_is_version(*to);
+        patch->from = str_first(name, i - 1);
+        patch->to = str_from(name, i + 1);
+        return package_is_version(patch->from) && package_is_version(patch->to);
     }
     return false;
 }
 
-enum status patch_check_names(struct str app, struct str from, struct str to, struct error *error)
+bool patch_parse_name(struct str name, struct patch *patch)
 {
+    struct str mark = mark_of(PATCH_FORMAT_2);
+    bool is_format2 = str_ends(name, mark);
+    patch->format = is_format2 ? PATCH_FORMAT_2 : PATCH_FORMAT_1;
+    return cut_versions(is_format2 ? str_first(name, name.length - mark.length) : name, patch);
+}
+
+enum status patch_check_names(const struct patch *patch, struct error *error)
+{
+    struct str app = patch->app, from = patch->from, to = patch->to;
     ENSURE(str_is_id(app), error, STATUS_INVALID, "'" STR_FMT "' is not an app's id", STR_ARG(app));
     ENSURE(package_is_version(from) && package_is_version(to), error, STATUS_INVALID,
            "a patch leads from one version's id to another's, neither with '..' in it: not from '" STR_FMT "' to '" STR_FMT "'",
@@ -66,12 +88,17 @@ enum status patch_check_names(struct str app, struct str from, struct str to, st
 
 /* --- the record */
 
-static enum status parse_diff(struct config *config, struct patch *patch, struct error *error)
+/* Records of format 1 do not say it: those of older versions are as they were, and older versions read them. */
+static enum status parse_format(struct config *config, struct patch *patch, struct error *error)
 {
+    uint64_t format = PATCH_FORMAT_1;
+    TRY(config_whole(config, "format", CONFIG_OPTIONAL, PATCH_FORMAT_1, PATCH_FORMAT_2, &format, error));
+    patch->format = (unsigned)format;
     TRY(config_text(config, "diff", CONFIG_OPTIONAL, &patch->diff, error));
-    if (!str_empty(patch->diff) && !patch_is_diff(patch->diff, patch->from, patch->to))
+    if (!str_empty(patch->diff) && !patch_is_diff(patch->diff, patch))
         return config_refuse(config, "diff", error,
-                             "must be the two versions with '..' between, perhaps '@' and 32 hexadecimal digits, and .diff");
+                             "must be the two versions with '..' between, of format 2 with '@2', perhaps '@' and 32 hexadecimal digits, "
+                             "and .diff");
     return STATUS_OK;
 }
 
@@ -83,7 +110,7 @@ enum status patch_parse(struct arena *arena, struct str json, struct patch *out,
     TRY(config_id(&config, "app", CONFIG_REQUIRED, &patch.app, error));
     TRY(config_version(&config, "from", CONFIG_REQUIRED, &patch.from, error));
     TRY(config_version(&config, "to", CONFIG_REQUIRED, &patch.to, error));
-    TRY(parse_diff(&config, &patch, error));
+    TRY(parse_format(&config, &patch, error));
     TRY(config_whole(&config, "size", CONFIG_REQUIRED, 1, INT64_MAX, &patch.size, error));
     TRY(config_sha256(&config, "sha256", CONFIG_REQUIRED, &patch.sha256, error));
     TRY(config_sha256(&config, "from_sha256", CONFIG_REQUIRED, &patch.from_sha256, error));
@@ -104,6 +131,7 @@ struct str patch_format(struct arena *arena, const struct patch *patch)
     json_put_text(&json, "app", patch->app);
     json_put_text(&json, "from", patch->from);
     json_put_text(&json, "to", patch->to);
+    if (patch->format == PATCH_FORMAT_2) json_put_number(&json, "format", patch->format);
     json_put_text_if_any(&json, "diff", patch->diff);
     json_put_number(&json, "size", patch->size);
     json_put_text(&json, "sha256", patch->sha256);
@@ -117,25 +145,34 @@ struct str patch_format(struct arena *arena, const struct patch *patch)
     return buf_str(&out);
 }
 
-enum status patch_load(struct catalog catalog, struct str from, struct str to, struct patch *patch, struct error *error)
+/* What the record is looked up by. */
+static bool is_same_patch(const struct patch *one, const struct patch *other)
+{
+    return str_equal(one->app, other->app) && str_equal(one->from, other->from) && str_equal(one->to, other->to) &&
+           one->format == other->format;
+}
+
+enum status patch_load(struct catalog catalog, struct patch *patch, struct error *error)
 {
     struct str text;
+    struct patch wanted = {.app = catalog.app, .from = patch->from, .to = patch->to, .format = patch->format}, found;
+    struct arena *arena = catalog.io.arena;
     int64_t put;
-    TRY(patch_check_names(catalog.app, from, to, error));
-    enum status status =
-        record_read(catalog.store, catalog.io, patch_json_key(catalog.io.arena, catalog.app, from, to), &text, &put, error);
+    if (wanted.format == 0) wanted.format = PATCH_FORMAT_1;
+    TRY(patch_check_names(&wanted, error));
+    enum status status = record_read(catalog.store, catalog.io, patch_json_key(arena, &wanted), &text, &put, error);
     if (status == STATUS_NOT_FOUND)
-        return error_set(error, status, "there is no patch from " STR_FMT "/" STR_FMT " to " STR_FMT, STR_ARG(catalog.app), STR_ARG(from),
-                         STR_ARG(to));
+        return error_set(error, status, "there is no patch from " STR_FMT "/" STR_FMT " to " STR_FMT "%s", STR_ARG(catalog.app),
+                         STR_ARG(wanted.from), STR_ARG(wanted.to), wanted.format == PATCH_FORMAT_2 ? " of format 2" : "");
     TRY(status);
-    if (patch_parse(catalog.io.arena, text, patch, error) != STATUS_OK) {
-        error_context(error, "patches/" STR_FMT "/" STR_FMT ".." STR_FMT, STR_ARG(catalog.app), STR_ARG(from), STR_ARG(to));
+    if (patch_parse(arena, text, &found, error) != STATUS_OK) {
+        error_context(error, "patches/" STR_FMT "/" STR_FMT, STR_ARG(catalog.app), STR_ARG(patch_name(arena, &wanted)));
         return error->status = STATUS_CORRUPT;
     }
-    bool is_it = str_equal(patch->app, catalog.app) && str_equal(patch->from, from) && str_equal(patch->to, to);
-    ENSURE(is_it, error, STATUS_CORRUPT, "the record of the patch " STR_FMT "/" STR_FMT ".." STR_FMT " speaks of another one",
-           STR_ARG(catalog.app), STR_ARG(from), STR_ARG(to));
-    patch->recorded = put;
+    ENSURE(is_same_patch(&found, &wanted), error, STATUS_CORRUPT, "the record of the patch " STR_FMT "/" STR_FMT " speaks of another one",
+           STR_ARG(catalog.app), STR_ARG(patch_name(arena, &wanted)));
+    found.recorded = put;
+    *patch = found;
     return STATUS_OK;
 }
 
@@ -157,15 +194,16 @@ static void note(struct arena *arena, struct name **names, struct str key)
     *names = name;
 }
 
-/* patches/<app>/<from>..<to>.json, or a patch's name */
+/* A record's or a patch's name, of any format: what stands behind an '@' is not looked at. */
 static bool note_name(void *context, const struct store_object *object)
 {
     struct withdrawal *withdrawal = context;
-    struct str from, to, name = str_from(object->key, str_find_last(object->key, '/') + 1);
+    struct patch patch;
+    struct str name = str_from(object->key, str_find_last(object->key, '/') + 1);
     struct str versions = str_first(name, str_find_last(name, '.'));
-    if (!patch_versions(str_cut(&versions, '@'), &from, &to)) return true;
-    if (!str_equal(from, withdrawal->version) && !str_equal(to, withdrawal->version)) return true;
-    note(withdrawal->arena, patch_is_diff(name, from, to) ? &withdrawal->diffs : &withdrawal->records, object->key);
+    if (!cut_versions(str_cut(&versions, '@'), &patch)) return true;
+    if (!str_equal(patch.from, withdrawal->version) && !str_equal(patch.to, withdrawal->version)) return true;
+    note(withdrawal->arena, str_ends(name, S(".diff")) ? &withdrawal->diffs : &withdrawal->records, object->key);
     return true;
 }
 

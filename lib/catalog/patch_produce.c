@@ -2,7 +2,7 @@
 #include "lib/catalog/package.h"
 #include "lib/catalog/patch.h"
 #include "lib/store/common.h"
-#include "lib/patch/patch.h"
+#include "lib/transfer/sha256.h"
 #include "lib/transfer/spool.h"
 #include "lib/transfer/watch.h"
 
@@ -13,6 +13,7 @@ struct production {
     struct progress *progress;
     struct package from, to; /* as published */
     struct str json_key;
+    struct str given; /* a patch that was made elsewhere; empty: it is made here */
     struct patch patch;
 };
 
@@ -28,6 +29,12 @@ static bool is_between(const struct production *production, const struct patch *
     return str_equal(patch->from_sha256, production->from.sha256) && str_equal(patch->to_sha256, production->to.sha256);
 }
 
+static enum status load(const struct production *production, struct patch *patch, struct error *error)
+{
+    *patch = production->patch;
+    return patch_load((struct catalog){production->store, step(production), production->patch.app}, patch, error);
+}
+
 /* Whether the record and what it speaks of belong together; the patch itself is not read. */
 static enum status is_whole(struct production *production, const struct patch *patch, bool *whole, struct error *error)
 {
@@ -41,10 +48,8 @@ static enum status is_whole(struct production *production, const struct patch *p
 static enum status find_published(struct production *production, bool *found, struct error *error)
 {
     struct patch seen;
-    const struct patch *wanted = &production->patch;
     *found = false;
-    enum status status =
-        patch_load((struct catalog){production->store, step(production), wanted->app}, wanted->from, wanted->to, &seen, error);
+    enum status status = load(production, &seen, error);
     if (status == STATUS_NOT_FOUND) return STATUS_OK;
     if (status == STATUS_OK) TRY(is_whole(production, &seen, found, error));
     if (status != STATUS_OK && status != STATUS_CORRUPT) return status;
@@ -91,11 +96,24 @@ static enum status spool_diff(struct arena *arena, struct stream stream, struct 
     return STATUS_OK;
 }
 
+static enum status open_diff(struct production *production, const struct patch_package *from, const struct patch_package *to,
+                             struct stream *stream, struct error *error)
+{
+    struct patch_made made;
+    struct arena *arena = production->arena;
+    if (production->given.length > 0) return *stream = stream_of(arena, production->given), STATUS_OK;
+    if (production->patch.format == PATCH_FORMAT_1) return *stream = patch_make(arena, from, to, production->progress), STATUS_OK;
+    TRY(patch_make_format2(arena, from, to, production->progress, &made, error));
+    *stream = stream_of(arena, made.bytes);
+    return STATUS_OK;
+}
+
 static enum status make_diff(struct production *production, const struct patch_package *from, const struct patch_package *to,
                              struct diff *diff, struct error *error)
 {
     struct arena *arena = production->arena;
-    struct stream stream = patch_make(arena, from, to, production->progress);
+    struct stream stream;
+    TRY(open_diff(production, from, to, &stream, error));
     enum status status = spool_diff(arena, stream, diff, error);
     stream_close(&stream);
     TRY(status);
@@ -119,7 +137,7 @@ static bool note_stray(void *context, const struct store_object *object)
     const struct patch *patch = &strays->production->patch;
     struct arena *arena = strays->production->arena;
     struct str name = str_from(object->key, str_find_last(object->key, '/') + 1);
-    if (!patch_is_diff(name, patch->from, patch->to) || str_equal(object->key, strays->named)) return true;
+    if (!patch_is_diff(name, patch) || str_equal(object->key, strays->named)) return true;
     struct stray *stray = arena_new_of(arena, struct stray);
     *stray = (struct stray){arena_copy(arena, object->key), strays->first};
     strays->first = stray;
@@ -130,10 +148,7 @@ static bool is_still_named(const struct production *production)
 {
     struct patch now;
     struct error ignored;
-    const struct patch *patch = &production->patch;
-    enum status status =
-        patch_load((struct catalog){production->store, step(production), patch->app}, patch->from, patch->to, &now, &ignored);
-    return status == STATUS_OK && str_equal(now.diff, patch->diff);
+    return load(production, &now, &ignored) == STATUS_OK && str_equal(now.diff, production->patch.diff);
 }
 
 static void remove_diff(const struct production *production, struct str key)
@@ -150,7 +165,7 @@ static void remove_strays(const struct production *production)
     struct arena *arena = production->arena;
     const struct patch *patch = &production->patch;
     struct strays strays = {.production = production, .named = patch_diff_key(arena, patch)};
-    struct str prefix = arena_join(arena, S("patches/"), patch->app, S("/"), patch->from, S(".."), patch->to);
+    struct str prefix = arena_join(arena, S("patches/"), patch->app, S("/"), patch_name(arena, patch));
     if (store_list(production->store, step(production), prefix, 0, note_stray, &strays, &ignored) != STATUS_OK) return;
     if (!strays.first || !is_still_named(production)) return;
     for (const struct stray *stray = strays.first; stray; stray = stray->next) remove_diff(production, stray->key);
@@ -160,8 +175,8 @@ static void remove_strays(const struct production *production)
 
 static struct str new_name(const struct production *production)
 {
-    const struct patch *patch = &production->patch;
-    return arena_printf(production->arena, STR_FMT ".." STR_FMT "@%016llx%016llx.diff", STR_ARG(patch->from), STR_ARG(patch->to),
+    struct arena *arena = production->arena;
+    return arena_printf(arena, STR_FMT "@%016llx%016llx.diff", STR_ARG(patch_name(arena, &production->patch)),
                         (unsigned long long)store_random(), (unsigned long long)store_random());
 }
 
@@ -242,18 +257,48 @@ static enum status find_or_produce(struct production *production, struct error *
     return STATUS_OK;
 }
 
-enum status patch_produce(struct catalog catalog, struct patch *patch, struct progress *progress, struct error *error)
+static enum status run(struct catalog catalog, struct patch *patch, struct str given, struct progress *progress, struct error *error)
 {
-    TRY(patch_check_names(catalog.app, patch->from, patch->to, error));
+    struct patch wanted = {.app = catalog.app, .from = patch->from, .to = patch->to, .format = patch->format};
+    if (wanted.format == 0) wanted.format = PATCH_FORMAT_1;
+    TRY(patch_check_names(&wanted, error));
     struct arena *arena = arena_new();
     struct production production = {.store = catalog.store,
                                     .arena = arena,
                                     .span = deadline_left(catalog.io.deadline),
                                     .progress = progress,
-                                    .json_key = patch_json_key(arena, catalog.app, patch->from, patch->to),
-                                    .patch = {.app = catalog.app, .from = patch->from, .to = patch->to}};
+                                    .json_key = patch_json_key(arena, &wanted),
+                                    .given = given,
+                                    .patch = wanted};
     enum status status = find_or_produce(&production, error);
     if (status == STATUS_OK) status = patch_parse(catalog.io.arena, patch_format(arena, &production.patch), patch, error);
     arena_free(arena);
     return status;
+}
+
+enum status patch_produce(struct catalog catalog, struct patch *patch, struct progress *progress, struct error *error)
+{
+    return run(catalog, patch, S(""), progress, error);
+}
+
+static struct str digest_of(struct arena *arena, struct str bytes)
+{
+    struct sha256 *sha256 = sha256_new(arena);
+    sha256_add(sha256, bytes.data, bytes.length);
+    return sha256_end(sha256, arena);
+}
+
+enum status patch_publish(struct catalog catalog, struct patch *patch, struct str diff, struct progress *progress, struct error *error)
+{
+    struct patch_header header;
+    struct arena *arena = catalog.io.arena;
+    TRY(patch_read(arena, stream_of(arena, diff), &header, error));
+    ENSURE(patch->format == 0 || patch->format == header.format, error, STATUS_INVALID, "the patch has format %d, not %u",
+           (int)header.format, patch->format);
+    patch->format = header.format;
+    TRY(run(catalog, patch, diff, progress, error));
+    ENSURE(str_equal(patch->sha256, digest_of(arena, diff)), error, STATUS_INVALID,
+           "another patch from " STR_FMT "/" STR_FMT " to " STR_FMT " in format %u is published already", STR_ARG(patch->app),
+           STR_ARG(patch->from), STR_ARG(patch->to), patch->format);
+    return STATUS_OK;
 }

@@ -145,8 +145,8 @@ static enum status compare(struct arena *arena, struct scan *scan, struct candid
     return status;
 }
 
-static enum status make_format2(struct arena *arena, const struct patch_header *header, struct scan *scan, struct patch_made *made,
-                                struct error *error)
+static enum status make_from(struct arena *arena, const struct patch_header *header, struct scan *scan, struct patch_made *made,
+                             struct error *error)
 {
     struct pairing *pairing = arena_new_of(arena, struct pairing);
     struct candidate candidate;
@@ -159,6 +159,17 @@ static enum status make_format2(struct arena *arena, const struct patch_header *
     for (size_t i = 0; i < pairing->report_count; i++) pairing->report[i].written = candidate.written[i];
     made->entries = pairing->report;
     made->entry_count = pairing->report_count;
+    return STATUS_OK;
+}
+
+enum status patch_make_format2(struct arena *arena, const struct patch_package *from, const struct patch_package *to,
+                               struct progress *progress, struct patch_made *made, struct error *error)
+{
+    const struct patch_header header = {from->side, to->side, PATCH_FORMAT_2};
+    struct scan scan = {.old = from->base, .target = to->base, .progress = progress};
+    *made = (struct patch_made){.format = PATCH_FORMAT_2};
+    TRY(make_from(arena, &header, &scan, made, error));
+    made->sizes[1] = made->bytes.length;
     return STATUS_OK;
 }
 
@@ -180,12 +191,8 @@ enum status patch_make_smallest(struct arena *arena, const struct patch_package 
                                 struct progress *progress, struct patch_made *made, struct error *error)
 {
     enum { SMALL_PART = 2, SMALL_PACKAGE = 1 << 20 };
-    const struct patch_header header = {from->side, to->side, PATCH_FORMAT_2};
-    struct scan scan = {.old = from->base, .target = to->base, .progress = progress};
     struct str other;
-    *made = (struct patch_made){.format = PATCH_FORMAT_2};
-    TRY(make_format2(arena, &header, &scan, made, error));
-    made->sizes[1] = made->bytes.length;
+    TRY(patch_make_format2(arena, from, to, progress, made, error));
     if (made->bytes.length < to->side.size / SMALL_PART && to->side.size > SMALL_PACKAGE) return STATUS_OK;
     TRY(make_format1(arena, from, to, &other, error));
     made->sizes[0] = other.length;

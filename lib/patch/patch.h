@@ -68,9 +68,12 @@ struct patch_made {
     struct patch_entry *entries; /* in the order in which they lie in the new package; NULL where its entries cannot be read */
     size_t entry_count;
 };
-/* The smaller of the patches of both formats. Format 1 is made too unless format 2 is a small part of the package. Takes up to 450 MiB of
- * memory, and files in $TMPDIR up to three times as large as both packages with their changed entries inflated. `progress` (may be NULL)
- * counts as patch_make. */
+/* Of format 2. Takes up to 450 MiB of memory, and files in $TMPDIR up to three times as large as both packages with their changed entries
+ * inflated. `progress` (may be NULL) counts as patch_make. */
+enum status patch_make_format2(struct arena *, const struct patch_package *from, const struct patch_package *to, struct progress *,
+                               struct patch_made *, struct error *);
+/* The smaller of the patches of both formats, otherwise as the one above. Format 1 is made too unless format 2 is a small part of the
+ * package. */
 enum status patch_make_smallest(struct arena *, const struct patch_package *from, const struct patch_package *to, struct progress *,
                                 struct patch_made *, struct error *);
 

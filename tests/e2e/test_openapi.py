@@ -145,7 +145,7 @@ def fill(store: Shop, folder: Path) -> None:
     store.publish(apks.made("v2"), "QUIET", "2.0", "--force")
     store.channel("QUIET", "huawei")
     store.config("QUIET", "--url-info", "never")
-    store.run("diff", "--app", "GAME", "--from", "1.0", "--to", "2.0")
+    store.run("diff", "--app", "GAME", "--from", "1.0", "--to", "2.0", "--patch", "1,2")
     store.run("release", "GAME", "2.0")
     for resource, fields in {"game-2.0": {}, "game-3.0": {"query": "https://cdn.example/query?app=GAME&version=2.0", "ask": ["unmetered"], "levels": {"lowest": {"urls": ["edge"]}}}}.items():
         store.run("admission", "profile", "set", write(folder, f"{resource}.json", {
@@ -223,7 +223,8 @@ def send(asked: Asked, method: str) -> Answer:
 
 def of_packages(stocked: Stocked) -> Iterator[Asked]:
     signed = shop.run("url", "sign", "GAME", "2.0", "huawei", "--info", '{"click":"1"}', env=stocked.keys).stdout.strip()
-    for id, path in ("getPackage", "/packages/GAME/2.0.apk"), ("getChannelPackage", "/packages/GAME/2.0/huawei.apk"), ("getPatch", "/patches/GAME/1.0..2.0.diff"):
+    for id, path in (("getPackage", "/packages/GAME/2.0.apk"), ("getChannelPackage", "/packages/GAME/2.0/huawei.apk"),
+                     ("getPatch", "/patches/GAME/1.0..2.0.diff"), ("getPatchFormat2", "/patches/GAME/1.0..2.0@2.diff")):
         same = client.request(stocked.plain + path, "HEAD", ORIGIN).header("etag") or ""
         for line in ("Range", "bytes=0-9"), ("Range", "bytes=99999999999-"), ("If-Match", '"x"'), ("If-None-Match", same):
             yield Asked(id, stocked.plain + path, (line,))

@@ -150,8 +150,9 @@ def test_results_that_cannot_be_written(run_pakhus: Run, patch: bytes) -> None:
     ([], "say FROM.apk, TO.apk and -o OUT.diff, or --app"), (["a.apk", "b.apk"], "-o OUT.diff"), (["a.apk", "-o", "x"], "TO.apk"),
     (["a.apk", "b.apk", "-o", "x", "--from", "1.0"], "--from and --to go with --app"),
     (["--app", "APP", "--from", "1.0"], "--to VERSION"),
-    (["--app", "APP", "--from", "1.0", "--to", "2.0", "a.apk", "b.apk"], "name neither files nor -o"),
-    (["--app", "APP", "--from", "1.0", "--to", "2.0", "-o", "x"], "name neither files nor -o"),
+    (["--app", "APP", "--from", "1.0", "--to", "2.0", "a.apk", "b.apk"], "name no packages, no -o"),
+    (["--app", "APP", "--from", "1.0", "--to", "2.0", "-o", "x"], "name no packages, no -o"),
+    (["--app", "APP", "--from", "1.0", "--to", "2.0", "--patch", "1,2", "--explain"], "no --explain"),
     (["--app", "APP", "--from", "1..0", "--to", "2.0"], "neither with '..' in it"),
     (["--app", "A/B", "--from", "1.0", "--to", "2.0"], "'A/B'")])
 def test_ways_to_ask_that_make_no_sense(arguments: list[str], words: str, run_pakhus: Run) -> None:

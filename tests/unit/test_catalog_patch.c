@@ -27,17 +27,21 @@ static void names_are_taken_apart(void **state)
 {
     static const struct {
         const char *name, *from, *to;
-    } good[] = {{"1..2", "1", "2"}, {"1.0..2.0", "1.0", "2.0"}, {"1...2", "1.", "2"}, {"a_b-c..d.", "a_b-c", "d."}};
-    static const char *const bad[] = {"", "..", "1..", "..2", "1.2", "a..b..c", "1....2", "a/b..c", "1..2/", "a..b c", "1.. 2", "a.b"};
-    struct str from, to;
-    (void)state;
+        unsigned format;
+    } good[] = {{"1..2", "1", "2", 1},           {"1.0..2.0", "1.0", "2.0", 1}, {"1...2", "1.", "2", 1},
+                {"a_b-c..d.", "a_b-c", "d.", 1}, {"1..2@2", "1", "2", 2},       {"1.0..2.0.@2", "1.0", "2.0.", 2}};
+    static const char *const bad[] = {"",      "..",  "1..",   "..2",    "1.2",      "a..b..c", "1....2", "a/b..c", "1..2/",   "a..b c",
+                                      "1.. 2", "a.b", "1..@2", "1@2..2", "1..2@2@2", "1..2@1",  "1..2@3", "1..2@",  "1..2@22", "1..2@02"};
+    struct patch patch;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_true(patch_versions(str_of(good[i].name), &from, &to));
-        assert_str(from, str_of(good[i].from));
-        assert_str(to, str_of(good[i].to));
+        assert_true(patch_parse_name(str_of(good[i].name), &patch));
+        assert_str(patch.from, str_of(good[i].from));
+        assert_str(patch.to, str_of(good[i].to));
+        assert_int_equal(patch.format, good[i].format);
+        assert_str(patch_name(*state, &patch), str_of(good[i].name));
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (patch_versions(str_of(bad[i]), &from, &to)) fail_msg("%s was taken apart", bad[i]);
+        if (patch_parse_name(str_of(bad[i]), &patch)) fail_msg("%s was taken apart", bad[i]);
 }
 
 static void the_record_is_read_as_it_was_written(void **state)
@@ -47,6 +51,32 @@ static void the_record_is_read_as_it_was_written(void **state)
     assert_str(patch_format(*state, &patch), S(RECORD));
     assert_ok(patch_parse(*state, S(RECORD), &read, &error), &error);
     assert_str(patch_format(*state, &read), S(RECORD));
+}
+
+static void check_name(struct arena *arena, const char *format, const char *name, bool good)
+{
+    struct patch read;
+    struct error error = {0};
+    struct str text = arena_printf(arena, "{" NAMES ",%s\"diff\":\"%s\",%s", format, name, strstr(RECORD, "\"size\""));
+    assert_status(patch_parse(arena, text, &read, &error), good ? STATUS_OK : STATUS_INVALID);
+    if (!good) return;
+    assert_str(patch_diff_key(arena, &read), arena_printf(arena, "patches/APP/%s", name));
+    assert_str(patch_format(arena, &read), text);
+}
+
+/* The names of one format are none of the other. */
+static void a_record_of_format_2_has_its_own_names(void **state)
+{
+    static const struct {
+        const char *name;
+        bool good;
+    } cases[] = {{"1.0..2.0@2@00112233445566778899aabbccddeeff.diff", true}, {"1.0..2.0@2.diff", true},       {"1.0..2.0.diff", false},
+                 {"1.0..2.0@00112233445566778899aabbccddeeff.diff", false},  {"1.0..2.0@2@0011.diff", false}, {"1.0..2.0@3.diff", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_name(*state, "\"format\":2,", cases[i].name, cases[i].good);
+    struct patch second = sample();
+    second.format = 2;
+    assert_str(patch_diff_key(*state, &second), S("patches/APP/1.0..2.0@2.diff"));
+    assert_str(patch_json_key(*state, &second), S("patches/APP/1.0..2.0@2.json"));
 }
 
 static void the_record_names_the_patch(void **state)
@@ -61,19 +91,13 @@ static void the_record_names_the_patch(void **state)
                  {"1.0..2.1@00112233445566778899aabbccddeeff.diff", false},
                  {"1.0..2.0@.diff", false},
                  {"../../packages/APP/2.0/base.apk", false},
-                 {"1.0..2.0@00112233445566778899aabbccddeeff.json", false}};
-    struct arena *arena = *state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct patch read;
-        struct error error = {0};
-        struct str text = arena_printf(arena, "{" NAMES ",\"diff\":\"%s\",%s", cases[i].name, strstr(RECORD, "\"size\""));
-        assert_status(patch_parse(arena, text, &read, &error), cases[i].good ? STATUS_OK : STATUS_INVALID);
-        if (!cases[i].good) continue;
-        assert_str(patch_diff_key(arena, &read), arena_printf(arena, "patches/APP/%s", cases[i].name));
-        assert_str(patch_format(arena, &read), text);
-    }
+                 {"1.0..2.0@00112233445566778899aabbccddeeff.json", false},
+                 {"1.0..2.0@2@00112233445566778899aabbccddeeff.diff", false},
+                 {"1.0..2.0@2.diff", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_name(*state, "", cases[i].name, cases[i].good);
     struct patch first = sample();
-    assert_str(patch_diff_key(arena, &first), S("patches/APP/1.0..2.0.diff"));
+    assert_str(patch_diff_key(*state, &first), S("patches/APP/1.0..2.0.diff"));
+    assert_str(patch_json_key(*state, &first), S("patches/APP/1.0..2.0.json"));
 }
 
 static void a_wrong_record_names_its_field(void **state)
@@ -82,6 +106,8 @@ static void a_wrong_record_names_its_field(void **state)
         const char *text, *words;
     } cases[] = {
         {"{}", "patch.app: is missing"},
+        {"{" NAMES ",\"format\":0}", "patch.format: must be a whole number from 1 to 2"},
+        {"{" NAMES ",\"format\":3}", "patch.format: must be a whole number from 1 to 2"},
         {"{" NAMES ",\"size\":0}", "patch.size: must be a whole number from 1"},
         {"{" NAMES ",\"size\":7,\"sha256\":\"ab\"}", "patch.sha256: must be 64 lower-case"},
         {"{" NAMES ",\"size\":7,\"sha256\":\"" DIGEST "\",\"from_sha256\":\"g" DIGEST "\"}", "patch.from_sha256: must be 64"},
@@ -138,13 +164,19 @@ static void put(struct shelf *shelf, const char *key, struct str body)
     assert_ok(store_put(shelf->store, io(shelf), str_of(key), body, &any, NULL, &error), &error);
 }
 
+static enum status load(struct shelf *shelf, const char *app, const char *from, const char *to, struct patch *patch, struct error *error)
+{
+    *patch = (struct patch){.from = str_of(from), .to = str_of(to)};
+    return patch_load((struct catalog){shelf->store, io(shelf), str_of(app)}, patch, error);
+}
+
 static void a_record_is_loaded(void **state)
 {
     struct shelf *shelf = *state;
     struct patch patch;
     struct error error;
     put(shelf, "patches/APP/1.0..2.0.json", S(RECORD));
-    assert_ok(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("2.0"), &patch, &error), &error);
+    assert_ok(load(shelf, "APP", "1.0", "2.0", &patch, &error), &error);
     assert_str(patch_format(shelf->arena, &patch), S(RECORD));
 }
 
@@ -154,8 +186,7 @@ static void what_is_not_there_is_not_found(void **state)
     struct patch patch;
     struct error error;
     put(shelf, "patches/APP/1.0..2.0.diff", S("a patch without a record is none"));
-    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("2.0"), &patch, &error), STATUS_NOT_FOUND,
-                 &error, "there is no patch from APP/1.0 to 2.0");
+    assert_error(load(shelf, "APP", "1.0", "2.0", &patch, &error), STATUS_NOT_FOUND, &error, "there is no patch from APP/1.0 to 2.0");
 }
 
 static void a_record_of_another_patch_is_corrupt(void **state)
@@ -164,11 +195,13 @@ static void a_record_of_another_patch_is_corrupt(void **state)
     struct patch patch;
     struct error error;
     put(shelf, "patches/APP/1.0..3.0.json", S(RECORD));
-    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("3.0"), &patch, &error), STATUS_CORRUPT,
-                 &error, "speaks of another one");
+    put(shelf, "patches/APP/1.0..2.0@2.json", S(RECORD));
+    struct patch second = {.from = S("1.0"), .to = S("2.0"), .format = 2};
+    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, &second, &error), STATUS_CORRUPT, &error,
+                 "the record of the patch APP/1.0..2.0@2 speaks of another one");
+    assert_error(load(shelf, "APP", "1.0", "3.0", &patch, &error), STATUS_CORRUPT, &error, "speaks of another one");
     put(shelf, "patches/APP/1.0..4.0.json", S("{"));
-    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("1.0"), S("4.0"), &patch, &error), STATUS_CORRUPT,
-                 &error, "patches/APP/1.0..4.0: ");
+    assert_error(load(shelf, "APP", "1.0", "4.0", &patch, &error), STATUS_CORRUPT, &error, "patches/APP/1.0..4.0: ");
 }
 
 static void bad_names_are_refused(void **state)
@@ -176,18 +209,16 @@ static void bad_names_are_refused(void **state)
     struct shelf *shelf = *state;
     struct patch patch;
     struct error error;
-    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("../APP")}, S("1"), S("2"), &patch, &error), STATUS_INVALID, &error,
-                 "'../APP'");
-    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("a..b"), S("c"), &patch, &error), STATUS_INVALID, &error,
-                 "'..'");
-    assert_error(patch_load((struct catalog){shelf->store, io(shelf), S("APP")}, S("a"), S("/c"), &patch, &error), STATUS_INVALID, &error,
-                 "'..'");
+    assert_error(load(shelf, "../APP", "1", "2", &patch, &error), STATUS_INVALID, &error, "'../APP'");
+    assert_error(load(shelf, "APP", "a..b", "c", &patch, &error), STATUS_INVALID, &error, "'..'");
+    assert_error(load(shelf, "APP", "a", "/c", &patch, &error), STATUS_INVALID, &error, "'..'");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_taken_apart),
+        test_with_arena(names_are_taken_apart),
+        test_with_arena(a_record_of_format_2_has_its_own_names),
         test_with_arena(the_record_is_read_as_it_was_written),
         test_with_arena(the_record_names_the_patch),
         test_with_arena(a_wrong_record_names_its_field),

@@ -22,7 +22,7 @@ static void publish(struct fixture *f, struct store *origin)
 {
     const struct patch patch = {
         .app = S("APP"), .from = S("1.0"), .to = S("2.0"), .size = SIZE, .sha256 = S(HASH), .from_sha256 = S(HASH), .to_sha256 = S(HASH)};
-    struct str key = patch_json_key(f->arena, patch.app, patch.from, patch.to);
+    struct str key = patch_json_key(f->arena, &patch);
     assert_ok(store_put(origin, io(f), key, patch_format(f->arena, &patch), NULL, NULL, &f->error), &f->error);
 }
 
