@@ -7,6 +7,9 @@
 
 #define PAGE "report.html"
 
+/* A command may take longer than the page of a server. */
+enum { EDGES_TIME = CLOCK_MINUTE };
+
 static struct str store_url, path;
 static bool json;
 
@@ -18,7 +21,7 @@ static const struct command_option options[] = {
 static const struct command report = {
     .name = "report",
     .arguments = "",
-    .summary = "Makes one HTML page of what is in a store: releases, edges, the demand of seven days, alerts and decisions.",
+    .summary = "Makes one HTML page of what is in a store: releases, edges, the demand of seven days, alerts, decisions.",
     .example = "pakhus report --store s3://packages -o " PAGE,
     COMMAND_OPTIONS(options),
 };
@@ -42,7 +45,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     (void)count;
     TRY(stored_open(arena, store_url, &store, error));
     TRY(stored_reach(arena, store, error));
-    TRY(report_collect(&(struct report_question){store, command_upload_io(arena), clock_now()}, &document, error));
+    TRY(report_collect(&(struct report_question){store, command_upload_io(arena), clock_now(), EDGES_TIME}, &document, error));
     if (!json) return write_page(arena, document, error);
     fwrite(document.data, 1, document.length, stdout);
     return STATUS_OK;

@@ -113,7 +113,7 @@ static size_t member_count(const struct config *config)
     return json_object_size(json_object_get(config->object, "packages"));
 }
 
-static enum status wanted_parse(struct arena *arena, struct str json, struct wanted *out, struct error *error)
+enum status wanted_parse(struct arena *arena, struct str json, struct wanted *out, struct error *error)
 {
     struct wanted wanted = {0};
     struct config config;
@@ -217,7 +217,7 @@ static enum status read_held(void *context, struct str name, struct config *memb
     return STATUS_OK;
 }
 
-static enum status held_parse(struct arena *arena, struct str json, struct held *out, struct error *error)
+enum status held_parse(struct arena *arena, struct str json, struct held *out, struct error *error)
 {
     struct held held = {0};
     struct config config;

@@ -47,6 +47,8 @@ struct held {
 };
 
 struct str wanted_format(struct arena *, const struct wanted *);
+/* Of a row that was read; its generation is not in it. */
+enum status wanted_parse(struct arena *, struct str json, struct wanted *, struct error *);
 enum status wanted_load(struct store *, struct io, struct str edge, uint64_t known, struct wanted *, struct error *);
 const struct wanted_package *wanted_find(const struct wanted *, struct str package);
 /* Changes the row, safely with several writers: `change` is called with the newest, may replace items (in any order), and may be called
@@ -56,6 +58,7 @@ enum status wanted_update(struct store *, struct io, struct str edge, wanted_cha
                           struct error *);
 
 struct str held_format(struct arena *, const struct held *);
+enum status held_parse(struct arena *, struct str json, struct held *, struct error *);
 enum status held_load(struct store *, struct io, struct str edge, uint64_t known, struct held *, struct error *);
 /* NULL where it is not here whole. */
 const struct held_package *held_find(const struct held *, struct str package);

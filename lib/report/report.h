@@ -12,6 +12,7 @@ struct report_question {
     struct store *store;
     struct io io;
     int64_t now;
+    int64_t edges_time; /* ms for reading what edges hold: two objects an edge; those that were not reached are shown as unread */
 };
 /* Into io.arena. */
 enum status report_collect(const struct report_question *, struct str *json, struct error *);

@@ -8,6 +8,8 @@ EMBED(page_style, "lib/report/page.css");
 EMBED(page_script, "lib/report/page.js");
 EMBED(page_body, "lib/report/page.html");
 
+enum { POLICY_LIMIT = 1024 };
+
 /* What a policy allows by its bytes, whatever else comes into the page. */
 static void add_hash(struct buf *page, struct str text)
 {
@@ -36,22 +38,29 @@ static void add_island(struct buf *page, struct str json)
     }
 }
 
+static struct str page_policy(struct arena *arena)
+{
+    struct buf policy = buf_in(arena, POLICY_LIMIT);
+    buf_add(&policy, S("default-src 'none'; base-uri 'none'; form-action 'none'; style-src "));
+    add_hash(&policy, EMBEDDED(page_style));
+    buf_add(&policy, S("; script-src "));
+    add_hash(&policy, EMBEDDED(page_script));
+    return buf_str(&policy);
+}
+
 void report_write(struct buf *page, struct str json)
 {
-    struct str style = EMBEDDED(page_style), script = EMBEDDED(page_script);
-    buf_add(page, S("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" "
-                    "content=\"default-src 'none'; base-uri 'none'; form-action 'none'; style-src "));
-    add_hash(page, style);
-    buf_add(page, S("; script-src "));
-    add_hash(page, script);
+    buf_add(page, S("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
+                    "<meta http-equiv=\"Content-Security-Policy\" content=\""));
+    buf_add(page, page_policy(page->arena));
     buf_add(page,
             S("\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Pakhus report</title>\n<style>"));
-    buf_add(page, style);
+    buf_add(page, EMBEDDED(page_style));
     buf_add(page, S("</style>\n"));
     buf_add(page, EMBEDDED(page_body));
     buf_add(page, S("<script type=\"application/json\" id=\"data\">"));
     add_island(page, json);
     buf_add(page, S("</script>\n<script>"));
-    buf_add(page, script);
+    buf_add(page, EMBEDDED(page_script));
     buf_add(page, S("</script>\n</html>\n"));
 }
