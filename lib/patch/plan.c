@@ -122,6 +122,21 @@ uint64_t entries_inflated_size(const struct entries *entries, uint64_t base_size
     return size;
 }
 
+/* Each command makes a byte at least and each run is of one at least, so that what the new package takes is known: a stream that promises
+ * more is refused before anything is unpacked or inflated. */
+static enum status check_promises(const struct plan *plan, const struct patch_header *header, struct error *error)
+{
+    const uint64_t size = entries_inflated_size(&plan->to, header->to.size);
+    for (size_t i = PACKED_COPIES; i < PACKED_STREAMS; i++) {
+        uint64_t each = i >= PACKED_DIFFERENCES ? 1 : i == PACKED_RUNS ? 2 * NUMBER_SIZE_MAX : NUMBER_SIZE_MAX;
+        uint64_t promised = packed_left(plan->streams[i]);
+        ENSURE(promised <= each * size, error, STATUS_CORRUPT,
+               "the patch is damaged: a stream has %llu bytes, for a package that inflates to %llu", (unsigned long long)promised,
+               (unsigned long long)size);
+    }
+    return STATUS_OK;
+}
+
 enum status plan_read(struct arena *arena, struct str bytes, const struct patch_header *header, struct plan *plan, struct error *error)
 {
     *plan = (struct plan){.to = {.deflaters = true}};
@@ -129,5 +144,6 @@ enum status plan_read(struct arena *arena, struct str bytes, const struct patch_
     struct packed *stream = plan->streams[PACKED_ENTRIES];
     TRY(read_entries(arena, stream, header->from.size, &plan->from, error));
     TRY(read_entries(arena, stream, header->to.size, &plan->to, error));
-    return packed_finish(stream, error);
+    TRY(packed_finish(stream, error));
+    return check_promises(plan, header, error);
 }

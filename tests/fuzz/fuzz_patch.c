@@ -8,20 +8,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "base/bytes.h"
-#include "lib/apk/channel.h"
-#include "lib/patch/patch.h"
-#include "lib/transfer/watch.h"
+#include "tests/fuzz/patch_old.h"
 
-enum { OLD_SIZE = 4096, REGION = 12, PACKAGE_MOST = 16384, REGION_MOST = 8192 };
-
-static struct patch_side side_of(struct arena *arena, struct str bytes)
-{
-    struct error error;
-    struct watch *watch = watch_new(arena, stream_of(arena, bytes), NULL);
-    stream_drain(watch_stream(watch), &error);
-    return (struct patch_side){.size = bytes.length, .sha256 = watch_sha256(watch, arena), .schemes = APK_V2, .region = {0, REGION}};
-}
+enum { REGION = OLD_REGION, PACKAGE_MOST = 16384, REGION_MOST = 8192 };
 
 /* --- headers */
 
@@ -45,13 +34,10 @@ static void check_header(struct arena *arena, struct str bytes)
 
 /* --- frames */
 
-/* An unfilled region of its smallest size, and numbers. */
 static int old_package(char old[OLD_SIZE])
 {
-    struct error error;
     int fd = memfd_create("old", MFD_CLOEXEC);
-    apk_fill((struct apk_filling){APK_V2, old, REGION}, 0, NULL, &error);
-    for (uint32_t i = REGION / 4; i < OLD_SIZE / 4; i++) bytes_put32(old + (size_t)4 * i, i * UINT32_C(2654435761));
+    patch_old(old);
     assert(write(fd, old, OLD_SIZE) == OLD_SIZE);
     return fd;
 }
@@ -65,7 +51,7 @@ static void check_body(struct arena *arena, struct str bytes, enum patch_format 
     if (bytes.length < 2) return;
     int fd = old_package(old);
     size_t size = REGION + (size_t)bytes_get16(bytes.data);
-    struct patch_header header = {side_of(arena, str_make(old, OLD_SIZE)), side_of(arena, str_make(old, OLD_SIZE)), format};
+    struct patch_header header = {patch_old_side(arena, str_make(old, OLD_SIZE)), patch_old_side(arena, str_make(old, OLD_SIZE)), format};
     header.to.size = size;
     arena_defer_close(arena, fd);
     assert(patch_apply(arena, &header, stream_of(arena, str_from(bytes, 2)), &(struct patch_target){.installed = fd}, &package, &error) ==
@@ -102,7 +88,8 @@ static void check_packages(struct arena *arena, struct str bytes)
     if (half.length < REGION || bytes.length > PACKAGE_MOST) return;
     half = blank(arena, half);
     rest = blank(arena, rest);
-    struct patch_package from = {.base = half, .side = side_of(arena, half)}, to = {.base = rest, .side = side_of(arena, rest)};
+    struct patch_package from = {.base = half, .side = patch_old_side(arena, half)},
+                         to = {.base = rest, .side = patch_old_side(arena, rest)};
     struct stream made = patch_make(arena, &from, &to, NULL);
     assert(stream_read_all(made, arena, 2 * PACKAGE_MOST, &diff, &error) == STATUS_OK);
     stream_close(&made);
@@ -117,7 +104,8 @@ static void check_smallest(struct arena *arena, struct str bytes)
     if (half.length < REGION || bytes.length > PACKAGE_MOST) return;
     half = blank(arena, half);
     rest = blank(arena, rest);
-    struct patch_package from = {.base = half, .side = side_of(arena, half)}, to = {.base = rest, .side = side_of(arena, rest)};
+    struct patch_package from = {.base = half, .side = patch_old_side(arena, half)},
+                         to = {.base = rest, .side = patch_old_side(arena, rest)};
     assert(patch_make_smallest(arena, &from, &to, NULL, &made, &error) == STATUS_OK);
     assert(patch_check(arena, stream_of(arena, made.bytes), &from, &to, NULL, &error) == STATUS_OK);
 }

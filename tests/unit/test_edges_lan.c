@@ -141,7 +141,8 @@ static void p3_names_are_read_and_written(void **state)
         {"APP1/2.0", "APP1_2.0.apk"},           {"APP1/2.0/huawei", "APP1_2.0_huawei.apk"},
         {"APP1/1.0..2.0", "APP1_1.0_2.0.diff"}, {"APP1/1...2", "APP1_1._2.diff"},
         {"my_app/2_0", "my_.app_2_.0.apk"},     {"APP1/1.2.3+45/huawei", "APP1_1.2.3+45_huawei.apk"},
-        {"APP1/1+1..1+2", "APP1_1+1_1+2.diff"},
+        {"APP1/1+1..1+2", "APP1_1+1_1+2.diff"}, {"APP1/1.0..2.0@2", "APP1_1.0_2.0@2.diff"},
+        {"APP1/1..2.@2", "APP1_1_2.@2.diff"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct package_name name;
@@ -154,7 +155,8 @@ static void p3_names_are_read_and_written(void **state)
 
 static void names_that_would_get_one_file_get_two(void **state)
 {
-    static const char *const pairs[][2] = {{"a_/b", "a/_b"}, {"a/b_c", "a/b/c"}, {"a_b/c", "a/b/c"}, {"a/b__", "a/b_/_"}};
+    static const char *const pairs[][2] = {
+        {"a_/b", "a/_b"}, {"a/b_c", "a/b/c"}, {"a_b/c", "a/b/c"}, {"a/b__", "a/b_/_"}, {"a/b..c", "a/b..c@2"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         struct package_name one, other;
         struct error error;
@@ -181,7 +183,14 @@ static void what_is_no_name_is_refused(void **state)
                                         "APP+1/2.0",
                                         "APP1/2.0/a+b",
                                         "APP1/1..2..3/x",
-                                        "APP1/.."};
+                                        "APP1/..",
+                                        "APP1/1.0..2.0@1",
+                                        "APP1/1.0..2.0@3",
+                                        "APP1/1.0..2.0@2@2",
+                                        "APP1/1.0@2..2.0",
+                                        "APP1/1.0..@2",
+                                        "APP1/2.0@2",
+                                        "APP1/1.0..2.0@2/huawei"};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         struct package_name name;

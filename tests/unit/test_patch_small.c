@@ -280,6 +280,34 @@ static void directories_that_lie_are_noticed(void **state)
     }
 }
 
+/* Of what is packed the directory says how much it is: no stream may promise more than the new package takes, or hold more than it
+ * promises. */
+static void streams_that_promise_too_much_are_refused(void **state)
+{
+    const struct zip_item item = {"a", zip_text(*state, 1, 90, 0), {9}};
+    struct str old = zip_base(*state, &item, 1);
+    struct str header = str_first(patch_of(*state, old, (const struct str[STREAMS]){{"", 0}}), PATCH_HEADER_SIZE);
+    const uint64_t size = old.length, most[] = {[COPIES] = 9 * size, 9 * size, 9 * size, 18 * size, size, size};
+    for (size_t i = COPIES; i < STREAMS; i++)
+        for (uint64_t more = 0; more < 2; more++) {
+            struct buf patch = buf_in(*state, 4096);
+            buf_add(&patch, header);
+            for (size_t k = 0; k < STREAMS; k++) {
+                uint64_t stored = k == ENTRIES ? 2 : 0;
+                buf_add(&patch, k == i ? NUMBERS(most[i] + more, 1) : NUMBERS(stored, stored));
+                if (k == i) buf_add(&patch, str_make("\0\x10", 2));
+            }
+            buf_add(&patch, str_make("\0\0\0", 3)); /* no entries; a stream that ends at once */
+            const char *words = more ? "for a package that inflates to" : i == COPIES || i == INSERTS || i == SEEKS ? "" : "too short";
+            assert_refused(*state, old, buf_str(&patch), words);
+            if (more) continue;
+            struct str result;
+            struct error error = {0};
+            patch_applied(*state, old, buf_str(&patch), &result, &error);
+            assert_null(strstr(error.text, "inflates to"));
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +322,7 @@ int main(void)
         SAMPLE_TEST(a_damaged_patch_makes_nothing),
         SAMPLE_TEST(streams_that_lie_are_noticed),
         SAMPLE_TEST(directories_that_lie_are_noticed),
+        SAMPLE_TEST(streams_that_promise_too_much_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
