@@ -23,7 +23,9 @@ static bool is_read_alike(const struct task *task, struct str range)
     if (is_for_us(task, S("if-match"))) return false;
     if (!range.data) return true;
     if (!task->partial || !http_range_is_plain(range) || is_for_us(task, S("if-range"))) return false;
-    return store_abilities(task->splice->app->store)->clamps_ranges || http_range_is_within(range, task->content.size);
+    const struct store_abilities *can = store_abilities(task->splice->app->store);
+    if (!can->reads_suffixes && str_starts(range, S("bytes=-"))) return false;
+    return can->clamps_ranges || http_range_is_within(range, task->content.size);
 }
 
 /* A small range is a client that looks for the size, or whether ranges are served: it learns no other address (S8b). */

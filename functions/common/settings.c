@@ -10,7 +10,8 @@
 #include "lib/token/hits.h"
 
 const struct setting settings[SETTINGS] = {
-    [SETTING_STORE] = {"PAKHUS_STORE", "URL", .readers = "all", .help = "where packages are stored: s3://bucket?region=… or file:///path"},
+    [SETTING_STORE] = {"PAKHUS_STORE", "URL", .readers = "all",
+                       .help = "where packages are stored: s3://bucket?region=…, azure://container?account=… or file:///path"},
     [SETTING_LISTEN] = {"PAKHUS_LISTEN", "HOST:PORT", .otherwise = LC_LISTEN_DEFAULT, .readers = "all", .help = "where a port is opened"},
     [SETTING_PUBLIC_URL] = {"PAKHUS_PUBLIC_URL", "URL", .otherwise = "the request's Host", .readers = "query",
                             .help = "where devices reach the CDN or this server"},

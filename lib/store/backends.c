@@ -1,7 +1,7 @@
 /* The kinds of stores: a folder and a row each. */
 #include "lib/store/store_internal.h"
 
-static const struct store_backend *const backends[] = {&store_backend_s3, &store_backend_file};
+static const struct store_backend *const backends[] = {&store_backend_s3, &store_backend_azure, &store_backend_file};
 
 const struct store_backend *store_backend_of(struct str scheme)
 {

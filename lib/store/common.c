@@ -1,7 +1,10 @@
 #include "lib/store/common.h"
 
+#include <openssl/evp.h>
 #include <sys/random.h>
 #include <time.h>
+
+#include "base/encode.h"
 
 uint64_t store_random(void)
 {
@@ -51,4 +54,40 @@ void store_condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, stru
 {
     const struct timespec until = {.tv_sec = deadline.at / CLOCK_SECOND, .tv_nsec = deadline.at % CLOCK_SECOND * 1000000};
     pthread_cond_timedwait(condition, lock, &until);
+}
+
+bool store_md5(struct str bytes, unsigned char digest[STORE_MD5])
+{
+    return EVP_Digest(bytes.data, bytes.length, digest, NULL, EVP_md5(), NULL) == 1;
+}
+
+struct str store_content_md5(struct arena *arena, struct str bytes)
+{
+    unsigned char digest[STORE_MD5];
+    return store_md5(bytes, digest) ? base64_encode(arena, str_make(digest, sizeof digest)) : S("");
+}
+
+struct str store_hex_md5(struct arena *arena, struct str bytes)
+{
+    unsigned char digest[STORE_MD5];
+    return store_md5(bytes, digest) ? hex_encode(arena, str_make(digest, sizeof digest)) : S("");
+}
+
+enum { SHORTEST = CLOCK_SECOND, LONGEST = 6 * CLOCK_DAY, LONGEST_STRETCH = 15 * CLOCK_MINUTE };
+
+static int64_t stretch_of(int64_t lifetime)
+{
+    int64_t stretch = lifetime / 2 / CLOCK_SECOND * CLOCK_SECOND;
+    if (stretch < CLOCK_SECOND) return CLOCK_SECOND;
+    return stretch < LONGEST_STRETCH ? stretch : LONGEST_STRETCH;
+}
+
+enum status store_window_of(int64_t lifetime, struct store_window *window, struct error *error)
+{
+    ENSURE(lifetime >= SHORTEST && lifetime <= LONGEST, error, STATUS_INVALID, "a URL is presigned for one second to six days");
+    window->lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
+    window->stretch = stretch_of(window->lifetime);
+    window->number = clock_real() / window->stretch;
+    window->end = (window->number + 1) * window->stretch + window->lifetime;
+    return STATUS_OK;
 }

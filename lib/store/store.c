@@ -174,7 +174,7 @@ enum status store_presign_range(struct store *store, struct io io, struct str ke
 {
     if (!store->backend->presign) {
         TRY(store_check_key(key, error));
-        return error_set(error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// store",
+        return error_set(error, STATUS_UNSUPPORTED, STR_FMT " has no URLs to hand out: presigning needs an s3:// or azure:// store",
                          STR_ARG(store->name));
     }
     if (!store->abilities.binds_ranges) range.length = 0;

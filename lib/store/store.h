@@ -1,6 +1,7 @@
-/* Objects by key, in S3-compatible storage or in a directory: one interface, two stores.
+/* Objects by key, in S3-compatible storage, in Azure Blob Storage or in a directory: one interface, whatever the store.
  *
  *     s3://bucket/prefix?endpoint=http://127.0.0.1:9000&region=us-east-1&path-style=1
+ *     azure://container/prefix?account=name&endpoint=http://127.0.0.1:10000/name
  *     file:///var/pakhus
  *
  * Keys are relative to the prefix: segments of [A-Za-z0-9._-]+ (and '+', '=', '@', ','), joined by '/', none of them "." or ".."; others
@@ -17,7 +18,7 @@
 struct store;
 
 /* What a store's URL looks like, for texts that a person reads. */
-#define STORE_URLS "s3://bucket?endpoint=… or file:///directory"
+#define STORE_URLS "s3://bucket?endpoint=…, azure://container?account=… or file:///directory"
 /* Whether it is a URL of something in a store: backends.c has the table of schemes. */
 bool store_is_address(struct str text);
 /* The URL of a directory as a store; `directory` from '/' on. */
@@ -34,8 +35,13 @@ struct store_abilities {
     /* A presigned URL answers a range that ends past the object's end with what there is of it, as RFC 9110 (section 14.1.2) has it. OSS
      * sends the whole object to who does not ask for better with a header of its own. */
     bool clamps_ranges;
+    bool reads_suffixes; /* a presigned URL answers "bytes=-9" with the last nine bytes; Azure knows ranges from a byte on only */
     /* Asking what an object is costs next to nothing, so nothing needs to be remembered, and who changes something sees it at once. */
     bool cheap_metadata;
+    /* What is in the store already, store_compose lets the service (or the file system) copy; else it is read and sent again. */
+    bool copies;
+    bool copies_between; /* the same from another store of the service: store_copies_from */
+    bool resumes;        /* store_put.resume spares what was sent */
 };
 const struct store_abilities *store_abilities(const struct store *);
 
@@ -85,11 +91,11 @@ enum store_condition { STORE_ANY, STORE_IF_ABSENT };
 struct store_put {
     enum store_condition condition; /* STORE_IF_ABSENT: STATUS_PRECONDITION where the key exists */
     const char *content_type;       /* NULL: application/octet-stream */
-    /* store_upload and store_compose to s3://: what an upload of this key that was cut off had sent is not sent again where its bytes are
-     * the same, nor copied again where what is copied has not changed since that upload began; a failure that may pass leaves what was sent
-     * for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken up.) */
+    /* store_upload and store_compose to a service: what an upload of this key that was cut off had sent is not sent again where its bytes
+     * are the same, nor copied again where what is copied has not changed since that upload began; a failure that may pass leaves what was
+     * sent for the next time. (Its remains cost storage: a rule of the bucket's ends uploads that are not taken up.) */
     bool resume;
-    struct deadline end; /* store_compose to s3://: no part is begun after it, STATUS_TIMEOUT; 0: whenever */
+    struct deadline end; /* store_compose to a service: no part is begun after it, STATUS_TIMEOUT; 0: whenever */
 };
 /* Atomic: readers see all of the old object or all of the new. After an ambiguous failure of a conditional put the key is read before
  * deciding: if the body that stands there is ours, we won. `object` (etag, size) may be NULL. */
@@ -114,10 +120,10 @@ struct store_piece {
     struct str if_match;     /* its ETag, as in store_get; empty: any, but one and the same from beginning to end */
 };
 /* Makes an object of pieces, one behind the other; one piece is a copy. What is in the store already is copied there and does not pass
- * through here: by the server, in parts (s3://), or by the file system (file://); only what is smaller than a part is read and sent, unless
- * it is a whole object that may be overwritten. Atomic, conditional and without remains as store_upload is. STATUS_NOT_FOUND or
- * STATUS_INVALID for a piece that is not there, STATUS_CORRUPT for an object that is another version than was asked for or changes
- * meanwhile, so that STATUS_PRECONDITION always speaks of `key`. io.deadline bounds each part, not the whole.
+ * through here: by the server, in parts (s3://), or by the file system (file://), but on azure:// all is read and sent; only what is
+ * smaller than a part is read and sent, unless it is a whole object that may be overwritten. Atomic, conditional and without remains as
+ * store_upload is. STATUS_NOT_FOUND or STATUS_INVALID for a piece that is not there, STATUS_CORRUPT for an object that is another version
+ * than was asked for or changes meanwhile, so that STATUS_PRECONDITION always speaks of `key`. io.deadline bounds each part, not the whole.
  * What the service copied is not read: If-Match pins the version of what it copied. Where one whole object was copied in one request, and
  * both its ETag and the copy's are MD5s of their bytes, they must be the same: STATUS_CORRUPT, and it stands there. */
 enum status store_compose(struct store *, struct io, struct str key, const struct store_piece *, size_t count, const struct store_put *,
@@ -129,7 +135,8 @@ enum status store_stream_pieces(struct store *, struct io, const struct store_pi
 
 /* Removes what killed writers left of objects whose keys begin so, and what no listing shows. s3://: uploads in parts of which no part came
  * for half an hour, which no live writer lets pass. file://: nothing, since every first write of a store removes the drafts of processes
- * that are gone, known by the lock that a living one holds. */
+ * that are gone, known by the lock that a living one holds. azure://: nothing; the service removes blocks that no object took within a
+ * week. */
 enum status store_sweep(struct store *, struct io, struct str prefix, struct error *);
 
 /* An object that is not there is removed already: STATUS_OK. */

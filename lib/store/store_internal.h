@@ -1,4 +1,4 @@
-/* What the two stores have in common, seen only inside lib/store. */
+/* What stores have in common, seen only inside lib/store. */
 #ifndef STORE_INTERNAL
 #define STORE_INTERNAL
 
@@ -78,7 +78,7 @@ static inline void store_count(_Atomic uint64_t *counter, uint64_t amount)
     atomic_fetch_add_explicit(counter, amount, memory_order_relaxed);
 }
 
-extern const struct store_backend store_backend_s3, store_backend_file; /* the rows of backends.c */
+extern const struct store_backend store_backend_s3, store_backend_azure, store_backend_file; /* the rows of backends.c */
 /* The backend of URLs that begin so; NULL: there is none. */
 const struct store_backend *store_backend_of(struct str scheme);
 

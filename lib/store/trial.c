@@ -296,7 +296,7 @@ static enum status try_presigning(struct trial *trial, struct error *error)
     int64_t valid_until;
     int http_status;
     if (!can->presigns) return say(trial, TRIAL_SKIPPED, "a store without URLs of its own");
-    if (!can->binds_ranges) return say(trial, TRIAL_SKIPPED, "bind-range=no: redirects go to followers only");
+    if (!can->binds_ranges) return say(trial, TRIAL_SKIPPED, "its URLs hold for every range: redirects go to followers only");
     TRY(store_put(trial->store, trial->io, trial->key, S("0123456789"), NULL, NULL, error));
     TRY(store_presign_range(trial->store, trial->io, trial->key, signed_range, URL_LIFE, &url, &valid_until, error));
     TRY(answer_of(trial, url, signed_range, &http_status, error));

@@ -8,7 +8,7 @@ struct seen {
     size_t count, bytes;
 };
 
-static bool note(void *context, const struct s3_xml_entry *entry)
+static bool note(void *context, const struct remote_entry *entry)
 {
     struct seen *seen = context;
     seen->count++;
@@ -25,19 +25,19 @@ static bool within(struct str part, struct str whole)
 
 static void check_events(struct str document)
 {
-    struct s3_xml xml = s3_xml_of(document);
+    struct xml xml = xml_of(document);
     size_t opened = 0, closed = 0, left = document.length;
     for (;;) {
-        enum s3_xml_event event = s3_xml_next(&xml);
-        if (event == S3_XML_BAD) return;
-        if (event == S3_XML_END) break;
-        assert(xml.depth <= S3_XML_DEPTH && xml.rest.length < left);
+        enum xml_event event = xml_next(&xml);
+        if (event == XML_BAD) return;
+        if (event == XML_END) break;
+        assert(xml.depth <= XML_DEPTH && xml.rest.length < left);
         left = xml.rest.length;
-        opened += event == S3_XML_OPEN;
-        closed += event == S3_XML_CLOSE;
+        opened += event == XML_OPEN;
+        closed += event == XML_CLOSE;
         assert(opened - closed == xml.depth);
-        assert(xml.name.length <= S3_XML_NAME && within(xml.name, document));
-        if (event == S3_XML_LEAF) assert(within(xml.text, document) && str_find(xml.text, '<') == xml.text.length);
+        assert(xml.name.length <= XML_NAME && within(xml.name, document));
+        if (event == XML_LEAF) assert(within(xml.text, document) && str_find(xml.text, '<') == xml.text.length);
     }
     assert(opened == closed);
 }
@@ -46,7 +46,7 @@ static void check_decoding(struct str text)
 {
     char buffer[256];
     struct str decoded;
-    if (!s3_xml_decode(text, buffer, sizeof buffer, &decoded)) return;
+    if (!xml_decode(text, buffer, sizeof buffer, &decoded)) return;
     assert(decoded.data == buffer && decoded.length <= text.length);
     if (str_find(text, '&') == text.length) assert(str_equal(decoded, text));
 }
@@ -54,17 +54,17 @@ static void check_decoding(struct str text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct seen seen = {.document = str_make(data, size)};
-    struct s3_xml_page page;
-    struct s3_xml_error error = {0};
+    struct remote_page page;
+    struct xml_error error = {0};
     char buffer[64];
     struct str text;
     check_events(seen.document);
     check_decoding(seen.document);
     bool is_list = s3_xml_list(seen.document, note, &seen, &page);
     if (is_list && page.truncated) assert(page.next.length > 0 && page.next.length <= size);
-    bool is_error = s3_xml_error(seen.document, &error);
+    bool is_error = xml_error(seen.document, &error);
     if (is_error) assert(within(error.code, seen.document) && within(error.region, seen.document));
-    bool is_result = s3_xml_result(seen.document, S("UploadId"), buffer, sizeof buffer, &text);
+    bool is_result = xml_result(seen.document, S("UploadId"), buffer, sizeof buffer, &text);
     if (is_result) assert(text.length <= sizeof buffer);
     assert(is_list + is_error + is_result <= 1);
     return 0;

@@ -1,4 +1,5 @@
 /* Stores' URLs: where each leads, and which are refused. */
+#include "lib/store/azure/azure_internal.h"
 #include "lib/store/s3/s3_internal.h"
 #include "tests/unit/unit.h"
 
@@ -54,7 +55,33 @@ static void every_kind_of_endpoint_is_addressed(void **state)
         assert_str(s3.root, str_of(cases[i].root));
         assert_str(s3.bucket_path, str_of(cases[i].bucket_path));
         assert_str(s3.if_absent.name, str_of(cases[i].condition));
-        assert_int_equal(s3.direct, cases[i].direct);
+        assert_int_equal(s3.remote.direct, cases[i].direct);
+    }
+}
+
+static void azure_is_addressed(void **state)
+{
+    static const struct {
+        const char *url, *origin, *path, *name;
+        bool direct;
+    } cases[] = {
+        {"azure://packages?account=shop", "https://shop.blob.core.windows.net", "/packages",
+         "azure://packages at shop.blob.core.windows.net", false},
+        {"azure://packages/pre/fix/?account=shop&endpoint=https://shop.blob.core.chinacloudapi.cn:443",
+         "https://shop.blob.core.chinacloudapi.cn", "/packages", "azure://packages at shop.blob.core.chinacloudapi.cn", false},
+        {"azure://packages?account=shop&endpoint=http://127.0.0.1:10000/shop", "http://127.0.0.1:10000", "/shop/packages",
+         "azure://packages at 127.0.0.1:10000/shop", true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct azure azure = {0};
+        struct url url;
+        struct error error;
+        assert_ok(url_parse(str_of(cases[i].url), &url, &error), &error);
+        assert_ok(azure_configure(&azure, *state, &url, &error), &error);
+        assert_str(azure.origin, str_of(cases[i].origin));
+        assert_str(azure.path, str_of(cases[i].path));
+        assert_str(azure.remote.store.name, str_of(cases[i].name));
+        assert_int_equal(azure.remote.direct, cases[i].direct);
     }
 }
 
@@ -82,7 +109,7 @@ static void bad_urls_are_refused(void **state)
     } cases[] = {
         {"", "scheme"},
         {"bucket", "scheme"},
-        {"ftp://x", "s3://bucket?endpoint=… or file:///directory, not ftp://"},
+        {"ftp://x", "s3://bucket?endpoint=…, azure://container?account=… or file:///directory, not ftp://"},
         {"s3://", "not a bucket's name"},
         {"s3:///x", "not a bucket's name"},
         {"s3://bucket:80", "not a bucket's name"},
@@ -108,6 +135,17 @@ static void bad_urls_are_refused(void **state)
         {"s3://bucket?endpoint=http://x/path", "endpoint"},
         {"s3://bucket?endpoint=http://x%3fq", "endpoint"},
         {"s3://bucket#x", "#"},
+        {"azure://packages", "account=NAME"},
+        {"azure://packages?account=a/b", "account=NAME"},
+        {"azure://Packages?account=shop", "not a container's name"},
+        {"azure://pa?account=shop", "not a container's name"},
+        {"azure:///x?account=shop", "not a container's name"},
+        {"azure://packages/a//b?account=shop", "not a prefix"},
+        {"azure://packages?account=shop&region=x", "azure:// takes account, endpoint and credentials, not 'region'"},
+        {"azure://packages?account=shop&endpoint=ftp://x", "endpoint"},
+        {"azure://packages?account=shop&endpoint=http://x/other", "nothing or /shop behind it"},
+        {"azure://packages?account=shop&credentials=a/b", "credentials=NAME"},
+        {"azure://packages?account=shop&credentials=bad-key", "BAD_KEY_STORAGE_KEY is not a storage account's key"},
         {"file://host/x", "file:///directory"},
         {"file://x", "file:///directory"},
         {"file:///x?a=b", "no parameters"},
@@ -115,6 +153,7 @@ static void bad_urls_are_refused(void **state)
         {"file:///a%00b", "malformed"},
         {"file:///a%", "hexadecimal"},
     };
+    setenv("BAD_KEY_STORAGE_KEY", "no*base64", 1);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct store *store;
         struct error error;
@@ -129,10 +168,20 @@ static void what_a_store_can_do_follows_from_its_url(void **state)
         const char *url;
         struct store_abilities can;
     } cases[] = {
-        {"s3://bucket", {.presigns = true, .binds_ranges = true, .clamps_ranges = true}},
-        {"s3://bucket?bind-range=no", {.presigns = true, .clamps_ranges = true}},
-        {"s3://bucket?if-absent=oss", {.presigns = true, .binds_ranges = true}},
-        {"file:///var/pakhus", {.clamps_ranges = true, .cheap_metadata = true}},
+        {"s3://bucket",
+         {.presigns = true,
+          .reads_suffixes = true,
+          .copies = true,
+          .copies_between = true,
+          .resumes = true,
+          .binds_ranges = true,
+          .clamps_ranges = true}},
+        {"s3://bucket?bind-range=no",
+         {.presigns = true, .reads_suffixes = true, .copies = true, .copies_between = true, .resumes = true, .clamps_ranges = true}},
+        {"s3://bucket?if-absent=oss",
+         {.presigns = true, .reads_suffixes = true, .copies = true, .copies_between = true, .resumes = true, .binds_ranges = true}},
+        {"file:///var/pakhus", {.clamps_ranges = true, .reads_suffixes = true, .cheap_metadata = true, .copies = true}},
+        {"azure://packages?account=shop", {.presigns = true, .clamps_ranges = true, .resumes = true}},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct store *store;
@@ -178,6 +227,7 @@ static void objects_are_located(void **state)
         const char *store, *address, *key, *says;
     } cases[] = {
         {"s3://bucket", "s3://bucket/a/b.json", "a/b.json", NULL},
+        {"azure://packages/pre?account=shop", "azure://packages/pre/a", "a", NULL},
         {"s3://bucket/pre/fix/?endpoint=http://127.0.0.1:1", "s3://bucket/pre/fix/a", "a", NULL},
         {"file:///var/pakhus", "file:///var/pakhus/texts/a.json", "texts/a.json", NULL},
         {"file:///var/pakhus/", "file:///var/pakhus/a", "a", NULL},
@@ -207,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test_with_arena(every_kind_of_endpoint_is_addressed),
+        test_with_arena(azure_is_addressed),
         test_with_arena(the_region_comes_from_url_or_environment),
         test_with_arena(bad_urls_are_refused),
         cmocka_unit_test(what_a_store_can_do_follows_from_its_url),

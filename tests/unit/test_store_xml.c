@@ -6,10 +6,10 @@
 struct listed {
     struct arena *arena;
     size_t count, stop_after;
-    struct s3_xml_entry entries[8];
+    struct remote_entry entries[8];
 };
 
-static bool note(void *context, const struct s3_xml_entry *entry)
+static bool note(void *context, const struct remote_entry *entry)
 {
     struct listed *listed = context;
     listed->entries[listed->count] = *entry;
@@ -19,7 +19,7 @@ static bool note(void *context, const struct s3_xml_entry *entry)
     return listed->count != listed->stop_after;
 }
 
-static bool list(struct arena *arena, const char *text, struct listed *listed, struct s3_xml_page *page)
+static bool list(struct arena *arena, const char *text, struct listed *listed, struct remote_page *page)
 {
     listed->arena = arena;
     listed->count = 0;
@@ -33,7 +33,7 @@ static bool list(struct arena *arena, const char *text, struct listed *listed, s
 static void a_listing_is_read(void **state)
 {
     struct listed listed = {0};
-    struct s3_xml_page page;
+    struct remote_page page;
     assert_true(list(*state,
                      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
                      "<Name>b</Name><Prefix></Prefix><KeyCount>2</KeyCount><MaxKeys>2</MaxKeys><IsTruncated>true</IsTruncated>" ONE
@@ -55,7 +55,7 @@ static void a_listing_is_read(void **state)
 static void an_empty_listing_is_read(void **state)
 {
     struct listed listed = {0};
-    struct s3_xml_page page;
+    struct remote_page page;
     assert_true(list(*state, "<ListBucketResult><Prefix/><IsTruncated>false</IsTruncated></ListBucketResult>", &listed, &page));
     assert_int_equal(listed.count, 0);
     assert_false(page.truncated);
@@ -64,7 +64,7 @@ static void an_empty_listing_is_read(void **state)
 static void a_reader_may_stop(void **state)
 {
     struct listed listed = {.stop_after = 1};
-    struct s3_xml_page page;
+    struct remote_page page;
     assert_true(list(*state, "<ListBucketResult>" ONE ONE "<IsTruncated>false</IsTruncated></ListBucketResult>", &listed, &page));
     assert_int_equal(listed.count, 1);
 }
@@ -72,7 +72,7 @@ static void a_reader_may_stop(void **state)
 static struct str key_of(struct arena *arena, const char *encoding, const char *key)
 {
     struct listed listed = {0};
-    struct s3_xml_page page;
+    struct remote_page page;
     struct str text = arena_printf(arena,
                                    "<ListBucketResult>%s<IsTruncated>false</IsTruncated><Contents><Key>%s</Key><LastModified>2026-11-22T"
                                    "10:00:00Z</LastModified><ETag>e</ETag><Size>1</Size></Contents></ListBucketResult>",
@@ -136,7 +136,7 @@ static void other_documents_are_refused(void **state)
         "<html><body>503 Service Unavailable</body></html>",
     };
     struct listed listed = {0};
-    struct s3_xml_page page;
+    struct remote_page page;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (list(*state, bad[i], &listed, &page)) fail_msg("read: %s", bad[i]);
 }
@@ -145,7 +145,7 @@ static void no_beginning_of_a_document_is_one(void **state)
 {
     struct str whole = S("<?xml version='1.0'?><ListBucketResult xmlns=\"x\">" ONE "<IsTruncated>false</IsTruncated></ListBucketResult>");
     struct listed listed = {0};
-    struct s3_xml_page page;
+    struct remote_page page;
     for (size_t i = 0; i < whole.length; i++) {
         listed = (struct listed){.arena = *state};
         assert_false(s3_xml_list(unit_guarded(*state, str_first(whole, i)), note, &listed, &page));
@@ -155,15 +155,15 @@ static void no_beginning_of_a_document_is_one(void **state)
 
 static void an_error_is_read(void **state)
 {
-    struct s3_xml_error error = {0};
+    struct xml_error error = {0};
     struct str text = S("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>AuthorizationHeaderMalformed</Code><Message>the region "
                         "&apos;a&apos; is wrong</Message><Region>eu-west-1</Region><RequestId>1</RequestId></Error>");
-    assert_true(s3_xml_error(unit_guarded(*state, text), &error));
+    assert_true(xml_error(unit_guarded(*state, text), &error));
     assert_str(error.code, S("AuthorizationHeaderMalformed"));
     assert_str(error.message, S("the region 'a' is wrong"));
     assert_str(error.region, S("eu-west-1"));
-    assert_false(s3_xml_error(S("<Result><Code>x</Code></Result>"), &error));
-    assert_false(s3_xml_error(S("<Error><Code>x</Code>"), &error));
+    assert_false(xml_error(S("<Result><Code>x</Code></Result>"), &error));
+    assert_false(xml_error(S("<Error><Code>x</Code>"), &error));
 }
 
 static void a_result_is_read(void **state)
@@ -172,14 +172,14 @@ static void a_result_is_read(void **state)
     struct str text;
     struct str document = S("\n  <?xml version=\"1.0\"?>\n\n<x:R "
                             "xmlns:x=\"y\"><x:A>a</x:A><B><A>inner</A></B><C>&amp;</C><D>12345678</D><E>123456789</E></x:R>");
-    assert_true(s3_xml_result(unit_guarded(*state, document), S("A"), buffer, sizeof buffer, &text));
+    assert_true(xml_result(unit_guarded(*state, document), S("A"), buffer, sizeof buffer, &text));
     assert_str(text, S("a"));
-    assert_true(s3_xml_result(document, S("C"), buffer, sizeof buffer, &text));
+    assert_true(xml_result(document, S("C"), buffer, sizeof buffer, &text));
     assert_str(text, S("&"));
-    assert_true(s3_xml_result(document, S("D"), buffer, sizeof buffer, &text));
-    assert_false(s3_xml_result(document, S("E"), buffer, sizeof buffer, &text));
-    assert_false(s3_xml_result(document, S("F"), buffer, sizeof buffer, &text));
-    assert_false(s3_xml_result(S("<Error><ETag>x</ETag></Error>"), S("ETag"), buffer, sizeof buffer, &text));
+    assert_true(xml_result(document, S("D"), buffer, sizeof buffer, &text));
+    assert_false(xml_result(document, S("E"), buffer, sizeof buffer, &text));
+    assert_false(xml_result(document, S("F"), buffer, sizeof buffer, &text));
+    assert_false(xml_result(S("<Error><ETag>x</ETag></Error>"), S("ETag"), buffer, sizeof buffer, &text));
 }
 
 /* Ceph's CopyObject leaves the quotes out, and what was joined has no ETag there. */
@@ -187,7 +187,7 @@ static void the_etag_of_a_result_is_quoted(void **state)
 {
     static const char *const said[][2] = {{"&quot;abc&quot;", "\"abc\""}, {"\"abc-2\"", "\"abc-2\""}, {"abc", "\"abc\""}, {"", ""}};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
-        struct s3_answer answer = {.body = buf_in(*state, 200)};
+        struct remote_answer answer = {.body = buf_in(*state, 200)};
         buf_printf(&answer.body, "<CopyObjectResult><ETag>%s</ETag></CopyObjectResult>", said[i][0]);
         assert_str(s3_etag_of_result(*state, &answer), str_of(said[i][1]));
     }

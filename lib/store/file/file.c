@@ -14,7 +14,7 @@ static enum status file_open(struct arena *arena, const struct url *url, struct 
     ENSURE(str_starts(path, S("/")), error, STATUS_INVALID, "file:// takes a whole path: file:///directory");
     struct file_store *file = arena_new_of(arena, struct file_store);
     file->root = arena_cstr(arena, path);
-    file->store.abilities = (struct store_abilities){.clamps_ranges = true, .cheap_metadata = true};
+    file->store.abilities = (struct store_abilities){.clamps_ranges = true, .reads_suffixes = true, .cheap_metadata = true, .copies = true};
     file->store.name = arena_printf(arena, "file://" STR_FMT, STR_ARG(path));
     file->store.asked = file->store.name;
     *store = &file->store;

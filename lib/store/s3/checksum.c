@@ -1,29 +1,11 @@
 #include "lib/store/s3/checksum_internal.h"
 
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <zlib.h>
 
 #include "base/encode.h"
 
-enum { MD5_SIZE = 16, MD5_TEXT = 32 };
-
-static bool md5(struct str bytes, unsigned char digest[MD5_SIZE])
-{
-    return EVP_Digest(bytes.data, bytes.length, digest, NULL, EVP_md5(), NULL) == 1;
-}
-
-struct str s3_content_md5(struct arena *arena, struct str bytes)
-{
-    unsigned char digest[MD5_SIZE];
-    return md5(bytes, digest) ? base64_encode(arena, str_make(digest, sizeof digest)) : S("");
-}
-
-struct str s3_hex_md5(struct arena *arena, struct str bytes)
-{
-    unsigned char digest[MD5_SIZE];
-    return md5(bytes, digest) ? hex_encode(arena, str_make(digest, sizeof digest)) : S("");
-}
+enum { MD5_TEXT = 2 * STORE_MD5 };
 
 static bool is_sha256(struct arena *arena, struct str expected, struct str body)
 {
@@ -70,10 +52,10 @@ static bool is_intact(struct arena *arena, const struct wire_answer *answer, str
 {
     struct str sha256 = wire_header(answer, S("x-amz-checksum-sha256")), crc = wire_header(answer, S("x-amz-checksum-crc32"));
     struct str expected;
-    unsigned char digest[MD5_SIZE];
+    unsigned char digest[STORE_MD5];
     if (covers_whole(sha256, answer)) return is_sha256(arena, sha256, body);
     if (covers_whole(crc, answer)) return is_crc32(arena, crc, body);
-    if (!parse_md5_etag(arena, answer, &expected) || !md5(body, digest)) return true;
+    if (!parse_md5_etag(arena, answer, &expected) || !store_md5(body, digest)) return true;
     return memcmp(expected.data, digest, sizeof digest) == 0;
 }
 

@@ -4,10 +4,6 @@
 
 #include "lib/store/wire_internal.h"
 
-/* base64(MD5(bytes)), for Content-MD5; empty where this OpenSSL has no MD5 (FIPS). */
-struct str s3_content_md5(struct arena *, struct str bytes);
-struct str s3_hex_md5(struct arena *, struct str bytes); /* the same in hexadecimal, as ETags of parts have it */
-
 /* Compares a whole body with what its answer's headers say of it: x-amz-checksum-sha256, -crc32, or an ETag that is an MD5 (of a
  * single part, not encrypted with a key of KMS or of the customer). STATUS_CORRUPT where it is another one. */
 enum status s3_check_digest(const struct wire_answer *, struct str body, struct error *);

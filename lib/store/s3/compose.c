@@ -60,13 +60,13 @@ static enum status check_copied(const struct store_pieces *whole, const struct s
 static enum status copy_object(const struct store_call *call, const struct store_pieces *whole, const struct store_put *put,
                                struct store_object *object, struct error *error)
 {
-    struct s3_request request = {.method = "PUT", .key = call->key, .limit = ANSWER_LIMIT, .check = s3_check_result};
-    struct s3_answer answer;
-    s3_add_copy_source(&request, call->io.arena, &whole->items[0]);
-    s3_add_header(&request, S("x-amz-metadata-directive"), S("REPLACE"));
-    s3_add_header(&request, S("content-type"), str_of(put->content_type ? put->content_type : "application/octet-stream"));
-    TRY(pieces_fault(s3_call((struct s3 *)call->store, call->io, &request, &answer, error), error));
-    *object = s3_describe(call->io, call->key, &answer.wire);
+    struct remote_request request = {.method = "PUT", .key = call->key, .limit = ANSWER_LIMIT, .check = s3_check_result};
+    struct remote_answer answer;
+    remote_add_copy_source(&request, call->io.arena, &whole->items[0]);
+    remote_add_header(&request, S("x-amz-metadata-directive"), S("REPLACE"));
+    remote_add_header(&request, S("content-type"), str_of(put->content_type ? put->content_type : "application/octet-stream"));
+    TRY(pieces_fault(remote_call((struct remote *)call->store, call->io, &request, &answer, error), error));
+    *object = remote_describe((struct remote *)call->store, call->io, call->key, &answer.wire);
     object->etag = s3_etag_of_result(call->io.arena, &answer);
     object->size = whole->size;
     http_date_parse(wire_header(&answer.wire, S("date")), &object->modified);

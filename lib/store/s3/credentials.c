@@ -9,6 +9,7 @@
 
 #include "base/url.h"
 #include "lib/store/common.h"
+#include "lib/store/remote_internal.h"
 
 enum {
     REFRESH_BEFORE = 5 * CLOCK_MINUTE,
@@ -66,20 +67,6 @@ static void replace(struct credentials_source *source, struct str id, struct str
     source->held = arena;
 }
 
-/* "shop-1" → "SHOP_1" */
-static const char *variable_prefix(struct arena *arena, struct str name)
-{
-    if (str_empty(name)) return "AWS";
-    char *prefix = arena_cstr(arena, name);
-    for (char *c = prefix; *c; c++) {
-        bool lower = *c >= 'a' && *c <= 'z';
-        bool other = !lower && !(*c >= 'A' && *c <= 'Z') && !(*c >= '0' && *c <= '9');
-        if (lower) *c = (char)(*c - 'a' + 'A');
-        if (other) *c = '_';
-    }
-    return prefix;
-}
-
 static struct str container_url(struct arena *arena)
 {
     const char *relative = environment(arena, "AWS", "CONTAINER_CREDENTIALS_RELATIVE_URI");
@@ -96,7 +83,7 @@ struct credentials_source *credentials_new(struct wire *wire, struct str name)
     pthread_mutex_init(&source->lock, NULL);
     source->wire = wire;
     source->arena = arena;
-    source->variable = variable_prefix(arena, name);
+    source->variable = str_empty(name) ? "AWS" : remote_variables(arena, name);
     source->kind = str_empty(name) ? KIND_OFFERED : KIND_STATIC;
     const char *id = environment(arena, source->variable, "ACCESS_KEY_ID");
     const char *secret = environment(arena, source->variable, "SECRET_ACCESS_KEY");

@@ -8,7 +8,7 @@
 #include "lib/store/s3/checksum_internal.h"
 #include "lib/store/s3/errors_internal.h"
 #include "lib/store/s3/resume_internal.h"
-#include "lib/store/s3/xml_internal.h"
+#include "lib/store/xml_internal.h"
 
 enum { ID_LIMIT = 2048, ANSWER_LIMIT = 16 * 1024, PART_XML = 512, CLEAN_UP_TIMEOUT = 10 * CLOCK_SECOND };
 
@@ -20,7 +20,7 @@ static struct io io_of_request(const struct s3_upload *upload, struct arena *are
 /* Of the object that is uploaded. */
 static struct store_call call_of(const struct s3_upload *upload)
 {
-    return (struct store_call){&upload->s3->store, io_of_request(upload, upload->io.arena), upload->key};
+    return (struct store_call){&upload->s3->remote.store, io_of_request(upload, upload->io.arena), upload->key};
 }
 
 size_t s3_part_size(uint64_t size, unsigned number)
@@ -45,48 +45,49 @@ void s3_lane_clear(struct s3_lane *lane, size_t size)
 }
 
 /* Status 200 may have been sent before parts were joined or copied. */
-enum status s3_check_result(const struct s3_request *request, const struct s3_answer *answer, struct error *error)
+enum status s3_check_result(const struct remote *remote, const struct remote_request *request, const struct remote_answer *answer,
+                            struct error *error)
 {
-    (void)request;
+    (void)remote, (void)request;
     char etag[ID_LIMIT];
     struct str text, body = buf_str(&answer->body);
-    struct s3_xml_error xml = {0};
-    if (s3_xml_result(body, S("ETag"), etag, sizeof etag, &text)) return STATUS_OK;
-    ENSURE(s3_xml_error(body, &xml), error, STATUS_CORRUPT, "its answer cannot be read: there is no ETag in it");
+    struct xml_error xml = {0};
+    if (xml_result(body, S("ETag"), etag, sizeof etag, &text)) return STATUS_OK;
+    ENSURE(xml_error(body, &xml), error, STATUS_CORRUPT, "its answer cannot be read: there is no ETag in it");
     return s3_failure_named(xml.code, xml.message, answer->wire.status, xml.region, error).status;
 }
 
-void s3_add_copy_source(struct s3_request *request, struct arena *arena, const struct store_piece *piece)
+void remote_add_copy_source(struct remote_request *request, struct arena *arena, const struct store_piece *piece)
 {
     const struct s3 *from = (const struct s3 *)piece->store;
-    struct str name = arena_join(arena, from->bucket, S("/"), from->store.prefix, piece->key);
-    s3_add_header(request, S("x-amz-copy-source"), arena_join(arena, S("/"), percent_encode(arena, name, true)));
-    if (!str_empty(piece->if_match)) s3_add_header(request, S("x-amz-copy-source-if-match"), piece->if_match);
+    struct str name = arena_join(arena, from->bucket, S("/"), from->remote.store.prefix, piece->key);
+    remote_add_header(request, S("x-amz-copy-source"), arena_join(arena, S("/"), percent_encode(arena, name, true)));
+    if (!str_empty(piece->if_match)) remote_add_header(request, S("x-amz-copy-source-if-match"), piece->if_match);
 }
 
-static void ask_for_copy(struct s3_lane *lane, struct s3_request *request)
+static void ask_for_copy(struct s3_lane *lane, struct remote_request *request)
 {
     const struct store_piece *piece = &lane->copied;
     unsigned long long first = piece->offset, last = piece->offset + piece->length - 1;
-    s3_add_copy_source(request, lane->arena, piece);
-    s3_add_header(request, S("x-amz-copy-source-range"), arena_printf(lane->arena, "bytes=%llu-%llu", first, last));
+    remote_add_copy_source(request, lane->arena, piece);
+    remote_add_header(request, S("x-amz-copy-source-range"), arena_printf(lane->arena, "bytes=%llu-%llu", first, last));
     request->limit = ANSWER_LIMIT;
     request->check = s3_check_result;
 }
 
-static void ask_to_take(struct s3_lane *lane, struct s3_request *request)
+static void ask_to_take(struct s3_lane *lane, struct remote_request *request)
 {
     request->body = str_make(lane->buffer, lane->length);
-    s3_add_header(request, S("content-type"), S("application/octet-stream"));
-    struct str md5 = s3_content_md5(lane->arena, request->body);
-    if (!str_empty(md5)) s3_add_header(request, S("content-md5"), md5);
+    remote_add_header(request, S("content-type"), S("application/octet-stream"));
+    struct str md5 = store_content_md5(lane->arena, request->body);
+    if (!str_empty(md5)) remote_add_header(request, S("content-md5"), md5);
 }
 
-struct str s3_etag_of_result(struct arena *arena, const struct s3_answer *answer)
+struct str s3_etag_of_result(struct arena *arena, const struct remote_answer *answer)
 {
     char *buffer = arena_buffer(arena, ID_LIMIT);
     struct str etag = {0};
-    s3_xml_result(buf_str(&answer->body), S("ETag"), buffer, ID_LIMIT, &etag);
+    xml_result(buf_str(&answer->body), S("ETag"), buffer, ID_LIMIT, &etag);
     if (str_empty(etag) || str_starts(etag, S("\""))) return etag;
     return arena_join(arena, S("\""), etag, S("\"")); /* Ceph's CopyObject leaves the quotes out (RFC 9110 8.8.3) */
 }
@@ -95,14 +96,14 @@ static void *send_part(void *context)
 {
     struct s3_lane *lane = context;
     struct s3_upload *upload = lane->upload;
-    struct s3_request request = {.method = "PUT", .key = upload->key};
-    struct s3_answer answer;
+    struct remote_request request = {.method = "PUT", .key = upload->key};
+    struct remote_answer answer;
     lane->status = STATUS_OK;
     if (s3_resume_has(lane)) return NULL;
     (lane->is_copy ? ask_for_copy : ask_to_take)(lane, &request);
-    s3_add_argument(&request, S("partNumber"), arena_printf(lane->arena, "%u", lane->number));
-    s3_add_argument(&request, S("uploadId"), upload->id);
-    lane->status = s3_call(upload->s3, io_of_request(upload, lane->arena), &request, &answer, &lane->error);
+    remote_add_argument(&request, S("partNumber"), arena_printf(lane->arena, "%u", lane->number));
+    remote_add_argument(&request, S("uploadId"), upload->id);
+    lane->status = remote_call(&upload->s3->remote, io_of_request(upload, lane->arena), &request, &answer, &lane->error);
     if (lane->is_copy) lane->status = pieces_fault(lane->status, &lane->error);
     if (lane->status != STATUS_OK) return NULL;
     lane->etag = lane->is_copy ? s3_etag_of_result(lane->arena, &answer) : wire_header(&answer.wire, S("etag"));
@@ -140,29 +141,29 @@ static enum status finish_part(struct s3_upload *upload, struct s3_lane *lane, s
 static enum status begin_upload(struct s3_upload *upload, struct error *error)
 {
     char id[ID_LIMIT];
-    struct s3_request request = {.method = "POST", .key = upload->key, .limit = ANSWER_LIMIT};
-    struct s3_answer answer;
-    upload->mark = s3_new_mark(upload->io.arena);
+    struct remote_request request = {.method = "POST", .key = upload->key, .limit = ANSWER_LIMIT};
+    struct remote_answer answer;
+    upload->mark = remote_new_mark(upload->io.arena);
     const char *type = upload->put->content_type ? upload->put->content_type : "application/octet-stream";
-    s3_add_header(&request, S("content-type"), str_of(type));
-    s3_add_header(&request, S("x-amz-meta-upload"), upload->mark);
-    s3_add_argument(&request, S("uploads"), S(""));
-    TRY(s3_call(upload->s3, io_of_request(upload, upload->io.arena), &request, &answer, error));
-    bool understood = s3_xml_result(buf_str(&answer.body), S("UploadId"), id, sizeof id, &upload->id);
+    remote_add_header(&request, S("content-type"), str_of(type));
+    remote_add_header(&request, S(S3_MARK), upload->mark);
+    remote_add_argument(&request, S("uploads"), S(""));
+    TRY(remote_call(&upload->s3->remote, io_of_request(upload, upload->io.arena), &request, &answer, error));
+    bool understood = xml_result(buf_str(&answer.body), S("UploadId"), id, sizeof id, &upload->id);
     ENSURE(understood && !str_empty(upload->id), error, STATUS_CORRUPT, STR_FMT ": its answer to a new upload cannot be read",
-           STR_ARG(upload->s3->store.name));
+           STR_ARG(upload->s3->remote.store.name));
     upload->id = arena_copy(upload->io.arena, upload->id);
     return STATUS_OK;
 }
 
 static void abort_upload(struct s3_upload *upload)
 {
-    struct s3_request request = {.method = "DELETE", .key = upload->key};
-    struct s3_answer answer;
+    struct remote_request request = {.method = "DELETE", .key = upload->key};
+    struct remote_answer answer;
     struct error ignored;
     struct io io = {.arena = upload->io.arena, .deadline = deadline_in(CLEAN_UP_TIMEOUT)};
-    s3_add_argument(&request, S("uploadId"), upload->id);
-    s3_call(upload->s3, io, &request, &answer, &ignored);
+    remote_add_argument(&request, S("uploadId"), upload->id);
+    remote_call(&upload->s3->remote, io, &request, &answer, &ignored);
 }
 
 static enum status prepare_part(struct s3_upload *upload, struct s3_lane *lane, unsigned number, struct error *error)
@@ -205,26 +206,26 @@ static struct str completion_of(const struct s3_upload *upload)
 /* After an answer that was lost: the mark tells whether the object that stands there is this upload's. */
 static bool completed_before(struct s3_upload *upload, struct store_object *object)
 {
-    struct s3_request request = {.method = "HEAD", .key = upload->key};
-    struct s3_answer answer;
+    struct remote_request request = {.method = "HEAD", .key = upload->key};
+    struct remote_answer answer;
     struct error ignored;
     struct io io = {.arena = upload->io.arena, .deadline = deadline_in(CLEAN_UP_TIMEOUT)};
-    if (s3_call(upload->s3, io, &request, &answer, &ignored) != STATUS_OK) return false;
-    *object = s3_describe(io, upload->key, &answer.wire);
-    return !str_empty(upload->mark) && str_equal(wire_header(&answer.wire, S("x-amz-meta-upload")), upload->mark);
+    if (remote_call(&upload->s3->remote, io, &request, &answer, &ignored) != STATUS_OK) return false;
+    *object = remote_describe(&upload->s3->remote, io, upload->key, &answer.wire);
+    return !str_empty(upload->mark) && str_equal(wire_header(&answer.wire, S(S3_MARK)), upload->mark);
 }
 
 static enum status complete_upload(struct s3_upload *upload, struct store_object *object, struct error *error)
 {
     struct s3 *s3 = upload->s3;
-    struct s3_request request = {.method = "POST", .key = upload->key, .body = completion_of(upload), .limit = ANSWER_LIMIT};
-    struct s3_answer answer;
+    struct remote_request request = {.method = "POST", .key = upload->key, .body = completion_of(upload), .limit = ANSWER_LIMIT};
+    struct remote_answer answer;
     request.check = s3_check_result;
-    s3_add_header(&request, S("content-type"), S("application/xml"));
-    if (upload->put->condition == STORE_IF_ABSENT) s3_add_header(&request, s3->if_absent.name, s3->if_absent.value);
-    s3_add_argument(&request, S("uploadId"), upload->id);
+    remote_add_header(&request, S("content-type"), S("application/xml"));
+    if (upload->put->condition == STORE_IF_ABSENT) remote_add_header(&request, s3->if_absent.name, s3->if_absent.value);
+    remote_add_argument(&request, S("uploadId"), upload->id);
     struct io io = io_of_request(upload, upload->io.arena);
-    enum status status = s3_lost_race(s3_call(s3, io, &request, &answer, error), error);
+    enum status status = remote_lost_race(remote_call(&s3->remote, io, &request, &answer, error), error);
     if (status != STATUS_OK) return answer.ambiguous && completed_before(upload, object) ? STATUS_OK : status;
     struct str etag = s3_etag_of_result(io.arena, &answer);
     *object = (struct store_object){.key = arena_copy(io.arena, upload->key), .etag = etag, .size = upload->sent};
@@ -241,7 +242,7 @@ static enum status check_absent(struct s3_upload *upload, struct error *error)
     if (upload->put->condition != STORE_IF_ABSENT) return STATUS_OK;
     const struct store_call call = call_of(upload);
     enum status status = s3_head(&call, &object, &ignored);
-    ENSURE(status != STATUS_OK, error, STATUS_PRECONDITION, STR_FMT ": " STR_FMT ": exists already", STR_ARG(upload->s3->store.name),
+    ENSURE(status != STATUS_OK, error, STATUS_PRECONDITION, STR_FMT ": " STR_FMT ": exists already", STR_ARG(upload->s3->remote.store.name),
            STR_ARG(upload->key));
     return STATUS_OK;
 }
@@ -296,7 +297,7 @@ static enum status send_all(struct s3_upload *upload, struct store_object *objec
     TRY(prepare_part(upload, &upload->lanes[0], 1, error));
     if (first->length == s3_part_size(upload->size, 1)) return in_parts(upload, object, error);
     const struct store_call call = call_of(upload); /* with a deadline of its own: the source may have been slow to read */
-    return s3_put(&call, str_make(first->buffer, first->length), upload->put, object, error);
+    return remote_put(&call, str_make(first->buffer, first->length), upload->put, object, error);
 }
 
 struct s3_upload *s3_upload_new(const struct store_call *call, const struct store_put *put, uint64_t size)
@@ -329,16 +330,9 @@ static enum status next_from_stream(struct s3_upload *upload, struct s3_lane *la
     const struct stream *stream = upload->context;
     size_t wanted = s3_part_size(upload->size, number);
     s3_lane_clear(lane, wanted);
-    while (lane->length < wanted) {
-        ssize_t count = stream_read(*stream, lane->buffer + lane->length, wanted - lane->length, error);
-        if (count < 0) return error->status;
-        if (count == 0) break;
-        lane->length += (size_t)count;
-    }
-    uint64_t sent = upload->sent + lane->length;
-    bool is_end = lane->length < wanted;
-    ENSURE(upload->size == UINT64_MAX || (is_end ? sent == upload->size : sent <= upload->size), error, STATUS_CORRUPT,
-           "what was to be stored has not the %llu bytes announced", (unsigned long long)upload->size);
+    struct remote_part part = {.buffer = lane->buffer, .wanted = wanted, .before = upload->sent, .size = upload->size};
+    TRY(remote_fill(*stream, &part, error));
+    lane->length = part.length;
     return STATUS_OK;
 }
 

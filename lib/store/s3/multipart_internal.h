@@ -57,10 +57,10 @@ size_t s3_part_size(uint64_t size, unsigned number);
 void s3_lane_clear(struct s3_lane *, size_t size);
 
 /* What a copy is made of, on a request: "x-amz-copy-source: /bucket/prefix/key" and the version that it must be. */
-void s3_add_copy_source(struct s3_request *, struct arena *, const struct store_piece *);
+void remote_add_copy_source(struct remote_request *, struct arena *, const struct store_piece *);
 /* Whether the answer tells an ETag, be it an empty one, and is no <Error>, which may come with status 200. */
-enum status s3_check_result(const struct s3_request *, const struct s3_answer *, struct error *);
-struct str s3_etag_of_result(struct arena *, const struct s3_answer *);
+enum status s3_check_result(const struct remote *, const struct remote_request *, const struct remote_answer *, struct error *);
+struct str s3_etag_of_result(struct arena *, const struct remote_answer *);
 
 /* In the call's arena; what the parts are made of is left to be set. `size` as above. */
 struct s3_upload *s3_upload_new(const struct store_call *, const struct store_put *, uint64_t size);

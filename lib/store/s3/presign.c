@@ -13,16 +13,13 @@ enum {
     WAYS = 4,
     SIGNATURES = 512, /* per shard */
     RANGE_MAX = 48,   /* a longer one is signed each time */
-    SHORTEST = CLOCK_SECOND,
-    LONGEST = 6 * CLOCK_DAY, /* S3 allows seven days, stretch included */
-    LONGEST_STRETCH = 15 * CLOCK_MINUTE,
     CREDENTIALS_LEFT = CLOCK_MINUTE
 };
 
-/* What a URL depends on. `bucket` counts stretches of time. */
+/* What a URL depends on. */
 struct presign_question {
     struct str key;
-    int64_t lifetime, bucket;
+    struct store_window window;
     uint64_t serial;  /* of the credentials */
     struct str range; /* that the URL is bound to; empty: to none */
 };
@@ -85,8 +82,8 @@ void presign_free(struct presign_memo *memo)
 static bool is_same(const struct slot *slot, const struct presign_question *question)
 {
     const struct presign_question *known = &slot->question;
-    return slot->bytes && known->bucket == question->bucket && known->lifetime == question->lifetime && known->serial == question->serial &&
-           slot->is_bound == !str_empty(question->range) && str_equal(known->key, question->key);
+    return slot->bytes && known->window.number == question->window.number && known->window.lifetime == question->window.lifetime &&
+           known->serial == question->serial && slot->is_bound == !str_empty(question->range) && str_equal(known->key, question->key);
 }
 
 static struct slot *find(struct slot set[WAYS], const struct presign_question *question)
@@ -202,26 +199,18 @@ static void presign_keep_signature(struct presign_memo *memo, const struct presi
     pthread_mutex_unlock(&shard->lock);
 }
 
-/* A URL is signed as of the start of the stretch it was asked in, for the lifetime and one stretch more: so whoever asks gets at least
- * the lifetime, and all who ask within the stretch get the same URL. */
-static int64_t stretch_of(int64_t lifetime)
-{
-    int64_t stretch = lifetime / 2 / CLOCK_SECOND * CLOCK_SECOND;
-    if (stretch < CLOCK_SECOND) return CLOCK_SECOND;
-    return stretch < LONGEST_STRETCH ? stretch : LONGEST_STRETCH;
-}
-
 static struct presigned sign_url(struct s3 *s3, struct arena *arena, const struct credentials *credentials,
                                  const struct presign_question *question)
 {
-    int64_t stretch = stretch_of(question->lifetime), from = question->bucket * stretch;
+    const struct store_window *window = &question->window;
+    int64_t from = window->number * window->stretch;
     const struct store_pair host = {S("host"), s3->host};
     struct presigned out = {.is_signed = str_empty(question->range)};
     struct str path = arena_join(arena, s3->root, percent_encode(arena, question->key, true));
     struct sigv4_request request = {
         .method = S("GET"), .path = path, .headers = &host, .header_count = 1, .payload_hash = S(SIGV4_UNSIGNED)};
     struct sigv4_signer signer = s3_signer(s3, credentials, from);
-    const struct sigv4_validity valid = {credentials->token, from, (unsigned)((question->lifetime + stretch) / CLOCK_SECOND)};
+    const struct sigv4_validity valid = {credentials->token, from, (unsigned)((window->end - from) / CLOCK_SECOND)};
     struct str query =
         out.is_signed ? sigv4_presign(arena, &signer, &request, &valid) : sigv4_presign_bound(arena, &signer, &request, &valid, &out.bound);
     out.url = with_room(arena, arena_join(arena, s3->origin, path, S("?"), query));
@@ -242,12 +231,11 @@ enum status s3_presign(const struct store_call *call, struct str range, int64_t 
     struct io io = call->io;
     struct credentials credentials;
     struct presigned presigned;
-    ENSURE(lifetime >= SHORTEST && lifetime <= LONGEST, error, STATUS_INVALID, "a URL is presigned for one second to six days");
+    struct store_window window;
+    TRY(store_window_of(lifetime, &window, error));
     if (credentials_peek(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error) != STATUS_OK)
-        return error_context(error, STR_FMT, STR_ARG(s3->store.name));
-    lifetime = (lifetime + CLOCK_SECOND - 1) / CLOCK_SECOND * CLOCK_SECOND;
-    int64_t stretch = stretch_of(lifetime), bucket = clock_real() / stretch, end = (bucket + 1) * stretch + lifetime;
-    struct presign_question question = {call->key, lifetime, bucket, credentials.serial, range};
+        return error_context(error, STR_FMT, STR_ARG(s3->remote.store.name));
+    struct presign_question question = {call->key, window, credentials.serial, range};
     if (!presign_find(s3->presigned, &question, io.arena, &presigned)) { /* a key that is found was checked then */
         TRY(store_check_key(call->key, error));
         TRY(credentials_get(s3->credentials, io, CREDENTIALS_LEFT, &credentials, error));
@@ -256,6 +244,6 @@ enum status s3_presign(const struct store_call *call, struct str range, int64_t 
         presign_keep(s3->presigned, &question, &presigned);
     }
     if (!presigned.is_signed) sign_range(s3->presigned, &question, &presigned);
-    *out = (struct store_presigned){presigned.url, end < credentials.expires ? end : credentials.expires};
+    *out = (struct store_presigned){presigned.url, window.end < credentials.expires ? window.end : credentials.expires};
     return STATUS_OK;
 }

@@ -1,13 +1,13 @@
 #include "lib/store/s3/resume_internal.h"
 
 #include "lib/store/s3/checksum_internal.h"
-#include "lib/store/s3/xml_internal.h"
+#include "lib/store/xml_internal.h"
 
 /* Last-Modified is cut to seconds, and the clocks of a store's nodes may differ a little. */
 enum { CLOCKS_DIFFER = 2 * CLOCK_SECOND };
 enum { ID_LONGEST = 2048, ETAG_LONGEST = 128, PAGES = S3_PARTS / 1000 };
 
-static void note_leaf(const struct s3_xml *xml, const struct s3_resume_names *names, struct str texts[S3_RESUME_LEAVES])
+static void note_leaf(const struct xml *xml, const struct s3_resume_names *names, struct str texts[S3_RESUME_LEAVES])
 {
     for (int i = 0; i < S3_RESUME_LEAVES; i++)
         if (str_equal(xml->name, names->leaves[i])) texts[i] = xml->text;
@@ -15,16 +15,16 @@ static void note_leaf(const struct s3_xml *xml, const struct s3_resume_names *na
 
 bool s3_resume_read(struct str document, const struct s3_resume_names *names, s3_resume_each_fn *each, void *context)
 {
-    struct s3_xml xml = s3_xml_of(document);
+    struct xml xml = xml_of(document);
     struct str texts[S3_RESUME_LEAVES] = {0};
-    if (!s3_xml_enter(&xml)) return false;
+    if (!xml_enter(&xml)) return false;
     for (;;) {
-        enum s3_xml_event event = s3_xml_next(&xml);
-        if (event == S3_XML_BAD) return false;
-        if (event == S3_XML_END) return true;
-        if (event == S3_XML_OPEN && xml.depth == 2) memset(texts, 0, sizeof texts);
-        if (event == S3_XML_LEAF && xml.depth == 2) note_leaf(&xml, names, texts);
-        if (event == S3_XML_CLOSE && xml.depth == 1 && str_equal(xml.name, names->element)) each(context, texts);
+        enum xml_event event = xml_next(&xml);
+        if (event == XML_BAD) return false;
+        if (event == XML_END) return true;
+        if (event == XML_OPEN && xml.depth == 2) memset(texts, 0, sizeof texts);
+        if (event == XML_LEAF && xml.depth == 2) note_leaf(&xml, names, texts);
+        if (event == XML_CLOSE && xml.depth == 1 && str_equal(xml.name, names->element)) each(context, texts);
     }
 }
 
@@ -41,8 +41,8 @@ static void note_upload(void *context, const struct str texts[S3_RESUME_LEAVES])
     struct search *search = context;
     char *name = arena_buffer(search->arena, ID_LONGEST), *text = arena_buffer(search->arena, ID_LONGEST);
     struct str decoded;
-    if (!s3_xml_decode(texts[0], name, ID_LONGEST, &decoded) || !str_equal(decoded, search->key)) return;
-    if (!s3_xml_decode(texts[1], text, ID_LONGEST, &decoded) || str_empty(decoded)) return;
+    if (!xml_decode(texts[0], name, ID_LONGEST, &decoded) || !str_equal(decoded, search->key)) return;
+    if (!xml_decode(texts[1], text, ID_LONGEST, &decoded) || str_empty(decoded)) return;
     search->id = decoded;
     if (!clock_parse_time(texts[2], &search->began)) search->began = 0;
 }
@@ -51,13 +51,13 @@ static void find_upload(struct s3_upload *upload, struct io io)
 {
     static const struct s3_resume_names names = {{"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
     struct s3 *s3 = upload->s3;
-    struct search search = {.arena = io.arena, .key = arena_join(io.arena, s3->store.prefix, upload->key)};
-    struct s3_request request = {.method = "GET", .limit = S3_XML_LIMIT};
-    struct s3_answer answer;
+    struct search search = {.arena = io.arena, .key = arena_join(io.arena, s3->remote.store.prefix, upload->key)};
+    struct remote_request request = {.method = "GET", .limit = REMOTE_XML_LIMIT};
+    struct remote_answer answer;
     struct error ignored;
-    s3_add_argument(&request, S("uploads"), S(""));
-    s3_add_argument(&request, S("prefix"), search.key);
-    if (s3_call(s3, io, &request, &answer, &ignored) != STATUS_OK) return;
+    remote_add_argument(&request, S("uploads"), S(""));
+    remote_add_argument(&request, S("prefix"), search.key);
+    if (remote_call(&s3->remote, io, &request, &answer, &ignored) != STATUS_OK) return;
     s3_resume_read(buf_str(&answer.body), &names, note_upload, &search);
     upload->id = search.id;
     upload->began = search.began;
@@ -71,7 +71,7 @@ static void note_part(void *context, const struct str texts[S3_RESUME_LEAVES])
     uint64_t number, size;
     if (!str_to_u64(texts[0], &number) || number < 1 || number > S3_PARTS) return;
     upload->last_known = (unsigned)number;
-    if (!s3_xml_decode(texts[1], buffer, ETAG_LONGEST, &etag)) return;
+    if (!xml_decode(texts[1], buffer, ETAG_LONGEST, &etag)) return;
     upload->known[number - 1] = (struct s3_known){etag, str_to_u64(texts[2], &size) ? size : 0};
 }
 
@@ -80,17 +80,17 @@ static bool read_parts(struct s3_upload *upload, struct io io)
 {
     static const struct s3_resume_names names = {{"Part", 4}, {{"PartNumber", 10}, {"ETag", 4}, {"Size", 4}}};
     char buffer[8];
-    struct s3_request request = {.method = "GET", .key = upload->key, .limit = S3_XML_LIMIT};
-    struct s3_answer answer;
+    struct remote_request request = {.method = "GET", .key = upload->key, .limit = REMOTE_XML_LIMIT};
+    struct remote_answer answer;
     struct error ignored;
     struct str more;
     unsigned before = upload->last_known;
-    s3_add_argument(&request, S("uploadId"), upload->id);
-    if (before > 0) s3_add_argument(&request, S("part-number-marker"), arena_printf(io.arena, "%u", before));
-    if (s3_call(upload->s3, io, &request, &answer, &ignored) != STATUS_OK) return false;
+    remote_add_argument(&request, S("uploadId"), upload->id);
+    if (before > 0) remote_add_argument(&request, S("part-number-marker"), arena_printf(io.arena, "%u", before));
+    if (remote_call(&upload->s3->remote, io, &request, &answer, &ignored) != STATUS_OK) return false;
     struct str body = buf_str(&answer.body);
     s3_resume_read(body, &names, note_part, upload);
-    bool truncated = s3_xml_result(body, S("IsTruncated"), buffer, sizeof buffer, &more) && str_equal(more, S("true"));
+    bool truncated = xml_result(body, S("IsTruncated"), buffer, sizeof buffer, &more) && str_equal(more, S("true"));
     return truncated && upload->last_known > before;
 }
 
@@ -118,7 +118,7 @@ bool s3_resume_has(struct s3_lane *lane)
     if (!upload->known) return false;
     if (lane->is_copy) return has_copy(lane);
     struct str known = s3_bare_etag(upload->known[lane->number - 1].etag);
-    struct str md5 = s3_hex_md5(lane->arena, str_make(lane->buffer, lane->length));
+    struct str md5 = store_hex_md5(lane->arena, str_make(lane->buffer, lane->length));
     if (str_empty(md5) || !str_equal_nocase(known, md5)) return false;
     lane->etag = arena_join(lane->arena, S("\""), md5, S("\""));
     return true;

@@ -1,6 +1,6 @@
 #include "lib/http/date.h"
 #include "lib/store/s3/resume_internal.h"
-#include "lib/store/s3/xml_internal.h"
+#include "lib/store/xml_internal.h"
 
 /* A writer that lives sends a part every few minutes at least. */
 enum { ABANDONED_AFTER = 30 * CLOCK_MINUTE, TEXT = 2048 };
@@ -23,10 +23,10 @@ static void note_upload(void *context, const struct str texts[S3_RESUME_LEAVES])
     struct search *search = context;
     struct arena *arena = search->io.arena;
     struct unfinished *one = arena_new_of(arena, struct unfinished);
-    bool is_read = s3_xml_decode(texts[0], arena_buffer(arena, TEXT), TEXT, &one->key) &&
-                   s3_xml_decode(texts[1], arena_buffer(arena, TEXT), TEXT, &one->id) && clock_parse_time(texts[2], &one->active);
+    bool is_read = xml_decode(texts[0], arena_buffer(arena, TEXT), TEXT, &one->key) &&
+                   xml_decode(texts[1], arena_buffer(arena, TEXT), TEXT, &one->id) && clock_parse_time(texts[2], &one->active);
     if (!is_read || !str_starts(one->key, search->prefix) || str_empty(one->id)) return;
-    one->key = str_from(one->key, search->s3->store.prefix.length);
+    one->key = str_from(one->key, search->s3->remote.store.prefix.length);
     if (!store_is_key(one->key)) return;
     one->next = search->found;
     search->found = one;
@@ -40,7 +40,7 @@ static void note_part(void *context, const struct str texts[S3_RESUME_LEAVES])
 }
 
 /* By the store's clock, in its answer. */
-static int64_t now_there(const struct s3_answer *answer)
+static int64_t now_there(const struct remote_answer *answer)
 {
     int64_t now;
     return http_date_parse(wire_header(&answer->wire, S("date")), &now) ? now : clock_real();
@@ -50,26 +50,26 @@ static int64_t now_there(const struct s3_answer *answer)
 static enum status look_at(const struct search *search, struct unfinished *one, bool *abandoned, struct error *error)
 {
     static const struct s3_resume_names names = {{"Part", 4}, {{"LastModified", 12}, {"PartNumber", 10}, {"Size", 4}}};
-    struct s3_request request = {.method = "GET", .key = one->key, .limit = S3_XML_LIMIT};
-    struct s3_answer answer;
+    struct remote_request request = {.method = "GET", .key = one->key, .limit = REMOTE_XML_LIMIT};
+    struct remote_answer answer;
     char buffer[8];
     struct str more;
-    s3_add_argument(&request, S("uploadId"), one->id);
-    TRY(s3_call(search->s3, search->io, &request, &answer, error));
+    remote_add_argument(&request, S("uploadId"), one->id);
+    TRY(remote_call(&search->s3->remote, search->io, &request, &answer, error));
     struct str body = buf_str(&answer.body);
     bool is_read = s3_resume_read(body, &names, note_part, one);
-    bool is_all = !s3_xml_result(body, S("IsTruncated"), buffer, sizeof buffer, &more) || !str_equal(more, S("true"));
+    bool is_all = !xml_result(body, S("IsTruncated"), buffer, sizeof buffer, &more) || !str_equal(more, S("true"));
     *abandoned = is_read && is_all && now_there(&answer) - one->active > ABANDONED_AFTER;
     return STATUS_OK;
 }
 
 static void abort_upload(const struct search *search, const struct unfinished *one)
 {
-    struct s3_request request = {.method = "DELETE", .key = one->key};
-    struct s3_answer answer;
+    struct remote_request request = {.method = "DELETE", .key = one->key};
+    struct remote_answer answer;
     struct error ignored;
-    s3_add_argument(&request, S("uploadId"), one->id);
-    s3_call(search->s3, search->io, &request, &answer, &ignored);
+    remote_add_argument(&request, S("uploadId"), one->id);
+    remote_call(&search->s3->remote, search->io, &request, &answer, &ignored);
 }
 
 enum status s3_sweep(const struct store_call *call, struct error *error)
@@ -77,11 +77,11 @@ enum status s3_sweep(const struct store_call *call, struct error *error)
     static const struct s3_resume_names names = {{"Upload", 6}, {{"Key", 3}, {"UploadId", 8}, {"Initiated", 9}}};
     struct search search = {.s3 = (struct s3 *)call->store, .io = call->io};
     search.prefix = arena_join(call->io.arena, call->store->prefix, call->key);
-    struct s3_request request = {.method = "GET", .limit = S3_XML_LIMIT};
-    struct s3_answer answer;
-    s3_add_argument(&request, S("uploads"), S(""));
-    s3_add_argument(&request, S("prefix"), search.prefix);
-    TRY(s3_call(search.s3, call->io, &request, &answer, error));
+    struct remote_request request = {.method = "GET", .limit = REMOTE_XML_LIMIT};
+    struct remote_answer answer;
+    remote_add_argument(&request, S("uploads"), S(""));
+    remote_add_argument(&request, S("prefix"), search.prefix);
+    TRY(remote_call(&search.s3->remote, call->io, &request, &answer, error));
     s3_resume_read(buf_str(&answer.body), &names, note_upload, &search);
     for (struct unfinished *one = search.found; one; one = one->next) {
         bool abandoned = false;

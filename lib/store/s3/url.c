@@ -1,32 +1,14 @@
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/encode.h"
 #include "lib/store/s3/s3_internal.h"
 
-/* A parameter of the store's URL; without it the value stays as it is. */
-static enum status parameter(struct arena *arena, const struct url *url, struct str name, struct str *value, struct error *error)
-{
-    struct str given;
-    TRY(url_argument(arena, url->query, name, &given, error));
-    if (given.data) *value = given;
-    return STATUS_OK;
-}
-
 static enum status check_parameters(const struct url *url, struct error *error)
 {
     static const struct str known[] = {{"endpoint", 8},  {"region", 6},      {"path-style", 10},
                                        {"if-absent", 9}, {"bind-range", 10}, {"credentials", 11}};
-    struct str rest = url->query;
-    struct url_argument argument;
-    while (url_next_argument(&rest, &argument)) {
-        bool found = false;
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++) found = found || str_equal(argument.name, known[i]);
-        ENSURE(found, error, STATUS_INVALID,
-               "s3:// takes endpoint, region, path-style, if-absent, bind-range and credentials, not '" STR_FMT "'",
-               STR_ARG(argument.name));
-    }
-    return STATUS_OK;
+    return remote_check_parameters(url, known, sizeof known / sizeof *known,
+                                   "endpoint, region, path-style, if-absent, bind-range and credentials", error);
 }
 
 static bool is_bucket(struct str name)
@@ -42,16 +24,10 @@ static bool is_bucket(struct str name)
 
 static enum status read_names(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
 {
-    struct str prefix = str_from(url->path, 1);
-    while (str_ends(prefix, S("/"))) prefix.length--;
     ENSURE(is_bucket(url->authority), error, STATUS_INVALID, "'" STR_FMT "' is not a bucket's name: s3://bucket/prefix",
            STR_ARG(url->authority));
-    ENSURE(str_empty(prefix) || (store_is_key(prefix) && prefix.length < STORE_PREFIX_LENGTH), error, STATUS_INVALID,
-           "'" STR_FMT "' is not a prefix: segments of A-Z a-z 0-9 . _ - + = @ , joined by '/', at most %d bytes", STR_ARG(prefix),
-           STORE_PREFIX_LENGTH - 1);
     s3->bucket = arena_copy(arena, url->authority);
-    s3->store.prefix = str_empty(prefix) ? S("") : arena_printf(arena, STR_FMT "/", STR_ARG(prefix));
-    return STATUS_OK;
+    return remote_prefix(arena, url, &s3->remote.store.prefix, error);
 }
 
 static enum status read_region(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
@@ -60,29 +36,10 @@ static enum status read_region(struct s3 *s3, struct arena *arena, const struct 
     if (!region || !region[0]) region = getenv("AWS_DEFAULT_REGION");
     if (!region || !region[0]) region = "us-east-1";
     s3->region = str_of(region);
-    TRY(parameter(arena, url, S("region"), &s3->region, error));
+    TRY(remote_parameter(arena, url, S("region"), &s3->region, error));
     ENSURE(str_is_id(s3->region), error, STATUS_INVALID, "'" STR_FMT "' is not a region", STR_ARG(s3->region));
     s3->region = arena_copy(arena, s3->region);
     return STATUS_OK;
-}
-
-static bool is_address(struct str host, bool *loopback)
-{
-    char text[INET6_ADDRSTRLEN];
-    struct in_addr v4;
-    struct in6_addr v6;
-    bool bracketed = str_starts(host, S("[")) && str_ends(host, S("]"));
-    if (bracketed) host = str_make(host.data + 1, host.length - 2);
-    if (host.length >= sizeof text) return false;
-    memcpy(text, host.data, host.length);
-    text[host.length] = 0;
-    if (bracketed && inet_pton(AF_INET6, text, &v6) == 1) {
-        *loopback = IN6_IS_ADDR_LOOPBACK(&v6);
-        return true;
-    }
-    if (bracketed || inet_pton(AF_INET, text, &v4) != 1) return false;
-    *loopback = ntohl(v4.s_addr) >> 24 == 127;
-    return true;
 }
 
 /* Where the bucket is reached: in the host's name, or as the first segment of the path. */
@@ -91,27 +48,27 @@ static enum status read_endpoint(struct s3 *s3, struct arena *arena, const struc
     struct str text = arena_printf(arena, "https://s3." STR_FMT ".amazonaws.com", STR_ARG(s3->region)), style = S("");
     struct url endpoint;
     bool loopback = false;
-    TRY(parameter(arena, url, S("endpoint"), &text, error));
-    TRY(parameter(arena, url, S("path-style"), &style, error));
+    TRY(remote_parameter(arena, url, S("endpoint"), &text, error));
+    TRY(remote_parameter(arena, url, S("path-style"), &style, error));
     if (url_parse(text, &endpoint, error) != STATUS_OK) return error_context(error, "endpoint");
     bool is_https = str_equal(endpoint.scheme, S("https"));
     bool is_bare = (str_empty(endpoint.path) || str_equal(endpoint.path, S("/"))) && !endpoint.has_query && !str_empty(endpoint.host);
     ENSURE((is_https || str_equal(endpoint.scheme, S("http"))) && is_bare, error, STATUS_INVALID,
            "endpoint is http://host:port or https://host:port, without a path");
     ENSURE(str_empty(style) || str_equal(style, S("0")) || str_equal(style, S("1")), error, STATUS_INVALID, "path-style is 0 or 1");
-    bool is_ip = is_address(endpoint.host, &loopback) || str_equal(endpoint.host, S("localhost"));
+    bool is_ip = remote_is_address(endpoint.host, &loopback);
     /* A dot in the bucket's name breaks the certificate, which covers one label. */
     bool path_style = is_ip || str_equal(style, S("1")) || (is_https && str_find(s3->bucket, '.') < s3->bucket.length);
     bool is_default_port = endpoint.port == (is_https ? 443 : 80);
     struct str authority = is_default_port ? endpoint.host : endpoint.authority;
-    s3->direct = loopback || str_equal(endpoint.host, S("localhost"));
+    s3->remote.direct = loopback;
     s3->endpoint = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(authority));
     s3->host =
         path_style ? arena_copy(arena, authority) : arena_printf(arena, STR_FMT "." STR_FMT, STR_ARG(s3->bucket), STR_ARG(authority));
     s3->origin = arena_printf(arena, STR_FMT "://" STR_FMT, STR_ARG(endpoint.scheme), STR_ARG(s3->host));
     s3->bucket_path = path_style ? arena_printf(arena, "/" STR_FMT, STR_ARG(s3->bucket)) : S("/");
     s3->root = arena_printf(arena, STR_FMT "%s" STR_FMT, STR_ARG(s3->bucket_path), path_style ? "/" : "",
-                            STR_ARG(percent_encode(arena, s3->store.prefix, true)));
+                            STR_ARG(percent_encode(arena, s3->remote.store.prefix, true)));
     return STATUS_OK;
 }
 
@@ -128,13 +85,13 @@ static enum status read_dialect(struct s3 *s3, struct arena *arena, const struct
         {{"standard", 8}, {"", 0}, {{"if-none-match", 13}, {"*", 1}}, {{0}, {0}}},
     };
     struct str forced = S("");
-    TRY(parameter(arena, url, S("if-absent"), &forced, error));
+    TRY(remote_parameter(arena, url, S("if-absent"), &forced, error));
     for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
         bool chosen = str_empty(forced) ? str_ends(s3->host, dialects[i].domain) : str_equal(forced, dialects[i].name);
         if (!chosen) continue;
         s3->if_absent = dialects[i].if_absent;
         s3->clamp = dialects[i].clamp;
-        s3->store.abilities.clamps_ranges = str_empty(s3->clamp.name);
+        s3->remote.store.abilities.clamps_ranges = str_empty(s3->clamp.name);
         return STATUS_OK;
     }
     return error_set(error, STATUS_INVALID, "if-absent is standard, oss or cos");
@@ -143,9 +100,9 @@ static enum status read_dialect(struct s3 *s3, struct arena *arena, const struct
 static enum status read_binding(struct s3 *s3, struct arena *arena, const struct url *url, struct error *error)
 {
     struct str text = S("yes");
-    TRY(parameter(arena, url, S("bind-range"), &text, error));
+    TRY(remote_parameter(arena, url, S("bind-range"), &text, error));
     ENSURE(str_equal(text, S("yes")) || str_equal(text, S("no")), error, STATUS_INVALID, "bind-range is yes or no");
-    s3->store.abilities.binds_ranges = str_equal(text, S("yes"));
+    s3->remote.store.abilities.binds_ranges = str_equal(text, S("yes"));
     return STATUS_OK;
 }
 
@@ -158,13 +115,13 @@ enum status s3_configure(struct s3 *s3, struct arena *arena, const struct url *u
     TRY(read_dialect(s3, arena, url, error));
     TRY(read_binding(s3, arena, url, error));
     *credentials = S("");
-    TRY(parameter(arena, url, S("credentials"), credentials, error));
+    TRY(remote_parameter(arena, url, S("credentials"), credentials, error));
     ENSURE(str_empty(*credentials) || str_is_id(*credentials), error, STATUS_INVALID,
            "credentials=NAME names the variables NAME_ACCESS_KEY_ID and NAME_SECRET_ACCESS_KEY");
     const char *of = str_empty(*credentials) ? "" : " with the credentials of ";
-    s3->store.name =
+    s3->remote.store.name =
         arena_printf(arena, "s3://" STR_FMT " at " STR_FMT "%s" STR_FMT, STR_ARG(s3->bucket), STR_ARG(s3->host), of, STR_ARG(*credentials));
-    s3->store.asked = arena_printf(arena, STR_FMT ", if-absent by " STR_FMT ", bind-range=%s", STR_ARG(s3->store.name),
-                                   STR_ARG(s3->if_absent.name), s3->store.abilities.binds_ranges ? "yes" : "no");
+    s3->remote.store.asked = arena_printf(arena, STR_FMT ", if-absent by " STR_FMT ", bind-range=%s", STR_ARG(s3->remote.store.name),
+                                          STR_ARG(s3->if_absent.name), s3->remote.store.abilities.binds_ranges ? "yes" : "no");
     return STATUS_OK;
 }
