@@ -301,6 +301,7 @@ static void print_lines(const struct demo *demo)
     puts("    pakhus edge show shop-hangzhou                                  # what an edge holds");
     puts("    pakhus policy show                                              # why: the policy");
     printf("    cat '" STR_FMT "'/decisions/*/*                           # every decision, with its counts\n", STR_ARG(demo->folder));
+    puts("    pakhus report -o report.html                                    # one page: edges, demand, decisions; open it in a browser");
     puts("    pakhus publish game.apk --app GAME --version 2.0                # a signed APK of your own\n");
     fflush(stdout);
 }

@@ -9,6 +9,7 @@
 #include "functions/common/app.h"
 #include "functions/common/routes.h"
 #include "functions/common/settings.h"
+#include "functions/console/handler.h"
 #include "functions/evaluate-cron/handler.h"
 #include "functions/evict-cron/handler.h"
 #include "functions/gather/handler.h"
@@ -52,11 +53,13 @@ static const struct lc_function *find_function(const char *name)
     abort(); /* a route of a function that does not exist: tests/unit/test_routes.c */
 }
 
-/* A mount for each path of the table, and one without a path for each function: every function takes events. Returns how many. */
+/* A mount for each path of the table, and one without a path for each function: every function takes events. The console is for operators
+ * and no function that is deployed. Returns how many. */
 static size_t make_mounts(struct lc_mount mounts[MOUNTS_MAX])
 {
     size_t count = 0;
     for (size_t i = 0; i < FUNCTION_COUNT; i++) mounts[count++] = (struct lc_mount){NULL, functions[i]};
+    mounts[count++] = (struct lc_mount){CONSOLE_PATH, &console_function, .operators = true};
     for (size_t i = 0; i < routes_count && count < MOUNTS_MAX; i++)
         mounts[count++] = (struct lc_mount){routes[i].path, find_function(routes[i].function)};
     return count;

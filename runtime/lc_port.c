@@ -18,6 +18,7 @@ static const struct log no_request;
 struct mount {
     struct str path; /* without a slash at its end */
     struct lc_instance *instance;
+    bool operators;
 };
 
 struct port {
@@ -38,14 +39,14 @@ static bool is_under(struct str path, struct str mount)
     return str_starts(path, mount) && (path.length == mount.length || path.data[mount.length] == '/');
 }
 
-static struct lc_instance *find_mount(const struct port *port, struct str path)
+static const struct mount *find_mount(const struct port *port, struct str path)
 {
     const struct mount *best = NULL;
     for (size_t i = 0; i < port->mount_count; i++) {
         const struct mount *mount = &port->mounts[i];
         if (is_under(path, mount->path) && (!best || mount->path.length > best->path.length)) best = mount;
     }
-    return best ? best->instance : NULL;
+    return best;
 }
 
 static struct lc_instance *find_name(const struct port *port, struct str name)
@@ -111,11 +112,13 @@ static void route(struct lc_exchange *x)
             lc_server_refuse_method(x, "POST");
         return;
     }
-    if (!x->loop->admin) x->instance = find_mount(port, x->request.path);
-    if (!x->instance) {
+    const struct mount *mount = find_mount(port, x->request.path);
+    if (mount && mount->operators && !lc_admin_may(x)) return;
+    if (!mount || (x->loop->admin && !mount->operators)) {
         lc_problem(&x->call, &x->response, 404, NULL, S("nothing is served under this path"));
         return;
     }
+    x->instance = mount->instance;
     x->work = lc_server_http;
     x->unguarded = true;
     x->body_max = LC_REQUEST_BODY_LIMIT;
@@ -141,7 +144,7 @@ static void add_mounts(struct port *port, struct arena *arena, const struct lc_m
         struct str path = str_of(mounts[i].path);
         struct lc_instance *instance = instance_of(port, mounts[i].function);
         while (str_ends(path, S("/"))) path.length--;
-        if (path.data) port->mounts[port->mount_count++] = (struct mount){path, instance};
+        if (path.data) port->mounts[port->mount_count++] = (struct mount){path, instance, mounts[i].operators};
     }
 }
 

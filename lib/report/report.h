@@ -19,5 +19,7 @@ enum status report_collect(const struct report_question *, struct str *json, str
 
 /* The page with the document in it. It asks for nothing from anywhere, and its policy lets nothing else run. */
 void report_write(struct buf *page, struct str json);
+/* That policy, for the header Content-Security-Policy. */
+struct str report_page_policy(struct arena *);
 
 #endif

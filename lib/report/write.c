@@ -38,7 +38,7 @@ static void add_island(struct buf *page, struct str json)
     }
 }
 
-static struct str page_policy(struct arena *arena)
+struct str report_page_policy(struct arena *arena)
 {
     struct buf policy = buf_in(arena, POLICY_LIMIT);
     buf_add(&policy, S("default-src 'none'; base-uri 'none'; form-action 'none'; style-src "));
@@ -52,7 +52,7 @@ void report_write(struct buf *page, struct str json)
 {
     buf_add(page, S("<!DOCTYPE html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n"
                     "<meta http-equiv=\"Content-Security-Policy\" content=\""));
-    buf_add(page, page_policy(page->arena));
+    buf_add(page, report_page_policy(page->arena));
     buf_add(page,
             S("\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Pakhus report</title>\n<style>"));
     buf_add(page, EMBEDDED(page_style));

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support import apks
+from support import apks, client
+from support.servers import ADMIN, Servers
 from support.shop import Shop
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -127,3 +128,21 @@ def test_days_that_evaluate_dropped_are_told_from_quiet_ones(shop: Shop, tmp_pat
                                   "evict": {"threshold": 2, "n": 2, "of": 2, "window": {"last": "24h"}}}))
     shop.run("policy", "set", str(policy))
     assert [day["kept"] for day in data_of(shop)["demand"]["days"]] == [False] * 4 + [True] * 3
+
+
+def test_the_console_is_the_same_page_for_operators(shop: Shop, put: Put, servers: Servers) -> None:
+    put("edges/e.json", edge("e", 0))
+    program = shop.program(servers)
+    answer = client.request(program.url + "/console", "GET", ADMIN)
+    assert (answer.status, answer.header("content-type"), answer.header("cache-control")) == (200, "text/html; charset=utf-8", "no-store")
+    page = bytes(answer.body).decode()
+    assert json.loads(page.partition('id="data">')[2].partition("</script>")[0])["edges"]["count"] == 1
+    policy = str(answer.header("content-security-policy"))
+    assert policy.startswith("default-src 'none'") and policy.endswith("; frame-ancestors 'none'")
+    assert policy.removesuffix("; frame-ancestors 'none'") in page
+    put("edges/f.json", edge("f", 1))
+    assert bytes(client.request(program.url + "/console", "GET", ADMIN).body).decode() == page, "the store is read once a minute"
+    assert client.request(program.url + "/console", "HEAD", ADMIN).status == 200
+    for path in "/console/", "/console/x":
+        assert client.request(program.url + path, "GET", ADMIN).status == 404, path
+    assert client.get(program.url + "/console").status == 403

@@ -313,6 +313,9 @@ def of_operation(stocked: Stocked) -> Iterator[Asked]:
     yield Asked("health", stocked.empty + "/healthz?ready")
     yield Asked("metrics", stocked.plain + "/metrics")
     yield Asked("metrics", stocked.plain + "/metrics", secrets=False)
+    yield Asked("console", stocked.plain + "/console")
+    yield Asked("console", stocked.plain + "/console", secrets=False)
+    yield Asked("console", stocked.empty + "/console")
     invoke = stocked.plain + "/2015-03-31/functions/{}/invocations"
     for function, event in ("evaluate-cron", b'{"pakhus":"evaluate","dry_run":true}'), ("evaluate-cron", b"x"), ("none", b"{}"):
         yield Asked("invoke", invoke.format(function), body=event)

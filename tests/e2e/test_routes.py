@@ -134,7 +134,7 @@ def test_operators_routes_are_closed_to_all_others(server: Program, open_server:
     table = (ROOT / "docs/api.md").read_text().split("## What operators ask")[1].split("\n\n")[1].splitlines()[2:]
     found = {row.split("|")[1].strip().strip("`"): (row.split("|")[2].split(",")[0].strip(), row.split("|")[4].strip()) for row in table}
     assert {path: who for path, (_, who) in found.items()} == {
-        "/healthz": "anyone", "/metrics": "operators", "/2015-03-31/functions/{function}/invocations": "operators"}
+        "/healthz": "anyone", "/metrics": "operators", "/console": "operators", "/2015-03-31/functions/{function}/invocations": "operators"}
     functions = sorted(path.parent.name for path in ROOT.glob("functions/*/main.c"))
     for path, (method, who) in found.items():
         for function in functions if "{function}" in path else functions[:1]:
@@ -146,7 +146,7 @@ def test_operators_routes_are_closed_to_all_others(server: Program, open_server:
             assert client.request(server.url + target, method, {"Content-Length": "0", **ADMIN}).status != 403
 
 
-@pytest.mark.parametrize("path, methods", [("/healthz", {"GET", "HEAD"}), ("/metrics", {"GET", "HEAD"}), ("/2015-03-31/functions/query/invocations", {"POST"})])
+@pytest.mark.parametrize("path, methods", [("/healthz", {"GET", "HEAD"}), ("/metrics", {"GET", "HEAD"}), ("/console", {"GET", "HEAD"}), ("/2015-03-31/functions/query/invocations", {"POST"})])
 def test_operators_routes_say_which_methods_they_take(path: str, methods: set[str], server: Program) -> None:
     for method in set(METHODS) - methods:
         answer = client.request(server.url + path, method, {"Content-Length": "0", **ADMIN})

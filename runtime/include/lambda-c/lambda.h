@@ -123,6 +123,7 @@ int lc_run(const struct lc_function *);
 struct lc_mount {
     const char *path; /* "/packages"; NULL: no path, the function takes events only */
     const struct lc_function *function;
+    bool operators; /* for whoever may see the metrics: on the admin listener, or with the admin secret; on no other listener without it */
 };
 struct lc_port_options {
     const char *listen; /* "127.0.0.1:8080", "[::]:80", ":0" */
