@@ -44,6 +44,7 @@ static bool guard(void *state, struct lc_call *call, const struct lc_request *re
 static enum status make_page(const struct console *console, struct io io, struct buf *page, struct error *error)
 {
     struct str document;
+    TRY(store_check(console->app->store, io, error)); /* a directory that is gone would look like an empty store */
     TRY(report_collect(&(struct report_question){console->app->store, io, clock_now(), EDGES_TIME}, &document, error));
     report_write(page, document);
     ENSURE(!page->overflow, error, STATUS_INTERNAL, "the page has more than %d bytes", REPORT_PAGE_LIMIT);
