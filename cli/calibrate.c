@@ -155,6 +155,7 @@ static void print(const struct calibrated *c)
 static void print_choice(struct arena *arena, const struct calibrated *c)
 {
     const struct choice *choice = &c->choice;
+    struct auto_setting begin;
     struct str setting = auto_text(arena, choice->setting);
     if (c->requests > 0)
         printf("replayed %llu requests for %.1f %% of the packages, which are %.1f %% of the requests\n", (unsigned long long)c->requests,
@@ -167,6 +168,8 @@ static void print_choice(struct arena *arena, const struct calibrated *c)
     if (choice->value > choice->present)
         printf("value %.4f, of the setting in force %.4f; better in %.0f %% of the draws\n", choice->value, choice->present,
                choice->sure * 100);
+    if (c->begins && !choice->moves && auto_find(&c->proposed, &begin))
+        printf("to begin with: " STR_FMT ", since %s\n", STR_ARG(auto_text(arena, begin)), c->proposed.automatic.why);
     if (c->refused.status != STATUS_OK) printf("nothing moves: %s\n", c->refused.text);
     if (c->applied) printf("the policy is written\n");
 }

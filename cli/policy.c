@@ -132,7 +132,7 @@ static void print_auto(struct arena *arena, const struct policy *policy)
     if (automatic->since > 0)
         printf("; since " STR_FMT ": %s\n", STR_ARG(clock_format_time(arena, automatic->since)), automatic->why);
     else
-        puts("; from the start: calibrate has not moved it yet");
+        printf("; from the start: %s\n", *automatic->why ? automatic->why : "calibrate has not moved it yet");
 }
 
 /* Of one that sets itself: those to begin with. */

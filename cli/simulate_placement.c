@@ -13,6 +13,7 @@ enum {
     APPS_USUAL = 400,
     REQUESTS_USUAL = 400000,
     SAMPLE_USUAL = 500000,
+    SAMPLE_OF_WEEK = 70000, /* some 45 replays within ten seconds of a processor */
     REQUESTS_MOST = 50000000
 };
 
@@ -32,14 +33,14 @@ static const struct command_option options[] = {
     {"link", 0, OPTION_SIZE, &link_rate, "BYTES", "bytes a second that an edge receives; without it copying takes no time",
      .positive = true},
     {"sample", 0, OPTION_TEXT, &sample_text, "COUNT",
-     "keep at most this many requests of the trace, of packages chosen by a hash (default 500000); a larger sample is more exact"},
+     "replay at most this many requests: of packages chosen by a hash (default 500000), of the made-up week whole LANs (default 70000)"},
     {"unit", 0, OPTION_SPAN, &unit, "SPAN", "length of one step in the trace's time column (default 1s)", .positive = true},
     {"lans", 0, OPTION_TEXT, &lans_text, "COUNT", "LANs of the made-up week (default 20)"},
     {"requests", 'n', OPTION_TEXT, &requests_text, "COUNT", "requests of the made-up week (default 400000)"},
     {"seed", 0, OPTION_TEXT, &seed_text, "NUMBER", "another seed makes another week (default 1)"},
     {"svg", 0, OPTION_TEXT, &svg_path, "FILE.svg",
      "draw what bytes placed bring; with a --policy of fixed numbers, without --sweep, demand, wanted and held over time"},
-    {"write", 0, OPTION_TEXT, &write_path, "FILE.csv", "the trace that is replayed, for other simulators"},
+    {"write", 0, OPTION_TEXT, &write_path, "FILE.csv", "the trace that is replayed (a sample where it is one), for other simulators"},
     {"beside", 0, OPTION_TEXT, &beside_path, "ROWS.json", "results of other simulators, rows as --json prints them; shown beside ours"},
     {"chosen", 0, OPTION_TEXT, &chosen_path, "FILE.json", "write the policy that \"auto\" ends with, as 'policy set' takes it"},
     {"json", 0, OPTION_FLAG, &json, NULL, "print the rows as JSON"},
@@ -111,7 +112,7 @@ static enum status write_chosen(struct arena *arena, const struct policy *policy
 {
     struct auto_setting setting;
     if (auto_find(policy, &setting))
-        fprintf(stderr, "auto ends with " STR_FMT "%s%s\n", STR_ARG(auto_text(arena, setting)), policy->automatic.since ? ": " : "",
+        fprintf(stderr, "auto ends with " STR_FMT "%s%s\n", STR_ARG(auto_text(arena, setting)), *policy->automatic.why ? ": " : "",
                 policy->automatic.why);
     return chosen_path.data ? simulate_write(chosen_path, policy_format(arena, policy), error) : STATUS_OK;
 }
@@ -222,31 +223,54 @@ static enum status whole(struct str text, const char *name, uint64_t usual, uint
     return STATUS_OK;
 }
 
-static enum status make_week(struct table *table, struct error *error)
+static void tell_sample(const struct trace_sample *sample, const struct trace *trace, uint64_t lans)
+{
+    if (trace->lans < lans)
+        fprintf(stderr, "sampled: %u of %llu LANs, with %.4g %% of the requests; --sample takes more\n", trace->lans,
+                (unsigned long long)lans, sample->asked * 100);
+    if (sample->share < 1)
+        fprintf(stderr, "sampled: %.4g %% of the packages, with %.4g %% of the requests; --sample takes more\n", sample->share * 100,
+                sample->asked * 100);
+}
+
+static enum status sample_of(uint64_t usual, struct trace_sample *sample, struct error *error)
+{
+    uint64_t most;
+    TRY(whole(sample_text, "sample", usual, REQUESTS_MOST, &most, error));
+    sample->most = (size_t)most;
+    return STATUS_OK;
+}
+
+static enum status make_week(struct table *table, struct trace_sample *sample, struct error *error)
 {
     struct trace_recipe recipe = {.apps = APPS_USUAL, .seed = 1};
     uint64_t lans;
     TRY(whole(lans_text, "lans", LANS_USUAL, 10000, &lans, error));
     TRY(whole(requests_text, "requests", REQUESTS_USUAL, REQUESTS_MOST, &recipe.requests, error));
     ENSURE(!seed_text.data || str_to_u64(seed_text, &recipe.seed), error, STATUS_INVALID, "--seed must be a whole number");
+    TRY(sample_of(SAMPLE_OF_WEEK, sample, error));
     recipe.lans = (uint32_t)lans;
-    return trace_make(table->rows.arena, &recipe, &table->trace, error);
+    TRY(trace_make(table->rows.arena, &recipe, &table->trace, error));
+    TRY(trace_thin(table->rows.arena, sample, &table->trace, error));
+    return tell_sample(sample, &table->trace, lans), STATUS_OK;
 }
 
-static enum status read_trace(struct table *table, struct str path, struct error *error)
+static enum status read_trace(struct table *table, struct str path, struct trace_sample *sample, struct error *error)
 {
-    struct trace_sample sample;
-    uint64_t most;
-    TRY(whole(sample_text, "sample", SAMPLE_USUAL, REQUESTS_MOST, &most, error));
-    sample.most = (size_t)most;
+    TRY(sample_of(SAMPLE_USUAL, sample, error));
     FILE *file = str_equal(path, S("-")) ? stdin : fopen(path.data, "re");
     if (!file) return error_errno(error, errno, STR_FMT, STR_ARG(path));
-    enum status status = trace_read(table->rows.arena, file, unit, &sample, &table->trace, error);
+    enum status status = trace_read(table->rows.arena, file, unit, sample, &table->trace, error);
     if (file != stdin) fclose(file);
     if (status != STATUS_OK) return error_context(error, STR_FMT, STR_ARG(path));
-    if (sample.share < 1)
-        fprintf(stderr, "sampled: %.4g %% of the packages, with %.4g %% of the requests; --sample takes more\n", sample.share * 100,
-                sample.asked * 100);
+    return tell_sample(sample, &table->trace, 0), STATUS_OK;
+}
+
+static enum status find_trace(struct table *table, const struct str *words, int count, struct error *error)
+{
+    struct trace_sample sample;
+    TRY(count > 0 ? read_trace(table, words[0], &sample, error) : make_week(table, &sample, error));
+    table->how.share = sample.share;
     return STATUS_OK;
 }
 
@@ -300,7 +324,7 @@ static enum status run(struct arena *arena, const struct str *words, int count, 
     table.rows = table.beside = (struct rows){.arena = arena, .trace = &table.trace};
     TRY(read_storage(&table.how.storage, error));
     TRY(read_policy(&table, error));
-    TRY(count > 0 ? read_trace(&table, words[0], error) : make_week(&table, error));
+    TRY(find_trace(&table, words, count, error));
     TRY(read_beside(&table, error));
     if (write_path.data) TRY(write_trace(&table, error));
     bool automatic = table.policy.automatic.on;

@@ -21,14 +21,25 @@ static enum status record(const struct choosing *choosing, struct io io, struct 
     return recorded_read(&how, io, recorded, error);
 }
 
+/* Sizes and quotas are known from here on. */
+static void begin(const struct trace *trace, const struct simulation *how, struct calibrated *out)
+{
+    struct auto_setting before, after;
+    if (out->present.automatic.since > 0) return;
+    choice_begin(trace, how, &out->proposed);
+    out->begins = auto_find(&out->present, &before) && auto_find(&out->proposed, &after) && memcmp(&before, &after, sizeof before) != 0;
+}
+
 static enum status replay(const struct choosing *choosing, struct arena *arena, const struct recorded *recorded, struct error *error)
 {
     struct calibrated *out = choosing->out;
-    const struct simulation how = {.quotas = recorded->quotas, .every = CLOCK_HOUR, .link = out->present.automatic.link};
+    const struct simulation how = {
+        .quotas = recorded->quotas, .every = CLOCK_HOUR, .link = out->present.automatic.link, .share = recorded->share};
     struct tallies *tallies = arena_new_of(arena, struct tallies);
-    *tallies = (struct tallies){.trace = &recorded->trace, .policy = &out->present, .how = &how};
+    *tallies = (struct tallies){.trace = &recorded->trace, .policy = &out->proposed, .how = &how};
+    begin(&recorded->trace, &how, out);
     TRY(tallies_make(tallies, arena, error));
-    choose(tallies, &out->present, choosing->calibrating->now, &out->choice);
+    choose(tallies, &out->proposed, choosing->calibrating->now, &out->choice);
     out->requests = recorded->trace.count;
     out->share = recorded->share;
     out->asked = recorded->asked;
@@ -65,7 +76,7 @@ enum status choosing_run(const struct choosing *choosing, struct io io, struct e
     if (status == STATUS_NOT_FOUND || status == STATUS_TOO_LARGE) return out->refused = *error, STATUS_OK;
     TRY(status);
     TRY(replay(choosing, io.arena, &recorded, error));
-    if (!out->choice.moves) return STATUS_OK;
+    if (!out->choice.moves) return out->begins && choosing->calibrating->moves ? move(choosing, io, error) : STATUS_OK;
     if (moved_today(&out->present, now))
         return error_set(&out->refused, STATUS_INVALID, "the setting moved less than a day ago"), STATUS_OK;
     choice_explain(&out->choice, now, &out->proposed);
@@ -86,6 +97,7 @@ struct str choosing_json(struct arena *arena, const struct calibrated *c)
     json_put_real(&json, "present_value", c->choice.present, 6);
     json_put_real(&json, "sure", c->choice.sure, 6);
     json_put_bool(&json, "moves", c->choice.moves);
+    json_put_bool(&json, "begins", c->begins);
     if (c->refused.status != STATUS_OK) json_put_lossy(&json, "refused", str_of(c->refused.text));
     json_put_bool(&json, "applied", c->applied);
     json_close(&json);

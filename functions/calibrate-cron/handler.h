@@ -38,6 +38,7 @@ struct calibrated {
     bool applied;
     bool automatic;      /* the policy sets itself: `refused`, `requests` and what follows here are filled in, and nothing else */
     double share, asked; /* recorded.h */
+    bool begins;         /* no replay has chosen yet, and the setting to begin with is another one than that in force */
     struct choice choice;
 };
 /* Reads samples over all the time that the policy looks back, but for those whose horizon is not over; and demand up to now. T3 and C2 are

@@ -4,8 +4,8 @@
  *     "auto":{"placed_byte":0.2,"goal":"bytes|requests","link":BYTES_A_SECOND,"since":"2026-11-30T20:30:00Z","why":"…"}
  *
  * "placed_byte": what a byte that is copied to an edge costs, in bytes that an edge serves. "link": what an edge receives, 0 where copying
- * takes no time worth counting. "since" and "why" are written by calibrate; who sets a policy leaves them out. The numbers in force are
- * "place" and "evict" of the same policy. */
+ * takes no time worth counting. "since" and "why" are written by calibrate; who sets a policy leaves them out. Without "since" no replay
+ * has chosen: the setting is that to begin with. The numbers in force are "place" and "evict" of the same policy. */
 #ifndef POLICY_AUTO_H
 #define POLICY_AUTO_H
 

@@ -227,10 +227,8 @@ static void put_auto(struct json_writer *json, const struct policy_auto *automat
     json_put_real(json, "placed_byte", automatic->placed_byte, 9);
     json_put_word(json, "goal", goal_names[automatic->goal]);
     json_put_number(json, "link", automatic->link);
-    if (automatic->since > 0) {
-        json_put_text(json, "since", clock_format_time(json->out->arena, automatic->since));
-        json_put_text(json, "why", str_of(automatic->why));
-    }
+    if (automatic->since > 0) json_put_text(json, "since", clock_format_time(json->out->arena, automatic->since));
+    if (*automatic->why) json_put_text(json, "why", str_of(automatic->why));
     json_close(json);
 }
 

@@ -128,20 +128,36 @@ void choose(const struct tallies *tallies, const struct policy *policy, int64_t 
     choice->moves = choice->sure >= SURE;
 }
 
-/* --- day by day */
+/* --- where to begin */
 
-static struct auto_setting start_of(const struct tallies *tallies)
+static uint64_t smallest_quota(const struct trace *trace, const struct simulation *how)
 {
-    const struct trace *trace = tallies->trace;
-    const struct simulation *how = tallies->how;
-    uint64_t all = 0, quota = UINT64_MAX;
-    for (uint32_t i = 0; i < trace->objects; i++) all += trace->sizes[i];
+    uint64_t quota = UINT64_MAX;
     for (uint32_t lan = 0; lan < trace->lans; lan++) {
         uint64_t own = how->quotas ? how->quotas[lan] : simulated_quota(trace, lan, how->storage);
         if (own < quota) quota = own;
     }
-    return auto_start(trace->objects > 0 ? all / trace->objects : 0, quota, how->link);
+    return how->share > 0 && quota != UINT64_MAX ? (uint64_t)((double)quota / how->share) : quota;
 }
+
+static uint64_t average_size(const struct trace *trace)
+{
+    double all = 0;
+    for (uint32_t i = 0; i < trace->objects; i++) all += (double)trace->sizes[i];
+    return trace->objects > 0 ? (uint64_t)(all / trace->objects) : 0;
+}
+
+void choice_begin(const struct trace *trace, const struct simulation *how, struct policy *policy)
+{
+    uint64_t package = average_size(trace), quota = smallest_quota(trace, how);
+    char room[64] = "the edges have no quota";
+    auto_apply(auto_start(package, quota, how->link), policy);
+    if (quota != UINT64_MAX) snprintf(room, sizeof room, "the smallest edge holds %llu", (unsigned long long)quota);
+    snprintf(policy->automatic.why, sizeof policy->automatic.why, "packages have %llu bytes on average, and %s",
+             (unsigned long long)package, room);
+}
+
+/* --- day by day */
 
 void choice_explain(const struct choice *choice, int64_t now, struct policy *policy)
 {
@@ -168,7 +184,7 @@ enum status simulate_auto(const struct tallies *tallies, struct policy *last, st
     struct replay *replay;
     int64_t end = tallies->trace->requests[tallies->trace->count - 1].time, now = tallies->from + CLOCK_DAY;
     *last = *tallies->policy;
-    if (last->automatic.since == 0) auto_apply(start_of(tallies), last);
+    if (last->automatic.since == 0) choice_begin(tallies->trace, tallies->how, last);
     enum status status = replay_open(arena, tallies->trace, last, tallies->how, out, &replay, error);
     for (; status == STATUS_OK && now <= end; now += CLOCK_DAY) {
         replay_until(replay, now);

@@ -38,6 +38,9 @@ struct choice {
  * and at the first time by as many as days were recorded. */
 void choose(const struct tallies *, const struct policy *, int64_t now, struct choice *);
 
+/* Where to begin (auto_start) with the trace's sizes, the smallest edge's quota, and the link. A sample's quotas are those of whole edges
+ * again. Says why, without a "since": no replay has chosen it. */
+void choice_begin(const struct trace *, const struct simulation *, struct policy *);
 /* Puts the setting into force from `now` on, with the reason. */
 void choice_explain(const struct choice *, int64_t now, struct policy *);
 

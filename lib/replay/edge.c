@@ -11,14 +11,21 @@ static uint64_t size_of(const struct edge_run *run, uint32_t pair)
 
 /* --- what comes and goes */
 
-/* One copy after the other comes over the edge's link. */
+static int64_t later(int64_t now, double ms)
+{
+    int64_t sum;
+    return ms >= (double)NEVER || __builtin_add_overflow(now, (int64_t)ms, &sum) ? NEVER : sum;
+}
+
+/* One copy after the other comes over the edge's link. One of a sample stands for several: it keeps the link for all of them, but has come
+ * when it has come itself. */
 static int64_t arrival(const struct edge_run *run, struct edge_shop *shop, uint64_t size, int64_t now)
 {
     if (run->link == 0) return now;
-    if (shop->link_free < now) shop->link_free = now;
+    int64_t begin = shop->link_free < now ? now : shop->link_free;
     double takes = (double)size * CLOCK_SECOND / (double)run->link;
-    if (takes >= (double)NEVER || __builtin_add_overflow(shop->link_free, (int64_t)takes, &shop->link_free)) shop->link_free = NEVER;
-    return shop->link_free;
+    shop->link_free = later(begin, takes / run->share);
+    return later(begin, takes);
 }
 
 static void set_pending(struct edge_run *run, struct edge_shop *shop, uint32_t pair, bool pending)

@@ -27,6 +27,7 @@ struct edge_run {
     const struct trace *trace;
     struct policy policy;
     uint64_t link; /* bytes a second; 0: copying takes no time */
+    double share;  /* of all packages that come over it */
     struct counts counts;
     const uint32_t *ranks; /* by object */
     struct edge_pair *pairs;

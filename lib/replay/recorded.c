@@ -70,6 +70,41 @@ static enum status read_sums(struct reading *reading, struct error *error)
     return STATUS_OK;
 }
 
+/* --- a sample of the packages, before anything is asked about any of them */
+
+static uint64_t count_requests(const struct reading *reading)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < reading->pairs.count; i++) cells_add(&sum, reading->pairs.pairs[i].counts[TOTAL]);
+    return sum;
+}
+
+/* Leaves packages out whose hash is not below the limit. Returns the requests of those that are left. */
+static uint64_t keep_below(struct reading *reading, uint64_t limit)
+{
+    for (size_t i = 0; i < reading->pairs.count; i++) {
+        const struct cells_pair *pair = &reading->pairs.pairs[i];
+        uint64_t hash = hash64(HASH64, pair->package); /* short names leave its upper bits alike */
+        if (random_next(&hash) >= limit) pair->counts[TOTAL] = 0;
+    }
+    return count_requests(reading);
+}
+
+/* Leaves packages out until about `most` requests are left, twice as many at most: one package may have most of all requests. A quota is
+ * shared by as many packages fewer. */
+static enum status sample_packages(struct reading *reading, uint64_t sum, struct error *error)
+{
+    struct recorded *out = reading->out;
+    const uint64_t most = reading->how->most;
+    uint64_t limit = (uint64_t)((double)most / (double)sum * 0x1p63) << 1, kept = keep_below(reading, limit);
+    while (kept > 2 * most) kept = keep_below(reading, limit /= 2);
+    ENSURE(kept > 0, error, STATUS_TOO_LARGE, "a few packages have nearly all of the %llu requests, and no sample of %llu can be taken",
+           (unsigned long long)sum, (unsigned long long)most);
+    out->share = (double)limit * 0x1p-64;
+    out->asked = (double)kept / (double)sum;
+    return STATUS_OK;
+}
+
 /* --- then: what the trace is about */
 
 static enum status number_object(struct reading *reading, struct str package, uint64_t *number, struct error *error)
@@ -98,55 +133,22 @@ static uint32_t number_lan(struct reading *reading, struct str edge_id)
     uint32_t *number = &reading->lans[edge - registry->edges];
     if (*number == 0) {
         *number = ++reading->out->trace.lans;
-        reading->out->quotas[*number - 1] = edge->quota;
+        reading->out->quotas[*number - 1] = edge->quota == UINT64_MAX ? edge->quota : (uint64_t)((double)edge->quota * reading->out->share);
     }
     return *number;
 }
 
 static enum status number_pairs(struct reading *reading, uint64_t *sum, struct error *error)
 {
+    *sum = 0;
     for (size_t i = 0; i < reading->pairs.count; i++) {
         const struct cells_pair *pair = &reading->pairs.pairs[i];
-        if (pair->counts[TOTAL] == 0) continue; /* only windows before `from` */
+        if (pair->counts[TOTAL] == 0) continue; /* only windows before `from`, or left out of the sample */
         TRY(number_object(reading, pair->package, &pair->counts[OBJECT], error));
         if (pair->counts[OBJECT] == 0) continue;
         pair->counts[LAN] = number_lan(reading, pair->lan);
         cells_add(sum, pair->counts[TOTAL]);
     }
-    return STATUS_OK;
-}
-
-/* Leaves packages out whose hash is not below the limit. Returns the requests of those that are left. */
-static uint64_t keep_below(struct reading *reading, uint64_t limit)
-{
-    uint64_t kept = 0;
-    for (size_t i = 0; i < reading->pairs.count; i++) {
-        const struct cells_pair *pair = &reading->pairs.pairs[i];
-        if (pair->counts[OBJECT] == 0) continue;
-        uint64_t hash = hash64(HASH64, pair->package); /* short names leave its upper bits alike */
-        if (random_next(&hash) >= limit)
-            pair->counts[OBJECT] = 0;
-        else
-            cells_add(&kept, pair->counts[TOTAL]);
-    }
-    return kept;
-}
-
-/* Leaves packages out until about `most` requests are left, twice as many at most: one package may have most of all requests. A quota is
- * shared by as many packages fewer. */
-static enum status sample_packages(struct reading *reading, uint64_t *sum, struct error *error)
-{
-    struct recorded *out = reading->out;
-    const uint64_t most = reading->how->most;
-    uint64_t limit = (uint64_t)((double)most / (double)*sum * 0x1p63) << 1, kept = keep_below(reading, limit);
-    while (kept > 2 * most) kept = keep_below(reading, limit /= 2);
-    ENSURE(kept > 0, error, STATUS_TOO_LARGE, "a few packages have nearly all of the %llu requests, and no sample of %llu can be taken",
-           (unsigned long long)*sum, (unsigned long long)most);
-    out->share = (double)limit * 0x1p-64;
-    for (uint32_t lan = 0; lan < out->trace.lans; lan++)
-        if (out->quotas[lan] != UINT64_MAX) out->quotas[lan] = (uint64_t)((double)out->quotas[lan] * out->share);
-    out->asked = (double)kept / (double)*sum;
-    *sum = kept;
     return STATUS_OK;
 }
 
@@ -229,15 +231,15 @@ static enum status read_cells(struct reading *reading, struct error *error)
 static enum status read_all(struct reading *reading, struct error *error)
 {
     struct trace *trace = &reading->out->trace;
-    uint64_t sum = 0;
     TRY(read_sums(reading, error));
+    uint64_t sum = count_requests(reading);
+    reading->out->share = reading->out->asked = 1;
+    if (reading->how->packages && sum > reading->how->most) TRY(sample_packages(reading, sum, error));
     TRY(number_pairs(reading, &sum, error));
     ENSURE(sum > 0, error, STATUS_NOT_FOUND, "no edge's LAN asked for anything, as far as the policy looks back");
-    reading->out->share = reading->out->asked = 1;
-    if (reading->how->packages && sum > reading->how->most) TRY(sample_packages(reading, &sum, error));
     set_sizes(reading);
     make_room(reading, sum);
-    collect_counts(reading);
+    if (!reading->how->packages) collect_counts(reading);
     TRY(read_cells(reading, error));
     ENSURE(trace->count > 0, error, STATUS_NOT_FOUND, "recorded demand has expired or is too sparse to replay");
     return trace_finish(reading->io.arena, trace, error);
@@ -248,7 +250,7 @@ enum status recorded_read(const struct recording *how, struct io io, struct reco
     struct reading reading = {.how = how, .io = io, .out = out, .scratch = arena_new()};
     *out = (struct recorded){0};
     reading.spans[0] = (struct span){policy_horizon(how->policy, how->now), how->now - how->now % BUCKET + BUCKET};
-    reading.span_count = 1 + policy_evict_spans(how->policy, how->now, reading.spans + 1);
+    reading.span_count = 1 + (how->packages ? 0 : policy_evict_spans(how->policy, how->now, reading.spans + 1));
     reading.pairs = (struct cells){.arena = io.arena, .width = WINDOWS + (size_t)reading.span_count - 1};
     reading.objects = (struct cells){.arena = io.arena, .width = 3};
     reading.lans = arena_array(io.arena, how->registry->edge_count, sizeof *reading.lans);

@@ -17,7 +17,7 @@ struct recording {
     void *context;
     int64_t now;
     uint64_t most; /* requests */
-    bool packages; /* where there are more, a sample of the packages is replayed, not one of the requests */
+    bool packages; /* where there are more, a sample of the packages is replayed, not one of the requests; and `counts` are left out */
 };
 struct recorded {
     struct trace trace;

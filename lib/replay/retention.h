@@ -4,7 +4,9 @@
  * Which of them: byte hits always grow when less is evicted, and what eviction buys is room and, where what went comes back, costs bytes
  * placed. So of the candidates that place no more bytes than the present values do, those whose byte hits are within half a percent of the
  * best are as good; of these the one is taken that keeps the least on edges (then places the least; then the present value). In other
- * words: what serves hardly anybody goes, as long as that costs neither hits nor copies. */
+ * words: what serves hardly anybody goes, as long as that costs neither hits nor copies.
+ *
+ * It stands here, not beside the formulas (calibrate.h): it replays, and lib/policy knows nothing of replays. */
 #ifndef REPLAY_RETENTION_H
 #define REPLAY_RETENTION_H
 

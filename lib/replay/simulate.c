@@ -157,7 +157,8 @@ enum status replay_open(struct arena *arena, const struct trace *trace, const st
     struct replay *replay = arena_new_of(arena, struct replay);
     int64_t start = trace->requests[0].time;
     *out = (struct simulated){0};
-    *replay = (struct replay){.run = {.trace = trace, .policy = *policy, .link = how->link, .out = out}, .how = how};
+    *replay = (struct replay){
+        .run = {.trace = trace, .policy = *policy, .link = how->link, .share = how->share > 0 ? how->share : 1, .out = out}, .how = how};
     replay->run.ranks = rank_objects(arena, trace->objects);
     replay->run.pairs = arena_array(arena, trace->pairs, sizeof *replay->run.pairs);
     counts_open(&replay->run.counts, arena, trace);

@@ -23,6 +23,7 @@ struct simulation {
     const uint64_t *quotas; /* by LAN, in bytes, in place of `storage`; NULL: there are none */
     int64_t every;          /* ms between evaluations; five minutes or more, or STATUS_INVALID */
     uint64_t link;          /* bytes a second that come to an edge; 0: copying takes no time */
+    double share;           /* of all packages, where the trace is a sample of them; 0: it is none. The link serves the others, too */
 };
 /* Evaluated on time, and at each miss as its trigger says: what is placed at a miss serves from the next request on, when it has come
  * (`pending`: it is marked, and placed at the next request for it). Decides as decide_edge does, but looks only at packages that may

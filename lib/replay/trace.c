@@ -132,6 +132,7 @@ static void number_pairs(struct arena *arena, struct trace *trace)
 /* All other sums of sizes, those of simulators too, are parts of this one, or compare with it. */
 static enum status sum_up(struct trace *trace, struct error *error)
 {
+    trace->bytes = 0;
     for (size_t i = 0; i < trace->count; i++) {
         uint64_t size = trace->sizes[trace->requests[i].object];
         ENSURE(size <= BYTES_MOST - trace->bytes, error, STATUS_TOO_LARGE, "all requests together ask for more than %llu bytes",
@@ -183,6 +184,66 @@ static void number_in_order(struct arena *arena, struct trace *trace)
     trace->sizes = sizes;
     trace->objects = object_count;
     trace->lans = lan_count;
+}
+
+/* --- samples */
+
+/* Short names leave the upper bits of their hashes alike. */
+static uint64_t spread(uint64_t hash)
+{
+    return random_next(&hash);
+}
+
+/* `hashes`: by object. */
+static void keep_below(struct trace *trace, const uint64_t *hashes, uint64_t limit)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < trace->count; i++)
+        if (hashes[trace->requests[i].object] <= limit) trace->requests[kept++] = trace->requests[i];
+    trace->count = kept;
+}
+
+static enum status finish_sample(struct arena *arena, size_t requests, struct trace_sample *sample, struct trace *trace,
+                                 struct error *error)
+{
+    ENSURE(trace->count > 0, error, STATUS_INVALID, "one object alone has more than %zu requests: take a larger sample", sample->most);
+    sample->asked = (double)trace->count / (double)requests;
+    if (trace->count < requests) number_in_order(arena, trace);
+    number_pairs(arena, trace);
+    return sum_up(trace, error);
+}
+
+/* As objects are written. */
+static uint64_t hash_of_number(uint32_t object)
+{
+    char text[16];
+    int length = snprintf(text, sizeof text, "%u", object);
+    return spread(hash_of(str_make(text, (size_t)length)));
+}
+
+/* The first ones, and one at least. */
+static void keep_lans(struct arena *scratch, struct trace *trace, size_t most)
+{
+    size_t *counts = arena_array(scratch, trace->lans, sizeof *counts), kept = 0;
+    uint32_t lans = 1;
+    for (size_t i = 0; i < trace->count; i++) counts[trace->requests[i].lan]++;
+    for (size_t sum = counts[0]; lans < trace->lans && counts[lans] <= most && sum <= most - counts[lans]; lans++) sum += counts[lans];
+    for (size_t i = 0; i < trace->count; i++)
+        if (trace->requests[i].lan < lans) trace->requests[kept++] = trace->requests[i];
+    trace->count = kept;
+}
+
+enum status trace_thin(struct arena *arena, struct trace_sample *sample, struct trace *trace, struct error *error)
+{
+    struct arena *scratch = arena_new();
+    uint64_t *hashes = arena_array(scratch, trace->objects, sizeof *hashes), limit = UINT64_MAX;
+    const size_t requests = trace->count;
+    keep_lans(scratch, trace, sample->most);
+    for (uint32_t i = 0; i < trace->objects; i++) hashes[i] = hash_of_number(i);
+    while (trace->count > sample->most) keep_below(trace, hashes, limit /= 2);
+    arena_free(scratch);
+    sample->share = ((double)limit + 1) / 0x1p64;
+    return finish_sample(arena, requests, sample, trace, error);
 }
 
 /* --- reading */
@@ -256,29 +317,12 @@ static bool parse_time(struct str text, int64_t unit, int64_t *time)
     return true;
 }
 
-/* Short names leave the upper bits of their hashes alike. */
-static uint64_t spread(uint64_t hash)
-{
-    return random_next(&hash);
-}
-
 static uint32_t number_object(struct reader *reader, uint64_t hash)
 {
     uint32_t object = number_of(&reader->objects, hash);
     reader->hashes = arena_grow(reader->objects.arena, reader->hashes, object, &reader->hash_capacity, sizeof *reader->hashes);
     reader->hashes[object] = spread(hash);
     return object;
-}
-
-/* Leaves out half of the objects. */
-static void halve(struct reader *reader)
-{
-    struct trace *trace = reader->builder.trace;
-    size_t kept = 0;
-    reader->limit /= 2;
-    for (size_t i = 0; i < trace->count; i++)
-        if (reader->hashes[trace->requests[i].object] <= reader->limit) trace->requests[kept++] = trace->requests[i];
-    trace->count = kept;
 }
 
 static enum status read_line(struct reader *reader, struct str line, struct error *error)
@@ -301,7 +345,7 @@ static enum status read_line(struct reader *reader, struct str line, struct erro
     request.lan = number_of(&reader->lans, hash_of(fields[3]));
     ENSURE(reader->builder.trace->count < REQUESTS_MOST, error, STATUS_TOO_LARGE, "more than %zu requests", REQUESTS_MOST);
     add_request(&reader->builder, request, size);
-    while (reader->builder.trace->count > reader->most) halve(reader);
+    while (reader->builder.trace->count > reader->most) keep_below(reader->builder.trace, reader->hashes, reader->limit /= 2);
     return STATUS_OK;
 }
 
@@ -335,12 +379,8 @@ enum status trace_read(struct arena *arena, FILE *file, int64_t unit, struct tra
     arena_free(names);
     TRY(status);
     ENSURE(reader.requests > 0, error, STATUS_INVALID, "the trace has no requests");
-    ENSURE(trace->count > 0, error, STATUS_INVALID, "one object alone has more than %zu requests: take a larger sample", sample->most);
     sample->share = ((double)reader.limit + 1) / 0x1p64;
-    sample->asked = (double)trace->count / (double)reader.requests;
-    if (sample->share < 1) number_in_order(arena, trace);
-    number_pairs(arena, trace);
-    return sum_up(trace, error);
+    return finish_sample(arena, reader.requests, sample, trace, error);
 }
 
 /* --- writing */

@@ -42,6 +42,9 @@ struct trace_sample {
     double asked; /* out: of all requests; how far it is from `share` says how far the sample may be from the whole */
 };
 enum status trace_read(struct arena *, FILE *, int64_t unit, struct trace_sample *, struct trace *, struct error *);
+/* Of a made-up week, whose LANs are alike: whole LANs are left out, so that each edge that is left is as it was. Where the first LAN alone
+ * has more requests, a sample of its packages is taken: the one that trace_read takes of it once trace_write wrote it. */
+enum status trace_thin(struct arena *, struct trace_sample *, struct trace *, struct error *);
 
 /* The same as CSV, with a LAN for every request; objects and LANs are written as their numbers, so that what is read again is the very
  * trace. STATUS_INVALID where a time is no whole number of `unit`s (ms). */

@@ -54,7 +54,7 @@ class Requests:
 
 
 def simulate(*arguments: str | Path) -> list[dict[str, Any]]:
-    done = subprocess.run([pakhus_binary(), "simulate", "placement", *arguments, "--json"], capture_output=True, text=True)
+    done = subprocess.run([pakhus_binary(), "simulate", "placement", *arguments, "--sample", "50000000", "--json"], capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{arguments}: {done.stderr}")
     rows: list[dict[str, Any]] = json.loads(done.stdout)

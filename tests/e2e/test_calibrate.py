@@ -303,6 +303,21 @@ def test_a_store_without_a_policy_gets_one_that_calibrate_moves(folder: Path, sh
     assert refused.returncode == 1 and "publish a policy without auto first" in refused.stderr
 
 
+def test_auto_begins_by_sizes_and_quotas_once_they_are_known(folder: Path, shop: Shop) -> None:
+    """The edge holds ten packages of that size; one request says nothing about any setting, so that none is better."""
+    quota = 10 * apks.made("v2").stat().st_size
+    put(folder, {"edges/shop-1.json": EDGE | {"quota": quota}, "policy/9999999999999999": AUTO})
+    put(folder, dict([counted("192.168.0.0/24", "APP1/2.0", 0, 1, DAYS[-1], 9)]))
+    now = f"{DAYS[-1]}T23:30:00Z"
+    assert "to begin with: threshold 2, displace 1, since packages have" in shop.run("calibrate", "--now", now).stdout
+    assert policy(folder) == AUTO
+    assert "the policy is written" in shop.run("calibrate", "--now", now, "--apply").stdout
+    written = policy(folder)
+    assert written["place"]["t1"] == 2 and "since" not in written["auto"] and f"the smallest edge holds {quota}" in written["auto"]["why"]
+    assert f"from the start: {written['auto']['why']}" in shop.run("policy", "show").stdout
+    assert "is written" not in shop.run("calibrate", "--now", now, "--apply").stdout
+
+
 def test_two_calibrations_at_once_move_it_once(folder: Path, shop: Shop) -> None:
     each_second_day_anew(shop, folder, AUTO)
     now = f"{DAYS[-1]}T23:30:00Z"

@@ -1,6 +1,7 @@
 """pakhus simulate placement: the trace that it writes for other simulators, and what they made of it beside ours."""
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,17 @@ def test_what_is_wrong_is_said(arguments: tuple[str, ...], says: str, run_pakhus
     done = run_pakhus("simulate", "placement", *WEEK, *arguments, check=False)
     assert done.returncode == 1
     assert says in done.stderr
+
+
+def test_a_week_is_sampled_and_says_so(simulate: Any, run_pakhus: RunPakhus) -> None:
+    """Whole LANs; by default at most 70,000 requests, since "auto" replays many settings."""
+    small = run_pakhus("simulate", "placement", *WEEK, "--sample", "3500", "--json")
+    assert re.search(r"^sampled: 2 of 3 LANs, with 6\d\.\d+ % of the requests; --sample takes more$", small.stderr, re.MULTILINE)
+    whole = run_pakhus("simulate", "placement", *WEEK, "--json")
+    assert "sampled" not in whole.stderr
+    assert 0.5 < json.loads(small.stdout)[0]["bytes"] / json.loads(whole.stdout)[0]["bytes"] < 0.8
+    usual = run_pakhus("simulate", "placement", "--requests", "80000", "--lans", "4", "--policy", "p.json", "--json")
+    assert "sampled: 3 of 4 LANs, with " in usual.stderr
 
 
 @pytest.mark.parametrize("option", [("--unit", "0s"), ("--every", "0s"), ("--link", "0")])

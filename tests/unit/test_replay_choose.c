@@ -56,6 +56,31 @@ static void a_start_follows_from_sizes_quota_and_link(void **state)
     assert_int_equal(auto_start(package, 0, 0).t1, 2);
 }
 
+/* By the quotas of whole edges also where a sample has a share of them. */
+static void a_policy_begins_by_what_the_trace_has(void **state)
+{
+    struct policy policy = policy_of(*state, "{\"auto\":{}}");
+    const uint64_t quotas[] = {100000, 30000};
+    struct simulation how = {.quotas = quotas, .every = CLOCK_HOUR};
+    struct auto_setting setting;
+    struct trace trace;
+    read_text(*state, S("0,a,1000,x\n1,b,3000,y\n"), &trace);
+    choice_begin(&trace, &how, &policy);
+    assert_true(auto_find(&policy, &setting) && setting.t1 == 2); /* 15 packages of 2,000 bytes */
+    assert_string_equal(policy.automatic.why, "packages have 2000 bytes on average, and the smallest edge holds 30000");
+    struct policy again = policy_of(*state, arena_cstr(*state, policy_format(*state, &policy)));
+    assert_string_equal(again.automatic.why, policy.automatic.why);
+    how.share = 0.5;
+    choice_begin(&trace, &how, &policy);
+    assert_true(auto_find(&policy, &setting) && setting.t1 == 1); /* 30 */
+    how.link = 1;
+    choice_begin(&trace, &how, &policy);
+    assert_true(auto_find(&policy, &setting) && setting.t1 == 1); /* a copy takes less than an hour */
+    read_text(*state, S("0,a,4000,x\n"), &trace);
+    choice_begin(&trace, &how, &policy);
+    assert_true(auto_find(&policy, &setting) && setting.t1 == 2);
+}
+
 /* With nothing recorded more is served than nothing; and each day changes one step. */
 static void a_week_is_served_from_the_start(void **state)
 {
@@ -147,9 +172,13 @@ static void missing_days_do_no_harm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test_with_arena(each_setting_is_found_again),     test_with_arena(a_start_follows_from_sizes_quota_and_link),
-        test_with_arena(a_week_is_served_from_the_start), test_with_arena(one_day_moves_one_step),
-        test_with_arena(nothing_moves_without_a_reason),  test_with_arena(missing_days_do_no_harm),
+        test_with_arena(each_setting_is_found_again),
+        test_with_arena(a_start_follows_from_sizes_quota_and_link),
+        test_with_arena(a_policy_begins_by_what_the_trace_has),
+        test_with_arena(a_week_is_served_from_the_start),
+        test_with_arena(one_day_moves_one_step),
+        test_with_arena(nothing_moves_without_a_reason),
+        test_with_arena(missing_days_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

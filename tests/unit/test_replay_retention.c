@@ -163,6 +163,34 @@ static void a_sample_is_no_larger_than_it_may_be(void **state)
     }
 }
 
+static enum status counted_facts(void *context, struct io io, const struct package_name *name, struct package_facts *facts,
+                                 struct error *error)
+{
+    ++*(size_t *)context;
+    return facts_of(NULL, io, name, facts, error);
+}
+
+/* Of packages that are left out nothing is asked: their catalogue may be large. */
+static void a_sample_asks_about_its_own_packages_alone(void **state)
+{
+    enum { PACKAGES = 100 };
+    struct fixture *f = *state;
+    size_t asked = 0;
+    struct recorded recorded;
+    for (int i = 0; i < PACKAGES; i++) ask(f, "10.0.0.0/8", arena_printf(f->arena, "N%d/10", i).data, 30, 3);
+    struct recording how = recording_of(f, 30);
+    how.packages = true;
+    how.facts = counted_facts;
+    how.context = &asked;
+    assert_ok(recorded_read(&how, io_of(f), &recorded, &f->error), &f->error);
+    assert_in_range(asked, 1, PACKAGES / 4);
+    assert_int_equal(asked, recorded.trace.objects);
+    assert_int_equal(recorded.trace.count, 3 * asked);
+    assert_true(recorded.share < 0.2 && recorded.asked == (double)asked / PACKAGES);
+    assert_int_equal(recorded.quotas[0], (uint64_t)(1000 * recorded.share));
+    assert_int_equal(recorded.count_count, 0);
+}
+
 static void an_edge_of_several_lans_is_one(void **state)
 {
     struct fixture *f = *state;
@@ -278,6 +306,7 @@ int main(void)
         TEST(what_was_counted_is_a_trace_again),
         TEST(what_is_too_much_is_divided_and_sums_stay),
         TEST(a_sample_is_no_larger_than_it_may_be),
+        TEST(a_sample_asks_about_its_own_packages_alone),
         TEST(an_edge_of_several_lans_is_one),
         TEST(nothing_asked_for_is_told),
         cmocka_unit_test(the_rule_takes_the_leanest_of_what_is_as_good),

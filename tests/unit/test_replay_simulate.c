@@ -94,6 +94,19 @@ static void what_comes_too_late_never_comes(void **state)
     assert_true(result.bytes_placed == UINT64_C(3) << 53);
 }
 
+/* Each copy takes ten seconds. Of a sample of a quarter each stands for four: the second one waits for all of them, the first one for none.
+ */
+static void a_sample_keeps_the_link_for_the_others(void **state)
+{
+    struct trace trace;
+    struct simulation slow = USUAL;
+    read_text(*state, "0,a,100,x\n0,b,100,x\n9,a,100,x\n11,a,100,x\n21,b,100,x\n49,b,100,x\n51,b,100,x\n", &trace);
+    slow.link = 10;
+    assert_int_equal(simulated_by(*state, &trace, "{\"place\":{\"t1\":0,\"t2\":0}}", &slow).hits, 4);
+    slow.share = 0.25;
+    assert_int_equal(simulated_by(*state, &trace, "{\"place\":{\"t1\":0,\"t2\":0}}", &slow).hits, 2);
+}
+
 /* What is missed once is placed for a day, and goes at each next evaluation as nobody asks for it: thousands of times in two months. */
 static void bytes_placed_stop_at_the_most(void **state)
 {
@@ -118,6 +131,7 @@ int main(void)
         test_with_arena(a_lan_that_slept_wakes),
         test_with_arena(a_mark_that_fades_takes_up_nothing),
         test_with_arena(what_comes_too_late_never_comes),
+        test_with_arena(a_sample_keeps_the_link_for_the_others),
         test_with_arena(bytes_placed_stop_at_the_most),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

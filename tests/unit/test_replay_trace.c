@@ -213,6 +213,44 @@ static void a_sample_keeps_whole_packages(void **state)
     fclose(file);
 }
 
+static struct trace thinned(struct arena *arena, uint32_t lans, struct trace_sample *sample)
+{
+    const struct trace_recipe recipe = {.seed = 3, .lans = lans, .apps = 50, .requests = 3000};
+    struct trace trace;
+    struct error error;
+    assert_ok(trace_make(arena, &recipe, &trace, &error), &error);
+    assert_ok(trace_thin(arena, sample, &trace, &error), &error);
+    return trace;
+}
+
+/* As many whole LANs as fit: each has some 750 of 3,000 requests. */
+static void a_week_is_sampled_by_lans(void **state)
+{
+    struct trace_sample none = {.most = 3000}, two = {.most = 1700}, few = {.most = 1};
+    struct trace whole = thinned(*state, 4, &none), half = thinned(*state, 4, &two);
+    assert_true(whole.count == 3000 && whole.lans == 4 && none.share == 1 && none.asked == 1);
+    assert_true(half.lans == 2 && half.count <= 1700 && half.count > 1300);
+    assert_true(two.share == 1 && two.asked == (double)half.count / 3000);
+    assert_true(half.working_set[0] == whole.working_set[0] && half.bytes < whole.bytes);
+    struct error error;
+    assert_error(trace_thin(*state, &few, &whole, &error), STATUS_INVALID, &error, "take a larger sample");
+}
+
+/* What one LAN has too many of is sampled as reading does it. */
+static void the_packages_of_one_lan_are_sampled_as_those_that_are_read(void **state)
+{
+    struct trace_sample all = {.most = SIZE_MAX}, most = {.most = 1000}, again = {.most = 1000};
+    struct trace whole = thinned(*state, 1, &all), thin = thinned(*state, 1, &most), read;
+    struct error error;
+    char *text = written(*state, &whole, CLOCK_SECOND);
+    FILE *file = fmemopen(text, strlen(text), "r");
+    assert_non_null(file);
+    assert_ok(trace_read(*state, file, CLOCK_SECOND, &again, &read, &error), &error);
+    fclose(file);
+    assert_true(thin.count <= 1000 && most.share < 1 && most.share == again.share && most.asked == again.asked);
+    assert_same(&thin, &read);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +264,8 @@ int main(void)
         test_with_arena(more_bytes_than_can_be_counted_are_refused),
         test_with_arena(what_stands_before_the_first_request_is_passed_over),
         test_with_arena(a_sample_keeps_whole_packages),
+        test_with_arena(a_week_is_sampled_by_lans),
+        test_with_arena(the_packages_of_one_lan_are_sampled_as_those_that_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
