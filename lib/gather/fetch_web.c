@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/version.h"
 #include "lib/gather/allow.h"
 #include "lib/http/ca_bundle.h"
+#include "lib/http/client.h"
 
 enum {
     REDIRECTS = 5,
@@ -156,14 +156,13 @@ static size_t on_body(char *data, size_t one, size_t length, void *context)
 static void set_options(struct fetch_web *web)
 {
     CURL *easy = web->easy;
-    const char *ca_bundle = http_ca_bundle();
+    http_client_set_up(easy, http_ca_bundle());
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs is not waited for past the deadline */
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, PAKHUS_USER_AGENT);
+#endif
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, web->headers);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_MOST / CLOCK_SECOND);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
@@ -176,7 +175,6 @@ static void set_options(struct fetch_web *web)
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, web);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, web->reason);
-    if (ca_bundle) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_bundle);
 }
 
 static void open_connections(struct fetch_web *web)

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/version.h"
 #include "lib/http/ca_bundle.h"
+#include "lib/http/client.h"
 #include "lib/store/wait_internal.h"
 
 enum {
@@ -202,11 +202,9 @@ static void set_options(struct wire_call *call, const struct wire_request *reque
 {
     CURL *easy = call->easy;
     curl_easy_reset(easy); /* keeps connections */
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    http_client_set_up(easy, call->wire->ca_bundle);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, PAKHUS_USER_AGENT);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -220,7 +218,6 @@ static void set_options(struct wire_call *call, const struct wire_request *reque
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->reason);
-    if (call->wire->ca_bundle) curl_easy_setopt(easy, CURLOPT_CAINFO, call->wire->ca_bundle);
     if (request->direct) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
     set_method(easy, request);
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/version.h"
 #include "lib/http/ca_bundle.h"
+#include "lib/http/client.h"
 
 enum { CONNECT_TIMEOUT = 10 * CLOCK_SECOND, STALL_SECONDS = 30, REDIRECTS = 5, VALIDATOR_LONGEST = 256, RECEIVE_BUFFER = 256 << 10 };
 
@@ -147,17 +147,12 @@ static void set_options(struct web *web, const char *url, const char *range, str
 {
     CURL *easy = web->easy;
     int64_t left = deadline_left(deadline);
-    const char *ca_bundle = http_ca_bundle();
     curl_easy_reset(easy);
+    http_client_set_up(easy, http_ca_bundle());
     curl_easy_setopt(easy, CURLOPT_URL, url);
     if (range) curl_easy_setopt(easy, CURLOPT_RANGE, range);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    if (ca_bundle) curl_easy_setopt(easy, CURLOPT_CAINFO, ca_bundle);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, PAKHUS_USER_AGENT);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, web->headers);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT);
     curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);

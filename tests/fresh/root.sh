@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# For tests/fresh/run: minimal Debian roots, and commands in them. Nothing is mounted outside the namespaces of the commands.
+# For tests/fresh/run: minimal roots of Debian and Ubuntu, and commands in them. Nothing is mounted outside the namespaces of the commands.
 
 # Read by the clients of package registries, where this machine has them.
 CLIENT_FILES=(/etc/pip.conf /etc/npmrc /etc/maven/settings.xml)
@@ -13,33 +13,56 @@ mirrors() {
         sed -n "s/^$(debian_codename) //p" | sort -u
 }
 
-# make_root SUITE ROOT: what an installer leaves, and git, make and sudo. There are no package lists, as in an image.
-make_root() {
+UBUNTU=http://archive.ubuntu.com/ubuntu
+is_ubuntu() { [[ $1 = jammy || $1 = noble ]]; }
+
+# bootstrap SUITE ROOT: of Ubuntu unchecked, since Debian has no keyring of its archive; apt in the root checks all that follows
+bootstrap() {
     local suite=$1 root=$2 mirror
+    if is_ubuntu "$suite"; then
+        debootstrap --variant=minbase --no-check-gpg --components=main,universe "$suite" "$root" "$UBUNTU" /usr/share/debootstrap/scripts/gutsy
+        return
+    fi
     while read -r mirror; do
-        debootstrap --variant=minbase "$suite" "$root" "$mirror" && break
+        debootstrap --variant=minbase "$suite" "$root" "$mirror" && return
         rm -rf "$root"
     done < <(mirrors)
-    [ -e "$root/etc/debian_version" ] || return
+    return 1
+}
+
+# make_root SUITE ROOT: what an installer leaves, and git, make and sudo. There are no package lists, as in an image.
+make_root() {
+    local suite=$1 root=$2
+    bootstrap "$suite" "$root" || return
     copy_apt "$suite" "$root"
     in_root "$root" root / apt-get -qq update
     in_root "$root" root / env DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends git make sudo
     rm -rf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/archives/*.deb
 }
 
-# copy_apt SUITE ROOT: this machine's apt set-up, of another release
-copy_apt() {
+# apt_sources SUITE ROOT: this machine's sources, of another release; Ubuntu's as its installer writes them
+apt_sources() {
     local suite=$1 root=$2 file
     rm -f "$root/etc/apt/sources.list"
+    if is_ubuntu "$suite"; then
+        printf "deb $UBUNTU %s main universe\n" "$suite" "$suite-updates" "$suite-security" >"$root/etc/apt/sources.list.d/ubuntu.list"
+        return
+    fi
     for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources}; do
         [ ! -e "$file" ] || sed "s/\b$(debian_codename)\b/$suite/g" "$file" >"$root/etc/apt/sources.list.d/${file##*/}"
     done
+    cp -rn /etc/apt/keyrings /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
+    cp -n /usr/share/keyrings/debian-archive-* "$root/usr/share/keyrings/"
+}
+
+# copy_apt SUITE ROOT: the sources, and this machine's proxies and certificates
+copy_apt() {
+    local suite=$1 root=$2 file
+    apt_sources "$suite" "$root"
     for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do
         if grep -qsE '^ *Acquire' "$file"; then cp "$file" "$root/etc/apt/apt.conf.d/"; fi
     done
     cp -r /etc/apt/auth.conf.d "$root/etc/apt/" 2>/dev/null || true
-    cp -rn /etc/apt/keyrings /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
-    cp -n /usr/share/keyrings/debian-archive-* "$root/usr/share/keyrings/"
     cp /etc/resolv.conf "$root/etc/"
     cp "${SSL_CERT_FILE:-/dev/null}" "$root$CERTIFICATES"
     mkdir -p "$root/usr/local/share/ca-certificates" # from here Debian's packages take them, those of Java's too
