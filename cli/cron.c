@@ -117,8 +117,9 @@ static void print_sums(const struct cron *cron, const struct cron_result *result
                 (unsigned long long)e->placed, (unsigned long long)e->marked, (unsigned long long)e->kept, (unsigned long long)e->evicted,
                 (unsigned long long)e->no_room, (unsigned long long)e->alerts, cron->dry_run ? "; nothing was changed" : "");
     if (!cron->dry_run)
-        fprintf(stderr, "%llu copied (%.1f MB), %llu deleted, %llu failed, %llu waiting for room\n", (unsigned long long)r->copied,
-                (double)r->bytes / 1e6, (unsigned long long)r->deleted, (unsigned long long)r->failed, (unsigned long long)r->waiting);
+        fprintf(stderr, "%llu copied (%.1f MB), %llu deleted, %llu failed, %llu waiting for room, %llu edges unchanged\n",
+                (unsigned long long)r->copied, (double)r->bytes / 1e6, (unsigned long long)r->deleted, (unsigned long long)r->failed,
+                (unsigned long long)r->waiting, (unsigned long long)r->unchanged);
 }
 
 /* --- the command */

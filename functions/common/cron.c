@@ -34,36 +34,28 @@ static enum status cron_parse(struct arena *arena, struct str event, struct cron
 
 /* --- running */
 
-static bool is_meant(const struct cron *cron, const struct edge *edge)
-{
-    if (cron->edge.length > 0) return str_equal(cron->edge, edge->id);
-    return cron->part < 0 || lan_part(edge->home) == (unsigned)cron->part;
-}
-
-static void reconcile_one(const struct reconciliation *how, struct io io, const struct edge *edge, struct cron_result *result)
+/* One edge that somebody asks for is compared whatever is known of it. */
+static void reconcile_one(const struct reconciliation *how, struct io io, const struct edge *edge, struct reconcile_result *result)
 {
     struct error error;
-    struct io own = {.arena = arena_new(), .deadline = io.deadline};
-    enum status status = reconcile_edge(how, own, edge, &result->reconciled, &error);
-    arena_free(own.arena);
-    if (status == STATUS_OK) return;
+    if (edge->store.length == 0 || reconcile_edge(how, io, edge, result, &error) == STATUS_OK) return;
     log_warn((struct log){0}, "edge=" STR_FMT " %s", STR_ARG(edge->id), error.text);
     if (deadline_left(io.deadline) == 0)
         result->unfinished = true;
     else
-        result->reconciled.failed++;
+        result->failed++;
 }
 
-static void reconcile_all(struct app *app, struct io io, const struct cron *cron, const struct registry *registry,
-                          struct cron_result *result)
+static void reconcile_meant(struct app *app, struct io io, const struct cron *cron, const struct registry *registry,
+                            struct reconcile_result *result)
 {
     const struct package_maker maker = maker_of(app);
     const struct reconciliation how = {
         .origin = app->store, .maker = &maker, .now = cron->now, .grace = cron->grace, .verify = cron->verify, .visible = cron->visible};
-    for (size_t i = 0; i < registry->edge_count; i++) {
-        const struct edge *edge = &registry->edges[i];
-        if (edge->store.length > 0 && is_meant(cron, edge)) reconcile_one(&how, io, edge, result);
-    }
+    if (cron->edge.length > 0)
+        reconcile_one(&how, io, registry_edge(registry, cron->edge), result);
+    else
+        reconcile_edges(&how, io, registry, cron->part, result);
 }
 
 enum status cron_run(struct app *app, struct io io, const struct cron *cron, struct cron_result *result, struct error *error)
@@ -96,7 +88,7 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
     if (cron->kind == CRON_EVALUATE) TRY(placement_evaluate(&evaluation, io, &result->evaluated, error));
     if (cron->kind == CRON_EVICT) TRY(placement_evict(&evaluation, io, &result->evaluated, error));
     result->patches = missing_patches_make(missing, &evaluation, placement, io);
-    if (!cron->dry_run) reconcile_all(app, io, cron, &registry, result);
+    if (!cron->dry_run) reconcile_meant(app, io, cron, &registry, &result->reconciled);
     return STATUS_OK;
 }
 
@@ -123,7 +115,8 @@ struct str cron_json(struct arena *arena, const struct cron *cron, const struct 
     json_put_number(&json, "failed", reconciled->failed);
     json_put_number(&json, "waiting", reconciled->waiting);
     json_put_number(&json, "bytes", reconciled->bytes);
-    json_put_bool(&json, "unfinished", result->unfinished);
+    json_put_number(&json, "unchanged", reconciled->unchanged);
+    json_put_bool(&json, "unfinished", reconciled->unfinished);
     json_close(&json);
     return buf_str(&out);
 }

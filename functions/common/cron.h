@@ -24,7 +24,6 @@ struct cron_result {
     struct evaluation_result evaluated;
     struct reconcile_result reconciled;
     uint64_t patches; /* that LANs without an edge missed, and that were made (P6) */
-    bool unfinished;  /* there was no time for all copies: the next run goes on */
 };
 void cron_default(struct cron *, enum cron_kind);
 /* Evaluate and evict reconcile at their end, within io.deadline. An edge that can't be reached is logged and counted as failed. */

@@ -63,11 +63,17 @@ struct reconcile_result {
     uint64_t copied, deleted, failed; /* packages */
     uint64_t waiting;                 /* for the room of what is leaving */
     uint64_t bytes;                   /* that were copied */
+    uint64_t unchanged;               /* reconcile_edges: edges that were skipped, since nothing happened to them */
+    bool unfinished;                  /* reconcile_edges: there was no time for all copies: the next run goes on */
 };
 /* One edge. What fails is logged and counted, and the rest goes on. STATUS_TIMEOUT where io.deadline was there first: the next run goes on.
  * An edge that pulls: STATUS_UNSUPPORTED. One whose store does not answer for ten seconds, at first or after a failure: STATUS_UNAVAILABLE
  * or STATUS_TIMEOUT, so that it takes nobody else's time. */
 enum status reconcile_edge(const struct reconciliation *, struct io, const struct edge *, struct reconcile_result *, struct error *);
+/* The edges that are pushed to, of one part (lan.h) or of all (-1). An edge where everything was found in order is skipped as long as the
+ * newest generations of its documents and its store are the same, but compared at least once a day: each at its own time of day, and all of
+ * them with `verify`. Edges that cannot be reached are logged and counted as failed. */
+void reconcile_edges(const struct reconciliation *, struct io, const struct registry *, int part, struct reconcile_result *);
 /* One package only (P7 immediate); it must be wanted. */
 enum status reconcile_package(const struct reconciliation *, struct io, const struct edge *, struct str package, struct error *);
 /* The edge's own side: fills `directory` (from '/' on), on an edge that splices as a file:// store for `pakhus serve`. STATUS_PRECONDITION

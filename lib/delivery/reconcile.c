@@ -21,6 +21,7 @@ struct run {
     struct wanted wanted;
     struct held held;
     struct reconcile_result *result;
+    size_t checked; /* packages that are wanted, and are there */
 };
 
 static const struct log nobody;
@@ -127,6 +128,7 @@ static enum status look(struct run *run, struct io io, const struct package_name
     if (has_changed(run, io, name, held)) return STATUS_OK;
     enum status status = target_check(&run->target, io, name, held, error);
     if (status == STATUS_UNAVAILABLE || status == STATUS_TIMEOUT) return status;
+    if (status == STATUS_OK) run->checked++;
     *there = status != STATUS_NOT_FOUND && status != STATUS_CORRUPT; /* where it can't be asked nothing says that it is not */
     if (!*there)
         log_warn(nobody, "edge=" STR_FMT " package=" STR_FMT " is held no more: %s", STR_ARG(run->edge->id), STR_ARG(wanted->package),
@@ -242,6 +244,27 @@ static enum status reconcile(struct run *run, struct error *error)
     return bring_all(run, error);
 }
 
+/* A channel package is another one when its channel changes, and an edge that splices gets every change of its apps' channels. */
+static bool depends_on_channels(const struct run *run, struct str package)
+{
+    struct package_name name;
+    struct error ignored;
+    return run->edge->splices || package_name_parse(package, &name, &ignored) != STATUS_OK || name.channel.length > 0;
+}
+
+static bool is_settled(const struct run *run)
+{
+    size_t asked = 0;
+    for (size_t i = 0; i < run->wanted.count; i++) {
+        const struct wanted_package *wanted = &run->wanted.items[i];
+        if (depends_on_channels(run, wanted->package)) return false;
+        asked += !wanted->pending;
+    }
+    for (size_t i = 0; i < run->held.count; i++)
+        if (run->held.items[i].state != HELD_HERE || !find_wanted(run, run->held.items[i].package)) return false;
+    return run->checked == asked;
+}
+
 static void close_store(void *context)
 {
     store_close(context);
@@ -270,12 +293,21 @@ static enum status open_pushed(struct run *run, struct error *error)
     return STATUS_OK;
 }
 
+enum status reconcile_and_tell(const struct reconciliation *how, struct io io, const struct edge *edge, struct settled *settled,
+                               struct error *error)
+{
+    struct run run = run_of(how, io, edge, settled->result);
+    TRY(open_pushed(&run, error));
+    TRY(reconcile(&run, error));
+    *settled = (struct settled){settled->result, is_settled(&run), run.wanted.generation, run.held.generation};
+    return STATUS_OK;
+}
+
 enum status reconcile_edge(const struct reconciliation *how, struct io io, const struct edge *edge, struct reconcile_result *result,
                            struct error *error)
 {
-    struct run run = run_of(how, io, edge, result);
-    TRY(open_pushed(&run, error));
-    return reconcile(&run, error);
+    struct settled settled = {.result = result};
+    return reconcile_and_tell(how, io, edge, &settled, error);
 }
 
 enum status reconcile_package(const struct reconciliation *how, struct io io, const struct edge *edge, struct str package,

@@ -7,6 +7,16 @@
 
 enum { EDGE_PATIENCE = 10 * CLOCK_SECOND }; /* how long an edge's store may take to answer at all */
 
+/* Whether an edge was found in order: everything that is wanted is there and was looked at, and nothing else is, so that the next run finds
+ * the same as long as the generations stay what they are. Never of an edge where that depends on more: on the channels of an app. */
+struct settled {
+    struct reconcile_result *result; /* given: as of reconcile_edge */
+    bool is_settled;
+    uint64_t wanted, held; /* the generations that were compared */
+};
+/* As reconcile_edge. */
+enum status reconcile_and_tell(const struct reconciliation *, struct io, const struct edge *, struct settled *, struct error *);
+
 struct target {
     const struct reconciliation *how;
     const struct edge *edge;

@@ -361,3 +361,35 @@ enum status state_forget(struct store *store, struct io io, struct str edge, boo
     TRY(generation_update(generations_of(store, io, "held", edge), hold_nothing, &emptying, &row, error));
     return wanted_update(store, io, edge, want_nothing, found, &ignored, error);
 }
+
+/* --- of all edges */
+
+struct state_listing {
+    const struct registry *registry;
+    struct state_generations *newest; /* of each edge */
+    struct str root;                  /* "held/" */
+    bool is_held;
+};
+
+static bool note_generation(void *context, const struct store_object *object)
+{
+    const struct state_listing *listing = context;
+    struct str prefix;
+    uint64_t number;
+    if (!generation_of_key(object->key, &prefix, &number)) return true;
+    struct str id = str_make(prefix.data + listing->root.length, prefix.length - listing->root.length - 1);
+    const struct edge *edge = registry_edge(listing->registry, id);
+    if (!edge) return true;
+    struct state_generations *newest = &listing->newest[edge - listing->registry->edges];
+    uint64_t *known = listing->is_held ? &newest->held : &newest->wanted;
+    if (number > *known) *known = number;
+    return true;
+}
+
+enum status state_list(struct store *store, struct io io, const struct registry *registry, struct state_generations *newest,
+                       struct error *error)
+{
+    struct state_listing wanted = {registry, newest, S("wanted/"), false}, held = {registry, newest, S("held/"), true};
+    TRY(store_list(store, io, wanted.root, 0, note_generation, &wanted, error));
+    return store_list(store, io, held.root, 0, note_generation, &held, error);
+}

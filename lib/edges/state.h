@@ -3,6 +3,7 @@
 #ifndef EDGES_STATE_H
 #define EDGES_STATE_H
 
+#include "lib/edges/registry.h"
 #include "lib/store/generation.h"
 
 /* Why a package is wanted, or no longer: the rule that was passed (P9–P15), or a person's hand. */
@@ -66,6 +67,13 @@ const struct held_package *held_find_any(const struct held *, struct str package
 /* Puts one package into the row, or changes what the row says of it; takes it out. */
 enum status held_set(struct store *, struct io, struct str edge, const struct held_package *, struct error *);
 enum status held_drop(struct store *, struct io, struct str edge, struct str package, struct error *);
+
+/* The newest generations of an edge's documents; 0: it has none. */
+struct state_generations {
+    uint64_t wanted, held;
+};
+/* Of each of the registry's edges, in their order, by one listing of `wanted/` and one of `held/`. */
+enum status state_list(struct store *, struct io, const struct registry *, struct state_generations *, struct error *);
 
 /* Empties both: what it holds first. For an edge that is registered no more, so that one registered anew under its id is not said to hold
  * what it may not. The rows stay, since their numbers are what others know them by. Repeatable; *found: there was something. */

@@ -31,6 +31,13 @@ static bool number_of(struct str key, struct str prefix, uint64_t *number)
     return true;
 }
 
+bool generation_of_key(struct str key, struct str *prefix, uint64_t *number)
+{
+    if (key.length <= DIGITS) return false;
+    *prefix = str_first(key, key.length - DIGITS);
+    return str_ends(*prefix, S("/")) && number_of(key, *prefix, number);
+}
+
 /* The newest generations, as a listing shows them. */
 struct row {
     struct arena *arena;

@@ -31,6 +31,9 @@ struct generations {
  * still the newest only the listing is paid for, and STATUS_NOT_MODIFIED is returned. */
 enum status generation_newest(struct generations, uint64_t known, struct generation *, struct error *);
 
+/* Of which document a key of a listing is a generation ("channels/APP1/"), and which one. False: it is none. */
+bool generation_of_key(struct str key, struct str *prefix, uint64_t *number);
+
 /* Makes the next body out of the newest one (number 0, empty body: the first). Called again with a newer one when another writer was
  * faster, so it must not have effects of its own. The arena is io's. STATUS_NOT_MODIFIED: nothing to change, all is well. */
 typedef enum status generation_change_fn(void *context, struct arena *, const struct generation *newest, struct str *body, struct error *);

@@ -4,6 +4,7 @@
 
 #include "lib/delivery/delivery.h"
 #include "lib/transfer/watch.h"
+#include "tests/unit/fault_store.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
@@ -325,6 +326,210 @@ static void one_package_is_brought_by_itself(void **state)
     assert_error(reconcile_package(&f->how, io_of(f), &f->edge, S("APP1/9"), &f->error), STATUS_NOT_FOUND, &f->error, "not wanted");
 }
 
+/* --- many edges */
+
+static void run_fleet(struct fixture *f)
+{
+    const struct registry registry = {.edges = &f->edge, .edge_count = 1};
+    f->result = (struct reconcile_result){0};
+    f->edge.home = S("192.168.0.0/24");
+    reconcile_edges(&f->how, io_of(f), &registry, -1, &f->result);
+    assert_false(f->result.unfinished);
+}
+
+static void assert_skipped(struct fixture *f, bool skipped)
+{
+    run_fleet(f);
+    assert_int_equal(f->result.unchanged, skipped);
+}
+
+/* Twice: the run that copies does not look at what it copied. */
+static void settle(struct fixture *f, const char *names)
+{
+    want(f, names);
+    assert_skipped(f, false);
+    run_fleet(f);
+    assert_int_equal(f->result.copied + f->result.failed + f->result.deleted, 0);
+}
+
+static void lose(struct fixture *f, const char *file)
+{
+    assert_ok(store_remove(f->shop, io_of(f), str_of(file), &f->error), &f->error);
+}
+
+static void an_edge_that_was_found_in_order_is_skipped(void **state)
+{
+    struct fixture *f = *state;
+    settle(f, "APP1/2.0 APP1/1.0..2.0 PENDING/1.0");
+    lose(f, "APP1_2.0.apk");
+    assert_skipped(f, true);
+    assert_held(f, "APP1/1.0..2.0 APP1/2.0");
+}
+
+static void one_where_nothing_is_wanted_is_skipped_too(void **state)
+{
+    struct fixture *f = *state;
+    assert_skipped(f, false);
+    assert_skipped(f, true);
+}
+
+static void every_edge_is_compared_within_a_day(void **state)
+{
+    struct fixture *f = *state;
+    settle(f, "APP1/2.0");
+    lose(f, "APP1_2.0.apk");
+    f->how.now += CLOCK_DAY;
+    assert_skipped(f, false);
+    assert_int_equal(f->result.copied, 1);
+    assert_true(is_at_shop(f, "APP1_2.0.apk"));
+}
+
+/* Twenty edges, looked at each hour of three days: each is compared once a day, and not all of them in the same hour. */
+static void comparisons_are_spread_over_the_day(void **state)
+{
+    enum { EDGES = 20, DAYS = 3, HOURS = 24 };
+    struct fixture *f = *state;
+    struct edge edges[EDGES];
+    const struct registry registry = {.edges = edges, .edge_count = EDGES};
+    uint64_t compared = 0, most = 0;
+    for (int i = 0; i < EDGES; i++) {
+        edges[i] = f->edge;
+        edges[i].id = arena_printf(f->arena, "shop-%02d", i);
+        edges[i].home = edges[i].id;
+    }
+    for (int hour = -1; hour < DAYS * HOURS; hour++, f->how.now += CLOCK_HOUR) {
+        f->result = (struct reconcile_result){0};
+        reconcile_edges(&f->how, io_of(f), &registry, -1, &f->result);
+        uint64_t now = EDGES - f->result.unchanged;
+        if (hour < 0) continue; /* all of them: nothing is known */
+        compared += now;
+        if (now > most) most = now;
+    }
+    assert_int_equal(compared, EDGES * DAYS);
+    assert_true(most < EDGES / 2);
+}
+
+static void what_changes_is_seen_at_once(void **state)
+{
+    struct fixture *f = *state;
+    settle(f, "APP1/2.0");
+    want(f, "APP1/2.0 APP1/3.0");
+    assert_skipped(f, false);
+    assert_int_equal(f->result.copied, 1);
+    assert_held(f, "APP1/2.0 APP1/3.0");
+
+    settle(f, "APP1/2.0 APP1/3.0");
+    lose(f, "APP1_3.0.apk");
+    assert_ok(held_drop(f->origin, io_of(f), f->edge.id, S("APP1/3.0"), &f->error), &f->error);
+    assert_skipped(f, false);
+    assert_int_equal(f->result.copied, 1);
+
+    settle(f, "APP1/2.0 APP1/3.0");
+    f->edge.store = arena_printf(f->arena, "file://%s/moved", f->folder);
+    mkdir(arena_printf(f->arena, "%s/moved", f->folder).data, 0777);
+    assert_skipped(f, false);
+    assert_int_equal(f->result.copied, 2);
+}
+
+static void what_is_on_its_way_is_not_skipped(void **state)
+{
+    struct fixture *f = *state;
+    settle(f, "APP1/2.0");
+    want(f, "");
+    for (int i = 0; i < 3; i++) assert_skipped(f, false);
+    f->how.now += GRACE;
+    assert_skipped(f, false);
+    assert_int_equal(f->result.deleted, 1);
+    assert_skipped(f, false);
+    assert_skipped(f, true);
+    want(f, "APP1/2.0 GONE/1.0");
+    for (int i = 0; i < 3; i++) assert_skipped(f, false);
+    assert_int_equal(f->result.failed, 1);
+}
+
+static void what_follows_a_channel_is_not_skipped(void **state)
+{
+    struct fixture *f = *state;
+    want(f, "APP1/2.0/huawei");
+    for (int i = 0; i < 3; i++) assert_skipped(f, false);
+    f->channel_validator = S("second");
+    assert_skipped(f, false);
+    assert_int_equal(f->result.copied, 1);
+}
+
+static void nobody_is_skipped_who_is_verified_nor_when_clocks_go_back(void **state)
+{
+    struct fixture *f = *state;
+    settle(f, "APP1/2.0");
+    f->how.verify = true;
+    assert_skipped(f, false);
+    f->how.verify = false;
+    assert_skipped(f, true);
+    f->how.now -= 1;
+    assert_skipped(f, false);
+}
+
+static void assert_ignored(struct fixture *f, struct str key, struct str body)
+{
+    assert_skipped(f, true);
+    assert_ok(store_put(f->origin, io_of(f), key, body, NULL, NULL, &f->error), &f->error);
+    assert_skipped(f, false);
+}
+
+static void a_damaged_record_is_not_used(void **state)
+{
+    struct fixture *f = *state;
+    struct store_object record;
+    settle(f, "APP1/2.0");
+    struct str key = arena_printf(f->arena, "held/=verified/%02u", lan_part(f->edge.home));
+    assert_ok(store_get(f->origin, io_of(f), key, NULL, &record, &f->error), &f->error);
+    struct str other = arena_copy(f->arena, record.body);
+    ((char *)(uintptr_t)other.data)[other.length - 2] ^= 1;
+    assert_ignored(f, key, other);
+    assert_ignored(f, key, str_first(record.body, record.body.length - 10));
+    assert_ignored(f, key, S(""));
+    assert_ignored(f, key, S("verified 1 0 cbf29ce484222325"));
+}
+
+/* The n-th request to the origin, and all behind it, fail: what is said to be held is there, and the next run brings what is missing. */
+static void killed_anywhere(struct fixture *f, bool carries_out)
+{
+    struct store *origin = f->origin;
+    bool done = false;
+    for (long requests = 0; !done; requests++) {
+        struct fault_store *dying = fault_store(f->arena, origin, requests);
+        dying->carries_out = carries_out;
+        want(f, requests % 2 == 0 ? "APP1/1.0 APP1/2.0" : "APP1/2.0 APP1/3.0");
+        f->how.origin = &dying->store;
+        f->result = (struct reconcile_result){0};
+        f->how.now += GRACE;
+        const struct registry registry = {.edges = &f->edge, .edge_count = 1};
+        reconcile_edges(&f->how, io_of(f), &registry, -1, &f->result);
+        done = f->result.failed == 0 && requests > 60;
+        f->how.origin = origin;
+        struct held held;
+        assert_ok(held_load(origin, io_of(f), f->edge.id, 0, &held, &f->error), &f->error);
+        for (size_t i = 0; i < held.count; i++)
+            if (held.items[i].state == HELD_HERE) {
+                struct str file = arena_printf(f->arena, "APP1_%.3s.apk", held.items[i].package.data + 5);
+                assert_true(is_at_shop(f, file.data));
+            }
+        run_fleet(f);
+        assert_held(f, requests % 2 == 0 ? "APP1/1.0 APP1/2.0" : "APP1/2.0 APP1/3.0");
+        assert_true(requests < 300);
+    }
+}
+
+static void a_kill_before_any_request_is_repaired(void **state)
+{
+    killed_anywhere(*state, false);
+}
+
+static void a_kill_after_any_request_is_repaired(void **state)
+{
+    killed_anywhere(*state, true);
+}
+
 /* --- pull */
 
 static const char *directory_of(struct fixture *f)
@@ -424,6 +629,17 @@ int main(void)
         TEST(a_channel_whose_info_changed_is_made_again),
         TEST(an_edge_that_pulls_is_not_pushed_to),
         TEST(one_package_is_brought_by_itself),
+        TEST(an_edge_that_was_found_in_order_is_skipped),
+        TEST(one_where_nothing_is_wanted_is_skipped_too),
+        TEST(every_edge_is_compared_within_a_day),
+        TEST(comparisons_are_spread_over_the_day),
+        TEST(what_changes_is_seen_at_once),
+        TEST(what_is_on_its_way_is_not_skipped),
+        TEST(what_follows_a_channel_is_not_skipped),
+        TEST(nobody_is_skipped_who_is_verified_nor_when_clocks_go_back),
+        TEST(a_damaged_record_is_not_used),
+        TEST(a_kill_before_any_request_is_repaired),
+        TEST(a_kill_after_any_request_is_repaired),
         TEST(a_directory_is_filled_and_emptied),
         TEST(a_directory_takes_up_what_had_come),
         TEST(two_do_not_fill_one_directory),
