@@ -125,7 +125,7 @@ static void drop(struct shop *shop, const char *key)
 static void assert_whole(struct shop *shop, const struct patch *patch)
 {
     struct patch loaded = {.from = S("1.0"), .to = S("2.0"), .format = patch->format};
-    struct str made;
+    struct str made = {0};
     struct error error = {0};
     struct store_object diff = object_at(shop, diff_key(shop));
     assert_int_equal(patch_load((struct catalog){shop->store, io_of(shop->arena), S("APP")}, &loaded, &error), STATUS_OK);

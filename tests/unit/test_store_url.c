@@ -101,63 +101,63 @@ static void the_region_comes_from_url_or_environment(void **state)
     clear_regions();
 }
 
+static const struct {
+    const char *url, *words;
+} bad_urls[] = {
+    {"", "scheme"},
+    {"bucket", "scheme"},
+    {"ftp://x", "s3://bucket?endpoint=…, azure://container?account=… or file:///directory, not ftp://"},
+    {"s3://", "not a bucket's name"},
+    {"s3:///x", "not a bucket's name"},
+    {"s3://bucket:80", "not a bucket's name"},
+    {"s3://-b", "not a bucket's name"},
+    {"s3://key:secret@bucket", "user name"},
+    {"s3://0123456789012345678901234567890123456789012345678901234567890123", "not a bucket's name"},
+    {"s3://bucket/a//b", "not a prefix"},
+    {"s3://bucket/../b", "not a prefix"},
+    {"s3://bucket/a%20b", "not a prefix"},
+    {"s3://bucket/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789", "not a prefix"},
+    {"s3://bucket?regoin=x", "not 'regoin'"},
+    {"s3://bucket?region=", "not a region"},
+    {"s3://bucket?region=a/b", "not a region"},
+    {"s3://bucket?region=a&region=b", "twice"},
+    {"s3://bucket?region=a%0ab", "control"},
+    {"s3://bucket?path-style=yes", "path-style is 0 or 1"},
+    {"s3://bucket?if-absent=maybe", "standard, oss or cos"},
+    {"s3://bucket?credentials=a/b", "credentials=NAME"},
+    {"s3://bucket?endpoint=127.0.0.1:9000", "endpoint"},
+    {"s3://bucket?endpoint=ftp://x", "endpoint"},
+    {"s3://bucket?endpoint=http://", "endpoint"},
+    {"s3://bucket?endpoint=http://x/path", "endpoint"},
+    {"s3://bucket?endpoint=http://x%3fq", "endpoint"},
+    {"s3://bucket#x", "#"},
+    {"azure://packages", "account=NAME"},
+    {"azure://packages?account=a/b", "account=NAME"},
+    {"azure://Packages?account=shop", "not a container's name"},
+    {"azure://pa?account=shop", "not a container's name"},
+    {"azure:///x?account=shop", "not a container's name"},
+    {"azure://packages/a//b?account=shop", "not a prefix"},
+    {"azure://packages?account=shop&region=x", "azure:// takes account, endpoint and credentials, not 'region'"},
+    {"azure://packages?account=shop&endpoint=ftp://x", "endpoint"},
+    {"azure://packages?account=shop&endpoint=http://x/other", "nothing or /shop behind it"},
+    {"azure://packages?account=shop&credentials=a/b", "credentials=NAME"},
+    {"azure://packages?account=shop&credentials=bad-key", "BAD_KEY_STORAGE_KEY is not a storage account's key"},
+    {"file://host/x", "file:///directory"},
+    {"file://x", "file:///directory"},
+    {"file:///x?a=b", "no parameters"},
+    {"file://", "whole path"},
+    {"file:///a%00b", "malformed"},
+    {"file:///a%", "hexadecimal"},
+};
+
 static void bad_urls_are_refused(void **state)
 {
     (void)state;
-    const struct {
-        const char *url, *words;
-    } cases[] = {
-        {"", "scheme"},
-        {"bucket", "scheme"},
-        {"ftp://x", "s3://bucket?endpoint=…, azure://container?account=… or file:///directory, not ftp://"},
-        {"s3://", "not a bucket's name"},
-        {"s3:///x", "not a bucket's name"},
-        {"s3://bucket:80", "not a bucket's name"},
-        {"s3://-b", "not a bucket's name"},
-        {"s3://key:secret@bucket", "user name"},
-        {"s3://0123456789012345678901234567890123456789012345678901234567890123", "not a bucket's name"},
-        {"s3://bucket/a//b", "not a prefix"},
-        {"s3://bucket/../b", "not a prefix"},
-        {"s3://bucket/a%20b", "not a prefix"},
-        {"s3://bucket/0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789",
-         "not a prefix"},
-        {"s3://bucket?regoin=x", "not 'regoin'"},
-        {"s3://bucket?region=", "not a region"},
-        {"s3://bucket?region=a/b", "not a region"},
-        {"s3://bucket?region=a&region=b", "twice"},
-        {"s3://bucket?region=a%0ab", "control"},
-        {"s3://bucket?path-style=yes", "path-style is 0 or 1"},
-        {"s3://bucket?if-absent=maybe", "standard, oss or cos"},
-        {"s3://bucket?credentials=a/b", "credentials=NAME"},
-        {"s3://bucket?endpoint=127.0.0.1:9000", "endpoint"},
-        {"s3://bucket?endpoint=ftp://x", "endpoint"},
-        {"s3://bucket?endpoint=http://", "endpoint"},
-        {"s3://bucket?endpoint=http://x/path", "endpoint"},
-        {"s3://bucket?endpoint=http://x%3fq", "endpoint"},
-        {"s3://bucket#x", "#"},
-        {"azure://packages", "account=NAME"},
-        {"azure://packages?account=a/b", "account=NAME"},
-        {"azure://Packages?account=shop", "not a container's name"},
-        {"azure://pa?account=shop", "not a container's name"},
-        {"azure:///x?account=shop", "not a container's name"},
-        {"azure://packages/a//b?account=shop", "not a prefix"},
-        {"azure://packages?account=shop&region=x", "azure:// takes account, endpoint and credentials, not 'region'"},
-        {"azure://packages?account=shop&endpoint=ftp://x", "endpoint"},
-        {"azure://packages?account=shop&endpoint=http://x/other", "nothing or /shop behind it"},
-        {"azure://packages?account=shop&credentials=a/b", "credentials=NAME"},
-        {"azure://packages?account=shop&credentials=bad-key", "BAD_KEY_STORAGE_KEY is not a storage account's key"},
-        {"file://host/x", "file:///directory"},
-        {"file://x", "file:///directory"},
-        {"file:///x?a=b", "no parameters"},
-        {"file://", "whole path"},
-        {"file:///a%00b", "malformed"},
-        {"file:///a%", "hexadecimal"},
-    };
     setenv("BAD_KEY_STORAGE_KEY", "no*base64", 1);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    for (size_t i = 0; i < sizeof bad_urls / sizeof *bad_urls; i++) {
         struct store *store;
         struct error error;
-        assert_error(store_open(cases[i].url, &store, &error), STATUS_INVALID, &error, cases[i].words);
+        assert_error(store_open(bad_urls[i].url, &store, &error), STATUS_INVALID, &error, bad_urls[i].words);
     }
 }
 

@@ -21,7 +21,7 @@
 
 static inline void unit_assert_str(struct str got, struct str wanted, const char *file, int line)
 {
-    if (str_equal(got, wanted)) return;
+    if ((got.data || got.length == 0) && str_equal(got, wanted)) return;
     print_error("got  '" STR_FMT "' (%zu)\nnot  '" STR_FMT "' (%zu)\n", STR_ARG(got), got.length, STR_ARG(wanted), wanted.length);
     _fail(file, line);
 }
