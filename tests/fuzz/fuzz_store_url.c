@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "lib/store/azure/azure_internal.h"
 #include "lib/store/s3/s3_internal.h"
 
 static void check_key(struct str key)
@@ -28,9 +29,23 @@ static void check_s3(struct arena *arena, const struct url *url)
     assert(url_parse(s3.origin, &again, &error) == STATUS_OK);
     assert(str_equal(again.authority, s3.host) && str_empty(again.path) && !again.has_query);
     assert(str_starts(s3.root, s3.bucket_path) && str_ends(s3.root, S("/")));
-    assert(str_empty(s3.store.prefix) || str_ends(s3.store.prefix, S("/")));
+    assert(str_empty(s3.remote.store.prefix) || str_ends(s3.remote.store.prefix, S("/")));
     assert(!str_has_control(s3.host) && !str_has_control(s3.region) && !str_has_control(s3.root));
     assert(s3.if_absent.name.length > 0);
+}
+
+static void check_azure(struct arena *arena, const struct url *url)
+{
+    struct azure azure = {0};
+    struct error error;
+    struct url again;
+    if (azure_configure(&azure, arena, url, &error) != STATUS_OK) {
+        assert(error.text[0]);
+        return;
+    }
+    assert(url_parse(azure.origin, &again, &error) == STATUS_OK && str_empty(again.path) && !again.has_query);
+    assert(str_ends(azure.path, azure.container) && !str_has_control(azure.path) && !str_has_control(azure.remote.store.name));
+    assert(str_empty(azure.remote.store.prefix) || str_ends(azure.remote.store.prefix, S("/")));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -41,7 +56,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error error;
     struct store *store;
     if (store_is_key(text)) check_key(text);
-    if (url_parse(text, &url, &error) == STATUS_OK) check_s3(arena, &url);
+    if (url_parse(text, &url, &error) == STATUS_OK) {
+        check_s3(arena, &url);
+        check_azure(arena, &url);
+    }
     if (store_open(arena_cstr(arena, text), &store, &error) == STATUS_OK) store_close(store);
     arena_free(arena);
     return 0;
