@@ -55,6 +55,13 @@ def test_localstack(suite: str, localstack: LocalStack) -> None:
     run_suite(suite, store.format(""), CREDENTIALS, store.format("/beside"))
 
 
+@pytest.mark.parametrize("suite, variable", [(SUITES[0], "PAKHUS_TEST_STORE"), (SUITES[1], "PAKHUS_TEST_STORE"), (SUITES[0], "PAKHUS_TEST_BESIDE")])
+def test_a_store_that_cannot_be_opened_is_told(suite: str, variable: str, file_store: str) -> None:
+    stores = {"PAKHUS_TEST_STORE": file_store, variable: "s3://bucket?endpoint=x"}
+    done = subprocess.run([driver(suite)], env={**clean_environment(), **stores}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert done.returncode == 1 and "endpoint: the URL has no scheme" in done.stdout and "exception" not in done.stdout
+
+
 def run_pakhus_list(store: str, credentials: dict[str, str]) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([pakhus_binary(), "channel", "list", "--store", store, "APP1"], capture_output=True, text=True,
                           env={**clean_environment(), **credentials}, timeout=60)

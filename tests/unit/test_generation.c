@@ -31,7 +31,9 @@ static int set_up(void **state)
     if (given) snprintf(url, sizeof url, "%s", given);
     if (!given) snprintf(url, sizeof url, "file://%s", directory);
     arena = arena_new();
-    return store_open(url, &store, &failure) == STATUS_OK ? 0 : -1;
+    if (store_open(url, &store, &failure) == STATUS_OK) return 0;
+    print_error("%s\n", failure.text);
+    return -1;
 }
 
 static int tear_down(void **state)

@@ -56,8 +56,8 @@ static bool remove_one(void *context, const struct store_object *object)
 static int tear_down_group(void **state)
 {
     (void)state;
-    store_list(store, io(), prefix, 0, remove_one, store, &failure);
-    store_list(beside, io(), prefix, 0, remove_one, beside, &failure);
+    if (store) store_list(store, io(), prefix, 0, remove_one, store, &failure);
+    if (beside) store_list(beside, io(), prefix, 0, remove_one, beside, &failure);
     store_close(store);
     store_close(beside);
     arena_free(arena);
