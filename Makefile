@@ -197,8 +197,8 @@ clients: deps-test all ## runs real download clients against pakhus serve, and p
 	@scripts/fetch apks minio >/dev/null
 	@PAKHUS_BIN="$(CURDIR)/$(BUILD)/bin/pakhus" exec "$$(scripts/fetch venv)/bin/python" tests/clients/run.py
 
-stores: deps-test all $(BUILD)/tests/test_store_conformance $(BUILD)/tests/test_generation ## other S3 servers: the suites, races, a package served; SERVER=name for one
-	@PAKHUS_BIN="$(CURDIR)/$(BUILD)/bin/pakhus" "$$(scripts/fetch venv)/bin/python" tests/stores/run.py $(SERVER)
+stores: deps-test all $(BUILD)/tests/test_store_conformance $(BUILD)/tests/test_generation ## other stores: suites, races, a package served, docs/stores.md's table; SERVER=name for one, ROUNDS of races (20)
+	@PAKHUS_BIN="$(CURDIR)/$(BUILD)/bin/pakhus" "$$(scripts/fetch venv)/bin/python" tests/stores/run.py --rounds $(or $(ROUNDS),20) $(SERVER)
 
 bench: deps-test all nginx-module ## measures side by side, prints ratios
 	@scripts/run-bench $(BUILD)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from support import apks, client
+from support import apks, client, store_results
 from support.cache import ROOT
 from support.servers import Minio, Servers
 from support.shop import minio_shop
+from support.stores import KINDS
 
 NAMED = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "events/README.md", "localstack/README.md"]
 DOCUMENTS = sorted([*ROOT.glob("docs/**/*.md"), *(ROOT / name for name in NAMED)])
@@ -45,6 +46,26 @@ def test_problems_of_nodes_are_listed() -> None:
     made = set(re.findall(r'"type":"([a-z-]+)"', templates)) | set(re.findall(r"\$pakhus_problem \{ default (\w+);", templates))
     listed = set(re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "docs/problems.md").read_text(), re.M))
     assert made >= {"refused", "store-refused", "gone", "method"} and made <= listed
+
+
+def test_the_table_of_stores_is_what_make_stores_found() -> None:
+    page, results = store_results.PAGE.read_text(), store_results.kept()
+    assert store_results.with_table(page, results) == page, "make stores writes the table"
+    assert [result.server for result in results] == list(KINDS)
+    below = page.split(store_results.END)[1]
+    for result in results:
+        assert "see below" not in result.verdict or f"**{result.title.rpartition(' ')[0]}**" in below, result.server
+
+
+def test_a_row_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text("[]")
+    rows = [store_results.Result(server, server.upper(), "by hand", "good", seen=seen) for server, seen in [("b", "1"), ("a", "1"), ("b", "2")]]
+    for row in rows:
+        store_results.keep(row, ["a", "b", "c"], path)
+    assert store_results.kept(path) == rows[1:]
+    page = store_results.with_table(f"before\n{store_results.BEGIN}old\n{store_results.END}after\n", rows[1:])
+    assert page.startswith("before\n") and page.endswith("after\n") and "old" not in page and "| B | by hand | good | - |" in page
 
 
 def test_parameters_are_the_templates() -> None:

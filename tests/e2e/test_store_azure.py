@@ -34,14 +34,14 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
 
 @pytest.fixture
 def store(azure: Azurite) -> Shop:
-    return Shop(azure.store(azure.container(f"test-{uuid.uuid4().hex[:12]}"), "pre/fix"), azure.credentials())
+    return Shop(azure.store(azure.bucket(f"test-{uuid.uuid4().hex[:12]}"), "pre/fix"), azure.credentials())
 
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_azurite_passes_the_suites(suite: str, azure: Azurite) -> None:
     name = suite.replace("_", "-")
-    beside = azure.store(azure.container(f"{name}-beside"))
-    run_suite(suite, azure.store(azure.container(name), "pre/fix"), azure.credentials(), beside)
+    beside = azure.store(azure.bucket(f"{name}-beside"))
+    run_suite(suite, azure.store(azure.bucket(name), "pre/fix"), azure.credentials(), beside)
 
 
 def test_it_is_fit(store: Shop) -> None:

@@ -1,6 +1,7 @@
-"""`make stores [SERVER=NAME]`: the store's own suites, two publishers at once, and a package published and served, on each S3 server that starts
-here without Docker. Prints the table that stands in docs/stores.md."""
+"""`make stores [SERVER=NAME] [ROUNDS=N]`: `store check`, the store's own suites, two publishers at once, and a package published and served, on each
+S3 server that starts here without Docker, and on Azurite. Keeps what it found in tests/stores/results.json, and writes the table of docs/stores.md."""
 
+import argparse
 import hashlib
 import json
 import re
@@ -8,29 +9,41 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from support import apks, client, shop
-from support.servers import Minio, Servers, clean_environment, pakhus_binary
+from support import apks, client, shop, store_results
+from support.servers import Servers, clean_environment, pakhus_binary
 from support.shop import Shop
-from support.stores import KINDS
+from support.store_results import Result
+from support.stores import KINDS, Server
 
 BIG = "v1+v2+v3"  # 18 MB: three parts
 INFO = '{"channel":"huawei"}'
-ROUNDS = 3
+P = "/packages/APP/1.0/huawei.apk"
 
 
-def suite(name: str, minio: Minio) -> str:
-    """How many of the program's tests passed, of how many that are for S3."""
-    bucket, beside = minio.bucket(name.replace("_", "-")), minio.bucket(f"{name.replace('_', '-')}-beside")
-    stores = {"PAKHUS_TEST_STORE": minio.store(bucket), "PAKHUS_TEST_BESIDE": minio.store(beside)}
+def bucket_shop(server: Server, bucket: str) -> Shop:
+    return Shop(server.store(server.bucket(bucket)), server.credentials())
+
+
+def checked(store: Shop) -> tuple[bool, str]:
+    """Whether the store is fit, and the trials that it does not pass."""
+    found: Any = json.loads(store.run("store", "check", "--json", check=False).stdout)
+    failed = {verdict: "; ".join(trial["name"] for trial in found["trials"] if trial["verdict"] == verdict) for verdict in ("refused", "weak")}
+    return found["verdict"] != "refused", ". ".join(f"{verdict}: {names}" for verdict, names in failed.items() if names) or "good"
+
+
+def suite(name: str, server: Server) -> str:
+    """How many of the program's tests passed, of how many that are for this store."""
+    bucket = name.replace("_", "-")
+    stores = {"PAKHUS_TEST_STORE": bucket_shop(server, bucket).store, "PAKHUS_TEST_BESIDE": bucket_shop(server, f"{bucket}-beside").store}
     program = pakhus_binary().parents[1] / "tests" / name
     try:
-        done = subprocess.run([program], env={**clean_environment(), **minio.credentials(), **stores}, stdout=subprocess.PIPE,
+        done = subprocess.run([program], env={**clean_environment(), **server.credentials(), **stores}, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, timeout=600)
     except subprocess.TimeoutExpired:
         return "cut off after 10 minutes"
@@ -41,84 +54,78 @@ def suite(name: str, minio: Minio) -> str:
     return f"{passed[1]}/{int(passed[1]) + (int(failed[1]) if failed else 0)}"
 
 
-def belongs_together(minio: Minio, bucket: str) -> bool:
+def belongs_together(server: Server, bucket: str, version: str) -> bool:
     """The record, and the base that it names."""
-    objects = minio.client()
-    record: Any = json.loads(objects.get_object(Bucket=bucket, Key="packages/APP/1.0/package.json")["Body"].read())
-    base = objects.get_object(Bucket=bucket, Key=f"packages/APP/1.0/{record['base']}")
-    return hashlib.sha256(base["Body"].read()).hexdigest() == record["sha256"] and base["ETag"] == record["etag"]
+    record: Any = json.loads(server.read(bucket, f"packages/APP/{version}/package.json")[0])
+    body, etag = server.read(bucket, f"packages/APP/{version}/{record['base']}")
+    return hashlib.sha256(body).hexdigest() == record["sha256"] and etag == record["etag"]
 
 
-def two_at_once(minio: Minio) -> str:
+def two_at_once(server: Server, rounds: int) -> str:
     """Two publishers of one version with other bytes each: how often one of them won, and what is stored is its own."""
-    good = 0
-    for number in range(ROUNDS):
-        bucket = minio.bucket(f"race-{number}")
-        store = shop.minio_shop(minio, bucket)
+    store, good = bucket_shop(server, "race"), 0
+    for number in range(rounds):
+        version = f"1.{number}"
 
-        def publish(region: str, store: Shop = store) -> int:
-            return store.run("publish", apks.made(BIG), "--app", "APP", "--version", "1.0", "--region", region, check=False).returncode
+        def publish(region: str, version: str = version) -> int:
+            return store.run("publish", apks.made(BIG), "--app", "APP", "--version", version, "--region", region, check=False).returncode
 
         with ThreadPoolExecutor(2) as pool:
             codes = sorted(pool.map(publish, ["4096", "8192"]))
-        good += codes == [0, 1] and belongs_together(minio, bucket)
-    return f"{good}/{ROUNDS}"
+        whole = belongs_together(server, "race", version)
+        print(f"round {number + 1}: exit codes {codes}, {'whole' if whole else 'NOT WHOLE'}", file=sys.stderr)
+        good += codes == [0, 1] and whole
+    return f"{good}/{rounds}"
 
 
-def publish_and_serve(minio: Minio, servers: Servers) -> str:
-    bucket = minio.bucket("shop")
-    store = shop.minio_shop(minio, bucket)
+def publish_and_serve(server: Server, servers: Servers) -> str:
+    store = bucket_shop(server, "shop")
     store.publish(apks.made(BIG))
     store.channel("APP", "huawei")
     wanted = shop.offline(BIG, INFO).read_bytes()
-    direct = store.serve(servers, "--redirect", "never") + "/packages/APP/1.0/huawei.apk"
-    if client.request(direct).body != wanted:
+    if client.request(store.serve(servers, "--redirect", "never") + P).body != wanted:
         return "other bytes"
-    redirected = store.serve(servers) + "/packages/APP/1.0/huawei.apk"
-    pieces = b"".join(client.request(redirected, range=f"bytes={at}-{min(at + shop.SLICE, len(wanted)) - 1}", follow=True).body
-                      for at in range(0, len(wanted), shop.SLICE))
-    if pieces != wanted:
+    redirecting, follows = store.serve(servers) + P, {"Pakhus-Follow": "1"}
+    pieces = [client.request(redirecting, headers=follows, range=one, follow=True).body for one in client.slices(len(wanted), shop.SLICE)]
+    if b"".join(pieces) != wanted:
         return "other bytes by redirects"
     store.run("unpublish", "APP", "1.0")
     return "good"
 
 
-@dataclass
-class Row:
-    title: str
-    suites: str = "-"
-    race: str = "-"
-    shop: str = "-"
-    verdict: str = "works"
+def is_whole(count: str) -> bool:
+    passed, _, of = count.partition("/")
+    return passed == of
 
 
-def probed(minio: Minio) -> str:
-    """What `publish` says of the store; empty: nothing."""
-    store = shop.minio_shop(minio, minio.bucket("probed"))
-    done = store.run("publish", apks.made("v2"), "--app", "APP", "--version", "1.0", check=False)
-    return "" if done.returncode == 0 else done.stderr.strip().removeprefix("pakhus publish: ")
-
-
-def row(name: str, servers: Servers, folder: Path) -> Row:
+def result_of(name: str, servers: Servers, folder: Path, rounds: int) -> Result:
     folder.mkdir()
-    minio = KINDS[name].start(servers, folder)
-    refusal = probed(minio)
-    if refusal:
-        return Row(KINDS[name].title, verdict=f"refused: {refusal}")
-    found = Row(KINDS[name].title, f"{suite('test_store_conformance', minio)}, {suite('test_generation', minio)}")
-    found.race = two_at_once(minio)
-    found.shop = publish_and_serve(minio, servers)
-    passed = all(one.split("/")[0] == one.split("/")[-1] for one in [*found.suites.split(", "), found.race]) and found.shop == "good"
-    found.verdict = "works" if passed else "see below"
-    return found
+    kind = KINDS[name]
+    server = kind.start(servers, folder)
+    is_fit, check = checked(bucket_shop(server, "checked"))
+    found: dict[str, str] = {"server": name, "title": kind.title, "started": kind.started, "check": check, "seen": f"{datetime.now(UTC):%Y-%m-%d}"}
+    if not is_fit:
+        return Result(**found)
+    conformance, generation = (suite(each, server) for each in ["test_store_conformance", "test_generation"])
+    found |= {"suites": f"{conformance}, {generation}", "races": two_at_once(server, rounds), "shop": publish_and_serve(server, servers)}
+    if not is_whole(generation) or not is_whole(found["races"]) or found["shop"] != "good":
+        return Result(**found, verdict="not fit, see below")
+    return Result(**found, verdict="works" if is_whole(conformance) else "works, see below")
 
 
-def main(names: list[str]) -> None:
-    print("| server | suites | two publishers at once | publish and serve | verdict |\n| --- | --- | --- | --- | --- |")
-    for name in names or KINDS:
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, required=True, help="races of two publishers")
+    parser.add_argument("servers", nargs="*", help=", ".join(KINDS))
+    options = parser.parse_args()
+    for name in set(options.servers) - set(KINDS):
+        parser.error(f"unknown server: {name}; there are {', '.join(KINDS)}")
+    for name in options.servers or KINDS:
         with tempfile.TemporaryDirectory() as work, Servers(Path(work) / "logs") as servers:
-            found = row(name, servers, Path(work) / "data")
-            print(f"| {found.title} | {found.suites} | {found.race} | {found.shop} | {found.verdict} |", flush=True)
+            found = result_of(name, servers, Path(work) / "data", options.rounds)
+        store_results.keep(found, [*KINDS])
+        store_results.PAGE.write_text(store_results.with_table(store_results.PAGE.read_text(), store_results.kept()))
+        print(store_results.table([found]).splitlines()[-1], flush=True)
 
 
-main(sys.argv[1:])
+main()

@@ -48,12 +48,18 @@ class Azurite(Program):
             session.trust_env = False
             return session.send(session.prepare_request(requests.Request(method, url, sent, data=body)))
 
-    def container(self, name: str) -> str:
+    def bucket(self, name: str) -> str:
+        """Makes a container."""
         self.request("PUT", f"{name}?restype=container").raise_for_status()
         return name
 
     def store(self, container: str, prefix: str = "", endpoint: str = "") -> str:
         return f"azure://{container}/{prefix}?account={self.account}&endpoint={quote(endpoint or self.url, safe=':/')}/{self.account}"
+
+    def read(self, container: str, key: str) -> tuple[bytes, str]:
+        answer = self.request("GET", f"{container}/{quote(key)}")
+        answer.raise_for_status()
+        return answer.content, answer.headers["etag"]
 
     def credentials(self) -> dict[str, str]:
         return {"AZURE_STORAGE_KEY": self.key}

@@ -118,6 +118,11 @@ class Minio(Program):
                     client.delete_object(Bucket=name, Key=item["Key"])
         return name
 
+    def read(self, bucket: str, key: str) -> tuple[bytes, str]:
+        """An object, and its ETag."""
+        answer = self.client().get_object(Bucket=bucket, Key=key)
+        return answer["Body"].read(), answer["ETag"]
+
     def store(self, bucket: str, prefix: str = "", endpoint: str | None = None) -> str:
         """The store's URL; `endpoint` may be a recorder's."""
         where = quote(endpoint or self.url, safe=":/")

@@ -1,15 +1,46 @@
-"""S3 servers that people have besides MinIO, each started without Docker on a free port with an empty disk. docs/stores.md says how each did."""
+"""S3 servers that people have besides MinIO, and Azurite, each started without Docker on a free port with an empty disk. docs/stores.md says how
+each did."""
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from support import ceph
+from support import azurite, ceph
 from support.cache import fetched
 from support.servers import Command, Minio, Servers, accepts, free_port
 
 KEY, SECRET = "testing", "testingtesting"
+
+
+class Server(Protocol):
+    """What a store is made in, whichever interface it speaks."""
+
+    def bucket(self, name: str) -> str: ...
+
+    def store(self, bucket: str) -> str: ...
+
+    def credentials(self) -> dict[str, str]: ...
+
+    def read(self, bucket: str, key: str) -> tuple[bytes, str]: ...
+
+
+class _Unbound(Minio):
+    def store(self, bucket: str, prefix: str = "", endpoint: str | None = None) -> str:
+        return super().store(bucket, prefix, endpoint) + "&bind-range=no"
+
+
+Start = Callable[[Servers, Path], Server]
+
+
+def unbound(start: Callable[[Servers, Path], Minio]) -> Start:
+    """Of a server that checks no signature, and so gives a presigned URL's bearer any range."""
+    def started(servers: Servers, folder: Path) -> Minio:
+        program = start(servers, folder)
+        return servers.replace(program, _Unbound(**vars(program)))
+
+    return started
 
 
 def _started(servers: Servers, name: str, port: int, command: Command, env: dict[str, str] | None = None) -> Minio:
@@ -87,17 +118,19 @@ def s3rver(servers: Servers, folder: Path) -> Minio:
 @dataclass(frozen=True)
 class Kind:
     title: str
-    start: Callable[[Servers, Path], Minio]
+    started: str  # where it is from, and the command
+    start: Start
 
 
 KINDS = {
-    "minio": Kind("MinIO 2026-02-12", lambda servers, folder: servers.minio()),
-    "versitygw": Kind("versitygw 1.8.0 (posix)", versitygw),
-    "rclone": Kind("rclone 1.76.0 `serve s3`", rclone),
-    "seaweedfs": Kind("SeaweedFS 4.53", seaweedfs),
-    "ceph": Kind("Ceph RGW 16.2.15 (Debian 12)", ceph_rgw),
-    "moto": Kind("moto 5.2.5, one request at a time", moto),
-    "s3proxy": Kind("s3proxy 3.1.0 (filesystem-nio2)", s3proxy),
-    "s3mock": Kind("Adobe S3Mock 4.11.0", s3mock),
-    "s3rver": Kind("s3rver 3.7.1", s3rver),
+    "minio": Kind("MinIO 2026-02-12", "Go: `minio server`", lambda servers, folder: servers.minio()),
+    "versitygw": Kind("versitygw 1.8.0", "Go: `versitygw posix`", versitygw),
+    "rclone": Kind("rclone 1.76.0", "Go: `rclone serve s3`", rclone),
+    "seaweedfs": Kind("SeaweedFS 4.53", "Go: `weed server -filer -s3`", seaweedfs),
+    "ceph": Kind("Ceph RGW 16.2.15", "Debian 12: a monitor, an OSD on memstore, `radosgw`", ceph_rgw),
+    "moto": Kind("moto 5.2.5", "PyPI: its server, one request at a time", unbound(moto)),
+    "azurite": Kind("Azurite 3.35.0", "npm: `azurite-blob --inMemoryPersistence`", lambda servers, folder: azurite.start(servers)),
+    "s3proxy": Kind("s3proxy 3.1.0", "Maven: its JAR, filesystem-nio2", s3proxy),
+    "s3mock": Kind("Adobe S3Mock 4.11.0", "Maven: its JAR", unbound(s3mock)),
+    "s3rver": Kind("s3rver 3.7.1", "npm: `s3rver`", s3rver),
 }
