@@ -2,13 +2,14 @@
  * PAKHUS_TEST_BESIDE may name another bucket of the same service. */
 #include <pthread.h>
 
+#include "lib/store/many.h"
 #include "lib/store/store.h"
 #include "lib/store/trial.h"
 #include "lib/store/wire_internal.h"
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 
-enum { TIMEOUT = 120 * CLOCK_SECOND, THREADS = 8 };
+enum { TIMEOUT = 120 * CLOCK_SECOND, THREADS = 8, KEYS_MAX = 4096 };
 
 static struct store *store, *beside;
 static char directory[] = "/tmp/store-conformance-XXXXXX";
@@ -45,19 +46,43 @@ static int set_up_group(void **state)
     return -1;
 }
 
-static bool remove_one(void *context, const struct store_object *object)
+/* Keys, as a listing gave them. */
+struct seen {
+    struct store *store;
+    size_t count, stop_after;
+    struct str *keys;
+    uint64_t bytes;
+};
+
+static bool note_key(void *context, const struct store_object *object)
 {
-    struct io own = {.arena = arena_new(), .deadline = deadline_in(TIMEOUT)};
-    store_remove(context, own, object->key, &failure);
-    arena_free(own.arena);
-    return true;
+    struct seen *seen = context;
+    assert_true(seen->count < KEYS_MAX);
+    assert_true(object->etag.length > 0 && object->modified > 0);
+    seen->keys[seen->count++] = arena_copy(arena, object->key);
+    seen->bytes += object->size;
+    return seen->count != seen->stop_after;
+}
+
+static enum status remove_one(void *context, struct io io, size_t number, struct error *error)
+{
+    const struct seen *seen = context;
+    return store_remove(seen->store, io, seen->keys[number], error);
+}
+
+/* Several at once: one after the other, that of a thousand takes longer than most tests. */
+static void remove_all(struct store *from)
+{
+    struct seen seen = {.store = from, .keys = arena_array(arena, KEYS_MAX, sizeof *seen.keys)};
+    store_list(from, io(), prefix, 0, note_key, &seen, &failure);
+    store_many(&(struct store_many){.count = seen.count, .each = remove_one, .context = &seen}, io(), &failure);
 }
 
 static int tear_down_group(void **state)
 {
     (void)state;
-    if (store) store_list(store, io(), prefix, 0, remove_one, store, &failure);
-    if (beside) store_list(beside, io(), prefix, 0, remove_one, beside, &failure);
+    if (store) remove_all(store);
+    if (beside) remove_all(beside);
     store_close(store);
     store_close(beside);
     arena_free(arena);
@@ -327,31 +352,15 @@ static void nothing_waits_where_it_must_not(void **state)
     assert_error(store_upload(store, no_wait, key("a"), stream, 0, NULL, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_compose(store, no_wait, key("a"), NULL, 0, NULL, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_remove(store, no_wait, key("a"), &failure), STATUS_WOULD_BLOCK, &failure, "");
-    assert_error(store_list(store, no_wait, key("a"), 0, remove_one, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
+    assert_error(store_list(store, no_wait, key("a"), 0, note_key, NULL, &failure), STATUS_WOULD_BLOCK, &failure, "");
     assert_error(store_probe(store, no_wait, &failure), STATUS_WOULD_BLOCK, &failure, "");
 }
 
 /* --- listing */
 
-struct seen {
-    size_t count, stop_after;
-    struct str *keys;
-    uint64_t bytes;
-};
-
-static bool note_key(void *context, const struct store_object *object)
-{
-    struct seen *seen = context;
-    assert_true(seen->count < 4096);
-    assert_true(object->etag.length > 0 && object->modified > 0);
-    seen->keys[seen->count++] = arena_copy(arena, object->key);
-    seen->bytes += object->size;
-    return seen->count != seen->stop_after;
-}
-
 static struct seen list(struct str start, size_t limit, size_t stop_after)
 {
-    struct seen seen = {.stop_after = stop_after, .keys = arena_array(arena, 4096, sizeof *seen.keys)};
+    struct seen seen = {.stop_after = stop_after, .keys = arena_array(arena, KEYS_MAX, sizeof *seen.keys)};
     assert_ok(store_list(store, io(), start, limit, note_key, &seen, &failure), &failure);
     for (size_t i = 1; i < seen.count; i++) assert_true(str_compare(seen.keys[i - 1], seen.keys[i]) < 0);
     return seen;
@@ -387,7 +396,7 @@ static void bad_prefixes_are_refused(void **state)
     (void)state;
     const struct str bad[] = {S("/"), S("../"), S("a/../"), S("a//"), S("a b"), S("./"), S("~new/")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_error(store_list(store, io(), bad[i], 0, remove_one, NULL, &failure), STATUS_INVALID, &failure, "");
+        assert_error(store_list(store, io(), bad[i], 0, note_key, NULL, &failure), STATUS_INVALID, &failure, "");
 }
 
 struct many {
@@ -411,7 +420,7 @@ static void *put_many(void *context)
 static void listings_go_over_pages(void **state)
 {
     (void)state;
-    enum { EACH = 150, ALL = EACH * THREADS };
+    enum { EACH = 126, ALL = EACH * THREADS };
     pthread_t threads[THREADS];
     struct many many[THREADS];
     for (size_t i = 0; i < THREADS; i++) {
@@ -425,7 +434,7 @@ static void listings_go_over_pages(void **state)
     for (size_t i = 0; i < ALL; i++) assert_str(seen.keys[i], key(arena_printf(arena, "many/%04zu", i).data));
     assert_int_equal(list(key("many/"), 1001, 0).count, 1001);
     assert_int_equal(list(key("many/"), 1000, 0).count, 1000);
-    assert_int_equal(list(key("many/11"), 0, 0).count, 100);
+    assert_int_equal(list(key("many/09"), 0, 0).count, 100);
 }
 
 /* --- streams */
