@@ -1,9 +1,11 @@
 /* `pakhus store …`: the store itself, not what is in it. */
 #include <stdio.h>
 
+#include "cli/edge.h"
 #include "cli/stored.h"
 #include "lib/catalog/channels.h"
 #include "lib/catalog/newest.h"
+#include "lib/edges/lookup.h"
 #include "lib/store/document.h"
 #include "lib/store/trial.h"
 
@@ -77,8 +79,8 @@ static const struct command_option upgrade_options[] = {STORED_OPTION(&store_url
 static const struct command upgrade = {
     .name = "store upgrade",
     .arguments = "",
-    .summary = "Moves what version 0.1 wrote into today's layout. It can be stopped and repeated at any time, and older instances go on "
-               "answering.",
+    .summary = "Moves what version 0.1 wrote into today's layout, and makes the look-up document of a large fleet. It can be stopped and "
+               "repeated at any time, and older instances go on answering.",
     .example = "pakhus store upgrade --store s3://packages",
     COMMAND_OPTIONS(upgrade_options),
 };
@@ -123,6 +125,17 @@ static enum status upgrade_each(struct arena *arena, struct store *store, const 
     return STATUS_OK;
 }
 
+/* The edges and LANs of a large fleet are looked up by a document of their own, which is made here, or made right. */
+static enum status upgrade_lookup(struct arena *arena, struct store *store, struct error *error)
+{
+    struct registry registry;
+    size_t changed;
+    TRY(registry_load(store, edge_registry_io(arena), &registry, error));
+    TRY(lookup_repair(store, edge_registry_io(arena), &registry, &changed, error));
+    fprintf(stderr, "look-up document of edges: %zu entries corrected\n", changed);
+    return STATUS_OK;
+}
+
 static enum status run_upgrade(struct arena *arena, const struct str *words, int count, struct error *error)
 {
     struct store *store;
@@ -130,8 +143,10 @@ static enum status run_upgrade(struct arena *arena, const struct str *words, int
     TRY(stored_open(arena, store_url, &store, error));
     struct error also;
     enum status channels = upgrade_each(arena, store, "channels", upgrade_channels, error);
-    TRY(upgrade_each(arena, store, "packages", upgrade_newest, channels == STATUS_OK ? error : &also));
-    return channels;
+    enum status newest = upgrade_each(arena, store, "packages", upgrade_newest, channels == STATUS_OK ? error : &also);
+    enum status first = channels == STATUS_OK ? newest : channels;
+    enum status lookup = upgrade_lookup(arena, store, first == STATUS_OK ? error : &also);
+    return first == STATUS_OK ? lookup : first;
 }
 
 static int cmd_check(int argc, char **argv)

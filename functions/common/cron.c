@@ -4,6 +4,7 @@
 #include "functions/common/event.h"
 #include "functions/common/maker.h"
 #include "functions/common/missing_patch.h"
+#include "lib/edges/lookup.h"
 #include "functions/common/placement.h"
 #include "lib/edges/lan.h"
 
@@ -58,6 +59,18 @@ static void reconcile_meant(struct app *app, struct io io, const struct cron *cr
         reconcile_edges(&how, io, registry, cron->part, result);
 }
 
+/* Edges that were written by hand, or by an older version, are found from now on. One of the parts sees to it. */
+static void repair_lookup(struct app *app, struct io io, const struct cron *cron, const struct registry *registry)
+{
+    struct error why;
+    size_t changed;
+    if (cron->dry_run || cron->edge.length > 0 || cron->part > 0) return;
+    if (lookup_repair(app->store, io, registry, &changed, &why) != STATUS_OK)
+        log_warn((struct log){0}, "the look-up document was not repaired: %s", why.text);
+    else if (changed > 0)
+        log_info((struct log){0}, "the look-up document was repaired: entries=%zu", changed);
+}
+
 enum status cron_run(struct app *app, struct io io, const struct cron *cron, struct cron_result *result, struct error *error)
 {
     struct registry registry;
@@ -68,6 +81,7 @@ enum status cron_run(struct app *app, struct io io, const struct cron *cron, str
     TRY(registry_load(app->store, io, &registry, error));
     ENSURE(cron->edge.length == 0 || registry_edge(&registry, cron->edge), error, STATUS_NOT_FOUND, "there is no edge '" STR_FMT "'",
            STR_ARG(cron->edge));
+    repair_lookup(app, io, cron, &registry);
     TRY(policy_load(app->store, io, 0, &policy, error));
     struct missing_patches *missing = missing_patches_new(io.arena);
     bool makes = policy.generate_patches && !cron->dry_run;

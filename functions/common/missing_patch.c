@@ -20,16 +20,25 @@ static bool holds_version(const struct held *held, const struct package_name *pa
     return false;
 }
 
-/* An edge whose state can't be read is passed by. */
-static const struct edge *find_edge(const struct missing_patch *patch, struct io io)
+/* Of a large fleet the whole of an edge is read where it holds the version. */
+static const struct edge *find_whole(const struct missing_patch *patch, struct io io, struct str id, const struct registry **registry)
+{
+    struct error ignored;
+    if (placement_app_edge(patch->placement, io, id, registry, &ignored) != STATUS_OK) return NULL;
+    return registry_edge(*registry, id);
+}
+
+/* An edge whose state can't be read is passed by. *registry: where it was found. */
+static const struct edge *find_edge(const struct missing_patch *patch, struct io io, const struct registry **registry)
 {
     const struct edge *edges[NEAREST_MOST];
     const struct held *held;
     struct error ignored;
     size_t count = registry_nearest(patch->how->registry, patch->place, edges, NEAREST_MOST);
+    *registry = patch->how->registry;
     for (size_t i = 0; i < count; i++)
         if (placement_app_nearby(patch->placement, io, edges[i]->id, &held, &ignored) == STATUS_OK && holds_version(held, patch->name))
-            return edges[i];
+            return edges[i]->address.length > 0 ? edges[i] : find_whole(patch, io, edges[i]->id, registry);
     return NULL;
 }
 
@@ -53,14 +62,17 @@ enum status missing_patch_make(const struct missing_patch *patch, struct io io, 
     struct app *app = patch->placement->app;
     const struct package_name *name = patch->name;
     const struct package_maker maker = maker_of(app);
-    const struct edge *near = find_edge(patch, io);
+    struct evaluation how = *patch->how;
+    struct missing_patch there = *patch;
+    const struct edge *near = find_edge(patch, io, &how.registry);
+    there.how = &how;
     bool placed = false;
     *edge = NULL;
     TRY(maker.find(maker.context, io, name, source, error));
     app_made_patch(app, io, name);
     log_info((struct log){0}, "patch=" STR_FMT " made, %llu bytes%s" STR_FMT, STR_ARG(package_name_format(io.arena, name)),
              (unsigned long long)source->size, near ? ", edge=" : "", STR_ARG(near ? near->id : S("")));
-    if (near) TRY(place_patch(patch, io, near, &placed, error));
+    if (near) TRY(place_patch(&there, io, near, &placed, error));
     if (placed) *edge = near;
     return STATUS_OK;
 }

@@ -3,22 +3,13 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* How long what is known is good before the store is asked whether it still is; on a directory, no time at all. Policies and edges change
- * by an operator's hand, held with every copy. */
-enum { REGISTRY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, NEARBY_LIFE = 25 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
-enum { REGISTRY_BYTES = 512 << 20, POLICY_BYTES = 1 << 20, STATE_BYTES = 128 << 20 };
+/* How long what is known is good before the store is asked whether it still is; on a directory, no time at all. Policies change by
+ * an operator's hand, held with every copy. */
+enum { POLICY_LIFE = 10 * CLOCK_SECOND, STATE_LIFE = 5 * CLOCK_SECOND, NEARBY_LIFE = 25 * CLOCK_SECOND, STALE_LIFE = CLOCK_HOUR };
+enum { POLICY_BYTES = 1 << 20, STATE_BYTES = 128 << 20 };
 
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct placement_app *shared;
-
-static enum status load_registry(void *context, const struct cache_load *load, void **value, struct error *error)
-{
-    struct placement_app *placement = context;
-    struct registry *registry = arena_new_of(load->io.arena, struct registry);
-    TRY(app_store_fault(registry_refresh(placement->app->store, load->io, load->previous, registry, error), error));
-    *value = registry;
-    return STATUS_OK;
-}
 
 static enum status load_policy(void *context, const struct cache_load *load, void **value, struct error *error)
 {
@@ -93,8 +84,8 @@ static enum status open_locked(struct placement_app **out, struct error *error)
         struct placement_app *placement = arena_new_of(app->arena, struct placement_app);
         const bool is_cheap = store_abilities(app->store)->cheap_metadata;
         placement->app = app;
-        placement->registries = cache_of(placement, REGISTRY_LIFE, REGISTRY_BYTES, load_registry);
-        placement->policies = cache_of(placement, REGISTRY_LIFE, POLICY_BYTES, load_policy);
+        placement_open_registry(placement);
+        placement->policies = cache_of(placement, POLICY_LIFE, POLICY_BYTES, load_policy);
         placement->held = cache_of(placement, STATE_LIFE, STATE_BYTES, load_held);
         placement->wanted = cache_of(placement, STATE_LIFE, STATE_BYTES, load_wanted);
         placement->nearby = cache_new(&(struct cache_options){.life = is_cheap ? INT64_MAX : NEARBY_LIFE,
@@ -114,14 +105,6 @@ enum status placement_app_open(struct placement_app **out, struct error *error)
     enum status status = open_locked(out, error);
     pthread_mutex_unlock(&shared_lock);
     return status;
-}
-
-enum status placement_app_registry(struct placement_app *placement, struct io io, const struct registry **registry, struct error *error)
-{
-    const void *value;
-    TRY(cache_get(placement->registries, io, S("registry"), &value, error));
-    *registry = value;
-    return STATUS_OK;
 }
 
 enum status placement_app_policy(struct placement_app *placement, struct io io, const struct policy **policy, struct error *error)
@@ -225,5 +208,6 @@ void placement_app_metrics(struct placement_app *placement, const void *reporter
 {
     app_metrics(placement->app, reporter, out);
     app_cache_metrics(out, "registry", placement->registries);
+    app_cache_metrics(out, "lookup", placement->parts);
     app_cache_metrics(out, "held", placement->held);
 }

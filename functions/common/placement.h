@@ -10,6 +10,9 @@
 struct placement_app {
     struct app *app;
     struct cache *registries; /* one entry → struct registry */
+    struct cache *lookups;    /* one entry → settings of the look-up document */
+    struct cache *shards;     /* of that document */
+    struct cache *parts;      /* question → the edges and LANs that it depends on */
     struct cache *policies;   /* one entry → struct policy */
     struct cache *held;       /* edge → struct held */
     struct cache *wanted;     /* edge → struct wanted */
@@ -21,7 +24,14 @@ struct placement_app {
 enum status placement_app_open(struct placement_app **, struct error *);
 
 /* From memory where they are there, some seconds old at most. They live as long as the call. */
-enum status placement_app_registry(struct placement_app *, struct io, const struct registry **, struct error *);
+/* Of a large fleet the edges and LANs alone that the answer depends on, a minute old at most: for registry_find; for registry_nearest; one
+ * edge. Of another fleet, or where that is not known, all. */
+enum status placement_app_where(struct placement_app *, struct io, const struct whereabouts *, const struct registry **, struct error *);
+enum status placement_app_near(struct placement_app *, struct io, const struct place *, const struct registry **, struct error *);
+enum status placement_app_edge(struct placement_app *, struct io, struct str id, const struct registry **, struct error *);
+/* All; NULL where the fleet is large. */
+enum status placement_app_small_fleet(struct placement_app *, struct io, const struct registry **, struct error *);
+void placement_open_registry(struct placement_app *); /* for placement_app_open */
 enum status placement_app_policy(struct placement_app *, struct io, const struct policy **, struct error *);
 enum status placement_app_held(struct placement_app *, struct io, struct str edge, const struct held **, struct error *);
 /* Of an edge that is not the asking one's own: half a minute old at most. */

@@ -208,15 +208,29 @@ static enum status try_own_edge(struct task *task, bool *found, struct error *er
     return STATUS_OK;
 }
 
+/* An edge that is asked for its package, by its id: NULL where it is gone. */
+static enum status ask_other(struct task *task, struct str id, const struct edge **edge, const struct held_package **held,
+                             struct error *error)
+{
+    const struct registry *registry;
+    *held = NULL;
+    TRY(placement_app_edge(task->query->placement, task->io, id, &registry, error));
+    *edge = registry_edge(registry, id);
+    return *edge ? find_held(task, *edge, false, held, error) : STATUS_OK;
+}
+
 /* P6: the nearest other edge that holds it for sure, of so many that are nearest. */
 static enum status look_nearby(struct task *task, const struct edge **edge, const struct held_package **held, struct error *error)
 {
     const struct edge *edges[NEAREST_MOST];
-    size_t count = registry_nearest(task->registry, &task->place, edges, NEAREST_MOST);
+    const struct registry *near;
+    TRY(placement_app_near(task->query->placement, task->io, &task->place, &near, error));
+    size_t count = registry_nearest(near, &task->place, edges, NEAREST_MOST);
     *held = NULL;
     for (size_t i = 0; i < count && !*held; i++) {
-        TRY(find_held(task, edges[i], false, held, error));
         *edge = edges[i];
+        TRY(find_held(task, *edge, false, held, error));
+        if (*held && (*edge)->address.length == 0) TRY(ask_other(task, edges[i]->id, edge, held, error));
     }
     return STATUS_OK;
 }
@@ -239,9 +253,9 @@ static enum status try_nearby(struct task *task, bool *found, struct error *erro
     struct str known;
     uint64_t hash = query_nearby_hash(task->query, &task->place, candidates(task));
     bool recalled = query_nearby_recall(task->query, task->io.arena, hash, &known);
-    if (recalled && known.length > 0) edge = registry_edge(task->registry, known);
-    if (edge) TRY(find_held(task, edge, false, &held, error));
-    if (!recalled || (known.length > 0 && !held)) {
+    if (recalled && known.length == 0) return *found = false, STATUS_OK;
+    if (recalled) TRY(ask_other(task, known, &edge, &held, error));
+    if (!held) {
         TRY(look_nearby(task, &edge, &held, error));
         query_nearby_note(task->query, hash, held ? edge->id : S(""));
     }
@@ -278,8 +292,7 @@ static struct io patient_io(const struct task *task)
 /* Of what is wanted there. */
 static struct query_miss miss_of(const struct task *task, struct io io, const struct place *place)
 {
-    return (struct query_miss){
-        .query = task->query, .io = io, .registry = task->registry, .policy = task->policy, .place = place, .name = &task->chosen.wanted};
+    return (struct query_miss){.query = task->query, .io = io, .policy = task->policy, .place = place, .name = &task->chosen.wanted};
 }
 
 /* P7. What was asked for is on the edge now: it is answered, also a patch that there was none of before. */
@@ -432,7 +445,7 @@ static enum status answer(struct task *task, struct lc_call *call, struct lc_res
 {
     struct placement_app *placement = task->query->placement;
     TRY(read_question(task, error));
-    TRY(placement_app_registry(placement, task->io, &task->registry, error));
+    TRY(placement_app_where(placement, task->io, &task->where, &task->registry, error));
     TRY(placement_app_policy(placement, task->io, &task->policy, error));
     TRY(registry_find(task->registry, task->io.arena, &task->where, &task->place, error));
     TRY(query_choose(task->query, task->io, &task->wish, &task->chosen, error));

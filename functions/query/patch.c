@@ -18,7 +18,9 @@ static enum status make(const struct query_miss *miss, struct package_source *so
 {
     struct placement_app *placement = miss->query->placement;
     const struct edge *edge;
-    const struct evaluation how = query_evaluation(miss->query, miss->policy, miss->registry);
+    const struct registry *near;
+    TRY(placement_app_near(placement, miss->io, miss->place, &near, error));
+    const struct evaluation how = query_evaluation(miss->query, miss->policy, near);
     const struct missing_patch patch = {.how = &how, .placement = placement, .place = miss->place, .name = miss->name, .misses = 1};
     TRY(missing_patch_make(&patch, miss->io, source, &edge, error));
     if (!edge) return STATUS_OK;

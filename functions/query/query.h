@@ -93,7 +93,6 @@ void query_open_triggers(struct query *);
 struct query_miss {
     struct query *query;
     struct io io;
-    const struct registry *registry;
     const struct policy *policy;
     const struct place *place; /* of the device */
     const struct package_name *name;

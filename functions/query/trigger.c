@@ -57,6 +57,13 @@ static bool is_lone(void *registry, struct str lan)
     return registry_edge_serving(registry, lan, NULL) == NULL;
 }
 
+/* Of a large fleet nobody reads all edges to leave others' sums out. */
+static bool is_any(void *context, struct str lan)
+{
+    (void)context, (void)lan;
+    return true;
+}
+
 /* The sums are the cache's; what else is needed for them is not. */
 static enum status read_sums(struct query *query, const struct cache_load *load, struct io io, struct demand_sums *sums,
                              struct error *error)
@@ -67,13 +74,15 @@ static enum status read_sums(struct query *query, const struct cache_load *load,
     struct str key = load->key;
     uint64_t part = 0;
     unsigned places;
-    TRY(placement_app_registry(query->placement, io, &registry, error));
+    TRY(placement_app_small_fleet(query->placement, io, &registry, error));
     TRY(placement_app_policy(query->placement, io, &policy, error));
     str_to_u64(str_cut(&key, ' '), &part);
     const struct demand_sums_question question = {
         .spans = {spans, policy_spans(policy, clock_now(), spans, &places)},
         .own = query->demand,
-        .keeps = str_ends(key, LONE) ? is_lone : is_served,
+        .keeps = !registry             ? is_any
+                 : str_ends(key, LONE) ? is_lone
+                                       : is_served,
         .context = (void *)(uintptr_t)registry,
     };
     io.arena = load->io.arena;
@@ -221,7 +230,7 @@ static enum status look_at(struct query *query, struct io io, const struct trigg
     struct io brief = {.arena = io.arena, .deadline = deadline_within(io.deadline, TRIGGER_TIME)};
     *triggered = (struct triggered){.decision = DECISION_NONE};
     TRY(package_name_parse(key->package, &name, error));
-    TRY(placement_app_registry(placement, brief, &look.registry, error));
+    TRY(placement_app_edge(placement, brief, key->edge, &look.registry, error));
     TRY(placement_app_policy(placement, brief, &look.policy, error));
     look.edge = registry_edge(look.registry, key->edge);
     if (!look.edge || registry_edge_of(look.registry, key->lan) != look.edge) return STATUS_OK;

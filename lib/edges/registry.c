@@ -1,7 +1,9 @@
 /* What an operator registers, changes and removes. */
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "lib/edges/claims_internal.h"
+#include "lib/edges/lookup_internal.h"
 #include "lib/edges/registry_load_internal.h"
 #include "lib/store/many.h"
 
@@ -30,17 +32,78 @@ static enum status put_edge(struct store *store, struct io io, const struct edge
                      &(struct store_put){.content_type = "application/json"}, object, error);
 }
 
+/* --- the look-up document */
+
+/* It is derived, and can be made again: what was asked for is done. */
+static void repair_lookup(struct store *store, struct io io, const struct registry *registry)
+{
+    struct error why;
+    size_t changed;
+    if (registry->edge_count + registry->lan_count < LOOKUP_MIN) return;
+    if (lookup_repair(store, io, registry, &changed, &why) != STATUS_OK)
+        log_warn((struct log){0}, "the look-up document was not made, so that queries read all edges: %s", why.text);
+}
+
+/* After the objects were written. Another writer may have replaced the same ones meanwhile, and removed what this one relies on, or the
+ * other way round: what they need is looked at again, and mostly there. */
+static enum status try_to_finish(struct lookup_change *change, struct str edge, struct error *error)
+{
+    size_t removed;
+    struct registry now;
+    const struct lookup lookup = {.store = change->store, .io = change->io};
+    TRY(lookup_finish(change, &removed, error));
+    change->before.count = 0;
+    if (removed > 0 && edge.length > 0) {
+        TRY(lookup_edge(&lookup, edge, &now, error));
+        lookup_note_edge(change, NULL, &now, edge);
+    }
+    return lookup_prepare(change, error);
+}
+
+/* What is asked for is done by then; entries too many cost time only. */
+static void finish_lookup(struct lookup_change *change, struct str edge)
+{
+    struct error why;
+    if (try_to_finish(change, edge, &why) != STATUS_OK)
+        log_warn((struct log){0}, "the look-up document has entries too many until it is repaired: %s", why.text);
+}
+
+/* --- an edge */
+
+static enum status check_edge(struct arena *arena, const struct registry *registry, const struct edge *edge, struct error *error)
+{
+    TRY(registry_check_codes(registry, edge, error));
+    for (size_t i = 0; i < registry->area_count; i++)
+        if (str_equal(registry->areas[i].edge->id, edge->id)) TRY(registry_check_area(arena, registry, &registry->areas[i], error));
+    return STATUS_OK;
+}
+
+static enum status replace_edge(struct lookup_change *change, const struct registry *before, const struct registry *after,
+                                const struct edge *edge, struct error *error)
+{
+    lookup_note_edge(change, before, after, edge->id);
+    TRY(lookup_prepare(change, error));
+    TRY(put_edge(change->store, change->io, edge, NULL, error));
+    finish_lookup(change, edge->id);
+    return STATUS_OK;
+}
+
 enum status registry_put_edge(struct store *store, struct io io, const struct edge *edge, struct error *error)
 {
-    struct registry registry;
+    struct registry before, after;
+    struct lookup_change change;
     TRY(registry_check_store(io.arena, edge, error));
-    TRY(registry_load(store, io, &registry, error));
-    registry_keep_summary(store, io, &registry);
-    take_edge(io.arena, &registry, edge);
-    TRY(registry_check_codes(&registry, edge, error));
-    for (size_t i = 0; i < registry.area_count; i++)
-        if (str_equal(registry.areas[i].edge->id, edge->id)) TRY(registry_check_area(io.arena, &registry, &registry.areas[i], error));
-    return put_edge(store, io, edge, NULL, error);
+    TRY(registry_load(store, io, &before, error));
+    registry_keep_summary(store, io, &before);
+    after = before;
+    take_edge(io.arena, &after, edge);
+    TRY(check_edge(io.arena, &after, edge, error));
+    enum status status = lookup_begin(&change, store, io, error);
+    if (status == STATUS_OK) status = replace_edge(&change, &before, &after, edge, error);
+    bool is_new = change.settings.generation == 0;
+    lookup_end(&change);
+    if (status == STATUS_OK && is_new) repair_lookup(store, io, &after);
+    return status;
 }
 
 /* --- many edges */
@@ -153,11 +216,12 @@ static void keep_batch(struct arena *arena, const struct batch *batch, struct io
     registry_keep_summary(batch->store, io, &registry);
 }
 
-static enum status put_batch(struct arena *arena, struct batch *batch, struct io io, struct error *error)
+static enum status put_changed(struct arena *arena, struct batch *batch, struct lookup_change *change, struct io io, struct error *error)
 {
-    TRY(sort_batch(arena, batch, error));
-    TRY(check_batch(arena, batch, error));
-    choose_changed(arena, batch);
+    const int64_t span = deadline_left(io.deadline);
+    for (size_t i = 0; i < batch->changed_count; i++) lookup_note_edge(change, batch->what->known, &batch->whole, batch->changed[i]->id);
+    TRY(lookup_prepare(change, error));
+    io = io_anew(io, span);
     batch->written = arena_array(arena, batch->changed_count, sizeof *batch->written);
     const struct store_many many = {.count = batch->changed_count,
                                     .each = put_number,
@@ -165,8 +229,24 @@ static enum status put_batch(struct arena *arena, struct batch *batch, struct io
                                     .progress = batch->what->progress,
                                     .progress_context = batch->what->context};
     TRY(store_many(&many, io, error));
-    keep_batch(arena, batch, io);
+    finish_lookup(change, S(""));
+    keep_batch(arena, batch, io_anew(io, span));
     return STATUS_OK;
+}
+
+static enum status put_batch(struct arena *arena, struct batch *batch, struct io io, struct error *error)
+{
+    struct lookup_change change;
+    const int64_t span = deadline_left(io.deadline);
+    TRY(sort_batch(arena, batch, error));
+    TRY(check_batch(arena, batch, error));
+    choose_changed(arena, batch);
+    enum status status = lookup_begin(&change, batch->store, io, error);
+    if (status == STATUS_OK) status = put_changed(arena, batch, &change, io_anew(io, span), error);
+    bool is_new = change.settings.generation == 0;
+    lookup_end(&change);
+    if (status == STATUS_OK && is_new) repair_lookup(batch->store, io_anew(io, span), &batch->whole);
+    return status;
 }
 
 enum status registry_put_edges(struct store *store, struct io io, const struct registry_batch *what, size_t *written, struct error *error)
@@ -208,39 +288,99 @@ static enum status remove_entry(struct store *store, struct io io, const char *w
     return store_remove(store, io, key, error);
 }
 
-enum status registry_remove_edge(struct store *store, struct io io, struct str id, struct error *error)
+/* The registry as it is, where the look-up document has to follow what becomes of it; else it is left empty. */
+static enum status load_for(struct lookup_change *change, struct registry *registry, struct error *error)
 {
-    return remove_entry(store, io, "edge", id, edge_entry_key(io.arena, id), error);
+    *registry = (struct registry){0};
+    if (change->settings.generation == 0) return STATUS_OK;
+    struct io io = change->io;
+    return registry_load(change->store, io, registry, error);
 }
 
-/* As take_edge. */
-static void take_lan(struct arena *arena, struct registry *registry, const struct lan_entry *entry)
+static enum status remove_edge(struct lookup_change *change, struct str id, struct error *error)
+{
+    struct registry before;
+    TRY(load_for(change, &before, error));
+    lookup_note_edge(change, &before, NULL, id);
+    TRY(remove_entry(change->store, change->io, "edge", id, edge_entry_key(change->arena, id), error));
+    finish_lookup(change, id);
+    return STATUS_OK;
+}
+
+enum status registry_remove_edge(struct store *store, struct io io, struct str id, struct error *error)
+{
+    struct lookup_change change;
+    enum status status = lookup_begin(&change, store, io, error);
+    if (status == STATUS_OK) status = remove_edge(&change, id, error);
+    lookup_end(&change);
+    return status;
+}
+
+/* As take_edge; NULL for an entry that is gone. */
+static void take_lan(struct arena *arena, struct registry *registry, struct str code, const struct lan_entry *entry)
 {
     const struct lan_entry *known = registry->lans;
     size_t count = registry->lan_count;
     registry->lans = arena_array(arena, count + 1, sizeof *registry->lans);
     registry->lan_count = 0;
     for (size_t i = 0; i < count; i++)
-        if (!str_equal(known[i].code, entry->code)) registry->lans[registry->lan_count++] = known[i];
-    registry->lans[registry->lan_count++] = *entry;
-    qsort(registry->lans, registry->lan_count, sizeof *registry->lans, registry_by_code);
+        if (!str_equal(known[i].code, code)) registry->lans[registry->lan_count++] = known[i];
+    if (entry) registry->lans[registry->lan_count++] = *entry;
+    if (registry->lan_count > 0) qsort(registry->lans, registry->lan_count, sizeof *registry->lans, registry_by_code);
     registry_complete(arena, registry);
+}
+
+static struct str lan_entry_key(struct arena *arena, struct str code)
+{
+    return arena_join(arena, S("lans/"), code, S(".json"));
+}
+
+static enum status put_lan(struct lookup_change *change, struct io io, struct str json, struct str code, struct error *error)
+{
+    TRY(lookup_prepare(change, error));
+    TRY(store_put(change->store, io, lan_entry_key(io.arena, code), json, &(struct store_put){.content_type = "application/json"}, NULL,
+                  error));
+    finish_lookup(change, S(""));
+    return STATUS_OK;
 }
 
 enum status registry_put_lan(struct store *store, struct io io, struct str json, struct lan_entry *entry, struct error *error)
 {
-    struct registry registry;
+    struct registry before, after;
+    struct lookup_change change;
     TRY(lan_entry_parse(io.arena, json, entry, error));
-    TRY(registry_load(store, io, &registry, error));
-    registry_keep_summary(store, io, &registry);
-    take_lan(io.arena, &registry, entry);
-    for (size_t i = 0; i < registry.area_count; i++)
-        if (str_equal(registry.areas[i].code, entry->code)) TRY(registry_check_area(io.arena, &registry, &registry.areas[i], error));
-    return store_put(store, io, arena_join(io.arena, S("lans/"), entry->code, S(".json")), json,
-                     &(struct store_put){.content_type = "application/json"}, NULL, error);
+    TRY(registry_load(store, io, &before, error));
+    registry_keep_summary(store, io, &before);
+    after = before;
+    take_lan(io.arena, &after, entry->code, entry);
+    for (size_t i = 0; i < after.area_count; i++)
+        if (str_equal(after.areas[i].code, entry->code)) TRY(registry_check_area(io.arena, &after, &after.areas[i], error));
+    enum status status = lookup_begin(&change, store, io, error);
+    lookup_note_lan(&change, &before, &after, entry->code);
+    if (status == STATUS_OK) status = put_lan(&change, io, json, entry->code, error);
+    bool is_new = change.settings.generation == 0;
+    lookup_end(&change);
+    if (status == STATUS_OK && is_new) repair_lookup(store, io, &after);
+    return status;
+}
+
+static enum status remove_lan(struct lookup_change *change, struct str code, struct error *error)
+{
+    struct registry before, after;
+    TRY(load_for(change, &before, error));
+    after = before;
+    take_lan(change->arena, &after, code, NULL);
+    lookup_note_lan(change, &before, &after, code);
+    TRY(remove_entry(change->store, change->io, "LAN", code, lan_entry_key(change->arena, code), error));
+    finish_lookup(change, S(""));
+    return STATUS_OK;
 }
 
 enum status registry_remove_lan(struct store *store, struct io io, struct str code, struct error *error)
 {
-    return remove_entry(store, io, "LAN", code, arena_join(io.arena, S("lans/"), code, S(".json")), error);
+    struct lookup_change change;
+    enum status status = lookup_begin(&change, store, io, error);
+    if (status == STATUS_OK) status = remove_lan(&change, code, error);
+    lookup_end(&change);
+    return status;
 }

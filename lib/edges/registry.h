@@ -169,7 +169,8 @@ struct str location_format(struct arena *, const struct location *);
 double location_distance(const struct location *, const struct location *);
 enum { NEAREST_MOST = 32 };
 /* The edges but the place's own, nearest first: by distance where both locations are known, then those of the same region; of several at
- * one distance the first by id; at most `most`, and NEAREST_MOST. Those of which neither is known are not near. Returns the count. */
+ * one distance the first by id; at most `most`, and NEAREST_MOST. Those of which neither is known are not near. The place may be of another
+ * registry. Returns the count. */
 size_t registry_nearest(const struct registry *, const struct place *, const struct edge **edges, size_t most);
 
 #endif

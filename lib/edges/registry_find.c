@@ -122,7 +122,9 @@ static const struct edge *nearest_node(const struct registry *registry, const st
 
 size_t registry_nearest(const struct registry *registry, const struct place *place, const struct edge **edges, size_t most)
 {
-    return nearness_find(registry->near, place, edges, most);
+    struct place own = *place;
+    if (place->edge) own.edge = registry_edge(registry, place->edge->id);
+    return nearness_find(registry->near, &own, edges, most);
 }
 
 /* --- what a query says */

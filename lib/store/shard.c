@@ -130,16 +130,25 @@ enum status shards_locate(const struct shards *shards, uint64_t hash, struct sha
 enum status shards_find(const struct shards *shards, struct str key, struct str *value, struct error *error)
 {
     struct shard_place place;
-    TRY(shards_locate(shards, shard_hash(key), &place, error));
+    TRY(shards_locate(shards, shards_hash(shards, key), &place, error));
     const struct shard *shard = place.frozen ? place.frozen : place.leaf;
     ENSURE(find_line(shard->lines, key, value), error, STATUS_NOT_FOUND, "there is no entry '" STR_FMT "' in " STR_FMT, STR_ARG(key),
            STR_ARG(shards->root));
     return STATUS_OK;
 }
 
+enum status shards_part(const struct shards *shards, struct shards_part *part, struct error *error)
+{
+    struct shard_place place;
+    TRY(shards_locate(shards, part->hash, &place, error));
+    part->deeper = place.depth > part->depth;
+    part->lines = place.frozen ? place.frozen->lines : place.leaf->lines;
+    return STATUS_OK;
+}
+
 void shards_expire(const struct shards *shards, struct str key)
 {
-    uint64_t hash = shard_hash(key);
+    uint64_t hash = shards_hash(shards, key);
     for (unsigned depth = 0; depth <= SHARD_DEPTH_MAX; depth++)
         cache_expire(shards->cache, shard_row(shards->io.arena, shards->root, depth, hash));
 }
@@ -188,7 +197,7 @@ static bool is_below(const struct visit *visit, const struct row *row, struct ar
 {
     const struct row *next = row + 1, *end = visit->rows.at + visit->rows.count;
     if (next == end || !str_starts(next->name, row->name)) return false;
-    struct str name = shard_row(arena, S(""), SHARD_DEPTH_MAX, shard_hash(key));
+    struct str name = shard_row(arena, S(""), SHARD_DEPTH_MAX, shards_hash(visit->shards, key));
     for (size_t length = row->name.length + 1; length <= SHARD_DEPTH_MAX + 1; length++) {
         const struct row wanted = {.name = str_first(name, length)};
         if (bsearch(&wanted, next, (size_t)(end - next), sizeof wanted, by_name)) return true;

@@ -3,7 +3,7 @@
  *
  *     <root>s/<n>       depth 0: the only shard of a small document
  *     <root>s2/<n>      depth 1: one of 4; the digit is the first one, in base 4, of the hash of its keys
- *     <root>s20/<n>     depth 2: one of 16, and so on to depth 10
+ *     <root>s20/<n>     depth 2: one of 16, and so on to depth 24
  *
  * The body is text. Its first line has the format, the depth of the children (0: none), the bytes behind that line and their FNV-1a hash.
  * Then comes a line for each entry, sorted by key:
@@ -32,7 +32,7 @@ enum {
     SHARD_ENTRY_MAX = 64 * 1024,  /* bytes of a key and its value */
     SHARD_SPLIT_AT = 32 * 1024,   /* bytes of entries above which a shard is split */
     SHARD_LINES_MAX = 256 * 1024, /* bytes of entries in a shard that cannot be split any more */
-    SHARD_DEPTH_MAX = 10
+    SHARD_DEPTH_MAX = 24
 };
 
 struct shards {
@@ -41,6 +41,7 @@ struct shards {
     struct str root;     /* ends in '/' */
     unsigned depth;      /* where a search begins: the depth of most shards. Another value costs requests, but finds the same */
     struct cache *cache; /* of shards, loaded by shard_load; NULL: the store is asked each time */
+    uint64_t (*hash)(struct str key); /* NULL: of the whole key. Keys that are to stand together share its first digits */
 };
 
 /* One generation of a shard. */
@@ -53,6 +54,17 @@ struct shard {
 /* Loads the shard whose generations have the key as their prefix: the `load` of a cache (cache.h), with the store as its context. A shard
  * that is not there has generation 0. STATUS_CORRUPT: damaged, with its key. */
 enum status shard_load(void *store, const struct cache_load *, void **shard, struct error *);
+
+/* All entries whose hash begins with the same digits. */
+struct shards_part {
+    uint64_t hash; /* zeros behind the first `depth` digits */
+    unsigned depth;
+    struct str lines; /* out: the entries, and maybe others */
+    bool deeper;      /* out: they are in several shards instead */
+};
+enum status shards_part(const struct shards *, struct shards_part *, struct error *);
+/* The next line of entries: false at the end, or where it is none. */
+bool shard_next(struct str *lines, struct str *key, struct str *value);
 
 /* The value of an entry; STATUS_NOT_FOUND where there is none. It lives as long as io.arena. STATUS_CORRUPT: the shard is damaged; entries
  * in other shards can still be read. */

@@ -5,6 +5,10 @@
 #include "lib/store/shard.h"
 
 uint64_t shard_hash(struct str key);
+static inline uint64_t shards_hash(const struct shards *shards, struct str key)
+{
+    return shards->hash ? shards->hash(key) : shard_hash(key);
+}
 /* The digits of a shard's name. */
 static inline uint64_t shard_prefix(uint64_t hash, unsigned depth)
 {
@@ -16,8 +20,6 @@ struct str shard_row(struct arena *, struct str root, unsigned depth, uint64_t h
 /* `key` is for words only. STATUS_CORRUPT. The lines are a part of the body. */
 enum status shard_parse(struct str key, struct str body, struct shard *, struct error *);
 struct str shard_format(struct arena *, unsigned split, struct str lines);
-/* The next line of entries: false at the end, or where it is none. */
-bool shard_next(struct str *lines, struct str *key, struct str *value);
 
 /* The shard that has, or would have, the entries of this hash. */
 struct shard_place {

@@ -82,13 +82,13 @@ static enum status merge(struct group *group, struct str lines, struct error *er
 }
 
 /* The entries of a frozen shard that belong into this child. */
-static struct str inherited(struct arena *arena, const struct shard_place *place, uint64_t hash)
+static struct str inherited(struct arena *arena, const struct shards *shards, const struct shard_place *place, uint64_t hash)
 {
     struct str key, value;
     if (!place->frozen) return S("");
     struct buf out = buf_in(arena, SHARD_LINES_MAX);
     for (struct str rest = place->frozen->lines; shard_next(&rest, &key, &value);)
-        if (shard_prefix(shard_hash(key), place->depth) == shard_prefix(hash, place->depth)) put_line(&out, key, value);
+        if (shard_prefix(shards_hash(shards, key), place->depth) == shard_prefix(hash, place->depth)) put_line(&out, key, value);
     return buf_str(&out);
 }
 
@@ -137,7 +137,7 @@ static enum status estimate(struct group *group, const struct shard *shard, size
 static enum status change_lines(struct group *group, struct arena *arena, struct shard *shard, struct str *body, struct error *error)
 {
     size_t bytes = 0;
-    if (shard->generation == 0) shard->lines = inherited(arena, &group->place, group->entries[0]->hash);
+    if (shard->generation == 0) shard->lines = inherited(arena, group->shards, &group->place, group->entries[0]->hash);
     group->lines = buf_in(arena, SIZE_MAX);
     if (group->count >= MANY) TRY(estimate(group, shard, &bytes, error));
     if (bytes > SHARD_LINES_MAX && group->place.depth < SHARD_DEPTH_MAX) return freeze(group, arena, shard, bytes, body);
@@ -358,7 +358,7 @@ static int by_hash(const void *a, const void *b)
     return one->tag < other->tag ? -1 : one->tag > other->tag;
 }
 
-static enum status prepare(const struct shards_change *change, struct range *range, struct error *error)
+static enum status prepare(const struct shards *shards, const struct shards_change *change, struct range *range, struct error *error)
 {
     struct shard_entry *entries = change->entries;
     size_t kept = 0, count = change->count;
@@ -366,7 +366,7 @@ static enum status prepare(const struct shards_change *change, struct range *ran
         struct str key = entries[i].key;
         ENSURE(key.length > 0 && key.length <= SHARD_KEY_MAX && !str_has_control(key), error, STATUS_INVALID,
                "'" STR_FMT "' cannot be the key of an entry", STR_ARG(str_first(key, 128)));
-        entries[i].hash = shard_hash(key);
+        entries[i].hash = shards_hash(shards, key);
     }
     qsort(entries, count, sizeof *entries, by_hash);
     for (size_t i = 0; i < count; i++)
@@ -394,7 +394,7 @@ enum status shards_update(const struct shards *shards, const struct shards_chang
     struct work work = {.change = change, .error = error};
     *result = (struct shards_result){0};
     if (change->count == 0) return STATUS_OK;
-    TRY(prepare(change, &work.left, error));
+    TRY(prepare(shards, change, &work.left, error));
     run.shards.cache = NULL;
     enum status status = update(&run, &work, result);
     arena_free(run.frozen.arena);

@@ -35,6 +35,7 @@ WRITERS: dict[str, set[str]] = {
     "demand/days/d/p": {"evaluate-cron", "evict-cron"},
     "decisions/d/x": {"evaluate-cron", "evict-cron", "query"},
     "alerts/d/x": {"evaluate-cron", "evict-cron"},
+    "lookup/keys/0/s/1": {"reconcile", "evaluate-cron", "evict-cron"},
     "policy/1": {"calibrate-cron"},
     "samples/d/h/i": {"query", "evaluate-cron"},
     "tokens/edge-1/1": {"cache-token-verify"},
